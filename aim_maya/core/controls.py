@@ -1,0 +1,188 @@
+"""Controls, knots and combination poses: from the weights an animator sets to the activation of every target.
+
+A control owns knots (value, target): piecewise linear hats through them and through the neutral at 0, as Maya's in-betweens do;
+beyond the outermost knot the last segment's target scales on, as a native target does beyond 1. A pose is a target that means
+something only in combination: it is active by the product (or, where the rig says so, the lowest) of its controls' weights over their
+values at the pose; both are methods of Maya's combinationShape node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import AimError, nearest_name
+
+Floats = NDArray[np.floating]
+Weights = Sequence[float] | Mapping[str, float] | NDArray[np.floating]
+METHODS = ("multiply", "lowest")
+
+
+@dataclass(frozen=True)
+class Control:
+    """One weight: name, its logical index on the blendShape node, and knots ((value, target), ...) sorted by value."""
+
+    name: str
+    index: int
+    knots: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A combination target: weights {control: value} at which it was sculpted, and how the controls combine."""
+
+    target: str
+    weights: Mapping[str, float]
+    method: str = "multiply"
+
+
+@dataclass(frozen=True)
+class Rig:
+    """All controls in order, all poses, and the order of the targets (T) that every table of the model follows."""
+
+    controls: tuple[Control, ...]
+    poses: tuple[Pose, ...] = field(default=())
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Control names, in order."""
+        return tuple(c.name for c in self.controls)
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Target names: every control's knots in order, then the poses."""
+        return tuple(t for c in self.controls for _, t in c.knots) + tuple(p.target for p in self.poses)
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    @cached_property
+    def _plain(self) -> tuple[NDArray[np.int64], Floats] | None:
+        """When every control has exactly one knot and there is no pose: the identity order, and 1 / value of each knot."""
+        if self.poses or any(len(c.knots) != 1 for c in self.controls):
+            return None
+        return np.arange(len(self.controls)), np.array([1.0 / c.knots[0][0] for c in self.controls])
+
+    def vector(self, weights: Weights) -> Floats:
+        """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length or a NaN."""
+        if isinstance(weights, Mapping):
+            vector = np.zeros(len(self.controls))
+            for name, value in weights.items():
+                if name not in self._position:
+                    raise AimError(f"There is no control '{name}'.", nearest_name(name, self.names), "See model.targets for the names.")
+                vector[self._position[name]] = value
+        else:
+            vector = np.asarray(weights, np.float64)
+            if vector.shape != (len(self.controls),):
+                raise AimError(f"{len(self.controls)} weights are needed, {vector.shape} were given.", remedy="Pass one per control, or a dict.")
+        total = float(vector.sum())
+        if not math.isfinite(total):
+            bad = [self.names[i] for i in np.flatnonzero(~np.isfinite(vector))]
+            if bad:
+                raise AimError(f"The weight of '{bad[0]}' is {vector[self._position[bad[0]]]}.", "A driver upstream produces NaN or infinity.")
+        return vector
+
+    def activations(self, weights: Weights) -> Floats:
+        """(T,) float64 activation of every target for the controls' weights."""
+        vector = self.vector(weights)
+        if self._plain is not None:
+            return vector * self._plain[1]
+        values: list[float] = []
+        for control, w in zip(self.controls, vector.tolist(), strict=True):
+            values += hats([v for v, _ in control.knots], w)
+        for pose in self.poses:
+            ratios = [max(vector[self._position[c]] / v, 0.0) for c, v in pose.weights.items()]
+            values.append(combine(ratios, pose.method))
+        return np.array(values)
+
+    def trained_pose(self, target: str) -> Floats:
+        """(C,) the control weights at which `target` was captured: its knot alone, or its combination."""
+        vector = np.zeros(len(self.controls))
+        for control in self.controls:
+            for value, name in control.knots:
+                if name == target:
+                    vector[self._position[control.name]] = value
+                    return vector
+        for pose in self.poses:
+            if pose.target == target:
+                for name, value in pose.weights.items():
+                    vector[self._position[name]] = value
+                return vector
+        raise AimError(f"There is no target '{target}'.", nearest_name(target, self.targets))
+
+    def to_json(self) -> dict[str, Any]:
+        """The `controls` and `poses` entries of actor.json and of the manifest."""
+        return {
+            "controls": [{"name": c.name, "index": c.index, "knots": [[v, t] for v, t in c.knots]} for c in self.controls],
+            "poses": [{"target": p.target, "weights": dict(p.weights)} | ({} if p.method == "multiply" else {"method": p.method}) for p in self.poses],
+        }
+
+
+def hats(values: Sequence[float], w: float) -> list[float]:
+    """Activation of each knot at `values` (sorted, without 0) for weight w; the neutral sits at 0 and takes the rest."""
+    if len(values) <= 1:
+        return [w / v for v in values]
+    result = [0.0] * len(values)
+    grid = sorted([0.0, *values])
+    if w <= grid[0] or w >= grid[-1]:
+        outer = grid[0] if w <= grid[0] else grid[-1]
+        if outer == 0.0:  # nothing was sculpted on this side: the nearest knot scales through zero, as a native target does
+            outer = grid[1] if w <= 0 else grid[-2]
+        result[values.index(outer)] = w / outer
+        return result
+    i = int(np.searchsorted(grid, w, side="right")) - 1
+    share = (w - grid[i]) / (grid[i + 1] - grid[i])
+    for knot, part in ((grid[i], 1 - share), (grid[i + 1], share)):
+        if knot != 0.0:
+            result[values.index(knot)] = part
+    return result
+
+
+def combine(ratios: Sequence[float], method: str) -> float:
+    """Activation of a combination target from its controls' ratios (weight over the value at the pose)."""
+    return min(ratios) if method == "lowest" else math.prod(ratios)
+
+
+def rig_from_json(data: Mapping[str, Any], where: str) -> Rig:
+    """Read `controls` and `poses`. Raises AimError naming the entry of `where` that is not understood."""
+    try:
+        controls = tuple(
+            Control(str(c["name"]), int(c.get("index", i)), tuple(sorted((float(v), str(t)) for v, t in c["knots"]))) for i, c in enumerate(data["controls"])
+        )
+        poses = tuple(Pose(str(p["target"]), {str(k): float(v) for k, v in p["weights"].items()}, str(p.get("method", "multiply"))) for p in data.get("poses", []))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AimError(
+            f"{where}: controls or poses are not as expected ({type(error).__name__}: {error}).",
+            remedy='Write controls as [{"name", "index", "knots": [[value, target]]}] and poses as [{"target", "weights": {control: value}}].',
+        ) from error
+    rig = Rig(controls, poses)
+    _check(rig, where)
+    return rig
+
+
+def _check(rig: Rig, where: str) -> None:
+    for kind, names in (("control", rig.names), ("target", rig.targets)):
+        seen: dict[str, str] = {}
+        for name in names:
+            if name.lower() in seen:
+                raise AimError(f"{where}: two {kind}s are named '{seen[name.lower()]}' and '{name}'.", "Names must differ by more than case.", "Rename one.")
+            seen[name.lower()] = name
+    for control in rig.controls:
+        values = [v for v, _ in control.knots]
+        if any(not math.isfinite(v) or v == 0.0 for v in values) or len(set(values)) != len(values):
+            raise AimError(f"{where}: control '{control.name}' has knots at {values}.", "Knots need distinct finite values other than 0.")
+    for pose in rig.poses:
+        unknown = [c for c in pose.weights if c not in rig.names]
+        if unknown:
+            raise AimError(f"{where}: pose '{pose.target}' names the unknown control '{unknown[0]}'.", nearest_name(unknown[0], rig.names), "Correct the name.")
+        if not pose.weights or any(v == 0.0 or not math.isfinite(v) for v in pose.weights.values()):
+            raise AimError(f"{where}: pose '{pose.target}' needs at least one control, each at a finite value other than 0.")
+        if pose.method not in METHODS:
+            raise AimError(f"{where}: pose '{pose.target}' has method '{pose.method}'.", nearest_name(pose.method, METHODS), f"Use one of {METHODS}.")

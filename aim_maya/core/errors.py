@@ -1,0 +1,28 @@
+"""The one exception a user is meant to read: what happened, the likely cause, the next step."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AimError(Exception):
+    """Bad input or an impossible request; commands print it without a traceback and exit with code 2.
+
+    what: what happened, with the values. cause: the likely reason. remedy: what to do next.
+    """
+
+    def __init__(self, what: str, cause: str = "", remedy: str = "") -> None:
+        self.what, self.cause, self.remedy = what, cause, remedy
+        super().__init__(" ".join(part for part in (what, cause, remedy) if part))
+
+
+class Cancelled(Exception):
+    """The user asked long work to stop; whatever is on disk is whole and usable."""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """'Did you mean ...?' for an unknown name, or '' when nothing known is close."""
+    lowered = {k.lower(): k for k in known}
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    return f"Did you mean '{lowered[found[0]]}'?" if found else ""

@@ -1,0 +1,94 @@
+"""Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, and the best rigid fit of two point sets.
+
+Column vectors, p' = M p, translation in M[:3, 3]. A twist is (wx, wy, wz, vx, vy, vz): rotation vector, then the velocity of the
+origin. Equations: Murray, Li, Sastry, A Mathematical Introduction to Robotic Manipulation (1994), A.1 and A.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.floating]
+
+
+def hat(w: Floats) -> Floats:
+    """(3,) -> (3, 3) skew matrix with hat(w) x = w cross x."""
+    return np.array([[0.0, -w[2], w[1]], [w[2], 0.0, -w[0]], [-w[1], w[0], 0.0]])
+
+
+def _series(theta2: float) -> tuple[float, float, float]:
+    """sin(t)/t, (1-cos t)/t^2, (t-sin t)/t^3 of t = sqrt(theta2); a Taylor series near zero keeps full precision."""
+    if theta2 < 1e-4:
+        return (
+            1 - theta2 / 6 * (1 - theta2 / 20 * (1 - theta2 / 42)),
+            0.5 - theta2 / 24 * (1 - theta2 / 30 * (1 - theta2 / 56)),
+            1 / 6 - theta2 / 120 * (1 - theta2 / 42 * (1 - theta2 / 72)),
+        )
+    t = float(np.sqrt(theta2))
+    return np.sin(t) / t, (1 - np.cos(t)) / theta2, (t - np.sin(t)) / (theta2 * t)
+
+
+def exp(twist: ArrayLike) -> Floats:
+    """(6,) twist -> (4, 4) float64 rigid matrix; exp(0) is the identity exactly."""
+    xi = np.asarray(twist, np.float64)
+    w = hat(xi[:3])
+    a, b, c = _series(float(xi[:3] @ xi[:3]))
+    matrix = np.eye(4)
+    matrix[:3, :3] += a * w + b * (w @ w)
+    matrix[:3, 3] = (np.eye(3) + b * w + c * (w @ w)) @ xi[3:]
+    return matrix
+
+
+def log(matrix: ArrayLike) -> Floats:
+    """(4, 4) rigid matrix -> (6,) float64 twist with |w| <= pi; log(identity) is 0 exactly."""
+    m = np.asarray(matrix, np.float64)
+    r = m[:3, :3]
+    sine = 0.5 * np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+    angle = float(np.arctan2(np.linalg.norm(sine), 0.5 * (np.trace(r) - 1)))
+    if angle > np.pi - 1e-3:  # the sine vanishes here: take the axis from the symmetric part, its sign from the sine
+        symmetric = 0.5 * (r + r.T) - np.cos(angle) * np.eye(3)
+        axis = symmetric[:, int(np.argmax(np.diag(symmetric)))]
+        axis = axis / np.linalg.norm(axis)
+        w = angle * (axis if axis @ sine >= 0 else -axis)
+    else:
+        w = sine / _series(angle * angle)[0]
+    a, b, _ = _series(float(w @ w))
+    theta2 = float(w @ w)
+    d = (1 - a / (2 * b)) / theta2 if theta2 > 1e-4 else 1 / 12 + theta2 / 720 * (1 + theta2 / 42)
+    k = hat(w)
+    return np.concatenate([w, (np.eye(3) - 0.5 * k + d * (k @ k)) @ m[:3, 3]])
+
+
+def kabsch(source: Floats, target: Floats, weights: Floats | None = None) -> Floats:
+    """The (4, 4) rigid motion that best takes source (P, 3) onto target (P, 3), weighted least squares (Kabsch 1976)."""
+    w = np.ones(len(source)) if weights is None else weights
+    w = w / w.sum()
+    a, b = w @ source, w @ target
+    u, _, vt = np.linalg.svd((source - a).T @ ((target - b) * w[:, None]))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
+    matrix = np.eye(4)
+    matrix[:3, :3] = vt.T @ flip @ u.T
+    matrix[:3, 3] = b - matrix[:3, :3] @ a
+    return matrix
+
+
+def apply(matrix: Floats, points: Floats) -> Floats:
+    """p' = M p for points (..., 3)."""
+    moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
+    return moved
+
+
+def is_rigid(matrix: Floats, tolerance: float = 1e-4) -> bool:
+    """True for a finite (4, 4) with an orthonormal right-handed 3x3 and the last row 0 0 0 1."""
+    m = np.asarray(matrix, np.float64)
+    if m.shape != (4, 4) or not np.isfinite(m).all() or np.abs(m[3] - [0, 0, 0, 1]).max() > tolerance:
+        return False
+    return bool(np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and np.linalg.det(m[:3, :3]) > 0)
+
+
+def hinge_point(matrix: Floats) -> Floats:
+    """(3,) the point nearest the origin on the screw axis of a rigid motion; the origin for a pure translation."""
+    twist = log(matrix)
+    theta2 = float(twist[:3] @ twist[:3])
+    return np.cross(twist[:3], twist[3:]) / theta2 if theta2 > 1e-12 else np.zeros(3)

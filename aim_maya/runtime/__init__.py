@@ -1,0 +1,11 @@
+"""Evaluate a trained actor.aim: numpy alone for cached evaluation, onnxruntime (imported late) for the networks.
+
+>>> from aim_maya.runtime import Edit, FaceModel              # doctest: +SKIP
+>>> model = FaceModel.load("actor.aim")                       # doctest: +SKIP
+>>> points = model.points({"jawOpen": 0.5})                   # doctest: +SKIP
+"""
+
+from .edit import Edit
+from .face_model import Anatomy, FaceModel
+
+__all__ = ["Anatomy", "Edit", "FaceModel"]

@@ -1,0 +1,105 @@
+"""Cached evaluation on numpy alone: the fields are constants of the mesh, so a frame is one sum over the active targets and one
+planar (3, 4) x (4, V) product.
+
+    s(w) = p + k (arc (T p - p) + (1 - arc) linear),   p = rest + sum over active a_i e_i
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.skinning import displacement_form
+
+from .edit import Edit
+from .model_data import ModelData
+
+Floats = NDArray[np.floating]
+
+
+def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
+    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0; untouched by a default edit."""
+    rest = data.tables(detail).rest
+    if np.ndim(edit.thickness) or edit.thickness != 1.0:
+        factor = np.asarray(edit.thickness, np.float32) - np.float32(1)
+        rest = rest + np.reshape(factor * data.thickness, (-1, 1)) * data.normals
+    if np.ndim(edit.bone_offset):
+        rest = rest + edit.bone_offset
+    return rest
+
+
+class CachedEvaluator:
+    """Points of one model under one edit, with or without detail. Thread-safe: scratch memory belongs to the calling thread."""
+
+    def __init__(self, data: ModelData, edit: Edit, detail: bool) -> None:
+        self._data, self._edit = data, edit
+        self._table = data.tables(detail).planar
+        self._rest_points = edited_rest(data, edit, detail)
+        self._local = threading.local()
+
+    @cached_property
+    def _rest(self) -> Floats:
+        return np.ascontiguousarray(self._rest_points.T)
+
+    @cached_property
+    def _centred(self) -> Floats:
+        return np.ascontiguousarray((self._rest_points - self._data.centre).astype(np.float32).T)
+
+    def points(self, activations: Floats, jaw: Floats | None) -> Floats:
+        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one."""
+        active = np.flatnonzero(activations)
+        transform = self._data.motion.transform(activations, self._edit.jaw_gain) if jaw is None else jaw
+        blended = self._edit.jaw_arc != 1.0 and jaw is None
+        moved = blended or not np.array_equal(transform, np.eye(4))
+        if not len(active) and not moved:
+            return self._rest_points.copy()
+        e = self._displacement(active, activations)
+        out = np.empty(self._rest_points.shape, np.float32)
+        if moved:
+            carried = self._carried(e, transform)
+            if blended:
+                arc = np.float32(self._edit.jaw_arc)
+                carried = arc * carried + (1 - arc) * self._linear(active, activations)
+            carried *= self._data.weight
+            e = np.add(e, carried, out=carried)
+        for axis in range(3):
+            np.add(e[axis], self._rest[axis], out=out[:, axis])
+        return out
+
+    def _displacement(self, active: NDArray[np.intp], activations: Floats) -> Floats:
+        """(3, V) float32 sum over the active targets, in scratch memory of this thread, times the expression gain."""
+        scratch = self._local
+        key = active.tobytes()
+        if getattr(scratch, "key", None) != key:  # an animation keeps its active set for many frames: gather its rows once
+            if getattr(scratch, "rows", None) is None or len(scratch.rows) < len(active):
+                scratch.rows = np.empty((len(active), self._table.shape[1]), np.float32)
+            np.take(self._table, active, axis=0, out=scratch.rows[: len(active)], mode="clip")
+            scratch.key = key
+        if getattr(scratch, "sum", None) is None:
+            scratch.sum = np.empty((2, 3, self._table.shape[1] // 3), np.float32)
+        e: Floats = scratch.sum[0]
+        np.dot(activations[active].astype(np.float32), scratch.rows[: len(active)], out=e.reshape(-1))
+        if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
+            e *= np.asarray(self._edit.expression_gain, np.float32)
+        return e
+
+    def _carried(self, e: Floats, transform: Floats) -> Floats:
+        """(3, V): T p - p for p = rest + e, planar, about the model's centre."""
+        turn, offset = displacement_form(transform, self._data.centre)
+        at: Floats = np.add(e, self._centred, out=self._local.sum[1])
+        carried = turn.astype(np.float32) @ at
+        carried += offset.astype(np.float32)[:, None]
+        return carried
+
+    def _linear(self, active: NDArray[np.intp], activations: Floats) -> Floats:
+        """(3, V): the jaw's share of the linear sum of the shapes."""
+        turn, offset, turns = self._data.linear.combine(activations)
+        result = turn.astype(np.float32) @ self._centred + offset.astype(np.float32)[:, None]
+        gain = np.asarray(self._edit.expression_gain, np.float32)
+        for i in active:
+            if turns[i].any():
+                result += gain * (turns[i].astype(np.float32) @ self._table[i].reshape(3, -1))
+        return np.float32(self._edit.jaw_gain) * result

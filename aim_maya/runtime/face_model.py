@@ -1,0 +1,146 @@
+"""FaceModel: the one public face of the runtime."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+from aim_maya.core.controls import Weights
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.core.mesh import Mesh
+
+from .cached import CachedEvaluator
+from .edit import Edit
+from .full import FullEvaluator
+from .model_data import ModelData, read_model
+from .session import DEVICES
+
+Floats = NDArray[np.floating]
+EVALUATIONS = ("cached", "full")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What the networks learned, model unit, object space, float32.
+
+    bone_points, normals (V, 3): the bone point and the unit direction from it to the skin; thickness (V,) of the soft tissue
+    between them; skinning_weight (V,): 0 skull, 1 jaw.
+    """
+
+    bone_points: Floats
+    normals: Floats
+    thickness: Floats
+    skinning_weight: Floats
+
+
+class FaceModel:
+    """A trained face. Immutable and thread-safe; `edited` gives a new one that shares all tables with this.
+
+    >>> model = FaceModel.load("actor.aim")              # doctest: +SKIP
+    >>> model.points({"jawOpen": 1.0}).shape             # doctest: +SKIP
+    (11248, 3)
+    """
+
+    def __init__(self, data: ModelData, edit: Edit, evaluation: str, full: FullEvaluator | None) -> None:
+        """Use FaceModel.load."""
+        self._data, self._edit, self._evaluation, self._full = data, edit, evaluation, full
+        self._cached: dict[bool, CachedEvaluator] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", *, evaluation: str = "cached") -> FaceModel:
+        """Read an actor.aim. device 'auto' | 'cpu' | 'cuda'; evaluation 'cached' (numpy) or 'full' (all networks every frame).
+
+        Raises AimError for a file that is not whole, an unknown device, or CUDA asked for and not to be had.
+        """
+        for value, known in ((device, DEVICES), (evaluation, EVALUATIONS)):
+            if value not in known:
+                raise AimError(f"'{value}' is not one of {', '.join(known)}.", nearest_name(value, known))
+        data = read_model(path)
+        return cls(data, Edit(), evaluation, FullEvaluator(data, device) if evaluation == "full" else None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The controls, in order: what weights are given for."""
+        return self._data.rig.names
+
+    @property
+    def mm_per_unit(self) -> float:
+        """Millimetres in one model unit."""
+        return float(self._data.manifest["mm_per_unit"])
+
+    @property
+    def mesh(self) -> Mesh:
+        """The neutral with its faces and UVs."""
+        return self._data.mesh
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the file says of itself: sizes, training figures, hashes."""
+        return self._data.manifest
+
+    @property
+    def data(self) -> ModelData:
+        """The arrays behind the model, read-only."""
+        return self._data
+
+    @property
+    def edit(self) -> Edit:
+        """The edit this model is under."""
+        return self._edit
+
+    @property
+    def status(self) -> str:
+        """In words: what runs where, and why."""
+        return self._full.session.report if self._full else "cached evaluation: numpy on the CPU"
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """Bone points, normals, thickness and skinning weight, after this model's edit."""
+        d, e = self._data, self._edit
+        thickness = d.thickness if not np.ndim(e.thickness) and e.thickness == 1.0 else (d.thickness * e.thickness).astype(np.float32)
+        return Anatomy(d.bone + e.bone_offset if np.ndim(e.bone_offset) else d.bone, d.normals, thickness, d.weight)
+
+    def points(self, weights: Weights, *, jaw: Any = None, detail: bool = True) -> Floats:
+        """(V, 3) float32 skin points, model unit, object space. weights: one per control in order, or {name: value}.
+
+        jaw (4, 4) takes the place of the learned jaw. detail False takes everything from the networks.
+        Raises AimError for an unknown control, a wrong length, a NaN, or a jaw that is not a finite 4x4.
+        """
+        activations = self._data.rig.activations(weights)
+        transform = None if jaw is None else _checked_jaw(jaw)
+        if self._full is not None:
+            return self._full.points(activations, transform, self._edit, detail)
+        return self._evaluator(detail).points(activations, transform)
+
+    def jaw(self, weights: Weights) -> Floats:
+        """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""
+        return self._data.motion.transform(self._data.rig.activations(weights), self._edit.jaw_gain)
+
+    def jaw_hinge(self, weights: Weights) -> Floats:
+        """(3,) a point on the axis that the jaw turns about at these weights, model unit, object space."""
+        return rigid.hinge_point(self.jaw(weights))
+
+    def edited(self, edit: Edit) -> FaceModel:
+        """This face under `edit`, which takes the place of any edit it has. Raises AimError for maps of another mesh."""
+        return FaceModel(self._data, edit.checked(len(self._data.neutral)), self._evaluation, self._full)
+
+    def _evaluator(self, detail: bool) -> CachedEvaluator:
+        found = self._cached.get(detail)
+        if found is None:
+            with self._lock:
+                found = self._cached.setdefault(detail, CachedEvaluator(self._data, self._edit, detail))
+        return found
+
+
+def _checked_jaw(jaw: Any) -> Floats:
+    matrix = np.asarray(jaw, np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise AimError(f"The jaw must be a finite 4x4 matrix; this one has shape {matrix.shape}.", remedy="Pass p' = M p with the translation in M[:3, 3].")
+    return matrix

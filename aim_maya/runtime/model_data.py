@@ -1,0 +1,106 @@
+"""What an actor.aim holds, as arrays: shared, read-only, by every evaluator and every edited copy of one model."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.aim_file import read_aim, unpack_arrays
+from aim_maya.core.controls import Rig, rig_from_json
+from aim_maya.core.detail import Detail
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
+from aim_maya.core.posing import JawMotion, LinearBlend
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit, object space."""
+
+    rest: Floats
+    displacements: Floats
+
+    @cached_property
+    def planar(self) -> Floats:
+        """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
+        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(len(self.displacements), -1)
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """Arrays in the model unit, object space. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
+
+    path: Path
+    manifest: dict[str, Any]
+    rig: Rig
+    mesh: Mesh
+    neutral: Floats
+    template: Floats
+    bone: Floats
+    normals: Floats
+    thickness: Floats
+    weight: Floats
+    basis: Floats
+    detail: Detail
+    motion: JawMotion
+    centre: Floats
+    graphs: dict[str, bytes]
+    _made: dict[bool, Tables] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tables(self, detail: bool) -> Tables:
+        """With detail: the trained shapes themselves. Without: everything from the networks' fields."""
+        with self._lock:
+            if detail not in self._made:
+                if detail:
+                    self._made[detail] = Tables(self.neutral, self.detail.displacements())
+                else:
+                    self._made[detail] = Tables(self.bone + self.thickness[:, None] * self.normals, self.basis)
+            return self._made[detail]
+
+    @cached_property
+    def linear(self) -> LinearBlend:
+        """The old linear look (jaw_arc 0) of the same tables."""
+        return LinearBlend.of(self.rig, self.motion, self.centre)
+
+
+def read_model(path: str | Path) -> ModelData:
+    """Read and verify an actor.aim. Raises AimError in one sentence for anything that is not whole."""
+    manifest, members = read_aim(path)
+    arrays = unpack_arrays(members.pop("mesh.npz", b""), f"{path}: mesh.npz")
+    try:
+        rig = rig_from_json(manifest, str(path))
+        data = ModelData(
+            path=Path(path), manifest=manifest, rig=rig,
+            mesh=Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"], arrays.get("uvs"), arrays.get("uv_corners")),
+            neutral=arrays["neutral"], template=arrays["template"], bone=arrays["bone"], normals=arrays["normals"],
+            thickness=arrays["thickness"], weight=arrays["weight"], basis=arrays["basis"],
+            detail=Detail(arrays["detail_steps"], arrays["detail_scales"]),
+            motion=JawMotion(np.array(manifest["jaw_twists"], np.float64).reshape(-1, 6)),
+            centre=np.array(manifest["centre"], np.float64), graphs=members,
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError) as error:
+        raise AimError(f"{path}: an entry is missing or malformed ({error}).", "The file was altered.", "Export it again.") from error
+    _check(data)
+    return data
+
+
+def _check(data: ModelData) -> None:
+    v, t = len(data.neutral), len(data.rig.targets)
+    wanted = {
+        "neutral": (v, 3), "template": (v, 3), "bone": (v, 3), "normals": (v, 3), "thickness": (v,), "weight": (v,), "basis": (t, v, 3),
+    }  # fmt: skip
+    for name, shape in wanted.items():
+        array = getattr(data, name)
+        if array.shape != shape or array.dtype != np.float32:
+            raise AimError(f"{data.path}: '{name}' is {array.dtype} {array.shape}, not float32 {shape}.", "The file was altered.", "Export it again.")
+    if data.detail.steps.shape != (t, v, 3) or data.motion.twists.shape != (t, 6) or data.mesh.topology_hash != data.manifest.get("topology_hash"):
+        raise AimError(f"{data.path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")

@@ -1,0 +1,68 @@
+"""onnxruntime sessions: imported late, CUDA only when it is really there, and always a sentence that says what was got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aim_maya.core.errors import AimError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Session:
+    """An onnxruntime session, the device it runs on ('cpu' or 'cuda') and a sentence on how that came about."""
+
+    handle: Any
+    device: str
+    report: str
+
+
+def import_onnxruntime() -> Any:
+    """The onnxruntime module. Raises AimError with the remedy when it is absent or broken."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise AimError(
+            f"onnxruntime cannot be imported ({error}).",
+            "It is not installed in this Python.",
+            "pip install onnxruntime (or onnxruntime-gpu); cached evaluation on the CPU works without it.",
+        ) from error
+    return onnxruntime
+
+
+def open_session(graph: bytes, device: str) -> Session:
+    """A session on `device`; 'auto' takes CUDA when a session on it really comes up, else the CPU.
+
+    Raises AimError when 'cuda' was asked for and cannot be had.
+    """
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    why = "the CPU was asked for"
+    if device != "cpu":
+        why = f"onnxruntime {runtime.__version__} has no CUDA provider (onnxruntime-gpu has)"
+        if "CUDAExecutionProvider" in runtime.get_available_providers():
+            session, why = _cuda_session(runtime, graph, options)
+            if session is not None:
+                return Session(session, "cuda", f"onnxruntime {runtime.__version__} on CUDA")
+        if device == "cuda":
+            raise AimError(f"CUDA was asked for and cannot be used: {why}.", remedy="Install onnxruntime-gpu with CUDA and cuDNN, or use device='auto'.")
+    session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
+
+
+def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
+    if hasattr(runtime, "preload_dlls"):  # CUDA and cuDNN from pip packages are found only after this
+        runtime.preload_dlls()
+    providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
+    try:
+        session = runtime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own untyped exceptions for a driver or library that is missing
+        return None, f"opening a CUDA session failed ({str(error).splitlines()[0][:200]})"
+    if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
+        return session, ""
+    return None, "the CUDA provider is installed and did not load: a CUDA or cuDNN library is missing"

@@ -1,0 +1,1 @@
+"""The offline trainer and the `aimface` command: PyTorch, never Maya, never Qt."""

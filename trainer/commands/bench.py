@@ -1,0 +1,48 @@
+"""Measure a model on this machine: cached frames against a bare numpy blendshape, all networks every frame, load, memory."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from trainer.bench import bench
+from trainer.tables import markdown
+
+
+@dataclass
+class Options:
+    """What `aimface bench` takes."""
+
+    model: tyro.conf.Positional[Path]
+    """The .aim file."""
+    rounds: int = 5000
+    """Paired calls a row."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto also measures CUDA when it is there."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Measure and print."""
+    figures = bench(options.model, options.rounds, options.device)
+    header = ["vertices", "active", "cached ms", "bare ms", "fastest bare", "cached / bare", "p99 ms", "p99 / median"]
+    keys = ("vertices", "active", "cached_ms", "bare_ms", "bare", "ratio", "cached_p99_ms", "p99_over_median")
+    cold, changing = figures["cold"], figures["changing_sets_ms"]
+    lines = [
+        markdown(header, [[row[k] for k in keys] for row in figures["frames"]]), "",
+        f"other controls every frame, 10 active: {changing['model']:.3f} ms, subdivided {changing['subdivided']:.3f} ms",
+        *[f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['report']})" for f in figures["full"]],
+        f"fresh process: import {cold['import_s']:.3f} s, to first points {cold['load_to_first_points_s']:.3f} s, peak {cold['peak_memory_mib']:.0f} MiB",
+        f"file: {figures['bytes'] / 1e6:.1f} MB",
+    ]  # fmt: skip
+    sys.stdout.write("\n".join(lines) + "\n")
+    return figures
+
+
+def _ms(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f} ms"

@@ -1,0 +1,42 @@
+"""Write a self-contained HTML page about a model: face, learned bones, thickness, errors per target, figures."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from aim_maya.core.actor_folder import read_actor
+from aim_maya.core.files import read_json
+from aim_maya.runtime import FaceModel
+from trainer.report import write_report
+
+
+@dataclass
+class Options:
+    """What `aimface report` takes."""
+
+    model: tyro.conf.Positional[Path]
+    """The .aim file."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The page; MODEL with .html when not given."""
+    actor: Path | None = None
+    """Measure against this actor's shapes; else against those the file holds."""
+    metrics: Path | None = None
+    """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is one."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Write the page."""
+    model = FaceModel.load(options.model, "cpu")
+    nearby = options.model.with_suffix(".run") / "metrics.json"
+    metrics = options.metrics or (nearby if nearby.exists() else None)
+    out = options.out or options.model.with_suffix(".html")
+    figures = write_report(model, out, read_actor(options.actor) if options.actor else None, read_json(metrics) if metrics else None)
+    sys.stdout.write(f"wrote {out}\n")
+    return figures

@@ -1,0 +1,144 @@
+"""Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal.
+
+n = (s0 - b) / d,   b the ray's hit, d its distance        (AIM, the sparse anatomy of L_A)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from igl.embree import EmbreeIntersector
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
+SHORTEST_MM = 0.5
+STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
+FRACTION = 0.08  # of the skin's vertices that carry a constraint in training
+SKULL, JAW = 0, 1
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """covered (C,) skin vertex ids with bone below; bone (C, 3), thickness (C,), normal (C, 3), which (C,): 0 skull, 1 jaw.
+
+    used (C,) bool: the sparse subset to learn from; the rest is for scoring. Model unit, object space.
+    """
+
+    covered: Ints
+    bone: Floats
+    thickness: Floats
+    normal: Floats
+    which: Ints
+    used: NDArray[np.bool_]
+    surface: Mesh
+
+    def without(self, left_out: NDArray[np.bool_]) -> Constraints:
+        """The same constraints with those at left_out (C,) taken from the subset that is learned from."""
+        return Constraints(self.covered, self.bone, self.thickness, self.normal, self.which, self.used & ~left_out, self.surface)
+
+
+def find_constraints(actor: Actor) -> Constraints:
+    """Cast a ray from every skin vertex inwards and keep the sensible hits.
+
+    Raises AimError when bones are missing, lie outside the skin, or hardly any skin has bone below.
+    """
+    if actor.skull is None or actor.jaw is None:
+        missing = " and ".join(name for name, mesh in (("skull.obj", actor.skull), ("jaw.obj", actor.jaw)) if mesh is None)
+        raise AimError(
+            f"'{actor.name}' has no {missing}.",
+            "Estimating bones from the skin is not in this version.",
+            "Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder.",
+        )
+    bones = _joined(actor.skull, actor.jaw)
+    skin = actor.neutral
+    _check_inside(actor, bones)
+    normals = vertex_normals(skin)
+    hit, triangle, distance = _cast(bones, skin.points, -normals)
+    bone_normals = _outward(bones, triangle, hit, normals)
+    mm = actor.mm_per_unit
+    facing = (bone_normals * normals).sum(1)
+    kept = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM) & (facing >= STEEPEST)
+    kept &= ~_blocked(skin, normals, distance)
+    covered = np.flatnonzero(kept)
+    if len(covered) < max(20, 0.02 * len(skin.points)):
+        raise AimError(
+            f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm below them.",
+            "Skull and jaw are in another space or unit than the neutral, or the neutral's normals point inwards.",
+            "Move the bones into the neutral's object space.",
+        )
+    which = (bones.triangle_face[triangle[covered]] >= len(actor.skull.counts)).astype(np.int64)
+    d = distance[covered]
+    used = np.zeros(len(covered), bool)
+    used[spread(skin.points[covered], round(FRACTION * len(skin.points)))] = True
+    return Constraints(covered, skin.points[covered] - d[:, None] * normals[covered], d, normals[covered], which, used, bones)
+
+
+def _joined(skull: Mesh, jaw: Mesh) -> Mesh:
+    return Mesh(
+        np.concatenate([skull.points, jaw.points]),
+        np.concatenate([skull.counts, jaw.counts]),
+        np.concatenate([skull.corners, jaw.corners + len(skull.points)]).astype(np.int32),
+    )
+
+
+def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np.bool_], Ints, Floats]:
+    """hit (V,), triangle (V,), distance (V,) of the first crossing of every ray with target."""
+    embree = EmbreeIntersector()
+    embree.init(np.ascontiguousarray(target.points, np.float32), np.ascontiguousarray(target.triangles, np.int32))
+    hit, triangle, distance = np.zeros(len(origins), bool), np.zeros(len(origins), np.int64), np.full(len(origins), np.inf)
+    for i, (origin, direction) in enumerate(zip(origins.astype(np.float32), directions.astype(np.float32), strict=True)):
+        found = embree.intersectRay_first(origin, direction)
+        if found[0] >= 0:
+            hit[i], triangle[i], distance[i] = True, found[0], found[1]
+    return hit, triangle, distance
+
+
+def _outward(bones: Mesh, triangle: Ints, hit: NDArray[np.bool_], normals: Floats) -> Floats:
+    """(V, 3) normals of the bone triangles hit, turned as a whole when the bones were modelled inside out."""
+    p = bones.points[bones.triangles[triangle]]
+    facing = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
+    return -facing if np.median((facing * normals).sum(1)[hit]) < 0 else facing
+
+
+def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]:
+    """(V,) True where another piece of skin lies between the vertex and its bone (the other lip, the back of an ear)."""
+    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
+    hit, _, skin_distance = _cast(skin, skin.points - start * normals, -normals)
+    return hit & (skin_distance + start < distance)
+
+
+def _check_inside(actor: Actor, bones: Mesh) -> None:
+    normals = vertex_normals(actor.neutral)
+    distance, nearest = cKDTree(actor.neutral.points).query(bones.points)
+    height = ((bones.points - actor.neutral.points[nearest]) * normals[nearest]).sum(1)
+    limit = 2.0 / actor.mm_per_unit
+    outside = (height > limit) & (height > 0.5 * distance) & ~boundary_vertices(actor.neutral)[nearest]
+    if outside.mean() > 0.1:
+        raise AimError(
+            f"{outside.mean():.0%} of the skull's and jaw's vertices lie outside the skin, by up to {height[outside].max() * actor.mm_per_unit:.1f} mm.",
+            "The bones are in another space or unit than the neutral.",
+            "Move them into the neutral's object space, then train again.",
+        )
+
+
+def spread(points: Floats, count: int) -> Ints:
+    """Ids of `count` of the points (C, 3), evenly spread: each next one is the farthest from all before (Gonzalez 1985)."""
+    count = min(count, len(points))
+    chosen = np.zeros(count, np.int64)
+    distance = np.linalg.norm(points - points.mean(0), axis=1)
+    chosen[0] = int(distance.argmin())
+    nearest = np.full(len(points), np.inf)
+    for i in range(1, count):
+        nearest = np.minimum(nearest, ((points - points[chosen[i - 1]]) ** 2).sum(1))
+        chosen[i] = int(nearest.argmax())
+    return chosen

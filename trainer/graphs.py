@@ -1,0 +1,347 @@
+"""The ONNX graphs of an actor.aim, written in ONNX's own text syntax: fields, pose, and both in one for full evaluation.
+
+Opset 17, IR version 8, no custom ops, so that onnxruntime 1.20 and later read them. The template is an input, never a constant:
+folding it at load would take seconds and hundreds of megabytes. Small matrices (the jaw, the linear look) are float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from aim_maya.core.posing import JawMotion, LinearBlend
+
+from .model import FaceNetworks
+from .siren import OMEGA, Siren
+
+Floats = NDArray[np.floating]
+
+_ACTIVATIONS = {
+    "sine": "{o} = Sin({i})",
+    "relu": "{o} = Relu({i})",
+    "gelu": "{o}_r = Div({i}, root2) {o}_e = Erf({o}_r) {o}_p = Add({o}_e, one) {o}_h = Mul({i}, {o}_p) {o} = Mul({o}_h, half)",
+}
+
+
+@dataclass
+class Graph:
+    """Lines of ONNX text and the constants they name; `build` turns them into a checked model."""
+
+    lines: list[str] = field(default_factory=list)
+    constants: dict[str, Floats] = field(default_factory=dict)
+
+    def add(self, text: str) -> None:
+        """Append nodes, one or more to the text."""
+        self.lines.append(text)
+
+    def keep(self, **constants: Floats | float) -> None:
+        """Add constants; a plain float becomes a float32 scalar."""
+        for name, value in constants.items():
+            self.constants[name] = np.asarray(value, np.float32) if type(value) is float else np.asarray(value)
+
+    def build(self, name: str, inputs: str, outputs: str) -> bytes:
+        """Serialised model. inputs and outputs are typed ONNX text, for example 'float[V,3] points'."""
+        body = "\n".join(self.lines)
+        text = f'<ir_version: 8, opset_import: ["" : 17], producer_name: "aimface">\n{name} ({inputs}) => ({outputs}) {{\n{body}\n}}'
+        model = onnx.parser.parse_model(text)
+        model.graph.initializer.extend(numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in self.constants.items())
+        onnx.checker.check_model(model, full_check=True)
+        serialised: bytes = model.SerializeToString()
+        return serialised
+
+
+FIELD_OUTPUTS = "float[V,3] bone_points, float[V,1] thickness, float[V,3] normals, float[V,1] skinning_weight"
+EDIT_INPUTS = (
+    "double[T] weights, double[4,4] jaw, double jaw_given, double jaw_gain, float jaw_arc, float[V,1] thickness_gain, float[V,3] bone_offset, float[V,1] expression_gain"
+)
+POSE_OUTPUTS = "float[V,3] points, double[4,4] jaw_transform"
+
+
+def fields_graph(networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend) -> bytes:
+    """template (V, 3) in [-1, 1] -> bone_points, thickness, normals, skinning_weight, basis (V, T, 3); model unit."""
+    graph = Graph()
+    _rest_nodes(graph, networks, centre, scale)
+    _basis_nodes(graph, networks, scale, motion, blend)
+    return graph.build("fields", "float[V,3] template", f"{FIELD_OUTPUTS}, float[V,{networks.targets},3] basis")
+
+
+def pose_graph(targets: int, centre: Floats, motion: JawMotion, blend: LinearBlend) -> bytes:
+    """Fields, activations of the targets, jaw and edits -> points (V, 3) and jaw_transform (4, 4)."""
+    graph = Graph()
+    _mix_nodes(graph, centre, motion, blend)
+    graph.keep(flat=np.array([0, 3 * targets], np.int64))
+    graph.add("basis_flat = Reshape(basis, flat)\n e6 = MatMul(basis_flat, mix)")
+    _skin_nodes(graph, "")
+    inputs = f"{FIELD_OUTPUTS}, float[V,{targets},3] basis, {EDIT_INPUTS}"
+    return graph.build("pose", inputs.replace("double[T]", f"double[{targets}]"), POSE_OUTPUTS)
+
+
+def full_graph(networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend) -> bytes:
+    """Fields and pose in one; E's last layer is contracted with the weights before it touches the vertices.
+
+    rest_detail (V, 3) and expression_detail (V, 6) carry what the networks leave over; zeros take everything from the networks.
+    """
+    graph = Graph()
+    _rest_nodes(graph, networks, centre, scale)
+    _mix_nodes(graph, centre, motion, blend)
+    if networks.paper:  # the paper's displacement is converted point by point: nothing to contract
+        _basis_nodes(graph, networks, scale, motion, blend)
+        graph.keep(flat=np.array([0, 3 * networks.targets], np.int64))
+        graph.add("basis_flat = Reshape(basis, flat)\n e6_learned = MatMul(basis_flat, mix)")
+    else:
+        weight, bias = _last(networks, "expression", networks.motion_size * scale, slice(3, None))
+        graph.keep(E_last=weight, E_bias=bias[None])
+        graph.add("E_mixed = MatMul(E_last, mix)\n E_shift = MatMul(E_bias, mix)\n E_turned = MatMul(E_features, E_mixed)\ne6_learned = Add(E_turned, E_shift)")
+    graph.add("e6 = Add(e6_learned, expression_detail)")
+    _skin_nodes(graph, "rest_detail")
+    inputs = f"float[V,3] template, {EDIT_INPUTS}, float[V,3] rest_detail, float[V,6] expression_detail"
+    return graph.build("full", inputs.replace("double[T]", f"double[{networks.targets}]"), POSE_OUTPUTS)
+
+
+def _net(networks: FaceNetworks, name: str) -> Siren:
+    net = networks.nets[name]
+    assert isinstance(net, Siren)
+    return net
+
+
+def _numpy(tensor: object) -> Floats:
+    array: Floats = tensor.detach().cpu().double().numpy()  # type: ignore[attr-defined]
+    return array
+
+
+def _last(networks: FaceNetworks, name: str, factor: float, columns: slice = slice(None)) -> tuple[Floats, Floats]:
+    """(width, outputs) and (outputs,) float32 of a last layer times factor, all outputs or some."""
+    last = _net(networks, name).last
+    return (factor * _numpy(last.weight)[columns]).T.astype(np.float32), (factor * _numpy(last.bias)[columns]).astype(np.float32)
+
+
+def _hidden_nodes(graph: Graph, net: Siren, prefix: str) -> str:
+    """Nodes of H(c); omega is folded into the weights. Returns the name of the features (V, width)."""
+    graph.keep(one=1.0, half=0.5, root2=float(np.sqrt(2)))
+    omega, value = (OMEGA if net.activation == "sine" else 1.0), "template"
+    for i, layer in enumerate(net.hidden):
+        graph.keep(**{f"{prefix}_w{i}": (omega * _numpy(layer.weight)).T.astype(np.float32)})
+        graph.keep(**{f"{prefix}_b{i}": (omega * _numpy(layer.bias)).astype(np.float32)})
+        graph.add(f"{prefix}_m{i} = MatMul({value}, {prefix}_w{i})\n {prefix}_a{i} = Add({prefix}_m{i}, {prefix}_b{i})")
+        value = f"{prefix}_h{i}"
+        graph.add(_ACTIVATIONS[net.activation].format(o=value, i=f"{prefix}_a{i}"))
+    return value
+
+
+def _output_nodes(graph: Graph, networks: FaceNetworks, name: str, prefix: str, factor: float) -> str:
+    """A whole network; returns the name of its output (V, outputs), times factor."""
+    features = _hidden_nodes(graph, _net(networks, name), prefix)
+    return _head_nodes(graph, features, prefix, *_last(networks, name, factor))
+
+
+def _head_nodes(graph: Graph, features: str, prefix: str, weight: Floats, bias: Floats) -> str:
+    """A last, linear layer on features; returns the name of its output."""
+    graph.keep(**{f"{prefix}_last": weight, f"{prefix}_bias": bias})
+    graph.add(f"{prefix}_linear = MatMul({features}, {prefix}_last)\n {prefix}_out = Add({prefix}_linear, {prefix}_bias)")
+    return f"{prefix}_out"
+
+
+def _rest_nodes(graph: Graph, networks: FaceNetworks, centre: Floats, scale: float) -> None:
+    """bone_points, thickness, normals, skinning_weight from template, model unit."""
+    graph.keep(two=2.0, four=4.0, tenth=float(0.1 * scale), scale=float(scale), tiny=1e-12, last_axis=np.array([1], np.int64))
+    graph.keep(centre=np.asarray(centre, np.float32))
+    d = _output_nodes(graph, networks, "thickness", "D", 1.0)
+    n = _output_nodes(graph, networks, "normal", "N", 1.0)
+    k = _output_nodes(graph, networks, "skinning", "K", 4.0)
+    graph.add(f"E_features = Identity({_hidden_nodes(graph, _net(networks, 'expression'), 'E')})")
+    if networks.paper:
+        b = _output_nodes(graph, networks, "bone", "B", networks.rest_size * scale)
+    else:
+        b = _head_nodes(graph, "E_features", "B", *_last(networks, "expression", networks.rest_size * scale, slice(0, 3)))
+    graph.add(f"D_less = Sub({d}, two)\n D_soft = Softplus(D_less)\n thickness = Mul(D_soft, tenth)")
+    graph.add(f"N_square = Mul({n}, {n})\n N_sum = ReduceSum<keepdims=1>(N_square, last_axis)\n N_root = Sqrt(N_sum)")
+    graph.add(f"N_length = Max(N_root, tiny)\n normals = Div({n}, N_length)\n skinning_weight = Sigmoid({k})")
+    graph.add(f"c_scaled = Mul(template, scale)\n c_world = Add(c_scaled, centre)\n placed = Add(c_world, {b})")
+    if not networks.paper:
+        graph.add("depth = Mul(thickness, normals)\n bone_points = Sub(placed, depth)")
+    else:
+        graph.add("bone_points = Identity(placed)")
+
+
+def _basis_nodes(graph: Graph, networks: FaceNetworks, scale: float, motion: JawMotion, blend: LinearBlend) -> None:
+    """basis (V, T, 3) before skinning; the paper's world-space e is turned back by the inverse of I + k (R - I)."""
+    columns = slice(0 if networks.paper else 3, None)
+    e = _head_nodes(graph, "E_features", "X", *_last(networks, "expression", networks.motion_size * scale, columns))
+    graph.keep(basis_shape=np.array([0, networks.targets, 3], np.int64))
+    if not networks.paper:
+        graph.add(f"basis = Reshape({e}, basis_shape)")
+        return
+    axes, cosines, sines = pose_axes(motion, blend)
+    graph.keep(
+        along=np.einsum("ti,tj->tij", axes, axes).astype(np.float32), across=_crossing(axes), less=(1 - cosines).astype(np.float32)[:, None, None],
+        sine=sines.astype(np.float32)[:, None, None], pose_to=blend.matrix.astype(np.float32), pose_back=blend.inverse.astype(np.float32),
+    )  # fmt: skip
+    graph.add(f"after = Reshape({e}, basis_shape)\n posed_vt = MatMul(pose_to, after)\n posed = Transpose<perm=[1,0,2]>(posed_vt)")
+    graph.add("k_t = Identity(skinning_weight)\n x_less = Mul(less, k_t)\n x = Sub(one, x_less)\n y = Mul(sine, k_t)")
+    graph.add("xx = Mul(x, x)\n yy = Mul(y, y)\n zz = Add(xx, yy)\n par = MatMul(posed, along)\n crossed = MatMul(posed, across)")
+    graph.add("perp = Sub(posed, par)\n x_perp = Mul(x, perp)\n y_cross = Mul(y, crossed)\n turned = Sub(x_perp, y_cross)")
+    graph.add("turned_z = Div(turned, zz)\n before = Add(par, turned_z)\n before_vt = Transpose<perm=[1,0,2]>(before)")
+    graph.add("basis = MatMul(pose_back, before_vt)")
+
+
+def pose_axes(motion: JawMotion, blend: LinearBlend) -> tuple[Floats, Floats, Floats]:
+    """Unit axes (T, 3), cosines (T,) and sines (T,) of the jaw's turn at the trained poses; a zero axis where it is still.
+
+    I + k (R - I) is 1 along the axis and the complex number z = 1 + k (e^(i a) - 1) across it, so its inverse is 1 / z there.
+    """
+    turns = (blend.matrix @ motion.twists)[:, :3]
+    angle = np.linalg.norm(turns, axis=1)
+    axes = np.divide(turns, angle[:, None], out=np.zeros_like(turns), where=angle[:, None] > 0)
+    return axes, np.cos(angle), np.sin(angle)
+
+
+def _crossing(axes: Floats) -> Floats:
+    """(T, 3, 3) float32 with row vector e @ X = axis cross e."""
+    matrices = np.zeros((len(axes), 3, 3), np.float32)
+    for i, axis in enumerate(axes):
+        matrices[i] = np.cross(axis, np.eye(3))
+    return matrices
+
+
+def _mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlend) -> None:
+    """From weights, jaw and gains: mix (3T, 6), the jaw's turn and offset, the linear look's, jaw_transform. All float64 inside."""
+    eye = np.eye(3)
+    hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
+    graph.keep(
+        d_one=np.float64(1), d_small=np.float64(1e-4), d_twists=motion.twists, d_hats=hats, d_eye=eye, d_centre=np.asarray(centre, np.float64)[:, None],
+        d_inverse=blend.inverse, d_across=blend.matrix.T.copy(), d_turns=blend.turns.reshape(-1, 9),
+        d_turns_t=blend.turns.transpose(0, 2, 1).reshape(-1, 9), d_offsets=blend.offsets, d_eye9=eye.reshape(1, 9),
+        d_a1=np.float64(-1 / 6), d_a2=np.float64(1 / 120), d_b0=np.float64(0.5), d_b1=np.float64(-1 / 24), d_b2=np.float64(1 / 720),
+        d_c0=np.float64(1 / 6), d_c1=np.float64(-1 / 120), d_c2=np.float64(1 / 5040),
+        d_last_row=np.array([[0.0, 0, 0, 1]]), row=np.array([1, -1], np.int64), column=np.array([-1, 1], np.int64), square=np.array([3, 3], np.int64),
+        three=np.array([3, -1], np.int64), tall=np.array([-1, 3], np.int64), at0=np.array([0], np.int64), at3=np.array([3], np.int64),
+        at4=np.array([4], np.int64), axis0=np.array([0], np.int64), axis1=np.array([1], np.int64), both=np.array([0, 1], np.int64),
+        at00=np.array([0, 0], np.int64), at33=np.array([3, 3], np.int64), at03=np.array([0, 3], np.int64), at34=np.array([3, 4], np.int64),
+    )  # fmt: skip
+    graph.add(
+        """
+w_row = Reshape(weights, row)
+alpha = MatMul(w_row, d_inverse)
+twist_1 = MatMul(w_row, d_twists)
+twist = Mul(twist_1, jaw_gain)
+omega = Slice(twist, at0, at3, axis1)
+velocity_row = Slice(twist, at3, row_end, axis1)
+velocity = Reshape(velocity_row, three)
+omega2 = Mul(omega, omega)
+theta2 = ReduceSum<keepdims=0>(omega2, both)
+near_zero = Less(theta2, d_small)
+safe2 = Where(near_zero, d_one, theta2)
+theta = Sqrt(safe2)
+sin_theta = Sin(theta)
+cos_theta = Cos(theta)
+far_a = Div(sin_theta, theta)
+vers = Sub(d_one, cos_theta)
+far_b = Div(vers, safe2)
+gap = Sub(theta, sin_theta)
+cube = Mul(safe2, theta)
+far_c = Div(gap, cube)
+theta4 = Mul(theta2, theta2)
+a_1 = Mul(theta2, d_a1)
+a_2 = Mul(theta4, d_a2)
+a_3 = Add(a_1, a_2)
+near_a = Add(d_one, a_3)
+b_1 = Mul(theta2, d_b1)
+b_2 = Mul(theta4, d_b2)
+b_3 = Add(b_1, b_2)
+near_b = Add(d_b0, b_3)
+c_1 = Mul(theta2, d_c1)
+c_2 = Mul(theta4, d_c2)
+c_3 = Add(c_1, c_2)
+near_c = Add(d_c0, c_3)
+f_a = Where(near_zero, near_a, far_a)
+f_b = Where(near_zero, near_b, far_b)
+f_c = Where(near_zero, near_c, far_c)
+hat_flat = MatMul(omega, d_hats)
+hat = Reshape(hat_flat, square)
+hat2 = MatMul(hat, hat)
+a_hat = Mul(f_a, hat)
+b_hat2 = Mul(f_b, hat2)
+turn_learned = Add(a_hat, b_hat2)
+b_hat = Mul(f_b, hat)
+c_hat2 = Mul(f_c, hat2)
+left_1 = Add(b_hat, c_hat2)
+left = Add(d_eye, left_1)
+shift_learned = MatMul(left, velocity)
+jaw_turn_1 = Slice(jaw, at00, at33, both)
+jaw_turn = Sub(jaw_turn_1, d_eye)
+jaw_shift = Slice(jaw, at03, at34, both)
+not_given = Sub(d_one, jaw_given)
+turn_l = Mul(turn_learned, not_given)
+turn_g = Mul(jaw_turn, jaw_given)
+turn = Add(turn_l, turn_g)
+shift_l = Mul(shift_learned, not_given)
+shift_g = Mul(jaw_shift, jaw_given)
+shift = Add(shift_l, shift_g)
+turn_centre = MatMul(turn, d_centre)
+offset = Add(turn_centre, shift)
+rotation = Add(turn, d_eye)
+top = Concat<axis=1>(rotation, shift)
+jaw_transform = Concat<axis=0>(top, d_last_row)
+linear_flat = MatMul(alpha, d_turns_t)
+linear_turn = Reshape(linear_flat, square)
+linear_offset = MatMul(alpha, d_offsets)
+shared = Mul(d_across, alpha)
+target_turns = MatMul(shared, d_turns_t)
+target_rows = Reshape(target_turns, tall)
+w_column = Reshape(weights, column)
+plain_flat = Mul(w_column, d_eye9)
+plain_rows = Reshape(plain_flat, tall)
+mix_double = Concat<axis=1>(plain_rows, target_rows)
+mix = Cast<to=1>(mix_double)
+turn_t = Transpose<perm=[1,0]>(turn)
+turn_32 = Cast<to=1>(turn_t)
+offset_t = Transpose<perm=[1,0]>(offset)
+offset_32 = Cast<to=1>(offset_t)
+linear_turn_32 = Cast<to=1>(linear_turn)
+linear_offset_32 = Cast<to=1>(linear_offset)
+gain_32 = Cast<to=1>(jaw_gain)
+given_32 = Cast<to=1>(jaw_given)
+""".replace("row_end", "at6")
+    )
+    graph.keep(at6=np.array([6], np.int64))
+    del graph.constants["d_turns"], graph.constants["at4"], graph.constants["axis0"]
+
+
+def _skin_nodes(graph: Graph, rest_detail: str) -> None:
+    """points (V, 3) from bone_points, thickness, normals, skinning_weight, e6 and the edits."""
+    graph.keep(centre=graph.constants["d_centre"][:, 0].astype(np.float32), one=1.0)
+    graph.keep(from0=np.array([0], np.int64), to3=np.array([3], np.int64), to6=np.array([6], np.int64), columns=np.array([1], np.int64))
+    graph.add(
+        """
+thick = Mul(thickness, thickness_gain)
+raised = Mul(thick, normals)
+moved_bone = Add(bone_points, bone_offset)
+built = Add(moved_bone, raised)
+"""
+        + (f"s0 = Add(built, {rest_detail})" if rest_detail else "s0 = Identity(built)")
+        + """
+e_all = Mul(e6, expression_gain)
+e = Slice(e_all, from0, to3, columns)
+e_turned = Slice(e_all, to3, to6, columns)
+p = Sub(s0, centre)
+at = Add(p, e)
+arc_turned = MatMul(at, turn_32)
+arc_carried = Add(arc_turned, offset_32)
+line_turned = MatMul(p, linear_turn_32)
+line_shifted = Add(line_turned, linear_offset_32)
+line_sum = Add(line_shifted, e_turned)
+line_carried = Mul(line_sum, gain_32)
+arc = Max(jaw_arc, given_32)
+no_arc = Sub(one, arc)
+arc_share = Mul(arc_carried, arc)
+line_share = Mul(line_carried, no_arc)
+carried = Add(arc_share, line_share)
+followed = Mul(carried, skinning_weight)
+delta = Add(e, followed)
+points = Add(s0, delta)
+"""
+    )

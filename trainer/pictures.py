@@ -1,0 +1,92 @@
+"""Pictures of faces without a screen: orthographic, flat-shaded, painter's order, as matplotlib polygons; heat maps in mm."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aim_maya.core.mesh import Mesh, face_means
+
+Floats = NDArray[np.floating]
+
+SKIN, BONE, MANDIBLE = (0.95, 0.79, 0.70), (0.93, 0.90, 0.80), (0.86, 0.76, 0.58)
+_LIGHT = np.array([0.35, 0.45, 0.82])
+
+
+def view(points: Floats, turn: float, up: str) -> Floats:
+    """Points (V, 3) seen from the front, turned by `turn` degrees about the vertical; z up becomes y up."""
+    p = points if up == "y" else np.stack([points[:, 0], points[:, 2], -points[:, 1]], 1)
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    seen: Floats = p @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    return seen
+
+
+def draw(
+    axes: Axes, mesh: Mesh, points: Floats, *, turn: float = 25.0, up: str = "y", colour: tuple[float, float, float] = SKIN,
+    heat: Floats | None = None, limits: tuple[float, float] = (0.0, 1.0), colours: str = "viridis", two_sided: bool = False,
+) -> None:  # fmt: skip
+    """Draw mesh at points (V, 3). heat (V,): coloured by value between limits, unshaded enough to be read off the scale."""
+    seen = view(points, turn, up)
+    centre, corner = face_means(mesh, seen), seen[mesh.corners]
+    arm = corner - centre[mesh.corner_face]
+    normal = np.add.reduceat(np.cross(arm, arm[mesh.following]), mesh.starts, axis=0)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
+    light = np.clip(np.abs(normal @ _LIGHT) if two_sided else normal @ _LIGHT, 0, 1)
+    if heat is None:
+        shade = np.clip((0.25 + 0.85 * light)[:, None] * np.array(colour), 0, 1)
+    else:
+        low, high = limits
+        shade = mpl.colormaps[colours](np.clip((face_means(mesh, heat) - low) / max(high - low, 1e-12), 0, 1))[:, :3] * (0.75 + 0.25 * light)[:, None]
+    order = np.argsort(centre[:, 2])
+    order = order if two_sided else order[normal[order, 2] > 0]
+    polygons = [seen[mesh.corners[a : a + n], :2] for a, n in zip(mesh.starts[order], mesh.counts[order], strict=True)]
+    axes.add_collection(PolyCollection(polygons, facecolors=shade[order], edgecolors=shade[order], linewidths=0.25))
+    axes.set_aspect("equal")
+    axes.axis("off")
+    axes.autoscale_view()
+
+
+def scatter(axes: Axes, points: Floats, colour: NDArray[np.floating] | str, *, turn: float = 25.0, up: str = "y", size: float = 1.5) -> None:
+    """Points (P, 3) in the same view, nearest on top."""
+    seen = view(points, turn, up)
+    order = np.argsort(seen[:, 2])
+    axes.scatter(seen[order, 0], seen[order, 1], s=size, c=colour if isinstance(colour, str) else colour[order], linewidths=0)
+
+
+def chart(width: float, height: float) -> tuple[Figure, Any]:
+    """A figure with one pair of axes."""
+    made = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    return made, made.subplots()
+
+
+def figure(columns: int, rows: int = 1, width: float = 3.2, height: float = 3.9) -> tuple[Figure, list[Any]]:
+    """A figure of equal cells without margins, and its axes row by row."""
+    made = Figure(figsize=(columns * width, rows * height), dpi=110, layout="constrained")
+    grid = made.subplots(rows, columns, squeeze=False)
+    return made, list(grid.ravel())
+
+
+def scale(made: Figure, axes: Any, limits: tuple[float, float], label: str, colours: str = "viridis") -> None:
+    """A colour bar for heat maps drawn by draw()."""
+    mappable = mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), colours)
+    made.colorbar(mappable, ax=axes, shrink=0.6, label=label)
+
+
+def png(made: Figure) -> bytes:
+    """The figure as PNG bytes."""
+    stream = io.BytesIO()
+    made.savefig(stream, format="png", facecolor="white")
+    return stream.getvalue()
+
+
+def embedded(made: Figure, alt: str) -> str:
+    """An <img> that carries the picture itself."""
+    return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(png(made)).decode()}">'

@@ -1,0 +1,182 @@
+"""One actor made ready to learn from: constraints, template space, jaw, labels, all as normalised tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aim_maya.core import rigid
+from aim_maya.core.actor import Actor
+from aim_maya.core.mesh import boundary_vertices, vertex_normals
+from aim_maya.core.posing import pose_matrix
+
+from .config import TrainConfig
+from .constraints import Constraints, find_constraints
+from .jaw import Jaw, find_jaw, skinning_labels, trained_transforms
+from .smoothness import extend
+from .symmetry import Mirror, facial_plane, mirror_map
+from .template import Template, open_template
+
+Floats = NDArray[np.floating]
+
+
+@dataclass
+class Problem:
+    """Model-unit arrays for scoring and export; see Tables for the normalised tensors that training draws from."""
+
+    actor: Actor
+    constraints: Constraints
+    template: Template
+    mirror: Mirror
+    jaw: Jaw
+    matrix: Floats
+    skinning: Floats
+    thickness: Floats
+
+    @property
+    def mm(self) -> float:
+        """Millimetres in one normalised unit."""
+        return self.template.scale * self.actor.mm_per_unit
+
+    def normalised(self, points: Floats) -> Floats:
+        """Model unit -> normalised, for points (..., 3)."""
+        return (points - self.template.centre) / self.template.scale
+
+    def normalised_transforms(self) -> Floats:
+        """(T, 4, 4) jaw motion at the trained poses, acting on normalised points."""
+        transforms = trained_transforms(self.actor, self.jaw)
+        turn = transforms[:, :3, :3] - np.eye(3)
+        transforms[:, :3, 3] = (turn @ self.template.centre + transforms[:, :3, 3]) / self.template.scale
+        return transforms
+
+    def world_transform(self, normalised: Floats) -> Floats:
+        """(4, 4) in the model unit of one that acts on normalised points."""
+        matrix = normalised.copy()
+        centre = self.template.centre
+        matrix[:3, 3] = normalised[:3, 3] * self.template.scale - (normalised[:3, :3] - np.eye(3)) @ centre
+        return matrix
+
+
+def prepare(actor: Actor, config: TrainConfig) -> Problem:
+    """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what cannot be learned."""
+    constraints = find_constraints(actor)
+    mirror = mirror_map(actor.neutral, facial_plane(actor.neutral.points))
+    template = open_template(actor, mirror)
+    jaw = find_jaw(actor, constraints, config.jaw)
+    return Problem(
+        actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),
+        skinning_labels(actor, constraints, jaw), smooth_thickness(actor, constraints),
+    )  # fmt: skip
+
+
+def smooth_thickness(actor: Actor, constraints: Constraints) -> Floats:
+    """(V,) thickness of the used constraints extended smoothly over the skin, within the range that they span, model unit."""
+    used = constraints.covered[constraints.used]
+    values, sure = np.zeros(len(actor.neutral.points)), np.zeros(len(actor.neutral.points))
+    values[used], sure[used] = constraints.thickness[constraints.used], 1.0
+    known = constraints.thickness[constraints.used]
+    return np.clip(extend(actor.neutral, values, sure, 0.1), known.min(), known.max())
+
+
+@dataclass
+class Tables:
+    """What a step gathers, float32 on the training device, normalised units.
+
+    Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label; mirrored (V, 3) template
+    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone, thickness, normal.
+    """
+
+    c: Tensor
+    rows: Tensor
+    corners: Tensor
+    filled: Tensor
+    mirrored: Tensor
+    plane_normal: Tensor
+    plane_offset: Tensor
+    anchors: Tensor
+    anchor_bone: Tensor
+    anchor_thickness: Tensor
+    anchor_normal: Tensor
+    uncovered: Tensor
+    jawless: Tensor
+    matrix: Tensor | None
+    rest_size: float
+    motion_size: float
+    targets: int
+
+    def face_points(self, faces: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Template points and rows inside faces (P,), at convex shares (P, n) of their corners."""
+        shares = shares * self.filled[faces]
+        shares = shares / shares.sum(1, keepdim=True)
+        ids = self.corners[faces]
+        return torch.einsum("pn,pnk->pk", shares, self.c[ids]), torch.einsum("pn,pnk->pk", shares, self.rows[ids])
+
+    def unpack(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """neutral (P, 3), shapes (P, T, 3), skin normal (P, 3), thickness label (P, 1), skinning label (P, 1)."""
+        n = 3 + 3 * self.targets
+        normal = torch.nn.functional.normalize(rows[:, n : n + 3], dim=1)
+        return rows[:, :3], rows[:, 3:n].view(len(rows), self.targets, 3), normal, rows[:, n + 3 : n + 4], rows[:, n + 4 : n + 5]
+
+
+def make_tables(problem: Problem, device: torch.device) -> Tables:
+    """The problem's arrays as tensors."""
+    actor, template, constraints = problem.actor, problem.template, problem.constraints
+    neutral, shapes = problem.normalised(actor.neutral.points), problem.normalised(actor.stack)
+    v, t = len(neutral), len(shapes)
+    normals = vertex_normals(actor.neutral)
+    rows = np.concatenate(
+        [
+            neutral, shapes.transpose(1, 0, 2).reshape(v, 3 * t), normals,
+            problem.thickness[:, None] / template.scale, problem.skinning[:, None],
+        ], axis=1,
+    )  # fmt: skip
+
+    def tensor(array: Floats) -> Tensor:
+        return torch.tensor(np.asarray(array, np.float32), device=device)
+
+    def ids(array: NDArray[np.integer]) -> Tensor:
+        return torch.tensor(np.asarray(array, np.int64), device=device)
+
+    used = constraints.used
+    uncovered = np.setdiff1d(np.arange(v), constraints.covered[used])
+    corners, filled = _padded_faces(problem)
+    plane = problem.mirror.plane
+    return Tables(
+        c=tensor(template.coordinates), rows=tensor(rows), corners=ids(corners), filled=tensor(filled),
+        mirrored=tensor(problem.normalised(plane.mirror(template.points))), plane_normal=tensor(plane.normal),
+        plane_offset=tensor(np.array((plane.offset - plane.normal @ template.centre) / template.scale)),
+        anchors=ids(constraints.covered[used]), anchor_bone=tensor(problem.normalised(constraints.bone[used])),
+        anchor_thickness=tensor(constraints.thickness[used, None] / template.scale), anchor_normal=tensor(constraints.normal[used]),
+        uncovered=ids(uncovered), jawless=ids(_jawless(problem)),
+        matrix=None if np.array_equal(problem.matrix, np.eye(t)) else tensor(problem.matrix),
+        rest_size=_typical(problem.normalised(template.points) - neutral), motion_size=_typical(shapes - neutral), targets=t,
+    )  # fmt: skip
+
+
+def _typical(field: Floats) -> float:
+    return max(float(np.sqrt(np.square(field).mean())), 1e-3)
+
+
+def _padded_faces(problem: Problem) -> tuple[NDArray[np.integer], Floats]:
+    mesh = problem.actor.neutral
+    at = mesh.starts[:, None] + np.arange(int(mesh.counts.max()))
+    filled = np.arange(int(mesh.counts.max())) < mesh.counts[:, None]
+    return mesh.corners[np.where(filled, at, mesh.starts[:, None])], filled.astype(np.float32)
+
+
+def _jawless(problem: Problem) -> NDArray[np.integer]:
+    """Vertices that keep still while the jaw moves, away from any border: where the paper sets the skinning weight to zero."""
+    rest, moved = problem.actor.neutral.points, np.zeros(len(problem.actor.neutral.points))
+    for target, pose in problem.jaw.poses.items():
+        if not np.array_equal(pose, np.eye(4)):
+            carried = np.linalg.norm(rigid.apply(pose, rest) - rest, axis=1)
+            share = np.linalg.norm(problem.actor.shapes[target] - rest, axis=1) / np.maximum(carried, 1e-6)
+            moved = np.maximum(moved, share)
+    still = (moved < 0.02) & ~boundary_vertices(problem.actor.neutral)
+    if not moved.any():  # nothing tells: take the skin over the skull alone, above every jaw hit
+        still = np.isin(np.arange(len(rest)), problem.constraints.covered[problem.constraints.which == 0])
+    return np.flatnonzero(still)

@@ -1,0 +1,95 @@
+"""Progress for people and programs: a bar on a terminal, plain lines in a log, JSON lines for a window that follows."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+from aim_maya.core.errors import Cancelled
+
+Style = Literal["auto", "bar", "lines", "json", "none"]
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Reports stages, steps with figures and ETA, and warnings; raises Cancelled from step() once a stop was asked for."""
+
+    def __init__(self, style: Style = "auto", log: Path | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
+        self.style = ("bar" if sys.stderr.isatty() else "lines") if style == "auto" else style
+        self.cancelled = cancelled
+        self._log: TextIO | None = None
+        self._log_path = log
+        self._bar: Any = None
+        self._task: Any = None
+        self._started = time.perf_counter()
+        self._stage_started = self._last = self._started
+        self._first_step = 0
+
+    def __enter__(self) -> Progress:
+        if self._log_path is not None:
+            self._log_path.parent.mkdir(parents=True, exist_ok=True)
+            self._log = self._log_path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._end_bar()
+        if self._log is not None:
+            self._log.close()
+
+    def stage(self, name: str, steps: int = 0, first: int = 0) -> None:
+        """A new stage begins; with steps > 0 it reports through step()."""
+        self._end_bar()
+        self._stage_started, self._last, self._first_step = time.perf_counter(), 0.0, first
+        self._emit({"event": "stage", "name": name, "steps": steps}, f"{name} ...")
+        if steps and self.style == "bar":
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+            self._bar = Bar(*columns, transient=False)
+            self._bar.start()
+            self._task = self._bar.add_task(name, total=steps, completed=first, figures="")
+
+    def step(self, done: int, steps: int, **figures: float) -> None:
+        """One step is done; figures such as loss and error_mm are shown as they are. Raises Cancelled."""
+        now = time.perf_counter()
+        rate = (now - self._stage_started) / max(done - self._first_step, 1)
+        if self._bar is not None:
+            text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
+            self._bar.update(self._task, completed=done, **({"figures": text} if figures else {}))
+        if figures and (now - self._last > 1.0 or done == steps):
+            self._last = now
+            eta = rate * (steps - done)
+            text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
+            self._emit({"event": "step", "step": done, "steps": steps, "eta_s": round(eta, 1)} | figures, f"{done}/{steps}  {text}  ETA {eta:.0f} s")
+        if self.cancelled():
+            raise Cancelled(f"stopped at step {done} of {steps}")
+
+    def note(self, text: str, *, warning: bool = False) -> None:
+        """One line for the reader."""
+        self._emit({"event": "warning" if warning else "note", "text": text}, ("Warning: " if warning else "") + text, always=True)
+
+    def _emit(self, event: dict[str, Any], line: str, always: bool = False) -> None:
+        stamped = {"t": round(time.perf_counter() - self._started, 2)} | event
+        if self._log is not None:
+            self._log.write(json.dumps(stamped) + "\n")
+            self._log.flush()
+        if self.style == "json":
+            sys.stdout.write(json.dumps(stamped) + "\n")
+            sys.stdout.flush()
+        elif self._bar is not None:
+            if always:
+                self._bar.console.print(line)
+        elif self.style != "none":
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,169 @@
+"""One self-contained HTML page about a trained model, in pictures that a rigger understands."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import write_text
+from aim_maya.runtime import FaceModel
+
+from . import pictures
+from .score import distribution, target_rows
+
+Floats = NDArray[np.floating]
+WORST = 4
+
+_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}
+h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}img{max-width:100%}
+table{border-collapse:collapse}td,th{padding:.25em .9em;text-align:left;border-bottom:1px solid #eee}td+td{text-align:right}p.note{color:#666}"""
+
+
+def write_report(model: FaceModel, out: Path, actor: Actor | None = None, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the file holds.
+
+    Raises AimError when the actor is another one.
+    """
+    truth = _truth(model, actor)
+    sections = [_hero(model), _anatomy(model), _errors(model, truth), _curve(model, metrics), _table(model, truth, metrics)]
+    name = html.escape(str(model.manifest["name"]))
+    page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM report</title><style>{_STYLE}</style><h1>{name}</h1>" + "".join(sections)
+    write_text(out, page + "</html>\n")
+    return {"report": str(out), "bytes": out.stat().st_size}
+
+
+def _truth(model: FaceModel, actor: Actor | None) -> Floats:
+    """(T, V, 3) the shapes at their trained poses."""
+    rig = model.data.rig
+    if actor is None:
+        return np.stack([model.points(rig.trained_pose(t)) for t in rig.targets]).astype(np.float64)
+    if actor.neutral.topology_hash != model.manifest["topology_hash"] or set(actor.rig.targets) != set(rig.targets):
+        raise AimError(
+            f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets differ.", remedy="Give the actor folder it was trained on."
+        )
+    return np.stack([actor.shapes[t] for t in rig.targets])
+
+
+def _up(model: FaceModel) -> str:
+    return str(model.manifest["up"])
+
+
+def hero_figure(model: FaceModel) -> Any:
+    """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning weight."""
+    anatomy, mm, up = model.anatomy, model.mm_per_unit, _up(model)
+    made, axes = pictures.figure(4)
+    pictures.draw(axes[0], model.mesh, model.mesh.points, up=up)
+    axes[0].set_title("neutral")
+    share = anatomy.skinning_weight[:, None]
+    colours = (1 - share) * np.array([0.45, 0.55, 0.70]) + share * np.array([0.85, 0.45, 0.25])
+    pictures.draw(axes[1], model.mesh, model.mesh.points, up=up, colour=(0.97, 0.94, 0.92))
+    pictures.scatter(axes[1], anatomy.bone_points.astype(np.float64), colours, up=up)
+    axes[1].set_title("learned bone points (orange: jaw)")
+    thickness = anatomy.thickness * mm
+    limits = (0.0, float(np.quantile(thickness, 0.98)))
+    pictures.draw(axes[2], model.mesh, model.mesh.points, up=up, heat=thickness, limits=limits)
+    axes[2].set_title("soft-tissue thickness")
+    pictures.scale(made, axes[2], limits, "mm")
+    pictures.draw(axes[3], model.mesh, model.mesh.points, up=up, heat=anatomy.skinning_weight, colours="magma")
+    axes[3].set_title("skinning weight to the jaw")
+    pictures.scale(made, axes[3], (0, 1), "", "magma")
+    return made
+
+
+def _hero(model: FaceModel) -> str:
+    jaw = model.manifest["jaw"]
+    text = f"Jaw from {html.escape(jaw['source'])}: {html.escape(jaw['report'])}."
+    return pictures.embedded(hero_figure(model), "neutral, bone points, thickness and skinning weight") + f"<p class=note>{text}</p>"
+
+
+def _anatomy(model: FaceModel) -> str:
+    """The control that opens the mouth widest, on its arc, with the bone points carried along."""
+    rig = model.data.rig
+    turns = [float(np.linalg.norm(model.jaw(rig.trained_pose(t))[:3, :3] - np.eye(3))) for t in rig.targets]
+    if not turns or max(turns) < 1e-6:
+        return ""
+    target = rig.targets[int(np.argmax(turns))]
+    made, axes = pictures.figure(4)
+    for axis, share in zip(axes, (0.0, 0.5, 1.0, 1.0), strict=True):
+        controls = share * rig.trained_pose(target)
+        pictures.draw(axis, model.mesh, model.points(controls).astype(np.float64), up=_up(model), turn=60)
+        if share:
+            jaw = model.jaw(controls)
+            bone = model.anatomy.bone_points.astype(np.float64)
+            k = model.anatomy.skinning_weight[:, None]
+            pictures.scatter(axis, bone + k * (bone @ jaw[:3, :3].T + jaw[:3, 3] - bone), "#b5522b", up=_up(model), turn=60, size=0.6)
+        axis.set_title(f"{target} {share:g}")
+    axes[3].clear()
+    pictures.draw(axes[3], model.mesh, model.points(rig.trained_pose(target), detail=False).astype(np.float64), up=_up(model), turn=60)
+    axes[3].set_title("networks alone (detail off)")
+    return "<h2>The jaw on its arc</h2>" + pictures.embedded(made, f"{target} at 0, 0.5 and 1")
+
+
+def _network_errors(model: FaceModel, truth: Floats) -> Floats:
+    """(T, V) mm, detail off."""
+    rig = model.data.rig
+    points = np.stack([model.points(rig.trained_pose(t), detail=False) for t in rig.targets])
+    error: Floats = np.linalg.norm(points - truth, axis=2) * model.mm_per_unit
+    return error
+
+
+def _errors(model: FaceModel, truth: Floats) -> str:
+    rig, error = model.data.rig, _network_errors(model, truth)
+    order = np.argsort(-error.mean(1))
+    bars, axis = pictures.chart(13, 3.4)
+    axis.bar(range(len(order)), error[order].mean(1), color="#4a7ba6")
+    axis.set_xticks(range(len(order)), [rig.targets[i] for i in order], rotation=70, ha="right", fontsize=7)
+    axis.set_ylabel("mean error, mm")
+    worst = np.argsort(-error.max(1))[:WORST]
+    made, axes = pictures.figure(len(worst))
+    limits = (0.0, max(float(np.quantile(error, 0.999)), 1e-3))
+    for a, i in zip(axes, worst, strict=True):
+        pictures.draw(a, model.mesh, truth[i], up=_up(model), heat=error[i], limits=limits, colours="inferno")
+        a.set_title(f"{rig.targets[i]}: max {error[i].max():.2f} mm")
+    pictures.scale(made, axes, limits, "error, mm", "inferno")
+    return (
+        "<h2>Error of the networks (detail off)</h2>" + pictures.embedded(bars, "mean error per target") + "<h2>The worst targets</h2>"
+        + pictures.embedded(made, "error heat maps") + "<p class=note>With detail on, every trained pose is exact.</p>"
+    )  # fmt: skip
+
+
+def _curve(model: FaceModel, metrics: dict[str, Any] | None) -> str:
+    curve = (metrics or model.manifest.get("training", {})).get("curve") or []
+    if not curve:
+        return ""
+    made, left = pictures.chart(8, 3)
+    right = left.twinx()
+    steps = [c["step"] for c in curve]
+    left.semilogy(range(len(steps)), [c["error_mm"] for c in curve], color="#4a7ba6")
+    left.set_ylabel("mean error, mm", color="#4a7ba6")
+    left.set_xlabel("looks at all vertices")
+    right.semilogy(range(len(steps)), [c["loss"] for c in curve], color="#c0703c", linewidth=0.8)
+    right.set_ylabel("loss", color="#c0703c")
+    return "<h2>Training</h2>" + pictures.embedded(made, "error and loss over the steps")
+
+
+def _table(model: FaceModel, truth: Floats, metrics: dict[str, Any] | None) -> str:
+    error = _network_errors(model, truth)
+    motion = np.linalg.norm(truth - model.mesh.points, axis=2) * model.mm_per_unit
+    skin, rows = distribution(error), []
+    rows += [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in skin.items()]
+    exact = max(float(np.linalg.norm(model.points(model.data.rig.trained_pose(t)) - s, axis=1).max()) for t, s in zip(model.data.rig.targets, truth, strict=True))
+    rows.append(("with detail, largest error at any trained pose", f"{exact * model.mm_per_unit:.5f} mm"))
+    for key, label in (("used_mean", "bone point at the constraints used, mean"), ("unseen_hit_median", "bone point to the bone, unseen, median")):
+        if metrics and key in metrics.get("anatomy", {}):
+            rows.append((label, f"{metrics['anatomy'][key]:.3f} mm"))
+    if metrics:
+        rows.append(("time", f"{metrics['seconds']['total']:.0f} s on {metrics['device']}"))
+    body = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    per_target = "".join(
+        f"<tr><td>{html.escape(r['target'])}</td><td>{r['mean']:.3f}</td><td>{r['max']:.2f}</td><td>{r['motion_max']:.1f}</td><td>{100 * r['relative']:.1f} %</td></tr>"
+        for r in target_rows(model.data.rig.targets, error, motion)
+    )
+    head = "<tr><th>target</th><th>mean mm</th><th>max mm</th><th>largest motion mm</th><th>error over motion</th></tr>"
+    return f"<h2>Figures</h2><table>{body}</table><h2>Every target (networks alone)</h2><table>{head}{per_target}</table>"

@@ -1,0 +1,149 @@
+"""One training from an actor to an actor.aim: prepare, solve, learn, score, export; whole or resumable at every moment."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.core.files import write_json
+
+from .config import TrainConfig, config_from_json
+from .export import export
+from .learn import Training
+from .leave_out import leave_regions_out
+from .model import FaceNetworks, JawPoses
+from .problem import Problem, make_tables, prepare
+from .progress import Progress, Style
+from .ridge import ridge_config, solve
+from .run_folder import RunFolder
+from .score import score
+
+RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
+
+
+@dataclass
+class Trained:
+    """What a training leaves: the problem, the networks and their figures."""
+
+    problem: Problem
+    networks: FaceNetworks
+    jaw: JawPoses
+    metrics: dict[str, Any]
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device for 'auto', 'cpu' or 'cuda'. Raises AimError when CUDA is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AimError("CUDA was asked for and this torch cannot use it.", "A CPU build of torch, or no NVIDIA driver.", "Use --device auto.")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def train(actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False) -> Trained:
+    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics.
+
+    Raises AimError for bad input, Cancelled (with a usable checkpoint on disk) when asked to stop.
+    """
+    device = pick_device(config.device)
+    state = run.load() if resume else None
+    if state is not None:
+        config = replace(config_from_json(state["config"]), device=config.device)
+    run.begin()
+    write_json(run.config, config.to_json())
+    with _interruptible() as interrupted, Progress(style, run.progress, lambda: interrupted() or run.cancel.exists()) as progress:
+        return _train(actor, out, config, run, state, device, progress, leave_out)
+
+
+def _train(
+    actor: Actor, out: Path, config: TrainConfig, run: RunFolder, state: dict[str, Any] | None, device: torch.device,
+    progress: Progress, leave_out: bool,
+) -> Trained:  # fmt: skip
+    clock = _Clock()
+    for warning in actor.warnings:
+        progress.note(warning, warning=True)
+    progress.stage("prepare")
+    problem = prepare(actor, config)
+    progress.note(f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: {problem.jaw.report}.")
+    clock.lap("prepare_s")
+    progress.stage("linear solution")
+    linear, linear_jaw = _solve_linear(problem, config, device)
+    linear_score = score(problem, linear, linear_jaw)
+    clock.lap("linear_s")
+    if config.preset == "draft":
+        trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
+        figures = linear_score
+    else:
+        training = Training(problem, config, linear_score["skin"]["mean"], device)
+        if state is not None:
+            training.restore(state)
+            progress.note(f"Resuming at step {training.step} of {training.config.steps}.")
+        training.run(progress, lambda: run.save(training.state()))
+        trained = (training.networks, training.jaw)
+        extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
+        clock.lap("train_s")
+        progress.stage("score")
+        figures = score(problem, *trained)
+    metrics: dict[str, Any] = {
+        "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
+        "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")}, "jaw": {"source": problem.jaw.source, "report": problem.jaw.report},
+        "warnings": actor.warnings,
+    }  # fmt: skip
+    if leave_out:
+        progress.stage("leave regions out")
+        metrics["left_out"] = leave_regions_out(problem, config)
+    progress.stage("export")
+    metrics["parity_mm"] = export(problem, *trained, out, {k: metrics[k] for k in ("preset", "config", "skin", "neutral", "curve")})
+    clock.lap("score_export_s")
+    metrics["seconds"] = clock.laps | {"total": clock.total}
+    write_json(run.metrics, metrics)
+    return Trained(problem, *trained, metrics)
+
+
+def _solve_linear(problem: Problem, config: TrainConfig, device: torch.device) -> tuple[FaceNetworks, JawPoses]:
+    tables = make_tables(problem, device)
+    networks = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
+    return networks, JawPoses(torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False).to(device)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._begin = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self._last = round(now - self._last, 2), now
+
+    @property
+    def total(self) -> float:
+        return round(time.perf_counter() - self._begin, 2)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the main thread, nothing."""
+    asked: list[bool] = []
+
+    def ask(_signal: int, _frame: Any) -> None:
+        if asked:
+            raise Cancelled("interrupted")
+        asked.append(True)
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:
+        yield lambda: bool(asked)
+        return
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
