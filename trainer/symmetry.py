@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from aim_maya.core.mesh import Mesh, vertex_normals
@@ -31,24 +32,27 @@ class Plane:
 
 
 def facial_plane(points: Floats) -> Plane:
-    """The plane that best mirrors points (V, 3) onto themselves: three axes tried, each refined by trimmed closest pairs."""
+    """The plane that best mirrors points (V, 3) onto themselves: the best of three axes, refined on the trimmed closest distance."""
     tree = cKDTree(points)
-    found = [_refine(points, tree, Plane(np.eye(3)[axis], float(0.5 * (points[:, axis].max() + points[:, axis].min())))) for axis in range(3)]
-    return min(found, key=lambda pair: pair[1])[0]
+    some = points[:: max(1, len(points) // 1500)]
 
+    def misfit(plane: Plane) -> float:
+        distance = np.asarray(tree.query(plane.mirror(some))[0])
+        return float(np.sort(distance)[: int(0.8 * len(distance))].mean())
 
-def _refine(points: Floats, tree: cKDTree, plane: Plane) -> tuple[Plane, float]:
-    error = np.inf
-    for _ in range(30):
-        distance, partner = tree.query(plane.mirror(points))
-        kept = distance <= np.quantile(distance, 0.7)
-        error = float(distance[kept].mean())
-        apart = points[kept] - points[partner[kept]]
-        normal = np.linalg.eigh(apart.T @ apart)[1][:, -1]
-        normal = normal * np.sign(normal @ plane.normal)
-        middle = 0.5 * (points[kept] + points[partner[kept]])
-        plane = Plane(normal, float((middle @ normal).mean()))
-    return plane, error
+    middle = 0.5 * (points.max(0) + points.min(0))
+    axis = min(range(3), key=lambda k: misfit(Plane(np.eye(3)[k], float(middle[k]))))
+    extent = float(np.ptp(points, axis=0).max())
+
+    def plane_at(x: Floats) -> Plane:
+        normal = np.eye(3)[axis] + np.insert(x[:2], axis, 0.0)
+        normal /= np.linalg.norm(normal)
+        return Plane(normal, float(middle @ normal + extent * x[2]))
+
+    start = np.vstack([np.zeros(3), 0.05 * np.eye(3)])
+    found = minimize(lambda x: misfit(plane_at(x)), np.zeros(3), method="Nelder-Mead", options={"initial_simplex": start, "xatol": 1e-5, "fatol": 1e-7 * extent})
+    exact = plane_at(np.zeros(3))  # a head that is symmetric as modelled keeps the plane it was modelled about
+    return exact if misfit(exact) <= 1e-6 * extent else plane_at(found.x)
 
 
 @dataclass(frozen=True)

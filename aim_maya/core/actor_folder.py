@@ -7,6 +7,7 @@ neutral.obj  shapes/<target>.obj  [skull.obj jaw.obj]  [lower_teeth.obj lower_te
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def _read_dataset(path: Path) -> Actor:
             None if poses is None else jaw_poses_from_json(poses, str(path)),
             json.loads(str(arrays["landmarks"])) if "landmarks" in arrays else None,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise AimError(f"{path} is not a dataset of this project ({error}).", "It is cut off or was written by something else.") from error
 
 

@@ -1,0 +1,67 @@
+"""Shared fixtures: a small actor that trains in seconds, its draft model, and the real heads when they are beside the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.actor_folder import write_actor
+from aim_maya.core.mesh import Mesh
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def head_data(name: str) -> Path:
+    """Folder of a real head, or skip."""
+    folder = DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"the real head '{name}' is not beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ict_rig() -> Path:
+    return head_data("ict_rig")
+
+
+@pytest.fixture(scope="session")
+def actor_a() -> Path:
+    return head_data("actor_a")
+
+
+@pytest.fixture(scope="session")
+def sample() -> Actor:
+    from trainer.sample import sample_actor
+
+    return sample_actor()
+
+
+@pytest.fixture(scope="session")
+def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("actor") / "sample"
+    write_actor(sample, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample actor trained with the draft preset."""
+    from trainer.config import TrainConfig
+    from trainer.run_folder import RunFolder
+    from trainer.train import train
+
+    folder = tmp_path_factory.mktemp("draft")
+    train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
+    return folder / "sample.aim"
+
+
+def grid_mesh(rows: int = 4, columns: int = 5) -> Mesh:
+    """A flat grid of quads in the xy plane, unit spacing."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(rows * columns)], 1).astype(np.float64)
+    ids = np.arange(rows * columns).reshape(rows, columns)
+    quads = np.stack([ids[:-1, :-1], ids[:-1, 1:], ids[1:, 1:], ids[1:, :-1]], 2).reshape(-1, 4)
+    return Mesh(points, np.full(len(quads), 4, np.int32), quads.ravel().astype(np.int32))
