@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import write_text
+from aim_maya.core.files import atomic_path, write_text
 from aim_maya.runtime import FaceModel
 
 from . import pictures
@@ -23,6 +23,14 @@ WORST = 4
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}
 h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}img{max-width:100%}
 table{border-collapse:collapse}td,th{padding:.25em .9em;text-align:left;border-bottom:1px solid #eee}td+td{text-align:right}p.note{color:#666}"""
+
+
+def write_pictures(model: FaceModel, folder: Path) -> None:
+    """The report's first two pictures as PNG files, for documents."""
+    for name, made in (("hero", hero_figure(model)), ("jaw", jaw_figure(model))):
+        if made is not None:
+            with atomic_path(folder / f"{name}.png") as temporary:
+                temporary.write_bytes(pictures.png(made))
 
 
 def write_report(model: FaceModel, out: Path, actor: Actor | None = None, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -82,12 +90,12 @@ def _hero(model: FaceModel) -> str:
     return pictures.embedded(hero_figure(model), "neutral, bone points, thickness and skinning weight") + f"<p class=note>{text}</p>"
 
 
-def _anatomy(model: FaceModel) -> str:
-    """The control that opens the mouth widest, on its arc, with the bone points carried along."""
+def jaw_figure(model: FaceModel) -> Any | None:
+    """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw is still."""
     rig = model.data.rig
     turns = [float(np.linalg.norm(model.jaw(rig.trained_pose(t))[:3, :3] - np.eye(3))) for t in rig.targets]
     if not turns or max(turns) < 1e-6:
-        return ""
+        return None
     target = rig.targets[int(np.argmax(turns))]
     made, axes = pictures.figure(4)
     for axis, share in zip(axes, (0.0, 0.5, 1.0, 1.0), strict=True):
@@ -102,7 +110,12 @@ def _anatomy(model: FaceModel) -> str:
     axes[3].clear()
     pictures.draw(axes[3], model.mesh, model.points(rig.trained_pose(target), detail=False).astype(np.float64), up=_up(model), turn=60)
     axes[3].set_title("networks alone (detail off)")
-    return "<h2>The jaw on its arc</h2>" + pictures.embedded(made, f"{target} at 0, 0.5 and 1")
+    return made
+
+
+def _anatomy(model: FaceModel) -> str:
+    made = jaw_figure(model)
+    return "" if made is None else "<h2>The jaw on its arc</h2>" + pictures.embedded(made, "the jaw at 0, 0.5 and 1")
 
 
 def _network_errors(model: FaceModel, truth: Floats) -> Floats:

@@ -38,7 +38,7 @@ class RunFolder:
         if not self.checkpoint.exists():
             raise AimError(f"There is no checkpoint in {self.path}.", "Nothing was trained there yet.", "Train without --resume.")
         try:
-            state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
+            state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises a dozen kinds for a damaged file, none of them its own
             raise AimError(f"{self.checkpoint} cannot be read ({str(error).splitlines()[0][:120]}).", "It is damaged.", "Train without --resume.") from error
         return state

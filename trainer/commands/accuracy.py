@@ -11,9 +11,9 @@ import tyro
 
 from aim_maya.core.actor_folder import read_actor
 from trainer.config import TrainConfig
+from trainer.figures import markdown
 from trainer.progress import Style
 from trainer.run_folder import RunFolder
-from trainer.tables import markdown
 from trainer.train import train
 
 

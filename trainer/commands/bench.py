@@ -10,7 +10,7 @@ from typing import Any, Literal
 import tyro
 
 from trainer.bench import bench
-from trainer.tables import markdown
+from trainer.figures import markdown
 
 
 @dataclass

@@ -14,10 +14,10 @@ from aim_maya.core.files import write_json, write_text
 from aim_maya.runtime import FaceModel
 from trainer.bake import bake
 from trainer.config import TrainConfig
+from trainer.figures import figures_table
 from trainer.report import write_report
 from trainer.run_folder import RunFolder
 from trainer.sample import sample_actor
-from trainer.tables import figures_table
 from trainer.train import train
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from aim_maya.runtime import FaceModel
-from trainer.tables import markdown
+from trainer.figures import markdown
 
 
 @dataclass

@@ -12,7 +12,7 @@ import tyro
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.files import read_json
 from aim_maya.runtime import FaceModel
-from trainer.report import write_report
+from trainer.report import write_pictures, write_report
 
 
 @dataclass
@@ -27,6 +27,8 @@ class Options:
     """Measure against this actor's shapes; else against those the file holds."""
     metrics: Path | None = None
     """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is one."""
+    pictures: Path | None = None
+    """Also write the first pictures as PNG files into this folder."""
     json: Path | None = None
     """Write the figures here as JSON."""
 
@@ -38,5 +40,7 @@ def run(options: Options) -> dict[str, Any]:
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
     figures = write_report(model, out, read_actor(options.actor) if options.actor else None, read_json(metrics) if metrics else None)
+    if options.pictures is not None:
+        write_pictures(model, options.pictures)
     sys.stdout.write(f"wrote {out}\n")
     return figures

@@ -12,9 +12,9 @@ import tyro
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
 from trainer.config import TrainConfig
+from trainer.figures import figures_table
 from trainer.progress import Style
 from trainer.run_folder import RunFolder
-from trainer.tables import figures_table
 from trainer.train import train
 
 

@@ -1,0 +1,37 @@
+"""The README's Python block runs, its links exist, and its commands are commands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_python_blocks_run(draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(draft, tmp_path / "actor.aim")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert "numpy" in capsys.readouterr().out
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert len(targets) > 4
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
+def test_commands_named_exist() -> None:
+    named = set(re.findall(r"^    aimface (\w+)", TEXT, re.M))
+    assert named
+    assert named <= set(COMMANDS)

@@ -1,0 +1,87 @@
+"""On the real heads beside the repository (skipped without them): the draft of ict_rig, exact poses, and a combination on a copy of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.actor_folder import read_actor
+from aim_maya.core.detail import tolerance
+from aim_maya.core.obj import read_points, write_obj
+from aim_maya.runtime import FaceModel
+from trainer.config import TrainConfig
+from trainer.run_folder import RunFolder
+from trainer.train import Trained, train
+
+DRAFT = TrainConfig(preset="draft", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def combined(ict_rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Actor:
+    """A copy of ict_rig whose mouthClose.obj is neutral + jawOpen + mouthClose, named as a pose in actor.json."""
+    folder = tmp_path_factory.mktemp("combined") / "ict"
+    shutil.copytree(ict_rig, folder)
+    rest = read_actor(ict_rig).neutral
+    opened, corrective = (read_points(folder / f"shapes/{t}.obj") - rest.points for t in ("jawOpen", "mouthClose"))
+    write_obj(folder / "shapes/mouthClose.obj", rest.with_points(rest.points + opened + corrective))
+    names = sorted((f.stem for f in (folder / "shapes").glob("*.obj")), key=str.encode)
+    controls = [{"name": n, "index": i, "knots": [] if n == "mouthClose" else [[1.0, n]]} for i, n in enumerate(names)]
+    poses = [{"target": "mouthClose", "weights": {"jawOpen": 1.0, "mouthClose": 1.0}}]
+    (folder / "actor.json").write_text(json.dumps({"name": "ict_combined", "controls": controls, "poses": poses}))
+    (folder / "lower_teeth/mouthClose.obj").unlink()  # the corrective alone moves nothing rigid: the jaw is jawOpen's
+    return read_actor(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(combined: Actor, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("real")
+    made = train(combined, folder / "ict.aim", DRAFT, RunFolder(folder / "run"), style="none")
+    made.metrics["file"] = str(folder / "ict.aim")
+    return made
+
+
+def test_every_trained_pose_is_exact_and_so_is_rest(combined: Actor, trained: Trained) -> None:
+    model = FaceModel.load(trained.metrics["file"])
+    assert np.array_equal(model.points({}), combined.neutral.points.astype(np.float32))
+    within = tolerance(combined.neutral.points, 1.0)
+    worst = {t: float(np.abs(model.points(combined.rig.trained_pose(t)) - combined.shapes[t]).max()) for t in combined.rig.targets}
+    assert max(worst.values()) <= within, max(worst, key=worst.__getitem__)
+
+
+def test_lips_at_the_combination_and_half_way(combined: Actor, trained: Trained, ict_rig: Path, record_property) -> None:
+    """ICT's own combination over-closes the lips by 7 mm; half way of both, the product of the two ratios leaves them apart."""
+    ids = json.loads((ict_rig / "landmarks68.json").read_text())["vertex_ids"]
+    model = FaceModel.load(trained.metrics["file"])
+
+    def gap(**weights: float) -> float:
+        return float(np.linalg.norm(np.subtract(*model.points(weights)[[ids[62], ids[66]]])))
+
+    truth = combined.shapes["mouthClose"][[ids[62], ids[66]]]
+    assert gap(jawOpen=1.0, mouthClose=1.0) == pytest.approx(np.linalg.norm(truth[0] - truth[1]), abs=2e-3)
+    assert gap(jawOpen=0.5, mouthClose=0.5) < 0.6 * gap(jawOpen=0.5)
+    record_property("lip_gap_mm_at_half_of_both", gap(jawOpen=0.5, mouthClose=0.5))
+
+
+def test_draft_is_good_enough_to_look_at(trained: Trained) -> None:
+    """A regression guard far above what is measured (docs/benchmarks.md), not a claim."""
+    m = trained.metrics
+    assert m["skin"]["mean"] < 0.2
+    assert m["neutral"]["mean"] < 0.15
+    assert m["anatomy"]["unseen_surface_median"] < 1.0
+    assert 0.05 <= m["anatomy"]["used_share"] <= 0.10
+    assert Path(m["file"]).stat().st_size < 25e6
+
+
+def test_jaw_follows_the_teeth(combined: Actor, trained: Trained) -> None:
+    model = FaceModel.load(trained.metrics["file"])
+    assert combined.lower_teeth is not None
+    jaw = model.jaw({"jawOpen": 1.0})
+    moved = combined.lower_teeth.points @ jaw[:3, :3].T + jaw[:3, 3]
+    assert (
+        np.linalg.norm(moved - combined.lower_teeth_shapes["jawOpen"], axis=1).mean() < 0.1
+    )  # these teeth shrink by half a per cent in jawOpen: no rigid motion does better
