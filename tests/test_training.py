@@ -214,3 +214,18 @@ def test_metres_and_a_head_far_up_turn_out_the_same_in_mm(sample: Actor, draft: 
     model, w = FaceModel.load(tmp_path / "m.aim"), {"jawOpen": 0.6, "mouthSmile_L": 0.5}
     expected = moved(FaceModel.load(draft).points(w).astype(np.float64))
     assert np.abs(model.points(w) - expected).max() * 1000 < 2e-3
+
+
+def test_regions_left_out_are_not_learned_from(problem: Problem) -> None:
+    from trainer.leave_out import REGIONS, leave_regions_out, region_of
+
+    with Progress("none") as progress:
+        figures = leave_regions_out(problem, QUICK, torch.device("cpu"), progress)
+    for region in REGIONS:
+        inside = region_of(problem, region)
+        assert inside.sum() > 30, region
+        assert not problem.constraints.without(inside).used[inside].any()
+        assert figures[region]["unseen_hit_median"] > 0
+    at = problem.actor.neutral.points[problem.constraints.covered]
+    assert at[region_of(problem, "chin"), 1].mean() < -60
+    assert 20 < at[region_of(problem, "brow"), 1].mean() < 60

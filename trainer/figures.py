@@ -37,4 +37,6 @@ def figures_table(metrics: dict[str, Any]) -> str:
     for region, figures in metrics.get("left_out", {}).items():
         rows.append([f"without the {region}: to ray hit, median", float(figures["unseen_hit_median"]), ""])
     seconds = metrics["seconds"]
-    return markdown(["mm, networks alone", metrics["preset"], "linear solution"], rows) + f"\n\n{seconds['total']:.0f} s: {seconds}"
+    memory = metrics.get("peak_memory_mib")
+    tail = f"\n\n{seconds['total']:.0f} s: {seconds}" + (f"\npeak memory {memory:.0f} MiB" if memory else "")
+    return markdown(["mm, networks alone", metrics["preset"], "linear solution"], rows) + tail

@@ -70,6 +70,14 @@ class Training:
         finally:
             save()
 
+    def learn_anatomy(self, progress: Progress, stage: str) -> None:
+        """The first phase alone: D, N and K. Raises Cancelled."""
+        progress.stage(stage, self.anatomy_first)
+        while self.step < self.anatomy_first:
+            loss = self._one_step()
+            self.step += 1
+            progress.step(self.step, self.anatomy_first, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
+
     def _one_step(self) -> float:
         self._set_rate()
         c, rows, ids = self._draw()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,11 +99,12 @@ def _train(
         "warnings": actor.warnings,
     }  # fmt: skip
     if leave_out:
-        progress.stage("leave regions out")
-        metrics["left_out"] = leave_regions_out(problem, config)
+        metrics["left_out"] = leave_regions_out(problem, config, device, progress)
+        clock.lap("leave_out_s")
     progress.stage("export")
     metrics["parity_mm"] = export(problem, *trained, out, {k: metrics[k] for k in ("preset", "config", "skin", "neutral", "curve")})
     clock.lap("score_export_s")
+    metrics["peak_memory_mib"] = peak_memory_mib()
     metrics["seconds"] = clock.laps | {"total": clock.total}
     write_json(run.metrics, metrics)
     return Trained(problem, *trained, metrics)
@@ -112,6 +114,16 @@ def _solve_linear(problem: Problem, config: TrainConfig, device: torch.device) -
     tables = make_tables(problem, device)
     networks = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
     return networks, JawPoses(torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False).to(device)
+
+
+def peak_memory_mib() -> float | None:
+    """Peak resident memory of this process; None where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)
 
 
 class _Clock:

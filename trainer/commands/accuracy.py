@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from aim_maya.core.actor_folder import read_actor
 from trainer.config import TrainConfig
 from trainer.figures import markdown
 from trainer.progress import Style
 from trainer.run_folder import RunFolder
 from trainer.train import train
+from trainer.usd_actor import load_actor
 
 
 @dataclass
@@ -44,7 +44,7 @@ def run(options: Options) -> dict[str, Any]:
     """Train them all; a row each, printed as it is known."""
     rows, figures = [], []
     for folder in options.actors:
-        actor = read_actor(folder)
+        actor = load_actor(folder)
         for seed in range(options.seeds):
             config = TrainConfig(**(vars(options.config) | {"seed": seed}))
             name = f"{actor.name}_{seed}"

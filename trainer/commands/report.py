@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.files import read_json
 from aim_maya.runtime import FaceModel
 from trainer.report import write_pictures, write_report
+from trainer.usd_actor import load_actor
 
 
 @dataclass
@@ -39,7 +39,7 @@ def run(options: Options) -> dict[str, Any]:
     nearby = options.model.with_suffix(".run") / "metrics.json"
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
-    figures = write_report(model, out, read_actor(options.actor) if options.actor else None, read_json(metrics) if metrics else None)
+    figures = write_report(model, out, load_actor(options.actor) if options.actor else None, read_json(metrics) if metrics else None)
     if options.pictures is not None:
         write_pictures(model, options.pictures)
     sys.stdout.write(f"wrote {out}\n")

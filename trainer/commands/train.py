@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import tyro
 
-from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
 from trainer.config import TrainConfig
 from trainer.figures import figures_table
 from trainer.progress import Style
 from trainer.run_folder import RunFolder
 from trainer.train import train
+from trainer.usd_actor import load_actor
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Options:
     """What `aimface train` takes."""
 
     actor: tyro.conf.Positional[Path]
-    """Actor folder, or a dataset.npz."""
+    """Actor folder, a dataset.npz, or a USD file with UsdSkel blend shapes."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The .aim file to write."""
     run: Path | None = None
@@ -48,7 +48,7 @@ def run(options: Options) -> dict[str, Any]:
     """Train; returns the metrics."""
     if options.out.suffix != ".aim":
         raise AimError(f"The output is '{options.out}'.", "It has another ending.", "Name a file that ends in .aim.")
-    actor = read_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
+    actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
     folder = RunFolder(options.run or options.out.with_suffix(".run"))
     trained = train(actor, options.out, options.config, folder, resume=options.resume, style=options.progress, leave_out=options.leave_out)
     if options.progress != "json":
