@@ -73,12 +73,6 @@ def test_weight_one_follows_the_jaw_and_zero_stays() -> None:
     assert moved[1] == pytest.approx(rigid.apply(motion, points[1]))
 
 
-def test_hinge_point_lies_on_the_axis() -> None:
-    matrix = rigid.exp([0.4, 0, 0, 0, 0, 0])
-    matrix[:3, 3] = np.array([0, 5.0, 7]) - matrix[:3, :3] @ [0, 5.0, 7]
-    assert rigid.hinge_point(matrix) == pytest.approx([0, 5, 7])
-
-
 def test_a_scaled_matrix_is_not_rigid() -> None:
     assert rigid.is_rigid(rigid.exp([0.4, 0.2, 0, 1, 2, 3]))
     assert not rigid.is_rigid(np.diag([1.01, 1.01, 1.01, 1]))

@@ -174,6 +174,22 @@ def test_the_two_loss_presets_are_what_they_say() -> None:
     assert (paper.thickness_smooth, paper.normal_skin, paper.skinning_fit) == (0, 0, 0)
 
 
+def test_a_preset_named_on_the_command_line_sets_the_steps() -> None:
+    import tyro
+
+    from trainer.commands.train import Options
+
+    options = tyro.cli(Options, args=["actor", "-o", "x.aim", "--preset", "final"])
+    assert options.config.skin_steps > 2 * TrainConfig().skin_steps
+    assert tyro.cli(Options, args=["actor", "-o", "x.aim", "--steps", "7"]).config.skin_steps == 7
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", -1), ("batch", 0), ("rate", 0.0), ("hard_share", 1.5), ("check_every", 0)])
+def test_settings_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(AimError, match=f"{name} is {value}"):
+        TrainConfig(**{name: value})  # type: ignore[arg-type]
+
+
 def test_configuration_round_trip_and_unknown_key() -> None:
     assert config_from_json(json.loads(json.dumps(QUICK.to_json()))) == QUICK
     with pytest.raises(AimError, match="Did you mean 'steps'"):

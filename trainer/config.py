@@ -99,8 +99,24 @@ class TrainConfig:
     """Network E, whose hidden layers B shares in our form."""
 
     def __post_init__(self) -> None:
-        if self.steps == 0:
-            self.steps = {"draft": 300, "standard": 2500, "final": 7000}[self.preset]
+        """Raises AimError for a value that cannot be trained with."""
+        for name, good in (
+            ("steps", self.steps >= 0),
+            ("anatomy_steps", self.anatomy_steps >= 0),
+            ("batch", self.batch >= 16),
+            ("hard_share", 0 <= self.hard_share < 1),
+            ("face_share", 0 <= self.face_share < 1 - self.hard_share),
+            ("rate", 0 < self.rate < 1),
+            ("restarts", self.restarts >= 0),
+            ("check_every", self.check_every >= 1),
+        ):
+            if not good:
+                raise AimError(f"{name} is {getattr(self, name)}.", "It is out of range.", "Leave it out to take the default; --help tells what it means.")
+
+    @property
+    def skin_steps(self) -> int:
+        """Optimiser steps of the skin: those asked for, or the preset's."""
+        return self.steps or {"draft": 300, "standard": 2500, "final": 7000}[self.preset]
 
     @property
     def weights(self) -> LossWeights:

@@ -55,7 +55,9 @@ def find_jaw(actor: Actor, constraints: Constraints, source: str = "auto") -> Ja
     if source == "teeth" or (source == "auto" and has_teeth):
         return _from_teeth(actor)
     if source == "poses" or (source == "auto" and actor.jaw_poses is not None):
-        return Jaw({t: m for t, m in (actor.jaw_poses or {}).items() if t in actor.rig.targets}, "poses", "given in jaw_poses.json")
+        given = {t: m for t, m in (actor.jaw_poses or {}).items() if t in actor.rig.targets}
+        missing = len(actor.rig.targets) - len(given)
+        return Jaw(given, "poses", "given in jaw_poses.json" + (f"; {missing} target(s) without one keep the jaw still" if missing else ""))
     return Jaw({}, "free", "left to training: the paper's losses do not determine it") if source == "free" else _estimated(actor, constraints)
 
 

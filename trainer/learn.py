@@ -107,12 +107,12 @@ class Training:
     @property
     def total(self) -> int:
         """Steps of the whole schedule."""
-        return self.anatomy_first + self.config.steps
+        return self.anatomy_first + self.config.skin_steps
 
     def _set_rate(self) -> None:
         """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
         first = self.anatomy_first
-        at, of = (self.step, first) if self.step < first else (self.step - first, self.config.steps)
+        at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -210,7 +210,7 @@ class Training:
         if not math.isfinite(loss) or not math.isfinite(error):
             return True
         done = self.step - self.anatomy_first
-        before, now = (done - self.config.check_every) / self.config.steps, done / self.config.steps
+        before, now = (done - self.config.check_every) / self.config.skin_steps, done / self.config.skin_steps
         return any(before < at <= now for at in LOOK) and error > PLATEAU * self.reference_mm
 
     def _restart(self, progress: Progress, error: float) -> None:

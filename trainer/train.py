@@ -86,7 +86,7 @@ def _train(
         training = Training(problem, config, linear_score["skin"]["mean"], device)
         if state is not None:
             training.restore(state)
-            progress.note(f"Resuming at step {training.step} of {training.config.steps}.")
+            progress.note(f"Resuming at step {training.step} of {training.total}.")
         training.run(progress, lambda: run.save(training.state()))
         trained = (training.networks, training.jaw)
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}

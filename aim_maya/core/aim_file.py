@@ -49,11 +49,6 @@ def read_aim(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return manifest, members
 
 
-def read_manifest(path: str | Path) -> dict[str, Any]:
-    """The manifest alone, every member verified."""
-    return read_aim(path)[0]
-
-
 def _read_manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     for entry in archive.infolist():
         if entry.filename not in ("manifest.json", *MEMBERS):

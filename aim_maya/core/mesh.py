@@ -117,12 +117,6 @@ def face_means(mesh: Mesh, values: Floats) -> Floats:
     return np.add.reduceat(values[mesh.corners], mesh.starts, axis=0) / mesh.counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def vertex_areas(mesh: Mesh) -> Floats:
-    """(V,) a third of the area of the triangles round each vertex."""
-    areas = triangle_areas(mesh.points, mesh.triangles)
-    return sum((np.bincount(mesh.triangles[:, i], areas, len(mesh.points)) for i in range(3)), np.zeros(len(mesh.points))) / 3
-
-
 def boundary_vertices(mesh: Mesh) -> NDArray[np.bool_]:
     """(V,) True on an open border of the mesh, and for vertices that no face uses."""
     open_border = np.zeros(len(mesh.points), bool)

@@ -8,7 +8,6 @@ the trained poses follows from A^-1: displacements before skinning, jaw twists, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +60,6 @@ class JawMotion:
     def transform(self, activations: Floats, gain: float = 1.0) -> Floats:
         """(4, 4) float64; the identity exactly when nothing moves the jaw."""
         return rigid.exp(gain * (activations @ self.twists))
-
-    @cached_property
-    def still(self) -> bool:
-        """True when no target moves the jaw."""
-        return not self.twists.any()
 
 
 def solve_displacements(rig: Rig, shapes: Floats, rest: Floats, motion: JawMotion, weight: Floats, centre: Floats) -> Floats:

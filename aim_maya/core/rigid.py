@@ -85,10 +85,3 @@ def is_rigid(matrix: Floats, tolerance: float = 1e-4) -> bool:
     if m.shape != (4, 4) or not np.isfinite(m).all() or np.abs(m[3] - [0, 0, 0, 1]).max() > tolerance:
         return False
     return bool(np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and np.linalg.det(m[:3, :3]) > 0)
-
-
-def hinge_point(matrix: Floats) -> Floats:
-    """(3,) the point nearest the origin on the screw axis of a rigid motion; the origin for a pure translation."""
-    twist = log(matrix)
-    theta2 = float(twist[:3] @ twist[:3])
-    return np.cross(twist[:3], twist[3:]) / theta2 if theta2 > 1e-12 else np.zeros(3)

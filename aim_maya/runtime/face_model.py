@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core import rigid
 from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
@@ -122,10 +121,6 @@ class FaceModel:
     def jaw(self, weights: Weights) -> Floats:
         """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""
         return self._data.motion.transform(self._data.rig.activations(weights), self._edit.jaw_gain)
-
-    def jaw_hinge(self, weights: Weights) -> Floats:
-        """(3,) a point on the axis that the jaw turns about at these weights, model unit, object space."""
-        return rigid.hinge_point(self.jaw(weights))
 
     def edited(self, edit: Edit) -> FaceModel:
         """This face under `edit`, which takes the place of any edit it has. Raises AimError for maps of another mesh."""
