@@ -169,7 +169,7 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     finer = FaceModel(subdivided(model.data), model.edit, "cached", None)
     everything = len(model.targets)
     rows = [cached_against_bare(m, n, rounds) for m in (model, finer) for n in (1, 10, everything)]
-    full = [full_frames(model.data, "cpu", 30)]
+    full = [full_frames(model.data, "cpu", 100)]
     if device != "cpu":
         try:
             full += [full_frames(d, "cuda", 200) for d in (model.data, finer.data)]
