@@ -12,29 +12,13 @@ from .onnx_graph import Graph
 Floats = NDArray[np.floating]
 
 
-def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlend) -> None:
-    """From weights, jaw and gains: mix (3T, 6), the jaw's turn and offset, the linear look's, jaw_transform. All float64 inside."""
-    eye = np.eye(3)
-    hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
-    graph.keep(
-        d_one=np.float64(1), d_small=np.float64(1e-4), d_twists=motion.twists, d_hats=hats, d_eye=eye, d_centre=np.asarray(centre, np.float64)[:, None],
-        d_inverse=blend.inverse, d_across=blend.matrix.T.copy(), d_turns=blend.turns.reshape(-1, 9),
-        d_turns_t=blend.turns.transpose(0, 2, 1).reshape(-1, 9), d_offsets=blend.offsets, d_eye9=eye.reshape(1, 9),
-        d_a1=np.float64(-1 / 6), d_a2=np.float64(1 / 120), d_b0=np.float64(0.5), d_b1=np.float64(-1 / 24), d_b2=np.float64(1 / 720),
-        d_c0=np.float64(1 / 6), d_c1=np.float64(-1 / 120), d_c2=np.float64(1 / 5040),
-        d_last_row=np.array([[0.0, 0, 0, 1]]), row=np.array([1, -1], np.int64), column=np.array([-1, 1], np.int64), square=np.array([3, 3], np.int64),
-        three=np.array([3, -1], np.int64), tall=np.array([-1, 3], np.int64), at0=np.array([0], np.int64), at3=np.array([3], np.int64),
-        at4=np.array([4], np.int64), axis0=np.array([0], np.int64), axis1=np.array([1], np.int64), both=np.array([0, 1], np.int64),
-        at00=np.array([0, 0], np.int64), at33=np.array([3, 3], np.int64), at03=np.array([0, 3], np.int64), at34=np.array([3, 4], np.int64),
-    )  # fmt: skip
-    graph.add(
-        """
+_MIX = """
 w_row = Reshape(weights, row)
 alpha = MatMul(w_row, d_inverse)
 twist_1 = MatMul(w_row, d_twists)
 twist = Mul(twist_1, jaw_gain)
 omega = Slice(twist, at0, at3, axis1)
-velocity_row = Slice(twist, at3, row_end, axis1)
+velocity_row = Slice(twist, at3, at6, axis1)
 velocity = Reshape(velocity_row, three)
 omega2 = Mul(omega, omega)
 theta2 = ReduceSum<keepdims=0>(omega2, both)
@@ -110,10 +94,25 @@ linear_turn_32 = Cast<to=1>(linear_turn)
 linear_offset_32 = Cast<to=1>(linear_offset)
 gain_32 = Cast<to=1>(jaw_gain)
 given_32 = Cast<to=1>(jaw_given)
-""".replace("row_end", "at6")
-    )
-    graph.keep(at6=np.array([6], np.int64))
-    del graph.constants["d_turns"], graph.constants["at4"], graph.constants["axis0"]
+"""
+
+
+def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlend) -> None:
+    """From weights, jaw and gains: mix (3T, 6), the jaw's turn and offset, the linear look's, jaw_transform. All float64 inside."""
+    eye = np.eye(3)
+    hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
+    graph.keep(
+        d_one=np.float64(1), d_small=np.float64(1e-4), d_twists=motion.twists, d_hats=hats, d_eye=eye, d_centre=np.asarray(centre, np.float64)[:, None],
+        d_inverse=blend.inverse, d_across=blend.matrix.T.copy(),
+        d_turns_t=blend.turns.transpose(0, 2, 1).reshape(-1, 9), d_offsets=blend.offsets, d_eye9=eye.reshape(1, 9),
+        d_a1=np.float64(-1 / 6), d_a2=np.float64(1 / 120), d_b0=np.float64(0.5), d_b1=np.float64(-1 / 24), d_b2=np.float64(1 / 720),
+        d_c0=np.float64(1 / 6), d_c1=np.float64(-1 / 120), d_c2=np.float64(1 / 5040),
+        d_last_row=np.array([[0.0, 0, 0, 1]]), row=np.array([1, -1], np.int64), column=np.array([-1, 1], np.int64), square=np.array([3, 3], np.int64),
+        three=np.array([3, -1], np.int64), tall=np.array([-1, 3], np.int64), at0=np.array([0], np.int64), at3=np.array([3], np.int64),
+        at6=np.array([6], np.int64), axis1=np.array([1], np.int64), both=np.array([0, 1], np.int64),
+        at00=np.array([0, 0], np.int64), at33=np.array([3, 3], np.int64), at03=np.array([0, 3], np.int64), at34=np.array([3, 4], np.int64),
+    )  # fmt: skip
+    graph.add(_MIX)
 
 
 def skin_nodes(graph: Graph, rest_detail: str) -> None:
