@@ -21,6 +21,27 @@ from aim_maya.core.posing import JawMotion, LinearBlend
 Floats = NDArray[np.floating]
 
 
+class Scratch(threading.local):
+    """Working memory for sums over planar tables (T, 3V): per thread, and shared by all edits of a model, since a scene may hold
+    hundreds of nodes on it.
+    """
+
+    def __init__(self, planar: Floats) -> None:
+        self._planar, self._key = planar, b""
+        self._rows = np.empty((0, planar.shape[1]), np.float32)
+        self.sum = np.empty((2, 3, planar.shape[1] // 3), np.float32)
+
+    def rows(self, active: NDArray[np.intp]) -> Floats:
+        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so they are kept too."""
+        key = active.tobytes()
+        if self._key != key:
+            if len(self._rows) < len(active):
+                self._rows = np.empty((len(active), self._planar.shape[1]), np.float32)
+            np.take(self._planar, active, axis=0, out=self._rows[: len(active)], mode="clip")
+            self._key = key
+        return self._rows[: len(active)]
+
+
 @dataclass(frozen=True)
 class Tables:
     """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit, object space."""
@@ -32,6 +53,11 @@ class Tables:
     def planar(self) -> Floats:
         """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
         return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(len(self.displacements), -1)
+
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Working memory of these tables, one set a thread."""
+        return Scratch(self.planar)
 
 
 @dataclass(frozen=True)
