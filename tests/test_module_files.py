@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import aim_maya
+from aim_maya import install
 
 ROOT = Path(__file__).resolve().parents[1]
 MOD = (ROOT / "mod/aim_maya.mod").read_text(encoding="utf-8")
@@ -37,7 +38,7 @@ def test_mod_lines_follow_the_grammar() -> None:
     line = re.compile(r"(\[r\] )?(icons|plug-ins|presets|scripts): \S.*|\w+\+?:?=\S*")  # a folder needs its space, a variable has none
     for _, rest in entries(MOD):
         assert all(line.fullmatch(text) for text in rest), rest
-        assert "PYTHONPATH+:=" in rest  # the root itself
+        assert "PYTHONPATH+:=." in rest  # the root itself
         assert "scripts: aim_maya/scripts" in rest
         assert not any("deps" in text for text in rest)  # appended late by the package, never put first by Maya
 
@@ -79,3 +80,17 @@ def test_icons_are_rendered() -> None:
             data = (ROOT / "icons" / f"{name}{ending}.png").read_bytes()
             assert data[:8] == b"\x89PNG\r\n\x1a\n"
             assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (size, size)
+
+
+def test_the_docs_name_the_pinned_versions() -> None:
+    text = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    for version in (
+        install.NUMPY,
+        f"onnxruntime-gpu {install.ONNXRUNTIME}",
+        install.ONNXRUNTIME_INTEL_MAC,
+        f"numpy=={install.NUMPY} onnxruntime-gpu=={install.ONNXRUNTIME}",
+    ):
+        assert version in text
+    for file in ("README-INSTALL.txt", "install_aim_maya.py"):
+        assert (ROOT / "mod" / file).is_file()
+    assert "run inside Maya" in text
