@@ -1,9 +1,10 @@
 # make demo: the whole line on the sample actor.  make test: lint, types, tests.  Both make their own virtual environment.
+# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint module clean
 
 venv: $(VENV)/.ready
 
@@ -22,6 +23,9 @@ lint: venv
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+module:
+	$(PYTHON) mod/build.py
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aim_maya.core.dependencies import add_dependency_folder
 from aim_maya.core.errors import AimError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -21,13 +22,15 @@ class Session:
 
 def import_onnxruntime() -> Any:
     """The onnxruntime module. Raises AimError with the remedy when it is absent or broken."""
+    add_dependency_folder()
     try:
         import onnxruntime
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
         raise AimError(
             f"onnxruntime cannot be imported ({error}).",
-            "It is not installed in this Python.",
-            "pip install onnxruntime (or onnxruntime-gpu); cached evaluation on the CPU works without it.",
+            "It is not installed in this Python." if absent else "It is installed, and one of its libraries does not load in this process.",
+            "pip install onnxruntime (or onnxruntime-gpu; in Maya: bin/aim-mayapy install). The doctor tells more. Cached evaluation works without it.",
         ) from error
     return onnxruntime
 
