@@ -152,8 +152,9 @@ class Evaluator:
                 result = context.bucket(node, key[0]).get(key[1])
         finally:
             context.active.pop()
-        if key[1] in context.bucket(node, key[0]):
-            return context.bucket(node, key[0])[key[1]]
+        bucket = context.bucket(node, key[0])
+        if key[1] in bucket:  # an attribute that is not cached is computed again each time it is asked for
+            return bucket[key[1]] if node.attr(key[0]).cached or node.mpx is None else bucket.pop(key[1])
         return result if result is not None else node.stored(key)
 
     def normal_value(self, node: Node, key: Key) -> Any:

@@ -20,7 +20,7 @@ keyTimeValue ktv compound[] >output
   keyValue kv {out}
 keyTanInType kit byte[]
 keyTanOutType kot byte[] >output
-tangentType tan enum enum:Global=0,Fixed=1,Linear=2,Flat=3,Spline=4,Step=5,Slow=6,Fast=7,Clamped=8,Plateau=9,StepNext=10,Auto=11,AutoMix=27,AutoEase=28,AutoCustom=29
+tangentType tan enum enum:Fixed=1,Linear=2,Flat=3,Step=5,Slow=6,Fast=7,Spline=9,Clamped=10,Plateau=16,StepNext=17,Auto=18
 weightedTangents wgt bool
 preInfinity pre enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
 postInfinity pst enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
@@ -53,7 +53,7 @@ def curve_value(keys: list[tuple[float, float, int]], at: float, pre: int = 0, p
     (t0, v0, tangent), (t1, v1, _) = keys[i], keys[i + 1]
     if tangent == 5 and t0 <= at < t1:
         return v0
-    if tangent == 10 and t0 < at <= t1:
+    if tangent == 17 and t0 < at <= t1:
         return v1
     return v0 + (v1 - v0) * (at - t0) / (t1 - t0)
 

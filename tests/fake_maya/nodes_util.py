@@ -62,10 +62,11 @@ outputShear osh xyz:double ro nostore
 """
 
 SET = """
-dagSetMembers dsm message[] hid noindex
+dagSetMembers dsm generic[] hid noindex
 dnSetMembers dnsm message[] hid noindex
 memberWireframeColor mwc short =-1
 annotation an string
+componentMembers cmm stringArray hid
 isLayer il bool
 verticesOnlySet vo bool
 groupNodes gn message[] hid

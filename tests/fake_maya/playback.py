@@ -70,6 +70,10 @@ class Player:
                 ends.extend((node, key) for key, to in node.outputs.items() if to and key[0] == "outputGeometry")
         return ends
 
+    def refresh(self) -> None:
+        """Evaluate what the viewport shows."""
+        self._pull(self._ends())
+
     def _pull(self, ends: list[tuple[Node, Key]]) -> None:
         with stand_in():
             for node, key in ends:

@@ -231,6 +231,8 @@ def declare(name: str, parent: str | None, text: str = "", *, compute: Callable[
         stack.append((indent, attr))
     for root in roots:
         new.add(root, shadow=True)
+        if not root.writable and root.kind != "message":
+            new.outputs.update(new.subtree(root.long))  # computed even where nothing on the node itself affects it
     for source, targets in affecting:
         for target in targets:
             new.add_affects(source, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import attributes, blend, deform, nodes, scene
+from . import anim, application, attributes, blend, deform, dynamic, edit, interface, nodes, query, scene, transforms
 from .core import COMMANDS
 
-__all__ = ["COMMANDS", "attributes", "blend", "deform", "nodes", "scene"]
+__all__ = ["COMMANDS", "anim", "application", "attributes", "blend", "deform", "dynamic", "edit", "interface", "nodes", "query", "scene", "transforms"]
