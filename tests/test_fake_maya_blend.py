@@ -38,6 +38,7 @@ def test_sum_of_targets(maya: Session) -> None:
     node = cmds.blendShape(*targets, base, name="bs")[0]
     cmds.setAttr("bs.target0", 0.5)
     cmds.setAttr("bs.w[1]", -2.0)  # a single full target goes on linearly, both ways
+    cmds.setAttr("bs.supportNegativeWeights", True)
     cmds.setAttr("bs.envelope", 0.5)
     cmds.setAttr("bs.inputTarget[0].inputTargetGroup[1].targetWeights[3]", 0.25)
     cmds.setAttr("bs.weightList[0].weights[0]", 0.5)
@@ -172,10 +173,10 @@ def test_chain_order_and_deletion(maya: Session) -> None:
     np.testing.assert_allclose(maya.points(base), expected, atol=1e-6)
     order = [n for n in cmds.listHistory(base, pruneDagObjects=True) if cmds.objectType(n, isAType="geometryFilter")]
     assert order == [cluster, "bs"]
-    cmds.reorderDeformers("bs", cluster, base)
+    cmds.reorderDeformers("bs", cluster, base)  # the cluster comes directly before the blendShape
     assert [n for n in cmds.listHistory(base, pruneDagObjects=True) if cmds.objectType(n, isAType="geometryFilter")] == ["bs", cluster]
     maya.reorder_swapped = True
-    cmds.reorderDeformers("bs", cluster, base)
+    cmds.reorderDeformers("bs", cluster)
     assert [n for n in cmds.listHistory(base, pruneDagObjects=True) if cmds.objectType(n, isAType="geometryFilter")] == [cluster, "bs"]
     cmds.delete("bs")
     np.testing.assert_allclose(maya.points(base), rest + np.float32([0, 0, 2]), atol=1e-6)

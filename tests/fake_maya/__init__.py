@@ -7,7 +7,28 @@ import types
 from typing import Any
 
 from . import mel as _mel
-from . import mpx, om_arrays, om_attrs, om_base, om_block, om_data, om_global, om_math, om_mesh, om_nodes, om_plug, om_script
+from . import (
+    mpx,
+    om_array_handle,
+    om_arrays,
+    om_attribute,
+    om_attrs,
+    om_base,
+    om_block,
+    om_components,
+    om_dag,
+    om_data,
+    om_global,
+    om_handle,
+    om_math,
+    om_matrix,
+    om_mesh,
+    om_nodes,
+    om_plug,
+    om_script,
+    om_types,
+    om_units,
+)
 from .boundary import current, make_current
 from .commands import COMMANDS
 from .errors import ContractError, CycleError
@@ -15,6 +36,11 @@ from .session import Session
 
 __all__ = ["ContractError", "CycleError", "Session", "current", "install", "uninstall"]
 _NAMES = ("maya", "maya.cmds", "maya.mel", "maya.OpenMaya", "maya.OpenMayaMPx", "maya.OpenMayaAnim", "maya.utils", "maya.standalone")
+
+_API = (
+    om_base, om_types, om_math, om_matrix, om_units, om_arrays, om_script, om_attribute, om_attrs, om_data, om_components, om_plug, om_dag, om_nodes, om_mesh, om_handle, om_array_handle,
+    om_block, om_global,
+)  # fmt: skip
 
 
 def _public(*sources: types.ModuleType) -> dict[str, Any]:
@@ -42,7 +68,7 @@ def _modules() -> dict[str, types.ModuleType]:
     for name in _NAMES[1:]:
         setattr(made["maya"], name.rpartition(".")[2], made[name])
     vars(made["maya.cmds"]).update(COMMANDS)
-    vars(made["maya.OpenMaya"]).update(_public(om_base, om_math, om_arrays, om_script, om_attrs, om_data, om_plug, om_nodes, om_mesh, om_block, om_global))
+    vars(made["maya.OpenMaya"]).update(_public(*_API))
     made["maya.OpenMaya"].kUnknownParameter = om_base.kUnknownParameter  # type: ignore[attr-defined]
     for name in ("MPxNode", "MPxGeometryFilter", "MPxDeformerNode", "MFnPlugin", "asMPxPtr", "cvar"):
         setattr(made["maya.OpenMayaMPx"], name, getattr(mpx, name))

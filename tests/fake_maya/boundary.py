@@ -88,12 +88,12 @@ def stand_in() -> Iterator[None]:
 
 def call_from_outside(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Count and time one crossing of the border."""
+    start = time.perf_counter()
     session = current()
     with session.count_lock:
         session.calls[name] += 1
     local.depth += 1
     local.user_seconds.append(0.0)
-    start = time.perf_counter()
     try:
         return function(*args, **kwargs)
     finally:
@@ -118,12 +118,15 @@ def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: b
     def wrapper(*args: Any) -> Any:
         if local.depth:
             return function(*args)
+        begin = time.perf_counter()
         given = len(args) if static else len(args) - 1
         counts = SIGNATURES.get(cls_name, {}).get(method)
         if counts is not None and given not in counts:
             raise arity_error(public, counts, given)
         if local.frames and public in FORBIDDEN_IN_EVALUATION and not local.frames[-1].allows(public):
             raise violate(f"{public} during evaluation of {local.frames[-1].node.name}: only the data block may be used")
+        if local.frames:  # what the border itself costs is the stand-in's, too
+            current().api_seconds += time.perf_counter() - begin
         return call_from_outside(public, function, *args)
 
     wrapper.__stand_in__ = True  # type: ignore[attr-defined]

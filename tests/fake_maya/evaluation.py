@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import CycleError
-from .graph import Graph, Key, Node
+from .graph import Graph
+from .node import Key, Node
 from .values import Geometry
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def coerce(kind: str, value: Any) -> Any:
     """A value as an attribute of this kind keeps it (float is single precision)."""
     if value is None:
         return None
-    if kind == "float":
+    if kind in ("float", "floatLinear"):
         return float(np.float32(value))
     if kind in FLOATS:
         return float(value)

@@ -10,13 +10,13 @@ import numpy as np
 from .boundary import current, local, stand_in, user_code, violate
 from .errors import ContractError, CycleError
 from .evaluation import Context, Data, Frame
-from .graph import Key, Node
 from .mpx import MPxNode
+from .node import Key, Node
 from .nodes_deform import deform_geometry
 from .om_arrays import MPlugArray
 from .om_base import kUnknownParameter
 from .om_block import block_of, context_of, evaluation_node
-from .om_math import _matrix
+from .om_matrix import _matrix
 from .om_mesh import members_iterator
 from .om_plug import plug
 from .om_script import bury

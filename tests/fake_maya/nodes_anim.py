@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 
 from .evaluation import Data
-from .graph import Key
+from .node import Key
 from .schema import declare
 
 CURVE = """

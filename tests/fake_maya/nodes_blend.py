@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .evaluation import Data
-from .graph import Graph, Key, Node
+from .graph import Graph
 from .maths import transform_points
+from .node import Key, Node
 from .nodes_deform import deform_geometry, membership, painted
 from .schema import declare
 from .values import Geometry, component_indices, component_names
@@ -14,11 +15,17 @@ from .values import Geometry, component_indices, component_names
 BLEND = """
 topologyCheck tc bool =1
 origin or enum enum:world,local =1 >outputGeometry
-baseOrigin bo xyz:doubleLinear
-targetOrigin to xyz:doubleLinear
+baseOrigin bo double3
+  baseOriginX bx doubleLinear
+  baseOriginY by doubleLinear
+  baseOriginZ bz doubleLinear
+targetOrigin to double3
+  targetOriginX tx doubleLinear
+  targetOriginY ty doubleLinear
+  targetOriginZ tz doubleLinear
 parallelBlender pb bool
 useTargetCompWeights utcw bool
-supportNegativeWeights sn bool =1 >outputGeometry
+supportNegativeWeights sn bool >outputGeometry
 paintWeights ptw double[] hid
 offsetDeformer of compound[] hid
   offsetX ofx float
@@ -27,7 +34,7 @@ inputTarget it compound[] >outputGeometry
   normalizationGroup ng compound[]
     normalizationUseWeights nuw bool
     normalizationWeights nw float[] =1
-  paintTargetWeights ptgw float[] hid
+  paintTargetWeights pwt float[] hid
   paintTargetIndex pti long hid
   sculptTargetIndex sti long =-1 hid
   sculptInbetweenWeight siw float =1 hid
@@ -37,12 +44,12 @@ inputTarget it compound[] >outputGeometry
     targetWeights tw float[] =1
     normalizationId nid long
     postDeformersMode pdm short
-    targetMatrix tmt matrix
-    targetBindMatrix tbm matrix
+    targetMatrix tmx matrix
+    targetBindMatrix bmx matrix
     inputTargetItem iti compound[] >inputPointsTarget,inputComponentsTarget
       inputGeomTarget igt geometry hid >inputPointsTarget,inputComponentsTarget
-      inputRelativePointsTarget irpt pointArray
-      inputRelativeComponentsTarget irct componentList
+      inputRelativePointsTarget irp pointArray
+      inputRelativeComponentsTarget irc componentList
       inputPointsTarget ipt pointArray
       inputComponentsTarget ict componentList
 weight w float[] key smin:0 smax:1 >outputGeometry
@@ -68,16 +75,16 @@ inbetweenInfoGroup ibig compound[] >outputGeometry
     inbetweenVisibility ibvs bool =1
     inbetweenTargetType ibtt byte
     inbetweenTargetName ibtn string
-    interpolationCurve ibcv compound[]
-      interpolationCurve_Position icp float
-      interpolationCurve_FloatValue icv float
-      interpolationCurve_Interp ici byte
+    interpolation itp byte
+    interpolationCurve itc compound[]
+      interpolationCurvePoint cvp float
+      interpolationCurveValue cvv float
 """
 
 COMBINATION = """
 combinationMethod cm enum enum:multiplication,lowest,smooth >outputWeight
-inputWeight iw double[] >outputWeight
-outputWeight ow double ro nostore
+inputWeight iw float[] >outputWeight
+outputWeight ow float ro nostore
 """
 
 # what the post-deformer modes do to a stored delta here: nothing like Maya's frames, on purpose, so that reading stored deltas as they are is seen to be wrong
@@ -175,11 +182,11 @@ def effective_weight(data: Data, target: int) -> float:
         weight = max(weight, 0.0)
     if not data.get("targetVisibility", target) or not data.get("targetParentVisibility", target):
         return 0.0
-    directory = data.get("parentDirectory", target) if target in data.indices("parentDirectory") else 0
+    directory = data.get("parentDirectory", target)
     seen: set[int] = set()
-    while directory and directory not in seen:
-        seen.add(directory)
-        if not data.get("directoryVisibility", directory):
+    while directory not in seen:
+        seen.add(directory)  # 0 is the root folder: its weight can be keyed, too
+        if not data.get("directoryVisibility", directory) or not data.get("directoryParentVisibility", directory):
             return 0.0
         weight *= data.get("directoryWeight", directory)
         directory = data.get("parentIndex", directory)

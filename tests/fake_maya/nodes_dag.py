@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .evaluation import Data
-from .graph import Key
 from .maths import rotation, scaling, shearing, translation
+from .node import Key
 from .schema import declare
 from .values import Geometry
 
@@ -32,9 +32,11 @@ visibility v bool =1 key
 template tmp bool
 lodVisibility lodv bool =1
 ghosting gh bool
-instObjGroups iog compound[] hid nostore
+instObjGroups iog compound[] hid world
   objectGroups og compound[] hid
     objectGroupId gid long hid
+    objectGrpCompList gcl componentList hid
+    objectGrpColor gco short hid
 useObjectColor uoc bool
 objectColor oc short
 matrix m matrix ro nostore >{WORLD},inverseMatrix
@@ -169,7 +171,7 @@ def _tagged(data: Data, geometry: Geometry) -> Geometry:
         name, contents = data.get("componentTagName", i), data.get("componentTagContents", i)
         if name:
             tags[name] = component_indices(contents or [], len(geometry.points))
-    return Geometry(geometry.points, geometry.kind, geometry.topology, geometry.matrix, tags, geometry.groups)
+    return Geometry(geometry.points, geometry.kind, geometry.topology, geometry.matrix, tags, geometry.groups, geometry.curve)
 
 
 def compute_mesh(data: Data, key: Key) -> None:
@@ -222,7 +224,9 @@ def register() -> None:
     declare("shape", "dagNode", base="shape")
     declare("geometryShape", "shape")
     declare("deformableShape", "geometryShape")
-    mesh = MESH.replace("pnts pt xyzmulti hid >outMesh,worldMesh\n", "pnts pt float3[] hid >outMesh,worldMesh\n  pntx px float\n  pnty py float\n  pntz pz float\n")
+    mesh = MESH.replace(
+        "pnts pt xyzmulti hid >outMesh,worldMesh\n", "pnts pt float3[] hid >outMesh,worldMesh\n  pntx px floatLinear\n  pnty py floatLinear\n  pntz pz floatLinear\n"
+    )
     declare("mesh", "deformableShape", CONTROL_POINTS.format(out="outMesh,worldMesh") + mesh, compute=compute_mesh, api_type="kMesh")
     declare("nurbsCurve", "deformableShape", CONTROL_POINTS.format(out="local,worldSpace") + CURVE, compute=compute_curve, api_type="kNurbsCurve")
     declare("camera", "shape", "focalLength fl double =35 key", api_type="kCamera")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .evaluation import Data
-from .graph import Key
 from .maths import transform_points
+from .node import Key
 from .schema import declare
 from .values import Geometry
 
@@ -21,7 +21,7 @@ input ip compound[] >outputGeometry
 originalGeometry orggeom geometry[] nocache hid >outputGeometry
 outputGeometry og geometry[] ro nostore builder
 map64BitIndices map64 bool hid
-deformationOrder dord string hid
+deformationOrder dfo byte hid
 fchild fch compound[] hid nostore
   fchild1 fc1 float
 """
@@ -47,8 +47,8 @@ bindPose bp message
 dropoff dpf double[] =4
 useComponents uc bool >outputGeometry
 bindMethod bm enum enum:ClosestDistance,ClosestInHierarchy
-skinWeightList swl compound[] >outputGeometry
-  skinWeights skw double[]
+weightList wl compound[] >outputGeometry
+  weights w double[]
 """
 
 
@@ -144,7 +144,7 @@ def _skin(data: Data, geometry: Geometry, members: np.ndarray, index: int) -> np
     back = np.linalg.inv(geom)
     moves = {j: geom @ np.asarray(data.get("bindPreMatrix", j)) @ np.asarray(data.get("matrix", j)) @ back for j in joints}
     weights = np.zeros((len(geometry.points), max(joints, default=0) + 1))
-    stored = data.evaluator.graph and data.node.values.get("skinWeights", {})
+    stored = data.evaluator.graph and data.node.values.get("weights", {})
     for (vertex, joint), value in stored.items():
         if vertex < len(weights) and joint in moves:
             weights[vertex, joint] = value
@@ -181,7 +181,7 @@ def register() -> None:
     declare(
         "tweak",
         "geometryFilter",
-        tweak.replace("xyz:float", "float3[]\n    xVertex vx float\n    yVertex vy float\n    zVertex vz float"),
+        tweak.replace("xyz:float", "float3[]\n    xVertex vx floatLinear\n    yVertex vy floatLinear\n    zVertex vz floatLinear"),
         compute=simple_unweighted(_tweak),
         api_type="kTweak",
     )
@@ -191,7 +191,7 @@ def register() -> None:
     declare("deltaMush", "weightGeometryFilter", "smoothingIterations si long =10 >outputGeometry", compute=simple(_nothing), api_type="kDeltaMush")
     parts = "inputGeometry ig geometry nocache >outputGeometry\ninputComponents ic componentList >outputGeometry\ngroupId gi long >outputGeometry\noutputGeometry og geometry ro nostore"
     declare("groupParts", "node", parts, compute=compute_group_parts, api_type="kGroupParts")
-    declare("groupId", "node", "groupId id long", api_type="kGroupId")
+    declare("groupId", "node", "groupId id long ro nostore", compute=lambda data, key: data.put("groupId", (), data.node.serial), api_type="kGroupId")
 
 
 def simple_unweighted(function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray]) -> Callable[[Data, Key], None]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .evaluation import Data
-from .graph import Key
 from .maths import decompose
+from .node import Key
 from .schema import declare
 
 
@@ -113,6 +113,10 @@ def register() -> None:
     declare("shadingEngine", "objectSet", "surfaceShader ss message", api_type="kShadingEngine")
     declare("animLayer", "objectSet", LAYER, compute=compute_layer, api_type="kAnimLayer")
     declare("unknown", "node", api_type="kUnknown")
+    manager = (
+        "blendShapeDirectory bsdt compound[] hid\n  blendShapeChildren bscd Int32Array\nblendShapeParent bspr long[] hid\noutBlendShapeVisibility obsv bool[] =1 hid"
+    )
+    declare("shapeEditorManager", "node", manager, api_type="kUnknown")
     declare("displayLayer", "node", "drawInfo di message", api_type="kDisplayLayer")
-    declare("reference", "node", "fileNames fn string[]\nedits ed string[]", api_type="kReference")
+    declare("reference", "node", "fileNames fn string[]\nplaceHolderList phl generic[] hid", api_type="kReference")
     declare("controller", "node", "controllerObject cob message", api_type="kControllerTag")

@@ -7,7 +7,7 @@ from typing import Any
 
 from .boundary import api, current, violate, wrong_arguments
 from .om_base import MObject, wrap
-from .om_nodes import MSelectionList, key_of, node_of
+from .om_dag import MSelectionList, key_of, node_of
 from .om_plug import MPlug
 
 _IDS = itertools.count(1)

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from .boundary import api, current, local, violate, wrong_arguments
-from .graph import Node
 from .maths import transform_points
+from .node import Node
 from .om_arrays import MFloatArray, MFloatPointArray, MIntArray, MPointArray
-from .om_attrs import _full
-from .om_base import Component, MFn, MObject, MSpace, wrap
+from .om_attribute import _full
+from .om_base import Component, MObject, wrap
+from .om_dag import MDagPath
 from .om_math import MPoint
-from .om_nodes import MDagPath, MFnDagNode
+from .om_nodes import MFnDagNode
 from .om_script import SwigPointer
+from .om_types import MFn, MSpace
 from .values import Geometry, Topology, UVSet
 
 

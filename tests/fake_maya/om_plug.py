@@ -8,10 +8,10 @@ import numpy as np
 
 from .boundary import api, current, stand_in, wrong_arguments
 from .evaluation import coerce
-from .graph import Key, Node
+from .node import Key, Node
 from .om_arrays import MIntArray, MPlugArray
 from .om_base import DataValue, MObject, wrap
-from .om_math import MAngle, MDistance, MTime, time_of
+from .om_units import MAngle, MDistance, MTime, time_of
 from .plugs import attr_name
 from .values import Geometry
 

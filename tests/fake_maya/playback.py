@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .boundary import local, stand_in
 from .evaluation import Context
-from .graph import Key, Node
 from .mpx_run import conclude, prepare
+from .node import Key, Node
 from .plugs import resolve_plug
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .boundary import user_code, violate
-from .graph import Node
 from .mpx import MPxPtr
+from .node import Node
 from .om_base import PluginRecord, wrap
 from .schema import TYPES
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .graph import Graph, Key, Node
+from .graph import Graph
+from .node import Key, Node
+from .schema import Attr
 
 _SEGMENT = re.compile(r"^([A-Za-z_]\w*)(?:\[(-?\d+)(?::(-?\d+))?\]|(\[\*\]))?$")
 
@@ -71,6 +73,11 @@ def _alias_key(node: Node, name: str) -> Key | None:
     return next((key for key, alias in node.aliases.items() if alias == name), None)
 
 
+def _below(node: Node, attr: str, name: str) -> Attr | None:
+    """A descendant by name: short names are only unique among siblings (blendShape has two `w`)."""
+    return next((a for a in (node.attr(n) for n in node.subtree(attr)) if name in (a.long, a.short) and a.long != attr), None)
+
+
 def resolve_attr(node: Node, text: str) -> tuple[str, tuple[int, ...], int | None] | None:
     """Attribute text on a node: long name, indices, end of range."""
     indices: tuple[int, ...] = ()
@@ -83,10 +90,12 @@ def resolve_attr(node: Node, text: str) -> tuple[str, tuple[int, ...], int | Non
         if attr is None and (key := _alias_key(node, match[1])) is not None and match[2] is None:
             attr, indices = key
             continue
-        found = node.find_attr(match[1])
+        found = _below(node, attr, match[1]) if attr is not None else node.find_attr(match[1])
         if found is None or (attr is not None and found.long not in set(node.subtree(attr))):
             return None
         needed = node.depth(found.long) - found.multi
+        if len(indices) == needed - 1 and [a for a in node.chain(found.long) if a.multi][needed - 1].world_space:
+            indices = (*indices, 0)  # without its index an instanced multi means the first instance
         if len(indices) != needed:
             return None  # an index on the way is missing
         attr = found.long

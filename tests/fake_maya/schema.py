@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-NUMERIC = {"double", "float", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
+NUMERIC = {"double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
 COMPOUND_NUMERIC = {"double3", "float3", "double2", "float2", "long3", "long2", "short3", "short2", "double4"}
 DATA = {
     "string", "matrix", "fltMatrix", "mesh", "nurbsCurve", "geometry", "pointArray", "vectorArray", "doubleArray", "Int32Array", "floatArray", "componentList", "attributeAlias",
@@ -67,7 +67,7 @@ class Attr:
             return self.default
         if self.kind in ("matrix", "fltMatrix"):
             return np.eye(4)
-        if self.kind in ("double", "float", "doubleLinear", "doubleAngle", "time"):
+        if self.kind in ("double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time"):
             return 0.0
         if self.kind == "bool":
             return False
@@ -198,7 +198,7 @@ def parse_attribute(line: str) -> tuple[Attr, list[str]]:
         attr.drafts = [
             Attr(long + axis, short + axis.lower(), child_kind, default=default, keyable=attr.keyable, storable=attr.storable, writable=attr.writable) for axis in "XYZ"
         ]
-    elif attr.kind in ("double", "float", "doubleLinear", "doubleAngle", "time") and attr.default is not None:
+    elif attr.kind in ("double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time") and attr.default is not None:
         attr.default = float(attr.default)
     return attr, affects
 

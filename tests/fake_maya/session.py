@@ -14,8 +14,9 @@ from . import node_types as node_types
 from .boundary import stand_in, user_code
 from .errors import ContractError
 from .evaluation import Evaluator
-from .graph import Graph, Key, Node
+from .graph import Graph
 from .journal import Journal
+from .node import Key, Node
 from .nodes_blend import bake_live_target
 from .om_script import bury
 from .playback import Player
@@ -105,7 +106,7 @@ class Session:
             camera = self.graph.create("transform", name)
             shape = self.graph.create("camera", name + "Shape", camera)
             camera.default_node = shape.default_node = True
-        for kind, name in (("time", "time1"), ("shadingEngine", "initialShadingGroup"), ("displayLayer", "defaultLayer")):
+        for kind, name in (("time", "time1"), ("shadingEngine", "initialShadingGroup"), ("displayLayer", "defaultLayer"), ("shapeEditorManager", "shapeEditorManager")):
             self.graph.create(kind, name).default_node = True
 
     def _before_break(self, source: Node, source_key: Key, target: Node, target_key: Key) -> None:
@@ -173,6 +174,14 @@ class Session:
             topology.uv_sets["map1"] = UVSet(np.asarray(u, np.float32), np.asarray(v, np.float32), np.asarray(uv_counts, np.int32), np.asarray(ids, np.int32))
         with stand_in(), self.journal.command("add_mesh"):
             transform, _ = self.make_mesh(name, Geometry(points.copy(), topology=topology))
+            return self.graph.path_name(self.graph.paths(transform)[0])
+
+    def add_curve(self, name: str, points: Any) -> str:
+        """Add a NURBS curve with these CVs (N, 3) in centimetres; the transform's name."""
+        with stand_in(), self.journal.command("add_curve"):
+            transform = self.graph.create("transform", name)
+            curve = self.graph.create("nurbsCurve", f"{transform.name}Shape", transform)
+            self.graph.set_value(curve, ("cached", ()), Geometry(np.array(points, np.float32), "nurbsCurve"))
             return self.graph.path_name(self.graph.paths(transform)[0])
 
     def shape(self, name: str) -> Node:

@@ -49,18 +49,21 @@ class Geometry:
     matrix: np.ndarray = field(default_factory=lambda: np.eye(4))
     tags: dict[str, np.ndarray] = field(default_factory=dict)
     groups: dict[int, np.ndarray | None] = field(default_factory=dict)
+    curve: tuple[int, list[float]] | None = None  # degree and knots of a curve
 
     def clone(self) -> Geometry:
         """The same geometry in fresh memory."""
-        return Geometry(np.array(self.points, np.float32, order="C", copy=True), self.kind, self.topology, self.matrix.copy(), dict(self.tags), dict(self.groups))
+        return Geometry(
+            np.array(self.points, np.float32, order="C", copy=True), self.kind, self.topology, self.matrix.copy(), dict(self.tags), dict(self.groups), self.curve
+        )
 
     def with_points(self, points: np.ndarray) -> Geometry:
         """The same geometry with other points."""
-        return Geometry(np.ascontiguousarray(points, np.float32), self.kind, self.topology, self.matrix, self.tags, self.groups)
+        return Geometry(np.ascontiguousarray(points, np.float32), self.kind, self.topology, self.matrix, self.tags, self.groups, self.curve)
 
     def with_matrix(self, matrix: np.ndarray) -> Geometry:
         """The same points seen from another transform."""
-        return Geometry(self.points, self.kind, self.topology, np.asarray(matrix, np.float64), self.tags, self.groups)
+        return Geometry(self.points, self.kind, self.topology, np.asarray(matrix, np.float64), self.tags, self.groups, self.curve)
 
 
 _COMPONENT = re.compile(r"^(?:.*\.)?(vtx|cv|pt|f|e)\[(\*|\d+(?::(?:\d+|\*))?)\]$")

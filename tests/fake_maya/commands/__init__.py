@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from . import anim, application, attributes, blend, deform, dynamic, edit, interface, nodes, query, scene, transforms
+from . import anim, application, attributes, blend, deform, driving, dynamic, edit, files, interface, namespaces, nodes, query, scene, selecting, transforms
 from .core import COMMANDS
 
-__all__ = ["COMMANDS", "anim", "application", "attributes", "blend", "deform", "dynamic", "edit", "interface", "nodes", "query", "scene", "transforms"]
+__all__ = [
+    "COMMANDS",
+    "anim",
+    "application",
+    "driving",
+    "namespaces",
+    "selecting",
+    "attributes",
+    "blend",
+    "deform",
+    "dynamic",
+    "edit",
+    "interface",
+    "nodes",
+    "query",
+    "scene",
+    "transforms",
+]

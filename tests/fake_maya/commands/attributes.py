@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.fake_maya.evaluation import Context
-from tests.fake_maya.graph import Key, Node
+from tests.fake_maya.node import Key, Node
 from tests.fake_maya.plugs import PlugPath, attr_name, plug_name
 
 from .core import Flags, command, flatten, need_node, need_plug, short_name
@@ -125,7 +126,7 @@ def _set_typed(session: Session, plug: PlugPath, kind: str, values: list[Any]) -
 
 
 # connections ---------------------------------------------------------------------------------------------------------------------------
-_NUMBERS = {"double", "float", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
+_NUMBERS = {"double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
 _GEOMETRY = {"mesh", "nurbsCurve", "geometry"}
 
 
@@ -152,10 +153,17 @@ def _conversion(session: Session, source_kind: str, target_kind: str) -> float:
     return unit_factor(session, target_kind) / unit_factor(session, source_kind)
 
 
+def first_instance(plug: PlugPath) -> PlugPath:
+    """`shape.worldMesh` means the first instance."""
+    if plug.node.attr(plug.attr).world_space and plug.node.is_array(plug.key):
+        return replace(plug, indices=(*plug.indices, 0))
+    return plug
+
+
 @command("connectAttr", "force nextAvailable lock referenceDest")
 def connect_attr(session: Session, args: list[Any], flags: Flags) -> str:
     """Connect two plugs."""
-    source, target = need_plug(session, args[0], error=RuntimeError), need_plug(session, args[1], error=RuntimeError)
+    source, target = first_instance(need_plug(session, args[0], error=RuntimeError)), first_instance(need_plug(session, args[1], error=RuntimeError))
     key = target.key
     attr = target.node.attr(target.attr)
     names = f"'{label(session, source)}' to '{label(session, target)}'"

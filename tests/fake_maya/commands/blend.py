@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_maya.evaluation import Data
-from tests.fake_maya.graph import Node
-from tests.fake_maya.nodes_blend import item_index, live_deltas, sparse_deltas
+import numpy as np
+
+from tests.fake_maya.node import Node
+from tests.fake_maya.nodes_blend import item_index
 
 from .core import Flags, command, need_node, short_name, targets
 from .deform import create_deformer, deformed_shapes, outlets, shapes_of
@@ -36,11 +37,21 @@ def blend_shape(session: Session, args: list[Any], flags: Flags) -> Any:
         session.graph.set_value(node, ("origin", ()), {"world": 0, "local": 1}[flags["origin"]])
     if "topologyCheck" in flags:
         session.graph.set_value(node, ("topologyCheck", ()), bool(flags["topologyCheck"]))
+    join_shape_editor(session, node)
     for index, target in enumerate(names[:-1]):
         add_target(session, node, 0, index, target, 1.0)
     for index, weight in _pairs(flags.get("weight")):
         session.graph.set_value(node, ("weight", (int(index),)), float(weight))
     return [short_name(session, node)]
+
+
+def join_shape_editor(session: Session, node: Node) -> None:
+    """Every blendShape is connected both ways to the shapeEditorManager."""
+    manager = next(n for n in session.graph if n.type.name == "shapeEditorManager")
+    index = max(manager.indices("blendShapeParent"), default=-1) + 1
+    session.graph.set_value(node, ("midLayerId", ()), index)
+    session.graph.connect(node, ("midLayerParent", ()), manager, ("blendShapeParent", (index,)))
+    session.graph.connect(manager, ("outBlendShapeVisibility", (index,)), node, ("directoryParentVisibility", (0,)))
 
 
 def _pairs(value: Any) -> list[tuple[Any, ...]]:
@@ -92,7 +103,7 @@ def _edit(session: Session, node: Node, flags: Flags) -> None:
 
 
 def add_target(session: Session, node: Node, geometry: int, index: int, name: str, full: float, *, inbetween: bool = False, relative: bool = False) -> None:
-    """A live target (or in-between) with its deltas stored as well."""
+    """A live target (or in-between). Its deltas are computed as long as it is connected; they are stored when it goes."""
     graph = session.graph
     shape = shapes_of(session, [name])[0]
     where = (geometry, index, item_index(full))
@@ -103,12 +114,13 @@ def add_target(session: Session, node: Node, geometry: int, index: int, name: st
     if not inbetween and full != 1.0 and index not in node.indices("weight"):
         session.say("warning", f"the first target of {node.name}.weight[{index}] is not at 1")
     graph.connect(shape, outlets(shape)[0], node, ("inputGeomTarget", where))
-    data = Data(session.evaluator, session.evaluator.normal, node)
-    stored, components = sparse_deltas(live_deltas(data, geometry, data.get("inputGeomTarget", *where)))
-    graph.set_value(node, ("inputPointsTarget", where), stored)
-    graph.set_value(node, ("inputComponentsTarget", where), components)
     if relative:
         graph.set_value(node, ("inbetweenTargetType", (index, where[2])), 1)
+    if inbetween:
+        graph.set_value(node, ("inbetweenTargetName", (index, where[2])), f"{node.aliases.get(('weight', (index,)), 'target')}_{full:g}")
+    elif index not in (children := list(node.stored(("childIndices", (0,))) if node.stored(("childIndices", (0,))) is not None else [])):
+        graph.set_value(node, ("childIndices", (0,)), np.array([*children, index], np.int64))
+        graph.set_value(node, ("parentDirectory", (index,)), 0)
     if ("weight", (index,)) not in node.aliases and not inbetween:
         if (index,) not in node.values.get("weight", {}):
             graph.set_value(node, ("weight", (index,)), 0.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fake_maya.boundary import call_from_outside, current, local, violate
-from tests.fake_maya.graph import Node
+from tests.fake_maya.node import Node
 from tests.fake_maya.plugs import PlugPath, resolve_node, resolve_plug
 
 if TYPE_CHECKING:

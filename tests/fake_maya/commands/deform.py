@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.fake_maya.graph import Key, Node
+from tests.fake_maya.node import Key, Node
 
 from .core import Flags, command, flatten, need_node, short_name, targets
 
@@ -85,6 +86,17 @@ def ensure_original(session: Session, shape: Node) -> Node:
     return original
 
 
+def local_shape(session: Session, shape: Node) -> Node:
+    """A referenced shape is not deformed itself: it is hidden, and a shape of the scene stands in for it (<name>Deformed)."""
+    if shape.reference is None:
+        return shape
+    graph = session.graph
+    made = graph.create(shape.type.name, f"{shape.name.rpartition(':')[2]}Deformed", shape.parents[0])
+    graph.connect(shape, outlets(shape)[0], made, inlet(made))
+    graph.set_value(shape, ("intermediateObject", ()), True)
+    return made
+
+
 def splice(session: Session, node: Node, index: int, shape: Node, before: End) -> None:
     """Put a deformer in front of a plug of the chain (`before` is the plug that will read from it)."""
     graph = session.graph
@@ -105,11 +117,11 @@ def reader_of(session: Session, shape: Node, flags: Flags, anchor: Node | None) 
         if place is None:
             raise RuntimeError(f"{anchor.name} does not deform {shape.name}")
         if flags.get("before"):
-            return place[0], ("inputGeometry", (place[1],))
+            return entry(*place)
         position = chain.index(place)
-        return (shape, inlet(shape)) if position == 0 else (chain[position - 1][0], ("inputGeometry", (chain[position - 1][1],)))
+        return (shape, inlet(shape)) if position == 0 else entry(*chain[position - 1])
     if flags.get("frontOfChain") and chain:
-        return chain[-1][0], ("inputGeometry", (chain[-1][1],))
+        return entry(*chain[-1])
     return shape, inlet(shape)
 
 
@@ -143,6 +155,8 @@ def create_deformer(session: Session, kind: str, names: list[str], flags: Flags,
         shapes = [shape for _, shape in deformed_shapes(anchor)]
     if any("deformableShape" not in s.type.lineage for s in shapes):
         raise RuntimeError(f"No deformable objects selected: {names}")
+    if anchor is None:
+        shapes = [local_shape(session, shape) for shape in shapes]
     readers = [reader_of(session, shape, flags, anchor) for shape in shapes]
     node = session.create_node(kind, flags.get("name") or default)
     for index, (shape, reader) in enumerate(zip(shapes, readers, strict=True)):
@@ -171,29 +185,37 @@ def deformer(session: Session, args: list[Any], flags: Flags) -> Any:
 
 @command("reorderDeformers", "name")
 def reorder_deformers(session: Session, args: list[Any], flags: Flags) -> bool:
-    """Move: after reorderDeformers(a, b, shape) the geometry passes b and directly after it a (a is nearer to the shape).
+    """reorderDeformers(a, b, ..., shape): the geometry passes b directly before a (b moves, and ends nearer to the original), and so on along the names.
 
-    Public code tells it both ways; `session.reorder_swapped` makes a come directly before b instead.
+    That is how the reference puts it ("deformer2 is inserted before deformer1"); `session.reorder_swapped` does it the other way round.
     """
-    args = flatten(args)
-    first, second = need_node(session, args[0]), need_node(session, args[1])
-    for shape in shapes_of(session, args[2:]):
-        chain = chain_of(shape)
-        if first not in [n for n, _ in chain] or second not in [n for n, _ in chain]:
-            raise RuntimeError(f"reorderDeformers: {args[0]} and {args[1]} do not both deform {args[2]}")
-        moving = next(item for item in chain if item[0] is first)
-        rest = [item for item in chain if item is not moving]
-        position = next(i for i, item in enumerate(rest) if item[0] is second)
-        rest.insert(position + 1 if session.reorder_swapped else position, moving)
-        relink(session, shape, chain, rest)
+    nodes = [need_node(session, name) for name in flatten(args)]
+    deformers = [n for n in nodes if n.is_deformer]
+    shapes = shapes_of(session, [short_name(session, n) for n in nodes if not n.is_deformer]) or [s for _, s in deformed_shapes(deformers[0])]
+    for shape in shapes:
+        for first, second in pairwise(deformers):
+            chain = chain_of(shape)
+            if not {first, second} <= {n for n, _ in chain}:
+                raise RuntimeError(f"reorderDeformers: {first.name} and {second.name} do not both deform {shape.name}")
+            moving = next(item for item in chain if item[0] is second)
+            rest = [item for item in chain if item is not moving]
+            position = next(i for i, item in enumerate(rest) if item[0] is first)
+            rest.insert(position if session.reorder_swapped else position + 1, moving)
+            relink(session, shape, chain, rest)
     return True
+
+
+def entry(node: Node, index: int) -> End:
+    """The plug where geometry comes into a deformer: in old scenes that of its groupParts."""
+    end = node.inputs.get(("inputGeometry", (index,)))
+    return (end[0], ("inputGeometry", ())) if end is not None and end[0].type.name == "groupParts" else (node, ("inputGeometry", (index,)))
 
 
 def relink(session: Session, shape: Node, old: list[tuple[Node, int]], new: list[tuple[Node, int]]) -> None:
     """Wire a chain (nearest to the shape first) in a new order."""
-    last, index = old[-1]
-    start = last.inputs[("inputGeometry", (index,))]
-    readers: list[End] = [(shape, inlet(shape)), *((n, ("inputGeometry", (i,))) for n, i in new)]
+    first = entry(*old[-1])
+    start = first[0].inputs[first[1]]
+    readers: list[End] = [(shape, inlet(shape)), *(entry(n, i) for n, i in new)]
     sources: list[End] = [*((n, ("outputGeometry", (i,))) for n, i in new), start]
     for reader in readers:
         session.graph.disconnect(*reader)
@@ -227,7 +249,7 @@ def skin_cluster(session: Session, args: list[Any], flags: Flags) -> Any:
     points = value(shape, outlets(shape)[1]).points @ world[:3, :3] + world[3, :3]
     nearest = np.linalg.norm(points[:, None] - places[None], axis=2).argmin(1)
     for vertex, j in enumerate(nearest):
-        graph.set_value(node, ("skinWeights", (vertex, int(j))), 1.0)
+        graph.set_value(node, ("weights", (vertex, int(j))), 1.0)
     return [short_name(session, node)]
 
 

@@ -10,7 +10,26 @@ if TYPE_CHECKING:
     from tests.fake_maya.session import Session
 
 SHELF_TOP = "MayaWindow|toolBar2|MainShelfLayout|formLayout17|ShelfLayout"
-_WIDGETS = ["window", "menu", "menuItem", "shelfLayout", "shelfTabLayout", "shelfButton", "columnLayout", "rowLayout", "formLayout", "paneLayout", "tabLayout", "text", "button", "separator", "workspaceControl", "progressWindow", "menuBarLayout", "iconTextButton"]
+_WIDGETS = [
+    "window",
+    "menu",
+    "menuItem",
+    "shelfLayout",
+    "shelfTabLayout",
+    "shelfButton",
+    "columnLayout",
+    "rowLayout",
+    "formLayout",
+    "paneLayout",
+    "tabLayout",
+    "text",
+    "button",
+    "separator",
+    "workspaceControl",
+    "progressWindow",
+    "menuBarLayout",
+    "iconTextButton",
+]
 _CONTAINERS = {"window", "menu", "shelfLayout", "shelfTabLayout", "columnLayout", "rowLayout", "formLayout", "paneLayout", "tabLayout", "workspaceControl"}
 
 

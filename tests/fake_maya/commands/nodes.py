@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_maya.graph import Node
+from tests.fake_maya.node import Node
 from tests.fake_maya.om_base import type_names
 from tests.fake_maya.plugin_registry import make_unknown
 from tests.fake_maya.plugs import resolve_node, resolve_plug

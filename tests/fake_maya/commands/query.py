@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_maya.graph import Key, Node
+from tests.fake_maya.node import Key, Node
 from tests.fake_maya.plugs import attr_name, plug_name
 from tests.fake_maya.schema import Attr
 

@@ -156,18 +156,3 @@ def make_paintable(session: Session, args: list[Any], flags: Flags) -> None:
         session.paintable.pop(name, None)
     else:
         session.paintable[name] = flags
-
-
-@command("file", "newFile force query sceneName", undoable=False)
-def file(session: Session, args: list[Any], flags: Flags) -> Any:
-    """New scene only, for now."""
-    if flags.get("query"):
-        return session.scene_name
-    if not flags.get("newFile"):
-        raise NotImplementedError("the stand-in reads no files yet")
-    if session.modified and not flags.get("force"):
-        raise RuntimeError("Unsaved changes")
-    session.fire(("scene", 1))
-    session.reset_scene()
-    session.fire(("scene", 2))
-    return session.scene_name

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.fake_maya.graph import Node
 from tests.fake_maya.maths import decompose, transform_points
+from tests.fake_maya.node import Node
 from tests.fake_maya.values import component_indices
 
 from .core import Flags, command, flatten, need_node, need_path, targets

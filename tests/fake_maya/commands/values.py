@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.fake_maya.evaluation import coerce
-from tests.fake_maya.graph import Key, Node
+from tests.fake_maya.node import Key, Node
 from tests.fake_maya.schema import Attr
 from tests.fake_maya.values import Geometry
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def unit_factor(session: Session, kind: str) -> float:
     """Internal units in one user unit of this kind."""
-    if kind == "doubleLinear":
+    if kind in ("doubleLinear", "floatLinear"):
         return session.centimetres
     if kind == "doubleAngle":
         return math.pi / 180 if session.units["angle"] == "deg" else 1.0
@@ -29,7 +29,7 @@ def to_user(session: Session, kind: str, value: Any) -> Any:
     """One value as getAttr gives it. Matrices are unitless: their translation is in centimetres whatever the unit."""
     if value is None:
         return None
-    if kind in ("doubleLinear", "doubleAngle", "time"):
+    if kind in ("doubleLinear", "floatLinear", "doubleAngle", "time"):
         return value / unit_factor(session, kind)
     if kind in ("matrix", "fltMatrix"):
         return [float(v) for v in np.asarray(value).ravel()]
