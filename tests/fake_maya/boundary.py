@@ -1,0 +1,150 @@
+"""The border between the code under test and the stand-in: counting, arity, threads and what is forbidden during evaluation."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import ContractError
+from .signatures import SIGNATURES
+
+if TYPE_CHECKING:
+    from .evaluation import Frame
+    from .session import Session
+
+T = TypeVar("T", bound=type)
+
+# Calls that walk or ask the dependency graph: on an evaluation thread Maya answers with stale or empty data, or crashes.
+FORBIDDEN_IN_EVALUATION = {
+    "MFnDependencyNode.findPlug", "MFnDependencyNode.findAlias", "MFnDependencyNode.getAliasList", "MFnDependencyNode.plugsAlias", "MFnDependencyNode.getAliasAttr",
+    "MFnDependencyNode.getConnections", "MPlug.connectedTo", "MPlug.asMObject", "MPlug.asDouble", "MPlug.asFloat", "MPlug.asInt", "MPlug.asShort", "MPlug.asBool", "MPlug.asChar",
+    "MPlug.asString", "MPlug.asMTime", "MPlug.asMAngle", "MPlug.asMDistance", "MPlug.asMDataHandle", "MPlug.source", "MPlug.destinations", "MPlug.setDouble", "MPlug.setFloat",
+    "MPlug.setInt", "MPlug.setShort", "MPlug.setBool", "MPlug.setString", "MPlug.setMObject", "MPlug.setMDataHandle", "MPlug.evaluateNumElements", "MPlug.isConnected",
+    "MPlug.getExistingArrayAttributeIndices", "MSelectionList.add", "MSelectionList.getDependNode", "MSelectionList.getDagPath", "MSelectionList.getPlug", "MGlobal.executeCommand",
+    "MGlobal.executePythonCommand", "MGlobal.getSelectionListByName", "MGlobal.getActiveSelectionList", "MDGModifier.doIt", "MDagModifier.doIt",
+}  # fmt: skip
+
+
+class _ThreadState(threading.local):
+    """Per thread: how deep inside the stand-in we are, which evaluations run, and time spent in the tested code."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.frames: list[Frame] = []
+        self.user_seconds: list[float] = []
+
+
+local = _ThreadState()
+_current: list[Session] = []
+
+
+def current() -> Session:
+    """The running application."""
+    if not _current:
+        raise RuntimeError("no Maya is installed: call tests.fake_maya.install() first")
+    return _current[-1]
+
+
+def make_current(session: Session | None) -> None:
+    """Make `session` the running application (None: there is none)."""
+    _current.clear()
+    if session is not None:
+        _current.append(session)
+
+
+def violate(message: str) -> ContractError:
+    """Record a broken contract (exceptions inside deform are swallowed by Maya) and give the error to raise."""
+    error = ContractError(message)
+    current().violations.append(error)
+    return error
+
+
+@contextmanager
+def user_code() -> Iterator[None]:
+    """Run a piece of the tested code from inside the stand-in: its calls count again."""
+    depth, local.depth = local.depth, 0
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        local.depth = depth
+        if local.user_seconds:
+            local.user_seconds[-1] += time.perf_counter() - start
+
+
+@contextmanager
+def stand_in() -> Iterator[None]:
+    """Run stand-in code that calls its own public faces: nothing counts, nothing is forbidden."""
+    local.depth += 1
+    try:
+        yield
+    finally:
+        local.depth -= 1
+
+
+def call_from_outside(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Count and time one crossing of the border."""
+    start = time.perf_counter()
+    session = current()
+    with session.count_lock:
+        session.calls[name] += 1
+    local.depth += 1
+    local.user_seconds.append(0.0)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        local.depth -= 1
+        own = time.perf_counter() - start - local.user_seconds.pop()
+        if local.frames:
+            session.api_seconds += own
+
+
+def arity_error(name: str, counts: tuple[int, ...], given: int) -> Exception:
+    """What SWIG raises for a wrong number of arguments."""
+    method = name.replace(".", "_")
+    if len(counts) == 1:
+        return TypeError(f"{method}() takes exactly {counts[0] + 1} arguments ({given + 1} given)")
+    return NotImplementedError(f"Wrong number or type of arguments for overloaded function '{method}'.")
+
+
+def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: bool) -> Callable[..., Any]:
+    public = cls_name if method == "__init__" else f"{cls_name}.{method}"
+
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        if local.depth:
+            return function(*args)
+        begin = time.perf_counter()
+        given = len(args) if static else len(args) - 1
+        counts = SIGNATURES.get(cls_name, {}).get(method)
+        if counts is not None and given not in counts:
+            raise arity_error(public, counts, given)
+        if local.frames and public in FORBIDDEN_IN_EVALUATION and not local.frames[-1].allows(public):
+            raise violate(f"{public} during evaluation of {local.frames[-1].node.name}: only the data block may be used")
+        if local.frames:  # what the border itself costs is the stand-in's, too
+            current().api_seconds += time.perf_counter() - begin
+        return call_from_outside(public, function, *args)
+
+    wrapper.__stand_in__ = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def api(cls: T) -> T:
+    """Class decorator: every public method of an API 1.0 class is counted, checked for arity and refuses keywords, as SWIG does."""
+    for name, member in list(vars(cls).items()):
+        if name.startswith("_") and name != "__init__":
+            continue
+        if isinstance(member, staticmethod):
+            setattr(cls, name, staticmethod(_wrap(cls.__name__, name, member.__func__, static=True)))
+        elif callable(member) and not isinstance(member, type):
+            setattr(cls, name, _wrap(cls.__name__, name, member, static=False))
+    return cls
+
+
+def wrong_arguments(method: str) -> NotImplementedError:
+    """What SWIG raises when no overload fits."""
+    return NotImplementedError(f"Wrong number or type of arguments for overloaded function '{method}'.")

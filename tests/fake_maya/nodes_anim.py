@@ -1,0 +1,155 @@
+"""Animation: curves in time and of drivers, blends of driven keys, layers, expressions, unit conversions."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from bisect import bisect_right
+
+from .evaluation import Data
+from .node import Key
+from .schema import declare
+
+CURVE = """
+input i {inp} >output
+output o {out} ro nostore
+keyTimeValue ktv compound[] >output
+  keyTime kt {inp}
+  keyValue kv {out}
+keyTanInType kit byte[]
+keyTanOutType kot byte[] >output
+tangentType tan enum enum:Fixed=1,Linear=2,Flat=3,Step=5,Slow=6,Fast=7,Spline=9,Clamped=10,Plateau=16,StepNext=17,Auto=18
+weightedTangents wgt bool
+preInfinity pre enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
+postInfinity pst enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
+useCurveColor ucc bool
+"""
+
+CURVE_TYPES = {
+    "animCurveTL": ("time", "doubleLinear"), "animCurveTA": ("time", "doubleAngle"), "animCurveTU": ("time", "double"), "animCurveTT": ("time", "time"),
+    "animCurveUL": ("double", "doubleLinear"), "animCurveUA": ("double", "doubleAngle"), "animCurveUU": ("double", "double"), "animCurveUT": ("double", "time"),
+}  # fmt: skip
+
+
+def curve_keys(data: Data) -> list[tuple[float, float, int]]:
+    """(input, value, out tangent) of every key, by input."""
+    found = [(data.get("keyTime", i), data.get("keyValue", i), data.get("keyTanOutType", i)) for i in data.indices("keyTimeValue")]
+    return sorted(found)
+
+
+def curve_value(keys: list[tuple[float, float, int]], at: float, pre: int = 0, post: int = 0) -> float:
+    """Linear between keys (all tangents count as linear), stepped ones excepted; constant outside unless the infinity is linear."""
+    if not keys:
+        return 0.0
+    times = [k[0] for k in keys]
+    i = bisect_right(times, at) - 1
+    if i < 0 and (pre != 1 or len(keys) < 2):
+        return keys[0][1]
+    if i >= len(keys) - 1 and (post != 1 or len(keys) < 2 or at == times[-1]):
+        return keys[-1][1]
+    i = min(max(i, 0), len(keys) - 2)
+    (t0, v0, tangent), (t1, v1, _) = keys[i], keys[i + 1]
+    if tangent == 5 and t0 <= at < t1:
+        return v0
+    if tangent == 17 and t0 < at <= t1:
+        return v1
+    return v0 + (v1 - v0) * (at - t0) / (t1 - t0)
+
+
+def compute_curve(data: Data, key: Key) -> None:
+    """output at the input; a time curve with nothing connected to its input follows the scene's time."""
+    name = data.node.type.name
+    context = data.context
+    if CURVE_TYPES[name][0] == "time" and not data.connected("input"):
+        at = data.evaluator.session.time if context.time is None else context.time
+    else:
+        at = data.get("input")
+    data.put("output", (), curve_value(curve_keys(data), at, data.get("preInfinity"), data.get("postInfinity")))
+
+
+def compute_weighted(data: Data, key: Key) -> None:
+    """Sum of input[i] * weight[i]."""
+    data.put("output", (), sum(data.get("input", i) * data.get("weight", i) for i in data.indices("input")))
+
+
+def compute_additive(data: Data, key: Key) -> None:
+    """Animation layers: inputA * weightA + inputB * weightB."""
+    data.put("output", (), data.get("inputA") * data.get("weightA") + data.get("inputB") * data.get("weightB"))
+
+
+def compute_conversion(data: Data, key: Key) -> None:
+    """output = input * conversionFactor."""
+    data.put("output", (), data.get("input") * data.get("conversionFactor"))
+
+
+_OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: math.fmod, ast.USub: operator.neg, ast.UAdd: operator.pos,
+}  # fmt: skip
+_FUNCTIONS = {"sin": math.sin, "cos": math.cos, "abs": abs, "sqrt": math.sqrt, "min": min, "max": max, "clamp": lambda low, high, x: min(max(x, low), high)}
+
+
+def arithmetic(text: str, names: dict[str, float]) -> float:
+    """Value of one arithmetic expression."""
+
+    def walk(node: ast.AST) -> float:
+        if isinstance(node, ast.Expression):
+            return walk(node.body)
+        if isinstance(node, ast.Constant):
+            return float(node.value)  # type: ignore[arg-type]
+        if isinstance(node, ast.Name):
+            return names[node.id]
+        if isinstance(node, ast.BinOp):
+            return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))  # type: ignore[operator]
+        if isinstance(node, ast.UnaryOp):
+            return _OPERATORS[type(node.op)](walk(node.operand))  # type: ignore[operator]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return float(_FUNCTIONS[node.func.id](*(walk(a) for a in node.args)))  # type: ignore[operator]
+        raise ValueError(f"the stand-in's expressions know arithmetic only: {text!r}")
+
+    return walk(ast.parse(text.strip(), mode="eval"))
+
+
+def compute_expression(data: Data, key: Key) -> None:
+    """`.O[k] = arithmetic of .I[k], time and frame;` for every output."""
+    session = data.evaluator.session
+    ticks = session.time if data.context.time is None else data.context.time
+    if data.connected("time"):
+        ticks = data.get("time")
+    names = {"time": ticks / 6000.0, "frame": ticks / session.ticks_per_frame}
+    text = data.get("internalExpression") or ""
+    for output, formula in re.findall(r"\.O\[(\d+)\]\s*=\s*([^;]+)", text):
+        inputs = {f"I{k}": float(data.get("input", int(k))) for k in re.findall(r"\.I\[(\d+)\]", formula)}
+        formula = re.sub(r"\.I\[(\d+)\]", r"I\1", formula)
+        data.put("output", (int(output),), arithmetic(formula, {**names, **inputs}))
+
+
+def register() -> None:
+    """Declare the types."""
+    declare("animCurve", "node")
+    for name, (inp, out) in CURVE_TYPES.items():
+        declare(name, "animCurve", CURVE.format(inp=inp, out=out), compute=compute_curve, api_type="kAnimCurve")
+    weighted = "input i double[] >output\nweight w double[] =1 >output\noutput o double ro nostore\naccumulate ac bool\ncurrent c double"
+    declare("blendWeighted", "node", weighted, compute=compute_weighted, api_type="kBlendWeighted")
+    layer = "inputA ia {k} >output\ninputB ib {k} >output\nweightA wa double =1 >output\nweightB wb double =1 >output\noutput o {k} ro nostore\nblendMode bm bool\ninterpolateMode im long"
+    declare("animBlendNodeBase", "node")
+    for suffix, kind in (("", "double"), ("DL", "doubleLinear"), ("DA", "doubleAngle"), ("F", "float")):
+        declare(f"animBlendNodeAdditive{suffix}", "animBlendNodeBase", layer.format(k=kind), compute=compute_additive, api_type="kBlendNodeBase")
+    conversion = "input i double >output\noutput o double ro nostore\nconversionFactor cf double =1 >output"
+    declare("unitConversion", "node", conversion, compute=compute_conversion, api_type="kUnitConversion")
+    expression = """
+expression exp string nostore
+internalExpression ixp string >output
+object obm message
+attribute at string[]
+input in double[] >output
+output out double[] ro nostore
+time tim time >output
+frame frm double
+evaluate ev bool
+lastTimeEvaluated lt double
+unitOption uno enum enum:all,none,angularOnly
+animated ani enum enum:noAnimated,alwaysAnimated,animateOnce =1
+"""
+    declare("expression", "node", expression, compute=compute_expression, api_type="kExpression")
