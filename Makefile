@@ -11,6 +11,8 @@ venv: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/api maya-stubs
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/cmds types-maya
 	touch $@
 
 demo: venv
@@ -20,6 +22,7 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.maya_types.stub_check $(VENV)/stubs
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal

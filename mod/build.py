@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FOLDERS = ("aim_maya", "icons", "bin")  # in the module, under the same names
-OPTIONAL = ("plug-ins",)  # named when absent: without it there is a library and no node
+FOLDERS = ("aim_maya", "icons", "bin", "plug-ins", "tests/in_maya")  # in the module, under the same names
 MODULE = "aim_maya"
 SINGLE = {  # in the repository -> in the zip
     "LICENSE": f"{MODULE}/LICENSE",
@@ -24,7 +23,7 @@ SINGLE = {  # in the repository -> in the zip
     "mod/aim_maya.mod": "aim_maya.mod",
     "mod/install_aim_maya.py": "install_aim_maya.py",
 }
-LEFT_OUT = re.compile(r"(^|/)(__pycache__|tests|\.[^/]*|render\.py)(/|$)|\.pyc$")
+LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|render\.py)(/|$)|\.pyc$")
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -47,10 +46,10 @@ def contents(root: Path) -> dict[str, Path]:
     """{name in the zip: file}, sorted. Raises Refused when a folder or file that belongs in is missing or empty."""
     listed = {target: root / source for source, target in SINGLE.items()}
     absent = [source for source in SINGLE if not (root / source).is_file()]
-    for folder in (*FOLDERS, *OPTIONAL):
+    for folder in FOLDERS:
         files = {p.relative_to(root).as_posix(): p for p in (root / folder).rglob("*") if p.is_file()}
         kept = {name: p for name, p in files.items() if not LEFT_OUT.search(name)}
-        if not kept and folder in FOLDERS:
+        if not kept:
             absent.append(folder)
         listed |= {f"{MODULE}/{name}": p for name, p in kept.items()}
     if absent:
@@ -93,9 +92,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Refused, OSError) as error:
         sys.stderr.write(f"Error: {error}\n")
         return 2
-    for folder in OPTIONAL:
-        if not (options.root / folder).is_dir():
-            sys.stderr.write(f"Warning: there is no {folder}; this module has no node.\n")
     sys.stdout.write(f"{target}: {len(contents(options.root))} files, {target.stat().st_size / 1e6:.2f} MB\n")
     return 0
 

@@ -148,3 +148,23 @@ def test_read_edit(tmp_path: Path) -> None:
         file.write_text(bad)
         with pytest.raises(AimError, match=said):
             read_edit(file)
+
+
+@pytest.mark.parametrize(("driver", "said"), [((12, 4), "missing: libcudnn.so.9"), (None, "no NVIDIA driver")])
+def test_status_names_what_cuda_lacks(draft: Path, monkeypatch: pytest.MonkeyPatch, driver: tuple[int, int] | None, said: str) -> None:
+    """An onnxruntime with CUDA whose provider does not load, as it behaves without cuDNN: it prints, and falls back without an error."""
+    import onnxruntime
+
+    from aim_maya.core import cuda_libraries
+    from aim_maya.runtime import session as session_module
+
+    plain = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("Failed to load libcudnn.so.9: libcudnn.so.9: cannot open shared object file"), raising=False)  # noqa: T201
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda graph, options, providers: plain(graph, options, providers=["CPUExecutionProvider"]))
+    monkeypatch.setattr(session_module, "driver_version", lambda: driver)
+    monkeypatch.setattr(engine_module, "_cuda_provider_installed", lambda: True)
+    assert cuda_libraries.missing_libraries(onnxruntime) == ["libcudnn.so.9"]
+    status = FaceModel.load(draft, "auto").status
+    assert said in status, status
+    assert status.startswith("cached evaluation: numpy"), status

@@ -39,15 +39,12 @@ builder, installer = script("build"), script("install_aim_maya")
 def tree(tmp_path: Path) -> Path:
     """The parts of the repository that are packed, with a plug-in and with things that must stay out."""
     root = tmp_path / "my repository"
-    for folder in ("aim_maya", "icons", "bin", "mod"):
+    for folder in ("aim_maya", "icons", "bin", "mod", "plug-ins", "tests/in_maya"):
         shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "LICENSE", root)
-    (root / "plug-ins").mkdir()
-    (root / "plug-ins/aim_deformer.py").write_text("", encoding="utf-8")
-    (root / "plug-ins/__pycache__").mkdir()
+    (root / "plug-ins/__pycache__").mkdir(exist_ok=True)
     (root / "plug-ins/__pycache__/aim_deformer.pyc").write_bytes(b"x")
-    (root / "aim_maya/tests").mkdir()
-    (root / "aim_maya/tests/test_x.py").write_text("", encoding="utf-8")
+    (root / "tests/test_x.py").write_text("", encoding="utf-8")
     (root / "bin/.hidden").write_text("", encoding="utf-8")
     return root
 
@@ -65,6 +62,7 @@ def test_zip_holds_what_a_user_needs(tree: Path, tmp_path: Path) -> None:
     wanted = {f"aim_maya/aim_maya/{n}" if not n.startswith("aim_maya/") else f"aim_maya/{n}" for n in needed}
     wanted |= {
         "aim_maya/plug-ins/aim_deformer.py",
+        "aim_maya/tests/in_maya/run.py",
         "aim_maya/icons/aim_maya.png",
         "aim_maya/LICENSE",
         "aim_maya/README-INSTALL.txt",
@@ -73,7 +71,7 @@ def test_zip_holds_what_a_user_needs(tree: Path, tmp_path: Path) -> None:
     }
     assert wanted <= set(names)
     assert names == sorted(names)
-    assert not [n for n in names if re.search(r"__pycache__|\.pyc|tests?/|/\.|render\.py|trainer|\\", n)]
+    assert not [n for n in names if re.search(r"__pycache__|\.pyc|test_|tests/__init__|/\.|render\.py|trainer|\\", n)]
     assert {n.split("/")[0] for n in names} == {"aim_maya", "aim_maya.mod", "install_aim_maya.py"}
 
 
@@ -84,7 +82,7 @@ def test_zip_is_reproducible(tree: Path, tmp_path: Path) -> None:
     assert builder.build(tree, tmp_path / "b").read_bytes() == first
 
 
-@pytest.mark.parametrize("gone", ["icons", "bin", "mod/install_aim_maya.py", "LICENSE"])
+@pytest.mark.parametrize("gone", ["icons", "bin", "plug-ins", "tests/in_maya", "mod/install_aim_maya.py", "LICENSE"])
 def test_an_incomplete_tree_is_refused(tree: Path, tmp_path: Path, gone: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tree / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -98,12 +96,6 @@ def test_a_mod_file_of_another_version_is_refused(tree: Path, tmp_path: Path) ->
     (tree / "mod/aim_maya.mod").write_text(text.replace(f"aim_maya {aim_maya.__version__}", "aim_maya 9.9"), encoding="utf-8")
     with pytest.raises(builder.Refused, match=r"9\.9"):
         builder.build(tree, tmp_path)
-
-
-def test_a_tree_without_plug_ins_is_built_with_a_warning(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.rmtree(tree / "plug-ins")
-    assert builder.main(["--root", str(tree), "--out", str(tmp_path / "out")]) == 0
-    assert "no plug-ins" in capsys.readouterr().err
 
 
 # --- the installer

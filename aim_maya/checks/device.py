@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
-import re
 import sys
-from pathlib import Path
 from typing import Any
 
+from aim_maya.core.cuda_libraries import driver_version, missing_libraries
 from aim_maya.core.errors import AimError
 
 from . import Check, first_line
@@ -105,34 +103,3 @@ def cuda_major(runtime: Any) -> int | None:
     except Exception:  # noqa: BLE001 - not in every build
         del runtime
         return None
-
-
-def missing_libraries(runtime: Any) -> list[str]:
-    """Libraries that do not load, each with the loader's reason when it says more than 'not found'."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.suppress(Exception):
-        runtime.preload_dlls()
-    found = dict(re.findall(r"^Failed to load (\S.*?): (.*)$", said.getvalue(), re.M))
-    missing = [name if "cannot open shared object" in why or "Could not find module" in why else f"{name} ({why})" for name, why in found.items()]
-    if not missing and sys.platform == "linux":  # the provider names the first library that it lacks itself
-        provider = Path(runtime.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
-        try:
-            ctypes.CDLL(str(provider))
-        except OSError as error:
-            lacks = re.match(r"(lib\S+): cannot open shared object", str(error))
-            missing += [lacks[1]] if lacks else []
-    return missing
-
-
-def driver_version() -> tuple[int, int] | None:
-    """The newest CUDA that the NVIDIA driver supports; None without a driver."""
-    name = {"win32": "nvcuda.dll", "linux": "libcuda.so.1"}.get(sys.platform)
-    if name is None:
-        return None
-    try:
-        version = ctypes.c_int()
-        if ctypes.CDLL(name).cuDriverGetVersion(ctypes.byref(version)) != 0:
-            return None
-    except (OSError, AttributeError):
-        return None
-    return version.value // 1000, version.value % 1000 // 10

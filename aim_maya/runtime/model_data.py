@@ -62,9 +62,10 @@ class Tables:
 
 @dataclass(frozen=True)
 class ModelData:
-    """Arrays in the model unit, object space. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
+    """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
 
     path: Path
+    modified: int
     manifest: dict[str, Any]
     rig: Rig
     mesh: Mesh
@@ -100,12 +101,13 @@ class ModelData:
 
 def read_model(path: str | Path) -> ModelData:
     """Read and verify an actor.aim. Raises AimError in one sentence for anything that is not whole."""
+    modified = Path(path).stat().st_mtime_ns if Path(path).is_file() else 0
     manifest, members = read_aim(path)
     arrays = unpack_arrays(members.pop("mesh.npz", b""), f"{path}: mesh.npz")
     try:
         rig = rig_from_json(manifest, str(path))
         data = ModelData(
-            path=Path(path), manifest=manifest, rig=rig,
+            path=Path(path), modified=modified, manifest=manifest, rig=rig,
             mesh=Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"], arrays.get("uvs"), arrays.get("uv_corners")),
             neutral=arrays["neutral"], template=arrays["template"], bone=arrays["bone"], normals=arrays["normals"],
             thickness=arrays["thickness"], weight=arrays["weight"], basis=arrays["basis"],

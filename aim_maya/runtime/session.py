@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aim_maya.core.cuda_libraries import driver_version, missing_libraries
 from aim_maya.core.dependencies import add_dependency_folder
 from aim_maya.core.errors import AimError
 
@@ -59,8 +60,7 @@ def open_session(graph: bytes, device: str) -> Session:
 
 
 def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
-    if hasattr(runtime, "preload_dlls"):  # CUDA and cuDNN from pip packages are found only after this
-        runtime.preload_dlls()
+    missing = missing_libraries(runtime)  # loads CUDA and cuDNN from pip packages, which are found only after this
     providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
@@ -68,4 +68,7 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
         return None, f"opening a CUDA session failed ({str(error).splitlines()[0][:200]})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
         return session, ""
-    return None, "the CUDA provider is installed and did not load: a CUDA or cuDNN library is missing"
+    if driver_version() is None:
+        return None, "the CUDA provider is installed and there is no NVIDIA driver"
+    lacks = f"missing: {', '.join(missing)}" if missing else "its libraries load, and no session came up"
+    return None, f"the CUDA provider is installed and did not load ({lacks})"
