@@ -145,12 +145,14 @@ class Reader:
                 self.node = existing
                 self.local.setdefault(name, []).append(existing)
                 return
+        if parent is not None and parent.unknown and not parent.is_dag:
+            parent.type = self.graph.types["unknownDag"]  # what nobody knows turns out to be a DAG node when something stands under it
         wanted = self._prefixed(name)
         if kind in self.graph.types:
             node = self.session.create_node(kind, ":" + wanted if ":" not in wanted else wanted, parent)
         else:
             self.session.say("warning", f"Unrecognized node type '{kind}'; preserving node information during this session.")
-            node = self.graph.create("unknown", wanted)
+            node = self.graph.create("unknownDag" if parent is not None else "unknown", wanted, parent)
             make_unknown(node)
             node.unknown.update(type=kind, plugin=self.plugins.get(kind, ""), lines=[], connections=[])
         node.reference = self.reference
@@ -202,7 +204,10 @@ class Reader:
                 continue
             flags[word[1:]] = value if isinstance(value, Quoted) else truth(value) if value in ("true", "false", "yes", "no", "on", "off") else float(value)
             i += 2
-        if node is None or node.type.name == "unknown" or flags.get("ln") == "attributeAliasList":
+        if node is None or (flags.get("ln") == "attributeAliasList" and not node.unknown):
+            return
+        if node.unknown.get("lines") is not None:
+            node.unknown["lines"].append("addAttr " + " ".join(quote(w) if isinstance(w, Quoted) else w for w in words) + ";")
             return
         attr = make(self.session, normalise("addAttr", {str(k): v for k, v in flags.items() if k in FLAGS["addAttr"]}, None))
         if node.find_attr(attr.long) is not None:
@@ -336,7 +341,7 @@ def _leaves(node: Node, name: str) -> list[str]:
 
 def _again(text: str, flags: dict[str, str], values: list[str]) -> str:
     """A setAttr statement as text, for nodes of unknown types."""
-    before = " ".join(f"-{k} {v}" for k, v in flags.items() if k != "type")
+    before = " ".join(f"-{k} {v}" if k not in ("av", "c") else f"-{k}" for k, v in flags.items() if k != "type")
     kind = f' -type "{flags["type"]}"' if "type" in flags else ""
     words = " ".join(quote(v) if isinstance(v, Quoted) else v for v in values)
     return f'setAttr {before}{" " if before else ""}"{text}"{kind}{" " if words else ""}{words};'

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .commands.values import unit_factor
 from .graph import Key, Node
 from .ma_mesh import write_mesh
@@ -13,7 +15,7 @@ from .ma_text import quote, write_number
 from .ma_values import TYPED, write_typed
 from .plugs import attr_name
 from .schema import Attr
-from .values import same_value
+from .values import Geometry, same_value
 
 if TYPE_CHECKING:
     from .session import Session
@@ -79,7 +81,7 @@ class Writer:
             if used:
                 kinds = " ".join(f'-nodeType "{t}"' for t in used)
                 lines.append(f'requires {kinds} "{os.path.basename(record.path)}" "{record.version}";')
-        unknown = {n.unknown.get("plugin"): n.unknown.get("type") for n in self.nodes if n.type.name == "unknown"}
+        unknown = {n.unknown.get("plugin"): n.unknown.get("type") for n in self.nodes if n.unknown}
         return lines + [f'requires -nodeType "{kind}" "{plugin}" "Unknown";' for plugin, kind in sorted(unknown.items(), key=str) if plugin]
 
     def _ordered(self) -> Iterator[Node]:
@@ -247,6 +249,8 @@ class Writer:
         if attr.kind in TYPED:
             if value is None:
                 return ""
+            if isinstance(value, Geometry):
+                value = value.with_points(value.points.astype(np.float64) / self.session.centimetres)
             return f' -type "{attr.kind}" {write_typed(attr.kind, value)}'
         if attr.kind in ("message", "generic", "geometry", "mesh", "attributeAlias", "compound"):
             return ""
