@@ -76,7 +76,7 @@ inbetweenInfoGroup ibig compound[] >outputGeometry
     inbetweenTargetType ibtt byte
     inbetweenTargetName ibtn string
     interpolation itp byte
-    interpolationCurve itc compound[]
+    interpolationCurve itc float2[]
       interpolationCurvePoint cvp float
       interpolationCurveValue cvv float
 """

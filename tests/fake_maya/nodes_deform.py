@@ -17,7 +17,7 @@ envelope en float =1 smin:0 smax:1 key >outputGeometry
 input ip compound[] >outputGeometry
   inputGeometry ig geometry nocache hid
   groupId gi long hid
-  componentTagExpression gtg string
+  componentTagExpression gtg string =*
 originalGeometry orggeom geometry[] nocache hid >outputGeometry
 outputGeometry og geometry[] ro nostore builder
 map64BitIndices map64 bool hid

@@ -113,6 +113,7 @@ def register() -> None:
     declare("shadingEngine", "objectSet", "surfaceShader ss message", api_type="kShadingEngine")
     declare("animLayer", "objectSet", LAYER, compute=compute_layer, api_type="kAnimLayer")
     declare("unknown", "node", api_type="kUnknown")
+    declare("unknownDag", "dagNode", base="transform", api_type="kUnknown")
     manager = (
         "blendShapeDirectory bsdt compound[] hid\n  blendShapeChildren bscd Int32Array\nblendShapeParent bspr long[] hid\noutBlendShapeVisibility obsv bool[] =1 hid"
     )

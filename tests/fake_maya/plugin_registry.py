@@ -130,11 +130,12 @@ def give_object(node: Node) -> None:
 def make_unknown(node: Node) -> None:
     """What becomes of a node whose plug-in is not there: values and connections stay on a node of type unknown."""
     old = node.type
-    unknown = TYPES["unknown"].copy("unknown")
+    kind = "unknownDag" if node.is_dag else "unknown"
+    unknown = TYPES[kind].copy(kind)
     for attr in old.attrs.values():
         if attr.long not in unknown.attrs:
             unknown.attrs[attr.long] = attr
             unknown.shorts[attr.short] = attr.long
-    unknown.lineage = TYPES["unknown"].lineage
+    unknown.lineage = TYPES[kind].lineage
     node.unknown = {"type": old.name, "plugin": old.plugin}
     node.type, node.mpx = unknown, None

@@ -10,6 +10,7 @@ __all__ = [
     "anim",
     "application",
     "driving",
+    "files",
     "namespaces",
     "selecting",
     "attributes",

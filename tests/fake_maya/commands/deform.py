@@ -103,7 +103,6 @@ def splice(session: Session, node: Node, index: int, shape: Node, before: End) -
     original = ensure_original(session, shape)
     end = before[0].inputs[before[1]]
     graph.connect(*end, node, ("inputGeometry", (index,)))
-    graph.set_value(node, ("componentTagExpression", (index,)), "*")
     graph.connect(original, outlets(original)[1], node, ("originalGeometry", (index,)))
     graph.connect(node, ("outputGeometry", (index,)), *before)
 
