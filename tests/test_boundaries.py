@@ -45,6 +45,15 @@ def test_imports(package: str, blocked: list[str], absent: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_maya_side_imports_only_what_maya_has() -> None:
+    """aim_maya.scene, with the stand-in for Maya: no trainer, no Qt, no training packages, onnxruntime not before it is needed."""
+    walk_scene = "import sys; sys.path.insert(0, '.'); from tests import fake_maya; fake_maya.install()" + _WALK.format(
+        package="aim_maya.scene", blocked=["PySide6", "pxr", "trainer", *TRAINING], absent=["onnxruntime"]
+    )
+    done = subprocess.run([sys.executable, "-c", walk_scene], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_walk_notices_a_forbidden_import() -> None:
     done = walk("trainer", ["torch"])
     assert done.returncode != 0

@@ -228,8 +228,10 @@ def test_full_evaluation_gives_the_same_points(maya: Any, draft: Path, sample: A
     assert maya.errors == []
 
 
-def test_while_a_file_is_read_the_input_is_left_alone(maya: Any, bench: Bench, tmp_path: Path) -> None:
+def test_while_a_file_is_read_the_input_is_left_alone(maya: Any, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.set("weight[0]", 1.0)
+    called, plain = [], FaceModel.points
+    monkeypatch.setattr(FaceModel, "points", lambda self, *a, **k: called.append(maya.reading) or plain(self, *a, **k))
     path = (tmp_path / "scene.ma").as_posix()
     bench.cmds.file(rename=path)
     bench.cmds.file(save=True, type="mayaAscii")
@@ -238,6 +240,7 @@ def test_while_a_file_is_read_the_input_is_left_alone(maya: Any, bench: Bench, t
         bench.cmds.file(path, open=True, force=True)
     finally:
         maya.pull_while_reading = False
+    assert not any(called), "the model was evaluated before the file was read"
     assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
     assert maya.errors == []
     assert maya.violations == []

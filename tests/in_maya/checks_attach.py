@@ -76,6 +76,9 @@ def check_replace_and_restore_bring_everything_back(lab: Lab) -> None:
     assert cmds.keyframe(f"{done.node}.jawOpen", query=True, keyframeCount=True) == 2
     cmds.setAttr("face_control.smile", 10.0)
     assert abs(cmds.getAttr(f"{done.node}.mouthSmile_L") - 1.0) < 1e-5
+    for reader in ("face_reader.translateY", "face_layer.dagSetMembers", "jawOpenSmile_combination.inputWeight"):
+        feeding = set(cmds.listConnections(reader, source=True, destination=False) or [])
+        assert feeding == {done.node}, f"{reader} is fed by {feeding}"
     assert restore(rig.mesh) == rig.node
     cmds.setAttr("face_control.smile", 0.0)
     _same(snapshot(rig), before)
@@ -248,6 +251,28 @@ def check_a_blend_shape_on_two_meshes(lab: Lab) -> None:
     cmds.setAttr(f"{done.node}.browUp", 0.0)
     restore(rig.mesh)
     assert wiring(rig.node) == before
+
+
+def check_membership_goes_along(lab: Lab) -> None:
+    """A blendShape on part of a mesh (a component tag): the node in its place is on that part, too, and knows the original geometry."""
+    rig = lab.rig()
+    original = next(s for s in cmds.listRelatives(rig.mesh, shapes=True, fullPath=True) if cmds.getAttr(f"{s}.intermediateObject"))
+    cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
+    cmds.setAttr(f"{original}.componentTags[0].componentTagContents", 1, "vtx[0:199]", type="componentList")
+    cmds.setAttr(f"{rig.node}.input[0].componentTagExpression", "front", type="string")
+    rig.set("jawOpen", 1.0)
+    native = lab.points(rig.mesh)
+    rig.set("jawOpen", 0.0)
+    for mode in ("replace", "overlay"):
+        node = attach(rig.mesh, lab.model, mode=mode).node
+        assert cmds.getAttr(f"{node}.input[0].componentTagExpression") == "front"
+        feeding = cmds.listConnections(f"{node}.originalGeometry[0]", source=True, destination=False, shapes=True) or []
+        assert [cmds.ls(f, uuid=True) for f in feeding] == [cmds.ls(original, uuid=True)], feeding
+        sliders = node if mode == "replace" else rig.node
+        cmds.setAttr(f"{sliders}.jawOpen", 1.0)
+        close(lab.points(rig.mesh), native)
+        cmds.setAttr(f"{sliders}.jawOpen", 0.0)
+        restore(rig.mesh)
 
 
 def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
