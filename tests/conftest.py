@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads of their own would only get in each other's way
 
@@ -68,3 +71,29 @@ def grid_mesh(rows: int = 4, columns: int = 5) -> Mesh:
     ids = np.arange(rows * columns).reshape(rows, columns)
     quads = np.stack([ids[:-1, :-1], ids[:-1, 1:], ids[1:, 1:], ids[1:, :-1]], 2).reshape(-1, 4)
     return Mesh(points, np.full(len(quads), 4, np.int32), quads.ravel().astype(np.int32))
+
+
+@pytest.fixture(scope="session")
+def _maya_application() -> Iterator[Any]:
+    """The stand-in for Maya with the plug-in loaded; one application a test process, as in the real host."""
+    from tests import fake_maya
+
+    session = fake_maya.install()
+    from maya import cmds
+
+    cmds.loadPlugin(str(Path(__file__).resolve().parents[1] / "plug-ins" / "aim_deformer.py"))
+    yield session
+    fake_maya.uninstall()
+    for name in [n for n in sys.modules if n.startswith("aim_maya.scene")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def maya(_maya_application: Any) -> Any:
+    """The stand-in, with an empty scene and nothing held against us yet."""
+    from maya import cmds
+
+    cmds.file(newFile=True, force=True)
+    for record in (_maya_application.violations, _maya_application.errors):
+        record.clear()
+    return _maya_application

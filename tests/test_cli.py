@@ -124,3 +124,12 @@ def test_bench_prints_ratios(draft: Path, tmp_path: Path, capsys: pytest.Capture
     assert rows[3]["vertices"] > 30000
     assert all(r["ratio"] > 0 for r in rows)
     assert "cached / bare" in capsys.readouterr().out
+
+
+def test_doctor_tries_a_model(draft: Path, tmp_path: Path) -> None:
+    assert main(["doctor", str(draft), "--device", "cpu", "--json", str(tmp_path / "d.json")]) == 0
+    found = {c["name"]: c for c in json.loads((tmp_path / "d.json").read_text(encoding="utf-8"))["checks"]}
+    assert "7822 vertices" in found["model"]["found"]
+    for name in ("model, cached", "model, full"):
+        assert "a frame takes" in found[name]["found"]
+    assert "onnxruntime" in found["model, full"]["found"]

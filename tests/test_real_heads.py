@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.detail import tolerance
+from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points, write_obj
 from aim_maya.runtime import FaceModel
 from trainer.config import TrainConfig
@@ -85,3 +87,41 @@ def test_jaw_follows_the_teeth(combined: Actor, trained: Trained) -> None:
     assert (
         np.linalg.norm(moved - combined.lower_teeth_shapes["jawOpen"], axis=1).mean() < 0.1
     )  # these teeth shrink by half a per cent in jawOpen: no rigid motion does better
+
+
+def test_capture_of_a_real_head_in_centimetres(ict_rig: Path, maya: Any) -> None:
+    """A scene made of the head, its blendShape and its teeth; capture gives back every target and the teeth's motion."""
+    from maya import cmds
+
+    from aim_maya.scene.capture import Parts, capture
+
+    head = read_actor(ict_rig)
+    scale = 0.1 * head.mm_per_unit
+
+    def mesh(name: str, of: Mesh, points: np.ndarray | None = None) -> str:
+        made: str = maya.add_mesh(name, (of.points if points is None else points) * scale, of.counts, of.corners)
+        return made
+
+    def blend_shape(base: str, of: Mesh, shapes: dict[str, np.ndarray]) -> str:
+        node = str(cmds.blendShape(base, name=f"{base}_shapes")[0])
+        for i, (target, points) in enumerate(shapes.items()):
+            made = mesh(f"{base}_{target}", of, points)
+            cmds.blendShape(node, edit=True, target=(base, 2 * i, made, 1.0))  # every other index: sparse
+            cmds.delete(made)
+            cmds.aliasAttr(target, f"{node}.weight[{2 * i}]")
+        return node
+
+    assert head.skull is not None
+    assert head.jaw is not None
+    assert head.lower_teeth is not None
+    face, skull, jaw, teeth = mesh("face", head.neutral), mesh("skull", head.skull), mesh("jaw", head.jaw), mesh("teeth", head.lower_teeth)
+    blend_shape(face, head.neutral, head.shapes)
+    blend_shape(teeth, head.lower_teeth, head.lower_teeth_shapes)
+    actor = capture(face, parts=Parts(skull, jaw, teeth)).actor
+    assert [c.index for c in actor.rig.controls] == list(range(0, 2 * len(head.shapes), 2))
+    for target, points in head.shapes.items():
+        assert np.abs(actor.shapes[target] - points * scale).max() < 1e-5, target
+    for target, points in head.lower_teeth_shapes.items():
+        assert np.abs(actor.lower_teeth_shapes[target] - points * scale).max() < 1e-5, target
+    assert actor.mm_per_unit == 10.0
+    assert maya.violations == []

@@ -21,6 +21,7 @@ from aim_maya.core.detail import Detail
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import subdivide
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.engine import Engine
 from aim_maya.runtime.full import FullEvaluator
 from aim_maya.runtime.model_data import ModelData
 
@@ -166,7 +167,8 @@ def cold_start(path: Path, times: int = 5) -> dict[str, float]:
 def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     """Every figure that `aimface bench` prints."""
     model = FaceModel.load(path, "cpu")
-    finer = FaceModel(subdivided(model.data), model.edit, "cached", None)
+    fine_data = subdivided(model.data)
+    finer = FaceModel(fine_data, model.edit, Engine(fine_data, "cpu", "cached"))
     everything = len(model.targets)
     rows = [cached_against_bare(m, n, rounds) for m in (model, finer) for n in (1, 10, everything)]
     full = [full_frames(model.data, "cpu", 100)]

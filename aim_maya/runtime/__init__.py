@@ -5,7 +5,9 @@
 >>> points = model.points({"jawOpen": 0.5})                   # doctest: +SKIP
 """
 
+from .deformation import Deformation
 from .edit import Edit
 from .face_model import Anatomy, FaceModel
+from .shared import forget, open_models, shared_model
 
-__all__ = ["Anatomy", "Edit", "FaceModel"]
+__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "forget", "open_models", "shared_model"]

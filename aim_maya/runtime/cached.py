@@ -6,7 +6,6 @@ planar (3, 4) x (4, V) product.
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 
 import numpy as np
@@ -36,9 +35,9 @@ class CachedEvaluator:
 
     def __init__(self, data: ModelData, edit: Edit, detail: bool) -> None:
         self._data, self._edit = data, edit
-        self._table = data.tables(detail).planar
+        self._tables = data.tables(detail)
+        self._table = self._tables.planar
         self._rest_points = edited_rest(data, edit, detail)
-        self._local = threading.local()
 
     @cached_property
     def _rest(self) -> Floats:
@@ -71,17 +70,9 @@ class CachedEvaluator:
 
     def _displacement(self, active: NDArray[np.intp], activations: Floats) -> Floats:
         """(3, V) float32 sum over the active targets, in scratch memory of this thread, times the expression gain."""
-        scratch = self._local
-        key = active.tobytes()
-        if getattr(scratch, "key", None) != key:  # an animation keeps its active set for many frames: gather its rows once
-            if getattr(scratch, "rows", None) is None or len(scratch.rows) < len(active):
-                scratch.rows = np.empty((len(active), self._table.shape[1]), np.float32)
-            np.take(self._table, active, axis=0, out=scratch.rows[: len(active)], mode="clip")
-            scratch.key = key
-        if getattr(scratch, "sum", None) is None:
-            scratch.sum = np.empty((2, 3, self._table.shape[1] // 3), np.float32)
-        e: Floats = scratch.sum[0]
-        np.dot(activations[active].astype(np.float32), scratch.rows[: len(active)], out=e.reshape(-1))
+        scratch = self._tables.scratch
+        rows, e = scratch.rows(active), scratch.sum[0]
+        np.dot(activations[active].astype(np.float32), rows, out=e.reshape(-1))
         if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
             e *= np.asarray(self._edit.expression_gain, np.float32)
         return e
@@ -89,7 +80,7 @@ class CachedEvaluator:
     def _carried(self, e: Floats, transform: Floats) -> Floats:
         """(3, V): T p - p for p = rest + e, planar, about the model's centre."""
         turn, offset = displacement_form(transform, self._data.centre)
-        at: Floats = np.add(e, self._centred, out=self._local.sum[1])
+        at: Floats = np.add(e, self._centred, out=self._tables.scratch.sum[1])
         carried = turn.astype(np.float32) @ at
         carried += offset.astype(np.float32)[:, None]
         return carried

@@ -16,12 +16,11 @@ from aim_maya.core.mesh import Mesh
 
 from .cached import CachedEvaluator
 from .edit import Edit
-from .full import FullEvaluator
+from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .session import DEVICES
 
 Floats = NDArray[np.floating]
-EVALUATIONS = ("cached", "full")
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,15 @@ class FaceModel:
     (11248, 3)
     """
 
-    def __init__(self, data: ModelData, edit: Edit, evaluation: str, full: FullEvaluator | None) -> None:
+    def __init__(self, data: ModelData, edit: Edit, engine: Engine) -> None:
         """Use FaceModel.load."""
-        self._data, self._edit, self._evaluation, self._full = data, edit, evaluation, full
+        self._data, self._edit, self._engine = data, edit, engine
         self._cached: dict[bool, CachedEvaluator] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", *, evaluation: str = "cached") -> FaceModel:
-        """Read an actor.aim. device 'auto' | 'cpu' | 'cuda'; evaluation 'cached' (numpy) or 'full' (all networks every frame).
+        """Read an actor.aim. device 'auto' | 'cpu' | 'cuda'; evaluation 'cached' (stored fields) or 'full' (all networks every frame).
 
         Raises AimError for a file that is not whole, an unknown device, or CUDA asked for and not to be had.
         """
@@ -62,7 +61,7 @@ class FaceModel:
             if value not in known:
                 raise AimError(f"'{value}' is not one of {', '.join(known)}.", nearest_name(value, known))
         data = read_model(path)
-        return cls(data, Edit(), evaluation, FullEvaluator(data, device) if evaluation == "full" else None)
+        return cls(data, Edit(), Engine(data, device, evaluation))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -97,7 +96,11 @@ class FaceModel:
     @property
     def status(self) -> str:
         """In words: what runs where, and why."""
-        return self._full.session.report if self._full else "cached evaluation: numpy on the CPU"
+        return self._engine.status
+
+    def note(self, sentence: str) -> None:
+        """Add why this model is not evaluated as asked to `status`, for whoever falls back on it."""
+        self._engine.status += f"; {sentence}"
 
     @property
     def anatomy(self) -> Anatomy:
@@ -114,9 +117,8 @@ class FaceModel:
         """
         activations = self._data.rig.activations(weights)
         transform = None if jaw is None else _checked_jaw(jaw)
-        if self._full is not None:
-            return self._full.points(activations, transform, self._edit, detail)
-        return self._evaluator(detail).points(activations, transform)
+        points = self._engine.points(activations, transform, self._edit, detail)
+        return self._evaluator(detail).points(activations, transform) if points is None else points
 
     def jaw(self, weights: Weights) -> Floats:
         """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""
@@ -124,7 +126,7 @@ class FaceModel:
 
     def edited(self, edit: Edit) -> FaceModel:
         """This face under `edit`, which takes the place of any edit it has. Raises AimError for maps of another mesh."""
-        return FaceModel(self._data, edit.checked(len(self._data.neutral)), self._evaluation, self._full)
+        return FaceModel(self._data, edit.checked(len(self._data.neutral)), self._engine)
 
     def _evaluator(self, detail: bool) -> CachedEvaluator:
         found = self._cached.get(detail)

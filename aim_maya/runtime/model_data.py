@@ -21,6 +21,27 @@ from aim_maya.core.posing import JawMotion, LinearBlend
 Floats = NDArray[np.floating]
 
 
+class Scratch(threading.local):
+    """Working memory for sums over planar tables (T, 3V): per thread, and shared by all edits of a model, since a scene may hold
+    hundreds of nodes on it.
+    """
+
+    def __init__(self, planar: Floats) -> None:
+        self._planar, self._key = planar, b""
+        self._rows = np.empty((0, planar.shape[1]), np.float32)
+        self.sum = np.empty((2, 3, planar.shape[1] // 3), np.float32)
+
+    def rows(self, active: NDArray[np.intp]) -> Floats:
+        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so they are kept too."""
+        key = active.tobytes()
+        if self._key != key:
+            if len(self._rows) < len(active):
+                self._rows = np.empty((len(active), self._planar.shape[1]), np.float32)
+            np.take(self._planar, active, axis=0, out=self._rows[: len(active)], mode="clip")
+            self._key = key
+        return self._rows[: len(active)]
+
+
 @dataclass(frozen=True)
 class Tables:
     """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit, object space."""
@@ -33,12 +54,18 @@ class Tables:
         """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
         return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(len(self.displacements), -1)
 
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Working memory of these tables, one set a thread."""
+        return Scratch(self.planar)
+
 
 @dataclass(frozen=True)
 class ModelData:
-    """Arrays in the model unit, object space. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
+    """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
 
     path: Path
+    modified: int
     manifest: dict[str, Any]
     rig: Rig
     mesh: Mesh
@@ -74,12 +101,13 @@ class ModelData:
 
 def read_model(path: str | Path) -> ModelData:
     """Read and verify an actor.aim. Raises AimError in one sentence for anything that is not whole."""
+    modified = Path(path).stat().st_mtime_ns if Path(path).is_file() else 0
     manifest, members = read_aim(path)
     arrays = unpack_arrays(members.pop("mesh.npz", b""), f"{path}: mesh.npz")
     try:
         rig = rig_from_json(manifest, str(path))
         data = ModelData(
-            path=Path(path), manifest=manifest, rig=rig,
+            path=Path(path), modified=modified, manifest=manifest, rig=rig,
             mesh=Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"], arrays.get("uvs"), arrays.get("uv_corners")),
             neutral=arrays["neutral"], template=arrays["template"], bone=arrays["bone"], normals=arrays["normals"],
             thickness=arrays["thickness"], weight=arrays["weight"], basis=arrays["basis"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aim_maya.core.cuda_libraries import driver_version, missing_libraries
+from aim_maya.core.dependencies import add_dependency_folder
 from aim_maya.core.errors import AimError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -21,13 +23,15 @@ class Session:
 
 def import_onnxruntime() -> Any:
     """The onnxruntime module. Raises AimError with the remedy when it is absent or broken."""
+    add_dependency_folder()
     try:
         import onnxruntime
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
         raise AimError(
             f"onnxruntime cannot be imported ({error}).",
-            "It is not installed in this Python.",
-            "pip install onnxruntime (or onnxruntime-gpu); cached evaluation on the CPU works without it.",
+            "It is not installed in this Python." if absent else "It is installed, and one of its libraries does not load in this process.",
+            "pip install onnxruntime (or onnxruntime-gpu; in Maya: bin/aim-mayapy install). The doctor tells more. Cached evaluation works without it.",
         ) from error
     return onnxruntime
 
@@ -56,8 +60,7 @@ def open_session(graph: bytes, device: str) -> Session:
 
 
 def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
-    if hasattr(runtime, "preload_dlls"):  # CUDA and cuDNN from pip packages are found only after this
-        runtime.preload_dlls()
+    missing = missing_libraries(runtime)  # loads CUDA and cuDNN from pip packages, which are found only after this
     providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
@@ -65,4 +68,7 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
         return None, f"opening a CUDA session failed ({str(error).splitlines()[0][:200]})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
         return session, ""
-    return None, "the CUDA provider is installed and did not load: a CUDA or cuDNN library is missing"
+    if driver_version() is None:
+        return None, "the CUDA provider is installed and there is no NVIDIA driver"
+    lacks = f"missing: {', '.join(missing)}" if missing else "its libraries load, and no session came up"
+    return None, f"the CUDA provider is installed and did not load ({lacks})"

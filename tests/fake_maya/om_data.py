@@ -199,6 +199,8 @@ class MFnGeometryData(MFnData):
 
     def objectGroupComponent(self, group: int) -> MObject:
         """Members of a group."""
+        if group not in self._target.groups:
+            raise RuntimeError("(kInvalidParameter): Object is incompatible with this method")
         members = self._target.groups[group]
         kind = MFn.kMeshVertComponent if self._target.kind == "mesh" else MFn.kCurveCVComponent
         return wrap(Component(kind, [] if members is None else [int(i) for i in members], len(self._target.points) if members is None else -1))

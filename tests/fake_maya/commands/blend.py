@@ -10,8 +10,8 @@ import numpy as np
 from tests.fake_maya.node import Node
 from tests.fake_maya.nodes_blend import item_index
 
-from .core import Flags, command, need_node, short_name, targets
-from .deform import create_deformer, deformed_shapes, outlets, shapes_of
+from .core import Flags, command, flatten, need_node, short_name, targets
+from .deform import create_deformer, deformed_shapes, outlets, reader_of, shapes_of, splice
 
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
@@ -85,6 +85,9 @@ def _edit(session: Session, node: Node, flags: Flags) -> None:
         session.graph.set_value(node, ("weight", (int(index),)), float(weight))
     if "envelope" in flags:
         session.graph.set_value(node, ("envelope", ()), float(flags["envelope"]))
+    for name in flatten([flags["geometry"]]) if flags.get("geometry") else ():
+        for shape in shapes_of(session, [name]):
+            splice(session, node, max((i for i, _ in deformed_shapes(node)), default=-1) + 1, shape, reader_of(session, shape, {}, None))
     if flags.get("resetTargetDelta"):
         for geometry, target in _pairs(flags["resetTargetDelta"]):
             for item in node.indices("inputTargetItem", (int(geometry), int(target))):

@@ -1,0 +1,129 @@
+"""Where numpy and onnxruntime for Maya's Python are kept, and how they get onto sys.path. Standard library only.
+
+A dependency folder belongs to one Python and one platform, for example `deps/cp311-linux`: Maya 2025 and 2026 share Python 3.11,
+2027 has 3.13. It is looked for in `AIM_MAYA_DEPS`, then in the module, then in the user's Maya folder (for a module that is
+read-only). It is *appended* to sys.path, and only when something is absent otherwise: one process has one numpy, and the
+host's own comes first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import platform
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+VARIABLE = "AIM_MAYA_DEPS"
+NEEDED = ("numpy", "onnxruntime")
+MODULE_ROOT = Path(__file__).absolute().parents[2]  # not resolve(): a mapped drive keeps the name under which Maya knows it
+
+
+def tag() -> str:
+    """Name of this interpreter's dependency folder: cp311-win64, cp313-linux, cp313-mac-arm64."""
+    return f"cp{sys.version_info.major}{sys.version_info.minor}-{platform_name()}"
+
+
+def platform_name() -> str:
+    """win64, linux, mac-arm64 or mac-x86_64: Maya's own names, with the processor where wheels differ by it."""
+    if sys.platform == "win32":
+        return "win64"
+    if sys.platform == "darwin":  # the processor Python was started for: under Rosetta a Mac is an Intel
+        return "mac-arm64" if platform.machine() == "arm64" else "mac-x86_64"
+    return "linux" if "linux" in sysconfig.get_platform() else sys.platform
+
+
+def maya_app_folder() -> Path:
+    """The user's Maya folder: MAYA_APP_DIR, or the platform's default."""
+    given = os.environ.get("MAYA_APP_DIR")
+    if given:
+        return Path(given).expanduser()
+    home = Path(os.environ.get("HOME") or os.environ.get("USERPROFILE") or Path.home())
+    if sys.platform == "win32":
+        return home / "Documents" / "maya"
+    if sys.platform == "darwin":
+        return home / "Library" / "Preferences" / "Autodesk" / "maya"
+    return home / "maya"
+
+
+def module_folder() -> Path:
+    """The dependency folder inside the module."""
+    return MODULE_ROOT / "deps" / tag()
+
+
+def user_folder() -> Path:
+    """The dependency folder of this user."""
+    return maya_app_folder() / "aim_maya" / "deps" / tag()
+
+
+def candidates() -> list[Path]:
+    """Dependency folders in the order they are looked for; they need not exist."""
+    given = os.environ.get(VARIABLE)
+    named = [Path(given).expanduser() / tag(), Path(given).expanduser()] if given else []
+    return [*named, module_folder(), user_folder()]
+
+
+def found_folder() -> Path | None:
+    """The first candidate that holds one of the packages, or None."""
+    for folder in candidates():
+        if any((folder / name / "__init__.py").is_file() for name in NEEDED):
+            return folder
+    return None
+
+
+def install_folder() -> Path:
+    """Where an installation belongs: `AIM_MAYA_DEPS` when set, the module when it can be written, else the user's folder."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given).expanduser() / tag()
+    inside = module_folder()
+    is_module = (MODULE_ROOT / "plug-ins").is_dir()  # a plain `pip install` has no plug-ins beside the package: keep out of site-packages
+    return inside if is_module and can_write(inside) else user_folder()
+
+
+def can_write(folder: Path) -> bool:
+    """Whether `folder` exists and takes a file, or could be made; found by trying, since access bits lie on network drives."""
+    at = folder
+    while not os.path.lexists(at) and at != at.parent:
+        at = at.parent
+    try:
+        with tempfile.TemporaryFile(dir=at):
+            return True
+    except OSError:
+        return False
+
+
+def missing() -> list[str]:
+    """Which of the needed packages this interpreter cannot find, without importing any."""
+    return [name for name in NEEDED if not is_found(name)]
+
+
+def is_found(name: str) -> bool:
+    """Whether top-level package `name` is imported or could be; never imports it."""
+    if sys.modules.get(name) is not None:
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # an import hook that refuses, or a module without a spec
+        return False
+
+
+def add_dependency_folder() -> Path | None:
+    """Append the dependency folder to sys.path when numpy or onnxruntime is absent without it; returns the folder in use, or None.
+
+    Cheap to call again: nothing is appended twice. Call it before anything imports numpy.
+    """
+    folder = found_folder()
+    if folder is None:
+        return None
+    name = str(folder)
+    if name in sys.path:
+        return folder
+    if not missing():
+        return None
+    sys.path.append(name)
+    importlib.invalidate_caches()
+    return folder

@@ -1,0 +1,144 @@
+"""Examine an installation and say what to do: in Maya, in mayapy, in any Python.
+
+    bin/aim-mayapy doctor            python -m aim_maya.doctor [FILE.aim] [--device cuda] [--json FILE]
+
+Never raises: whatever is broken becomes a line. Exit code 0 when nothing fails, 1 when something does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aim_maya import __version__
+from aim_maya.checks import STATES, Check, guarded
+from aim_maya.checks.device import session_checks
+from aim_maya.checks.host import disk_checks, environment_checks, python_checks, qt_checks, windows_checks
+from aim_maya.checks.model import model_checks
+from aim_maya.checks.packages import folder_checks, imported_files, package_checks
+from aim_maya.core.dependencies import add_dependency_folder, is_found
+
+PLUGIN = "aim_deformer"
+SUPPORTED = ("2025", "2026", "2027")
+
+
+def examine(model: str | Path | None = None, device: str = "auto") -> list[Check]:
+    """Every finding, in reading order. `model` is a .aim file to try as well."""
+    before = imported_files()  # first of all: the checks themselves import
+    add_dependency_folder()
+    in_maya = is_found("maya")
+    probes: list[tuple[str, Callable[[], list[Check]]]] = [
+        ("AIM for Maya", lambda: [Check("AIM for Maya", "info", f"{__version__}, {Path(__file__).parent}")]),
+        ("Python", python_checks),
+        ("dependency folder", folder_checks),
+        ("packages", lambda: package_checks(before)),
+        ("session", lambda: session_checks(device)),
+        ("msvcp140.dll", windows_checks),
+        ("disk", disk_checks),
+        ("PySide6", lambda: qt_checks(in_maya)),
+        ("environment", environment_checks),
+        ("Maya", lambda: maya_checks() if in_maya else [Check("Maya", "info", "this is not Maya's Python")]),
+    ]
+    if model is not None:
+        probes.append(("model", lambda: model_checks(Path(model), device)))
+    return [check for name, probe in probes for check in guarded(name, probe)]
+
+
+def maya_checks() -> list[Check]:
+    """Version, plug-in and evaluation of the running Maya. The only place of the doctor that calls it."""
+    from maya import cmds
+
+    if not hasattr(cmds, "about"):  # mayapy: commands come with initialize
+        import maya.standalone
+
+        maya.standalone.initialize(name="python")
+
+    def ask(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception:  # noqa: BLE001 - a question that this Maya does not know is no reason to stop
+            return None
+
+    version = str(ask(lambda: cmds.about(version=True)) or "unknown")
+    known = version.startswith(SUPPORTED)
+    mode = "batch" if ask(lambda: cmds.about(batch=True)) else "interactive"
+    found = f"{version}, API {ask(lambda: cmds.about(apiVersion=True))}, {mode}"
+    checks = [Check("Maya", "ok" if known else "warn", found, "" if known else f"Made for Maya {', '.join(SUPPORTED)}; this one is untried.")]
+    evaluation = ask(lambda: cmds.evaluationManager(query=True, mode=True))
+    checks.append(Check("evaluation mode", "info", ", ".join(evaluation) if isinstance(evaluation, list | tuple) else str(evaluation or "unknown")))
+    loaded = ask(lambda: cmds.pluginInfo(PLUGIN, query=True, loaded=True))
+    return [*checks, _plugin_check(bool(loaded), str(ask(lambda: cmds.pluginInfo(PLUGIN, query=True, path=True)) or ""))]
+
+
+def _plugin_check(loaded: bool, path: str) -> Check:
+    """From what Maya says of the plug-in and what lies on its search path."""
+    folders = [p for p in os.environ.get("MAYA_PLUG_IN_PATH", "").split(os.pathsep) if p]
+    on_path = [str(Path(p) / f"{PLUGIN}.py") for p in folders if (Path(p) / f"{PLUGIN}.py").is_file()]
+    own = Path(__file__).parents[1] / "plug-ins" / f"{PLUGIN}.py"
+    if loaded and own.is_file() and path and os.path.realpath(path) != os.path.realpath(own):
+        remedy = "Unload it and load the right one; remove the other copy from MAYA_PLUG_IN_PATH or MAYA_MODULE_PATH."
+        return Check("plug-in", "warn", f"loaded from {path}, this package belongs to {own}", remedy)
+    if loaded:
+        return Check("plug-in", "ok", f"loaded from {path or 'an unknown place'}")
+    if on_path:
+        return Check("plug-in", "ok", f"found at {on_path[0]}, not loaded")
+    return Check(
+        "plug-in", "fail", f"{PLUGIN}.py is not on MAYA_PLUG_IN_PATH", "Check that aim_maya.mod is in a folder of MAYA_MODULE_PATH and names this Maya; restart Maya."
+    )
+
+
+def worst(checks: Sequence[Check]) -> str:
+    """The gravest state among the findings."""
+    return max((c.state for c in checks), key=STATES.index, default="info")
+
+
+def as_text(checks: Sequence[Check]) -> str:
+    """One line a finding, its remedy beneath, and the verdict."""
+    width = max((len(c.name) for c in checks), default=0)
+    lines = []
+    for c in checks:
+        lines.append(f"{c.state:<5} {c.name:<{width}}  {c.found}")
+        if c.remedy and c.state != "ok":
+            lines.append(f"{'':<5} {'':<{width}}  -> {c.remedy}")
+    verdict = {"fail": "Something fails: see above.", "warn": "It works, with reservations: see above."}.get(worst(checks), "All is well.")
+    return "\n".join([*lines, "", verdict]) + "\n"
+
+
+def as_figures(checks: Sequence[Check]) -> dict[str, Any]:
+    """What --json writes."""
+    return {"version": __version__, "worst": worst(checks), "checks": [{"name": c.name, "state": c.state, "found": c.found, "remedy": c.remedy} for c in checks]}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command: 0 nothing fails, 1 something does, 2 the JSON file cannot be written."""
+    parser = argparse.ArgumentParser(prog="aim_maya.doctor", description="Examine this installation and say what to do.")
+    parser.add_argument("model", nargs="?", help="an actor.aim to try as well")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--json", help="write the findings here as JSON")
+    options = parser.parse_args(argv)
+    checks = examine(options.model, options.device)
+    text = as_text(checks)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))  # a farm's log may be plain ASCII, paths are not
+    if options.json:
+        from aim_maya.core.errors import AimError
+        from aim_maya.core.files import write_json
+
+        try:
+            write_json(options.json, as_figures(checks))
+        except AimError as error:
+            sys.stderr.write(f"Error: {error}\n")
+            return 2
+    return 1 if worst(checks) == "fail" else 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    if "maya.standalone" in sys.modules:
+        os._exit(code)  # Maya's own clean-up at exit changes the exit code, or crashes
+    sys.exit(code)

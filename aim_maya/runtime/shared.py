@@ -1,0 +1,54 @@
+"""One FaceModel per file, device and evaluation, shared by all who ask for it and released when the last of them lets go."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+
+from aim_maya.core.errors import AimError
+
+from .face_model import FaceModel
+
+_models: weakref.WeakValueDictionary[tuple[str, str, str], FaceModel] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def shared_model(path: str | Path, device: str = "auto", evaluation: str = "cached") -> FaceModel:
+    """The model at `path`, opened now or already open. What the device cannot do is done by numpy, and model.status says so.
+
+    Raises AimError for a file that cannot be read; never for a device or a missing onnxruntime.
+    """
+    key = (str(Path(path).resolve()), device, evaluation)
+    with _lock:
+        model = _models.get(key)
+        if model is None:
+            model = _models[key] = _load(path, device, evaluation)
+        return model
+
+
+def _load(path: str | Path, device: str, evaluation: str) -> FaceModel:
+    try:
+        return FaceModel.load(path, device, evaluation=evaluation)
+    except AimError as error:
+        if (device, evaluation) == ("cpu", "cached"):
+            raise
+        model = FaceModel.load(path, "cpu")
+        model.note(f"asked for {evaluation} evaluation on {device}: {error}")
+        return model
+
+
+def open_models() -> list[FaceModel]:
+    """Every model that someone holds."""
+    with _lock:
+        return list(_models.values())
+
+
+def forget(path: str | Path) -> int:
+    """Let the next request read `path` anew (who holds the old model keeps it); returns how many were open."""
+    resolved = str(Path(path).resolve())
+    with _lock:
+        keys = [key for key in list(_models) if key[0] == resolved]
+        for key in keys:
+            _models.pop(key, None)
+        return len(keys)

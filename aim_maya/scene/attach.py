@@ -1,0 +1,171 @@
+"""Attach: put an aimDeformer in the place of a blendShape (replace), or right after one that stays live (overlay), in one undo step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.runtime import FaceModel, shared_model
+
+from . import chain, host_paths, record
+from .attributes import TYPE_NAME
+from .blend_shape import Structure, base_weights, mesh_shape, only_blend_shape, read_structure
+from .copies import short
+from .double_jaw import jaw_joints_after
+from .fit_check import check_rest
+from .followers import Follower, find_followers
+from .mesh_reader import transform_of
+from .moving import feed_back, follow_weights, move_node, other_geometries
+from .node_models import model_hash
+from .undo import undo_chunk
+
+MODES = ("replace", "overlay")
+DOUBLE_JAW = ("keep", "still")
+
+
+@dataclass
+class Plan:
+    """What attach would do; nothing has been changed yet.
+
+    matched {control of the model: weight index}; unmatched: sentences on names that found no partner. double_jaw: joints of a jaw in
+    a skinCluster that follows. followers: other meshes on the same controls.
+    """
+
+    structure: Structure
+    model: FaceModel
+    path: str
+    mode: str
+    matched: dict[str, int]
+    unmatched: list[str] = field(default_factory=list)
+    double_jaw: list[str] = field(default_factory=list)
+    followers: list[Follower] = field(default_factory=list)
+
+
+@dataclass
+class Attached:
+    """The new node, and everything the user should know."""
+
+    node: str
+    notes: list[str]
+    followers: list[Follower]
+
+
+def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str | None = None) -> Plan:
+    """Read scene and model and compare them. mode None: overlay on a referenced rig, else replace.
+
+    Raises AimError when model and mesh do not belong together, with both vertex counts, or the factor between their sizes.
+    """
+    shape = mesh_shape(mesh)
+    structure = read_structure(blend_shape or only_blend_shape(shape), shape)
+    if mode is None:
+        mode = "overlay" if cmds.referenceQuery(structure.node, isNodeReferenced=True) else "replace"
+    if mode not in MODES:
+        raise AimError(f"There is no mode '{mode}'.", nearest_name(mode, MODES), f"Use {' or '.join(MODES)}.")
+    face = shared_model(host_paths.find(model))
+    check_rest(structure, face)
+    matched, unmatched = _match(structure, face)
+    return Plan(structure, face, model, mode, matched, unmatched, jaw_joints_after(structure), find_followers(structure))
+
+
+def attach(
+    mesh: str, model: str, blend_shape: str | None = None, mode: str | None = None, *, name: str | None = None, double_jaw: str | None = None
+) -> Attached:  # fmt: skip
+    """Attach `model` (path as it is to be written into the scene) to `mesh`. One undo step; after an error the scene is as it was.
+
+    double_jaw: 'keep' or 'still' (jawGain 0), needed when a jaw joint sits in a skinCluster that follows. Raises AimError.
+    """
+    plan = plan_attach(mesh, model, blend_shape, mode)
+    if plan.double_jaw and double_jaw not in DOUBLE_JAW:
+        raise AimError(
+            f"{', '.join(plan.double_jaw)} turns the jaw in a skinCluster after {plan.structure.node}: the jaw could open twice.",
+            "Both the shapes and a joint move the jaw.",
+            "Pass double_jaw='keep' (the shapes' jaw stays, as with the blendShape) or 'still' (jawGain 0: only the joint moves it).",
+        )
+    with undo_chunk("aimAttach"):
+        node = _build(plan, name or f"{short(transform_of(plan.structure.shape))}_aim")
+        if double_jaw == "still":
+            cmds.setAttr(f"{node}.jawGain", 0.0)
+    return Attached(node, [*plan.structure.notes, *plan.unmatched, *_follower_notes(plan.followers)], plan.followers)
+
+
+def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list[str]]:
+    """Controls to weight indices by name, then by name without regard to case; who finds no partner is listed."""
+    exact = {w.alias: w.index for w in structure.weights}
+    lowered = {w.alias.lower(): w.index for w in structure.weights}
+    matched, notes = {}, []
+    for control in model.targets:
+        if control in exact:
+            matched[control] = exact[control]
+        elif control.lower() in lowered:
+            matched[control] = lowered[control.lower()]
+            notes.append(f"control '{control}' of the model was matched to a weight that differs by case")
+        else:
+            notes.append(f"control '{control}' of the model has no weight on {structure.node}; it stays at zero. {nearest_name(control, exact)}".strip())
+    used, poses = set(matched.values()), {p.target for p in model.data.rig.poses}
+    for weight in structure.weights:
+        if weight.index not in used and weight.alias not in poses:
+            notes.append(
+                f"weight '{weight.alias}' of {structure.node} is not in the model: it will do nothing in replace mode. {nearest_name(weight.alias, model.targets)}".strip()
+            )
+    if not matched:
+        raise AimError(
+            f"None of the model's {len(model.targets)} controls is on {structure.node}.", "The model belongs to another rig, or the aliases were renamed.",
+            "Compare `aimface info` with the Channel Box.",
+        )  # fmt: skip
+    return matched, notes
+
+
+def _build(plan: Plan, name: str) -> str:
+    structure, node = plan.structure, str(cmds.createNode(TYPE_NAME, name=name, skipSelect=True))
+    old, new = chain.Slot(structure.node, structure.geometry), chain.Slot(node, 0)
+    if plan.mode == "replace":
+        chain.take_place(old, new)
+    else:
+        chain.put_after(old, new)
+    chain.confirm(structure.shape, [node] if plan.mode == "replace" else [node, structure.node])
+    _set_up(plan, node)
+    if plan.mode == "replace":
+        move_node(structure.node, node)
+        if other_geometries(structure.node, structure.geometry):
+            feed_back(node, structure.node)
+        _paint(structure, node, len(plan.model.data.neutral))
+    else:
+        follow_weights(structure, node, plan.matched)
+    return node
+
+
+def _set_up(plan: Plan, node: str) -> None:
+    structure = plan.structure
+    cmds.setAttr(f"{node}.model", plan.path, type="string")
+    cmds.setAttr(f"{node}.modelHash", model_hash(plan.model), type="string")
+    cmds.setAttr(f"{node}.mode", MODES.index(plan.mode))
+    indices = ";".join(f"{control}={index}" for control, index in plan.matched.items())
+    cmds.setAttr(f"{node}.controlMap", indices, type="string")
+    face = cmds.getAttr(f"{transform_of(structure.shape)}.worldMatrix[0]")
+    cmds.setAttr(f"{node}.faceBindMatrix", face, type="matrix")
+    cmds.connectAttr(f"{structure.node}.message", f"{node}.blendShape")
+    record.write(node, record.Record(plan.mode, structure.geometry))
+
+
+def _paint(structure: Structure, node: str, count: int) -> None:
+    values = base_weights(structure, count)
+    if any(v != 1.0 for v in values):
+        cmds.setAttr(f"{node}.weightList[0].weights[0:{count - 1}]", *values, size=count)
+
+
+def _follower_notes(followers: list[Follower]) -> list[str]:
+    return [f"{f.mesh} is on the same controls ({f.why}); it can follow by {f.how}" for f in followers]
+
+
+def file_for_scene(path: str | Path) -> str:
+    """A model's path as a scene should store it: relative to the scene's folder or the project where it lies below one of them."""
+    full = Path(path).resolve()
+    for folder in host_paths.folders():
+        try:
+            return full.relative_to(Path(folder).resolve()).as_posix()
+        except ValueError:
+            continue
+    return full.as_posix()

@@ -1,0 +1,150 @@
+"""What the shelf and the menu call: act on the selection, say what happened, show an error as what / why / what to do."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError, Cancelled
+
+_log = logging.getLogger("aim_maya")
+_MODEL_FILTER = "AIM models (*.aim)"
+
+
+def reported(action: Callable[[], Any]) -> Callable[[], Any]:
+    """An AimError becomes a dialog (a warning in batch); nothing else is swallowed."""
+
+    @functools.wraps(action)
+    def run() -> Any:
+        try:
+            return action()
+        except AimError as error:
+            _show(error)
+        except Cancelled:
+            _log.info("stopped")
+        return None
+
+    return run
+
+
+def _show(error: AimError) -> None:
+    lines = [error.what, f"Likely cause: {error.cause}" if error.cause else "", f"What to do: {error.remedy}" if error.remedy else ""]
+    _log.error("%s", error)
+    if not cmds.about(batch=True):
+        cmds.confirmDialog(title="AIM for Maya", message="\n\n".join(line for line in lines if line), button=["OK"], icon="warning")
+
+
+def _selected(least: int, what: str) -> list[str]:
+    chosen = cmds.ls(selection=True, long=True)
+    if len(chosen) < least:
+        raise AimError(f"{len(chosen)} objects are selected; {what}.", remedy="Select and try again.")
+    return list(chosen)
+
+
+def _ask_file(caption: str, mode: int, file_filter: str) -> str:
+    chosen = cmds.fileDialog2(caption=caption, fileMode=mode, fileFilter=file_filter)
+    if not chosen:
+        raise Cancelled("no file chosen")
+    return str(chosen[0])
+
+
+@reported
+def attach() -> str:
+    """Attach a model to the selected mesh; asks for the file, and what to do about a jaw joint."""
+    from . import attach as module
+    from .attach_report import attach_report
+
+    mesh = _selected(1, "the face has to be")[0]
+    path = module.file_for_scene(_ask_file("Attach a model", 1, _MODEL_FILTER))
+    plan = module.plan_attach(mesh, path)
+    done = module.attach(mesh, path, double_jaw=_ask_double_jaw(plan.double_jaw) if plan.double_jaw else None)
+    for note in [*done.notes, str(attach_report(done.node))]:
+        _log.info("%s", note)
+    cmds.select(mesh)
+    return done.node
+
+
+def _ask_double_jaw(joints: list[str]) -> str:
+    answer = cmds.confirmDialog(
+        title="AIM for Maya", message=f"{', '.join(joints)} turns the jaw after the blendShape. Should the model's own jaw stay still?",
+        button=["Keep it moving", "Keep it still", "Cancel"], defaultButton="Keep it moving", cancelButton="Cancel", dismissString="Cancel",
+    )  # fmt: skip
+    if answer == "Cancel":
+        raise Cancelled("attach")
+    return "still" if answer == "Keep it still" else "keep"
+
+
+@reported
+def restore() -> str | None:
+    """Take the model off the selected mesh."""
+    from .restore import restore as put_back
+
+    return put_back(_selected(1, "the face has to be")[0])
+
+
+@reported
+def anatomy() -> str:
+    """Show the learned bones of the selected face."""
+    from .anatomy_view import show
+
+    return show(_selected(1, "the face has to be")[0])
+
+
+@reported
+def teeth() -> list[str]:
+    """The first selected is the face; the rest follow its jaw."""
+    from .teeth import drive
+
+    face, *objects = _selected(2, "the face first, then teeth, tongue or gums, have to be")
+    return drive(face, objects)
+
+
+@reported
+def capture() -> str:
+    """Write the selected mesh and its blendShape as an actor folder; skull, jaw and teeth are found by their names."""
+    from aim_maya.core.actor_folder import write_actor
+
+    from .capture import capture as read
+    from .naming import find_parts
+
+    mesh = _selected(1, "the face has to be")[0]
+    folder = _ask_file("Write the actor to", 3, "")
+    result = read(mesh, parts=find_parts(mesh))
+    write_actor(result.actor, folder)
+    for note in [*result.notes, *result.actor.warnings]:
+        _log.warning("%s", note)
+    return folder
+
+
+@reported
+def bake_back() -> str:
+    """Copy the selected face with a native blendShape that approximates its model."""
+    from .native import bake_native
+
+    made = bake_native(_selected(1, "the face has to be")[0])
+    _log.info("%s follows the model within %.2f mm (rms %.3f)", made.blend_shape, made.residual["max"], made.residual["rms"])
+    return made.mesh
+
+
+@reported
+def reload_models() -> list[str]:
+    """Read every model of the scene again."""
+    from .reload import reload_models as run
+
+    return run()
+
+
+@reported
+def doctor() -> None:
+    """Check the installation and show what was found."""
+    from aim_maya.doctor import examine
+
+    checks = examine()
+    for check in checks:
+        _log.info("%s: %s %s", check.name, check.state, check.found)
+    worst = [f"{c.name}: {c.found}\n{c.remedy}" for c in checks if c.state in ("warn", "fail")]
+    cmds.confirmDialog(title="AIM for Maya", message="\n\n".join(worst) or "Everything works here.", button=["OK"])

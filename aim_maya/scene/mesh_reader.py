@@ -1,0 +1,95 @@
+"""Meshes of the scene as arrays: faces, UVs, points in object space or taken into another object's space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from maya import OpenMaya, cmds
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
+
+from .buffers import view
+from .geometry import integers, polygons
+from .matrices import from_list
+
+Floats = NDArray[np.floating]
+
+
+def dag_path(name: str) -> Any:
+    """The MDagPath of a node."""
+    selection, path = OpenMaya.MSelectionList(), OpenMaya.MDagPath()
+    selection.add(name)
+    selection.getDagPath(0, path)
+    return path
+
+
+def plug_points(plug: str) -> Floats:
+    """(V, 3) float64 object-space points, centimetres, of the mesh that a geometry plug gives: evaluated there, before what follows."""
+    node, attribute = plug.split(".", 1)
+    name, index = attribute.rstrip("]").split("[")
+    selection, handle = OpenMaya.MSelectionList(), OpenMaya.MObject()
+    selection.add(node)
+    selection.getDependNode(0, handle)
+    element = OpenMaya.MFnDependencyNode(handle).findPlug(name, False).elementByLogicalIndex(int(index))
+    return _points(OpenMaya.MFnMesh(element.asMObject()))
+
+
+def shape_points(shape: str) -> Floats:
+    """(V, 3) float64 points of a mesh shape as it is now, object space, centimetres."""
+    return _points(OpenMaya.MFnMesh(dag_path(shape)))
+
+
+def _points(mesh: Any) -> Floats:
+    count = mesh.numVertices()
+    return view(mesh.getRawPoints(), 3 * count, np.float32).reshape(-1, 3).astype(np.float64)
+
+
+def read_mesh(shape: str, points: Floats | None = None) -> Mesh:
+    """Faces and UVs of a mesh shape on its points as they are now, or on those given."""
+    mesh = OpenMaya.MFnMesh(dag_path(shape))
+    faces = polygons(mesh, _points(mesh) if points is None else points)
+    if not mesh.numUVs():
+        return faces
+    u, v, counts, ids = OpenMaya.MFloatArray(), OpenMaya.MFloatArray(), OpenMaya.MIntArray(), OpenMaya.MIntArray()
+    mesh.getUVs(u, v)
+    mesh.getAssignedUVs(counts, ids)
+    corners = np.full(len(faces.corners), -1, np.int32)
+    corners[np.repeat(integers(counts) > 0, faces.counts)] = integers(ids)
+    return Mesh(faces.points, faces.counts, faces.corners, np.stack([_floats(u), _floats(v)], 1), corners)
+
+
+def _floats(array: Any) -> Floats:
+    return np.array([array[i] for i in range(array.length())], np.float64)
+
+
+def transform_of(shape: str) -> str:
+    """The transform above a shape, by full path."""
+    return str((cmds.listRelatives(shape, parent=True, fullPath=True) or [shape])[0])
+
+
+def world_matrix(node: str) -> Floats:
+    """(4, 4) column vectors, internal centimetres, of a transform."""
+    return from_list(cmds.getAttr(f"{node}.worldMatrix[0]"))
+
+
+def into_space(points: Floats, of: str, face: str) -> Floats:
+    """Points (V, 3) in the object space of transform `of`, taken into that of `face`. Raises AimError for a non-uniform scale."""
+    return rigid.apply(np.linalg.inv(uniform_world_matrix(face)) @ uniform_world_matrix(of), points)
+
+
+def uniform_world_matrix(node: str) -> Floats:
+    """The world matrix of a transform. Raises AimError when its scale is zero, or differs between axes."""
+    matrix = world_matrix(node)
+    scales = np.linalg.norm(matrix[:3, :3], axis=0)
+    gram = matrix[:3, :3].T @ matrix[:3, :3]
+    if scales.min() <= 0 or np.abs(gram - np.eye(3) * scales[0] ** 2).max() > 1e-3 * scales.max() ** 2:
+        raise AimError(
+            f"{node} is scaled by {', '.join(f'{s:.4g}' for s in scales)} along its axes.",
+            "A non-uniform scale or shear would bend what is rigid.",
+            "Freeze its transformations (Modify > Freeze Transformations), then try again.",
+        )
+    return matrix

@@ -1,0 +1,80 @@
+"""What a node is set to, read from the data block of the evaluation that asks: nothing else tells the truth there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.driven_jaw import driven_jaw
+from aim_maya.core.errors import AimError
+
+from .attributes import BY_NAME
+from .matrices import from_maya
+
+Floats = NDArray[np.floating]
+JAW_MATRICES = ("faceBindMatrix", "jawBindMatrix", "jawMatrix", "headBindMatrix", "headMatrix")
+_READERS = {"float": "asFloat", "int": "asInt", "bool": "asBool", "enum": "asShort", "string": "asString", "file": "asString"}
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model: the file as written, device and evaluation by name, and how often a reload was asked for."""
+
+    path: str
+    device: str
+    evaluation: str
+    reload: int
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """How the model is bent. Hashable: one Deformation is kept per value."""
+
+    overlay: bool
+    detail: bool
+    jaw_gain: float
+    jaw_arc: float
+    expression_gain: float
+    thickness: float
+    edit: str
+
+
+class Reader:
+    """Reads plain attributes of one node type from a data block."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self._attributes = attributes
+
+    def __call__(self, block: Any, name: str) -> Any:
+        """The value of a plain attribute; an enum by the name of its field."""
+        entry = BY_NAME[name]
+        value = getattr(block.inputValue(self._attributes[name]), _READERS[entry.kind])()
+        return entry.fields[min(max(value, 0), len(entry.fields) - 1)] if entry.fields else value
+
+    def model(self, block: Any) -> ModelSettings:
+        """Which model is asked for."""
+        return ModelSettings(*(self(block, name) for name in ("model", "device", "evaluation", "reload")))
+
+    def edit(self, block: Any) -> EditSettings:
+        """How it is bent."""
+        names = ("detail", "jawGain", "jawArc", "expressionGain", "thickness", "edit")
+        return EditSettings(self(block, "mode") == "overlay", *(self(block, name) for name in names))
+
+    def given_jaw(self, block: Any) -> tuple[str, Floats | None]:
+        """The jaw mode, and the driven jaw (4, 4) in the face's object space where the mode has one. Raises AimError."""
+        mode = self(block, "jawMode")
+        if mode == "learned":
+            return mode, None
+        matrices = [from_maya(block.inputValue(self._attributes[name]).asMatrix()) for name in JAW_MATRICES]
+        try:
+            jaw = driven_jaw(*matrices)
+        except np.linalg.LinAlgError as error:
+            raise AimError(
+                "A jaw, head or face matrix cannot be inverted.", "A scale of zero upstream.", "Check what is connected to jawMatrix and headMatrix."
+            ) from error
+        if not np.isfinite(jaw).all():
+            raise AimError("A jaw, head or face matrix holds NaN or infinity.", remedy="Check what is connected to jawMatrix and headMatrix.")
+        return mode, jaw

@@ -1,0 +1,167 @@
+"""Files, references, evaluation modes, teeth, the anatomy view, menu and shelf."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from maya import cmds
+
+from aim_maya.runtime import FaceModel, open_models
+from aim_maya.scene import shelf
+from aim_maya.scene.anatomy_view import show
+from aim_maya.scene.attach import attach, file_for_scene
+from aim_maya.scene.teeth import drive, release
+
+from .lab import Lab, close, head_of, refused
+from .timing import key_everything
+
+_ICONS = Path(__file__).resolve().parents[2] / "icons"
+
+
+def check_every_evaluation_mode_gives_the_same_frames(lab: Lab) -> None:
+    """Plain DG, serial and parallel, two rigs at once, under the watchdog; a node never hangs the scene."""
+    rigs = [lab.rig("one"), lab.rig("two")]
+    for rig in rigs:
+        key_everything(rig)
+        attach(rig.mesh, lab.model)
+    shown: dict[str, list[np.ndarray]] = {}
+    for mode in ("off", "serial", "parallel"):
+        cmds.evaluationManager(mode=mode)
+        frames = []
+        for frame in (1, 20, 40, 60, 30):
+            cmds.currentTime(frame)
+            frames += [lab.points(rig.mesh) for rig in rigs]
+        shown[mode] = frames
+    cmds.evaluationManager(mode="off")
+    assert np.abs(shown["off"][0] - shown["off"][2]).max() > 0.1
+    for mode in ("serial", "parallel"):
+        for a, b in zip(shown[mode], shown["off"], strict=True):
+            assert np.array_equal(a, b), mode
+    assert threading.active_count() < 100
+
+
+def check_saved_scenes_come_back_the_same(lab: Lab) -> None:
+    """Aliases, sparse indices, file path, sliders and painted maps survive a .ma."""
+    rig = lab.rig()
+    node = attach(rig.mesh, lab.model).node
+    cmds.setAttr(f"{node}.jawOpen", 0.7)
+    cmds.setAttr(f"{node}.thickness", 1.2)
+    cmds.setAttr(f"{node}.weightList[0].weights[7]", 0.5)
+    cmds.setAttr(f"{node}.thicknessList[0].thicknessMap[9]", 2.0)
+    shown = lab.points(rig.mesh)
+    path = (lab.folder / "scene.ma").as_posix()
+    cmds.file(rename=path)
+    cmds.file(save=True, type="mayaAscii")
+    cmds.file(path, open=True, force=True)
+    close(lab.points(rig.mesh), shown, 1e-4)
+    assert cmds.getAttr(f"{node}.weight", multiIndices=True)
+    assert abs(cmds.getAttr(f"{node}.jawOpen") - 0.7) < 1e-6
+    assert cmds.aliasAttr(f"{node}.weight[7]", query=True) == "browUp"
+
+
+def check_a_model_beside_the_scene_is_found_after_it_moved(lab: Lab) -> None:
+    """A path stored relative to the scene goes with the scene's folder."""
+    rig = lab.rig()
+    scene = lab.folder / "show"
+    scene.mkdir(exist_ok=True)
+    (scene / "tiny.aim").write_bytes(Path(lab.model).read_bytes())
+    cmds.file(rename=(scene / "rig.ma").as_posix())
+    cmds.file(save=True, type="mayaAscii")
+    stored = file_for_scene(scene / "tiny.aim")
+    assert stored == "tiny.aim", stored
+    node = attach(rig.mesh, stored).node
+    cmds.setAttr(f"{node}.jawOpen", 1.0)
+    close(lab.points(rig.mesh), head_of(lab).shapes["jawOpen"])
+    cmds.file(save=True, type="mayaAscii")
+    moved = lab.folder / "moved"
+    scene.rename(moved)
+    cmds.file((moved / "rig.ma").as_posix(), open=True, force=True)
+    close(lab.points(rig.mesh), head_of(lab).shapes["jawOpen"])
+
+
+def check_the_same_rig_referenced_twice(lab: Lab) -> None:
+    """Two references, each with its own sliders, one model; overlay is the default there; restore in one leaves the other."""
+    rig = lab.rig()
+    path = (lab.folder / "rig.ma").as_posix()
+    cmds.file(rename=path)
+    cmds.file(save=True, type="mayaAscii")
+    cmds.file(newFile=True, force=True)
+    for space in ("a", "b"):
+        cmds.file(path, reference=True, namespace=space)
+    nodes = {space: attach(f"{space}:{rig.mesh}", lab.model).node for space in ("a", "b")}
+    assert cmds.getAttr(f"{nodes['a']}.mode") == 1
+    cmds.setAttr("a:face_shapes.jawOpen", 1.0)
+    cmds.setAttr("b:face_shapes.browUp", 1.0)
+    close(lab.points("a:face"), head_of(lab).shapes["jawOpen"])
+    close(lab.points("b:face"), head_of(lab).shapes["browUp"])
+    assert len([m for m in open_models() if str(m.data.path) == lab.model]) <= 2
+
+
+def check_membership_subsets(lab: Lab) -> None:
+    """A deformer on part of a mesh moves that part only."""
+    mesh = lab.mesh("part", head_of(lab).mesh)
+    node = cmds.deformer(mesh, type="aimDeformer")[0]
+    original = next(s for s in cmds.listRelatives(mesh, shapes=True, fullPath=True) if cmds.getAttr(f"{s}.intermediateObject"))
+    cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
+    cmds.setAttr(f"{original}.componentTags[0].componentTagContents", 1, "vtx[0:99]", type="componentList")
+    cmds.setAttr(f"{node}.input[0].componentTagExpression", "front", type="string")
+    cmds.setAttr(f"{node}.model", lab.model, type="string")
+    cmds.setAttr(f"{node}.weight[0]", 1.0)
+    model = FaceModel.load(lab.model, "cpu")
+    opened = model.points({"jawOpen": 1.0})
+    rest = head_of(lab).mesh.points
+    expected = np.where(np.arange(len(rest))[:, None] < 100, opened, rest)
+    close(lab.points(mesh), expected)
+
+
+def check_teeth_follow_the_jaw(lab: Lab) -> None:
+    """Through offsetParentMatrix, under a moved parent, with a moved face; released, they are back."""
+    rig = lab.rig()
+    cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
+    group = cmds.createNode("transform", name="teeth_group")
+    cmds.setAttr(f"{group}.translate", 3.0, -1.0, 2.0, type="double3")
+    cmds.setAttr(f"{group}.rotateZ", 20.0)
+    teeth = cmds.parent(lab.mesh("lower_teeth", head_of(lab).mesh), group, relative=True)[0]
+    before = np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T
+    node = attach(rig.mesh, lab.model).node
+    drive(rig.mesh, [teeth])
+    close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
+    cmds.setAttr(f"{node}.jawOpen", 1.0)
+    face = np.array(cmds.getAttr(f"{rig.mesh}.worldMatrix[0]")).reshape(4, 4).T
+    jaw = FaceModel.load(lab.model, "cpu").jaw({"jawOpen": 1.0})
+    close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, face @ jaw @ np.linalg.inv(face) @ before, 1e-4)
+    with refused("already driven"):
+        drive(rig.mesh, [teeth])
+    with refused("is the face itself"):
+        drive(rig.mesh, [rig.mesh])
+    release([teeth])
+    close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
+
+
+def check_the_anatomy_view(lab: Lab) -> None:
+    """A mesh at the learned bone points, coloured by thickness; the rig is untouched; undo takes it away."""
+    rig = lab.rig()
+    attach(rig.mesh, lab.model)
+    before = set(cmds.ls())
+    bones = show(rig.mesh)
+    close(lab.points(bones), FaceModel.load(lab.model, "cpu").anatomy.bone_points)
+    shape = cmds.listRelatives(bones, shapes=True, fullPath=True)[0]
+    assert cmds.polyColorSet(shape, query=True, allColorSets=True) == ["aimThickness"]
+    cmds.undo()
+    assert set(cmds.ls()) == before
+
+
+def check_shelf_entries_name_what_exists(lab: Lab) -> None:
+    """Every button's icon is there and its command can be found."""
+    from aim_maya.scene import commands
+
+    for entry in shelf.ENTRIES:
+        assert (_ICONS / entry.icon).is_file(), entry.icon
+        assert callable(getattr(commands, entry.command.rsplit(".", 1)[1].rstrip("()"))), entry.command
+        assert entry.tooltip
+        compile(entry.command, entry.label, "exec")
+
+
+CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

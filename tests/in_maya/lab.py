@@ -1,0 +1,131 @@
+"""A scene to experiment in: builds meshes and rigs with documented calls, and reads points back from what the mesh shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from maya import OpenMaya, cmds
+from numpy.typing import NDArray
+
+from aim_maya.core.mesh import Mesh
+
+from .tiny import Tiny, tiny, write_tiny
+
+Floats = NDArray[np.floating]
+CLOSE = 2e-4  # centimetres: four units in the last place of a coordinate of 150, and the detail layer's step
+
+
+@dataclass
+class Rig:
+    """A face with a native blendShape: transform, shape and node; index of every alias."""
+
+    mesh: str
+    shape: str
+    node: str
+    index: dict[str, int]
+
+    def set(self, alias: str, value: float) -> None:
+        """Move a slider of the blendShape."""
+        cmds.setAttr(f"{self.node}.weight[{self.index[alias]}]", value)
+
+
+class Lab:
+    """One empty scene with the plug-in loaded. folder: for files. head: the made-up head, model: its actor.aim."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.head = folder, tiny()
+        cmds.file(newFile=True, force=True)
+        self.model = str(write_tiny(folder / "tiny.aim", self.head).as_posix())
+
+    def mesh(self, name: str, mesh: Mesh) -> str:
+        """Make a mesh from arrays (centimetres, object space); returns its transform."""
+        points, counts, corners = OpenMaya.MFloatPointArray(), OpenMaya.MIntArray(), OpenMaya.MIntArray()
+        for x, y, z in mesh.points.tolist():
+            points.append(OpenMaya.MFloatPoint(x, y, z))
+        for array, values in ((counts, mesh.counts), (corners, mesh.corners)):
+            for value in values.tolist():
+                array.append(value)
+        made = OpenMaya.MFnMesh().create(len(mesh.points), len(mesh.counts), points, counts, corners, OpenMaya.MObject.kNullObj)
+        fn = OpenMaya.MFnDagNode(made)
+        fn.setName(name)
+        return str(fn.name())
+
+    def rig(self, name: str = "face", *, keep_targets: bool = False, combination: bool = True) -> Rig:
+        """The head with a native blendShape of all its targets, at the control indices of the model."""
+        head = self.head
+        base = self.mesh(name, head.mesh)
+        node = str(cmds.blendShape(base, name=f"{name}_shapes")[0])
+        index: dict[str, int] = {}
+        for control in head.rig.controls:
+            index[control.name] = control.index
+            for value, target in sorted(control.knots, reverse=True):
+                self._target(node, base, control.index, target, head.shapes[target], value, keep=keep_targets)
+            cmds.aliasAttr(control.name, f"{node}.weight[{control.index}]")
+        if combination:
+            self._combination(node, base, index, keep_targets)
+        shape = cmds.listRelatives(base, shapes=True, noIntermediate=True, fullPath=True)[0]
+        return Rig(base, shape, node, index)
+
+    def _target(self, node: str, base: str, index: int, name: str, points: Floats, value: float, *, keep: bool) -> None:
+        mesh = self.mesh(name, self.head.mesh.with_points(points))
+        if value == 1.0:
+            cmds.blendShape(node, edit=True, target=(base, index, mesh, value))
+        else:
+            cmds.blendShape(node, edit=True, inBetween=True, target=(base, index, mesh, value))
+        if not keep:
+            cmds.delete(mesh)
+
+    def _combination(self, node: str, base: str, index: dict[str, int], keep: bool) -> None:
+        head, neutral = self.head, self.head.mesh.points
+        for pose in head.rig.poses:
+            free = max(index.values()) + 1
+            parents = sum((head.shapes[p] - neutral for p in pose.weights), np.zeros_like(neutral))
+            self._target(node, base, free, pose.target, head.shapes[pose.target] - parents, 1.0, keep=keep)
+            cmds.aliasAttr(pose.target, f"{node}.weight[{free}]")
+            combiner = cmds.createNode("combinationShape", name=f"{pose.target}_combination", skipSelect=True)
+            for i, parent in enumerate(pose.weights):
+                cmds.connectAttr(f"{node}.weight[{index[parent]}]", f"{combiner}.inputWeight[{i}]")
+            cmds.connectAttr(f"{combiner}.outputWeight", f"{node}.weight[{free}]")
+            index[pose.target] = free
+
+    def points(self, mesh: str) -> Floats:
+        """(V, 3) float32 object-space points, centimetres, that a mesh shows now."""
+        shape = (cmds.listRelatives(mesh, shapes=True, noIntermediate=True, fullPath=True) or [mesh])[0]
+        selection, path = OpenMaya.MSelectionList(), OpenMaya.MDagPath()
+        selection.add(shape)
+        selection.getDagPath(0, path)
+        array = OpenMaya.MFloatPointArray()
+        OpenMaya.MFnMesh(path).getPoints(array, OpenMaya.MSpace.kObject)
+        return np.array([[array[i].x, array[i].y, array[i].z] for i in range(array.length())], np.float32)
+
+
+def close(a: Any, b: Any, within: float = CLOSE) -> None:
+    """Assert that two arrays agree, and say by how much they do not."""
+    difference = float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).max())
+    assert difference <= within, f"differs by {difference:.6g}, more than {within:.6g}"
+
+
+@contextmanager
+def refused(words: str) -> Iterator[None]:
+    """Assert that the block raises an AimError that says `words`."""
+    from aim_maya.core.errors import AimError
+
+    try:
+        yield
+    except AimError as error:
+        assert words in str(error), f"'{words}' is not in: {error}"
+        return
+    raise AssertionError(f"nothing was refused; expected an error that says '{words}'")
+
+
+Check = Callable[[Lab], None]
+
+
+def head_of(lab: Lab) -> Tiny:
+    """The made-up head."""
+    return lab.head

@@ -1,0 +1,88 @@
+"""`aim-mayapy selftest [--out FOLDER] [--only WORD]`: every check in a fresh scene, times measured in this Maya, a readable report.
+
+Exit code 0 when everything held, 1 when something did not. A check that hangs is ended by a watchdog, which names it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LIMIT_S = 120
+
+
+def main(argv: Sequence[str]) -> int:
+    """Start Maya without interface, run the checks, write report.md and leave without Maya's own clean-up, which may crash."""
+    parser = argparse.ArgumentParser(prog="aim-mayapy selftest", description=__doc__)
+    parser.add_argument("--out", type=Path, default=None, help="folder for report.md; a temporary one when not given")
+    parser.add_argument("--only", default="", help="run the checks whose name holds this word")
+    options = parser.parse_args(argv)
+    folder = options.out or Path(tempfile.mkdtemp(prefix="aim_selftest_"))
+    folder.mkdir(parents=True, exist_ok=True)
+    import maya.standalone
+
+    maya.standalone.initialize(name="python")
+    from maya import cmds
+
+    plugin = str(_ROOT / "plug-ins/aim_deformer.py")
+    cmds.loadPlugin(plugin)
+    rows = [_run_one(check, folder) for check in all_checks() if options.only in check.__name__]
+    from . import timing
+
+    lines = report(rows, str(cmds.about(version=True)), timing.measure(folder) if not options.only else [])
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sys.stdout.write("\n".join(lines) + f"\n\nwritten to {folder / 'report.md'}\n")
+    sys.stdout.flush()
+    os._exit(1 if any(row[1] for row in rows) else 0)
+
+
+def all_checks() -> list[Callable[[Any], None]]:
+    """Every check, in order."""
+    from . import checks_attach, checks_capture, checks_node, checks_scene
+
+    return [*checks_node.CHECKS, *checks_attach.CHECKS, *checks_capture.CHECKS, *checks_scene.CHECKS]
+
+
+def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, float, str]:
+    """name, what went wrong ('' when it held), seconds, what it checks."""
+    from .lab import Lab
+
+    faulthandler.dump_traceback_later(_LIMIT_S, exit=True)
+    begin, wrong = time.perf_counter(), ""
+    sys.stdout.write(f"{check.__name__} ...\n")
+    sys.stdout.flush()
+    try:
+        place = folder / check.__name__
+        place.mkdir(exist_ok=True)
+        check(Lab(place))
+    except Exception:  # noqa: BLE001 - one check that fails must not stop the rest
+        wrong = traceback.format_exc()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    return check.__name__, wrong, time.perf_counter() - begin, (check.__doc__ or "").strip()
+
+
+def report(rows: list[tuple[str, str, float, str]], version: str, times: list[str]) -> list[str]:
+    """Markdown: a line a check, what went wrong, times."""
+    failed = [row for row in rows if row[1]]
+    lines = [
+        f"# AIM for Maya in Maya {version}",
+        "",
+        f"{len(rows) - len(failed)} of {len(rows)} checks held.",
+        "",
+        "| check | result | s | what |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| {name[6:]} | {'FAILED' if wrong else 'held'} | {seconds:.2f} | {what} |" for name, wrong, seconds, what in rows]
+    for name, wrong, _, _ in failed:
+        lines += ["", f"## {name}", "", "```", wrong.rstrip(), "```"]
+    return [*lines, *(["", "## Times", "", *times] if times else [])]
