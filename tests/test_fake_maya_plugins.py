@@ -12,6 +12,7 @@ import pytest
 from tests import fake_maya
 from tests.fake_maya import ContractError, Session
 from tests.fake_maya.sample_plugin import LIFT, Loader
+from tests.fake_maya.signatures import SIGNATURES
 
 
 @pytest.fixture
@@ -221,3 +222,62 @@ def test_counting(maya: Session, plugin: Loader) -> None:
     assert calls["MPointArray.set"] == 9
     assert calls["MPxDeformerNode.compute"] == 0
     assert maya.api_seconds > 0
+
+
+def test_every_method_has_its_arity(maya: Session) -> None:
+    """The table that our own calls can be checked against leaves nothing out."""
+    import maya.OpenMaya as om
+    import maya.OpenMayaAnim as oma
+    import maya.OpenMayaMPx as mpx
+
+    for module in (om, oma, mpx):
+        for name, cls in vars(module).items():
+            methods = [m for m in dir(cls) if isinstance(cls, type) and not m.startswith("_") and hasattr(getattr(cls, m), "__stand_in__")]
+            assert set(methods) <= set(SIGNATURES.get(name, {})), (name, set(methods) - set(SIGNATURES.get(name, {})))
+
+
+def test_saved_with_its_plugin(maya: Session, plugin: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import maya.OpenMaya as om
+    from maya import cmds
+
+    _, node, mesh = plugin(LIFT + "NOTES.append(om.MFileIO.isReadingFile())\n")
+    cmds.setAttr(f"{node}.lift", 1.5)
+    cmds.setAttr(f"{node}.slots[3]", 0.25)
+    cmds.setAttr(f"{node}.weightList[0].weights[2:4]", 0.5, 0.25, 0)
+    points = maya.points(mesh)
+    scene = tmp_path / "scene.ma"
+    cmds.file(rename=str(scene))
+    cmds.file(save=True, type="mayaAscii")
+    text = scene.read_text()
+    assert 'requires -nodeType "lifter" "lifter_plugin.py" "1.0";' in text
+    assert 'setAttr -s 3 ".wl[0].w[2:4]"  0.5 0.25 0;' in text
+    cmds.file(new=True, force=True)
+    cmds.unloadPlugin("lifter_plugin")
+    cmds.file(str(scene), open=True, force=True)
+    assert cmds.nodeType(node) == "unknown"
+    cmds.file(save=True)
+    assert 'setAttr ".lft" 1.5;' in scene.read_text()
+    monkeypatch.setenv("MAYA_PLUG_IN_PATH", str(tmp_path))
+    maya.pull_while_reading = True
+    cmds.file(str(scene), open=True, force=True)
+    assert np.array_equal(maya.points(mesh), points)
+    notes = maya.plugins.loaded["lifter_plugin"].module.NOTES
+    assert not om.MFileIO.isReadingFile()
+    assert True in notes  # pulled while the file was being read
+    assert notes[-1] is False
+    maya.check()
+
+
+def test_curves_and_several_shapes(maya: Session, plugin: Loader) -> None:
+    from maya import cmds
+
+    plugin("NOTES.append((index, iterator.count(), block.outputArrayValue(INPUT).elementCount()))\n" + LIFT)
+    curve = maya.add_curve("line", [[0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    other = cmds.polyCube(constructionHistory=False)[0]
+    node = cmds.deformer(curve, other, type="lifter")[0]
+    cmds.setAttr(f"{node}.lift", 1)
+    assert maya.points(curve)[:, 1].tolist() == [1, 1, 1]
+    assert maya.points(other)[:, 1].max() == 1.5
+    assert cmds.deformer(node, query=True, geometry=True) == ["lineShape", "pCubeShape1"]
+    assert maya.plugins.loaded["lifter_plugin"].module.NOTES[-2:] == [(0, 3, 2), (1, 8, 2)]
+    maya.check()

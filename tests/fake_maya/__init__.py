@@ -9,6 +9,7 @@ from typing import Any
 from . import mel as _mel
 from . import (
     mpx,
+    om_anim,
     om_array_handle,
     om_arrays,
     om_attribute,
@@ -70,6 +71,7 @@ def _modules() -> dict[str, types.ModuleType]:
     vars(made["maya.cmds"]).update(COMMANDS)
     vars(made["maya.OpenMaya"]).update(_public(*_API))
     made["maya.OpenMaya"].kUnknownParameter = om_base.kUnknownParameter  # type: ignore[attr-defined]
+    vars(made["maya.OpenMayaAnim"]).update(_public(om_anim))
     for name in ("MPxNode", "MPxGeometryFilter", "MPxDeformerNode", "MFnPlugin", "asMPxPtr", "cvar"):
         setattr(made["maya.OpenMayaMPx"], name, getattr(mpx, name))
     made["maya.mel"].eval = _mel.eval  # type: ignore[attr-defined]

@@ -239,10 +239,6 @@ class MFnBase:
         """Type number of the function set."""
         return getattr(MFn, self._accepts[0], MFn.kBase) if self._accepts else MFn.kBase
 
-    def typeNameAsString(self) -> str:
-        """Name of the function set's type."""
-        return self._accepts[0] if self._accepts else "kBase"
-
 
 def as_matrix(value: Any) -> np.ndarray:
     """(4, 4) float64 of whatever holds a matrix."""

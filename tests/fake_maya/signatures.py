@@ -13,7 +13,7 @@ MObjectHandle
 MTypeId
     __init__:0,1,2 id
 MFnBase
-    __init__:0,1 hasObj:1 object setObject:1 type typeNameAsString
+    __init__:0,1 hasObj:1 object setObject:1 type
 MVector
     __init__:0,1,2,3 isEquivalent:1,2 length normal normalize
 MPoint
@@ -144,6 +144,12 @@ MDataBlock
     __init__:1 context inputArrayValue:1 inputValue:1 isClean:1 outputArrayValue:1 outputValue:1 setClean:1
 MEvaluationNode
     __init__:1 datablock dependencyNode dirtyPlug:1 dirtyPlugExists:1
+MAnimControl
+    currentTime setCurrentTime:1
+MFnGeometryFilter(MFnDependencyNode)
+    envelope getInputGeometry:1 getOutputGeometry:1 indexForOutputShape:1 setEnvelope:1
+MFnBlendShapeDeformer(MFnDependencyNode)
+    envelope getBaseObjects:1 numWeights origin setWeight:2 targetItemIndexList:3 weight:1 weightIndexList:1
 MGlobal
     apiVersion displayError:1 displayInfo:1 displayWarning:1 executeCommand:1,2,3 executeCommandOnIdle:1,2 executePythonCommandOnIdle:1,2 getActiveSelectionList:1
     getSelectionListByName:2 isRedoing isUndoing isYAxisUp mayaState mayaVersion

@@ -222,6 +222,12 @@ def relink(session: Session, shape: Node, old: list[tuple[Node, int]], new: list
         session.graph.connect(*source, *reader)
 
 
+@command("findDeformers", undoable=False)
+def find_deformers(session: Session, args: list[Any], flags: Flags) -> list[str] | None:
+    """Deformers of a shape, the nearest to it first."""
+    return [short_name(session, n) for shape in shapes_of(session, targets(session, args)) for n, _ in chain_of(shape)] or None
+
+
 @command(
     "skinCluster",
     "name toSelectedBones maximumInfluences influence geometry normalizeWeights bindMethod skinMethod dropoffRate obeyMaxInfluences before after frontOfChain",
