@@ -161,7 +161,7 @@ def check_static_teeth_are_said_loudly(lab: Lab) -> None:
 
 def check_namespaces_and_instances(lab: Lab) -> None:
     """A face in a namespace and with a second, moved instance of its shape is captured through the transform that was named."""
-    cmds.namespace(add="anna")
+    cmds.namespace(addNamespace="anna")
     rig = lab.rig("anna:face")
     copy = cmds.instance(rig.mesh, name="anna:face_again")[0]
     cmds.setAttr(f"{copy}.translateX", 40.0)
