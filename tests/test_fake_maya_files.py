@@ -220,6 +220,22 @@ def test_reading_state_and_events(maya: Session, tmp_path: Path) -> None:
         cmds.file(new=True)
 
 
+def edit_reference() -> None:
+    """One edit of each kind."""
+    from maya import cmds
+
+    cmds.setAttr("A:bs.shape1", 0.75)
+    cmds.setAttr("A:ctrl.note", "shot", type="string")
+    cmds.addAttr("A:bs", longName="extra", attributeType="double", defaultValue=2)
+    cmds.aliasAttr("renamed", "A:bs.w[1]")
+    cmds.createNode("network", name="own")
+    cmds.addAttr("own", longName="into", attributeType="double", defaultValue=0.25)
+    cmds.addAttr("own", longName="out", attributeType="double")
+    cmds.disconnectAttr(cmds.listConnections("A:bs.envelope", source=True, destination=False, plugs=True)[0], "A:bs.envelope")
+    cmds.connectAttr("own.into", "A:bs.envelope")
+    cmds.connectAttr("A:bs.renamed", "own.out")
+
+
 def test_references(maya: Session, tmp_path: Path) -> None:
     from maya import cmds
 
@@ -235,16 +251,7 @@ def test_references(maya: Session, tmp_path: Path) -> None:
     for forbidden in (lambda: cmds.delete("A:bs"), lambda: cmds.rename("A:bs", "x"), lambda: cmds.parent("A:shape0", "A:ctrl")):
         with pytest.raises(RuntimeError):
             forbidden()
-    cmds.setAttr("A:bs.shape1", 0.75)
-    cmds.setAttr("A:ctrl.note", "shot", type="string")
-    cmds.addAttr("A:bs", longName="extra", attributeType="double", defaultValue=2)
-    cmds.aliasAttr("renamed", "A:bs.w[1]")
-    cmds.createNode("network", name="own")
-    cmds.addAttr("own", longName="into", attributeType="double", defaultValue=0.25)
-    cmds.addAttr("own", longName="out", attributeType="double")
-    cmds.disconnectAttr(cmds.listConnections("A:bs.envelope", source=True, destination=False, plugs=True)[0], "A:bs.envelope")
-    cmds.connectAttr("own.into", "A:bs.envelope")
-    cmds.connectAttr("A:bs.renamed", "own.out")
+    edit_reference()
     points = maya.points("A:head")
     shot = save(tmp_path / "shot.ma")
     assert "A:head" not in "".join(line for line in shot.splitlines() if line.startswith("createNode"))
