@@ -323,3 +323,23 @@ def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, benc
     expected = np.where(member[:, None], bench.head.shapes["jawOpen"], bench.head.mesh.points)
     assert np.abs(shown - expected).max() < 2e-4
     assert calls["MItGeometry.index"] == 0, calls
+
+
+def test_an_attach_that_fails_half_way_leaves_nothing(maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aim_maya.scene import attach as attach_module
+    from tests.in_maya.checks_attach import busy_rig, snapshot
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = busy_rig(lab)
+    before = snapshot(rig)
+    plain = attach_module.move_node
+
+    def half_way(old: str, new: str) -> None:
+        plain(old, new)
+        raise RuntimeError("the connection is locked")
+
+    monkeypatch.setattr(attach_module, "move_node", half_way)
+    with pytest.raises(RuntimeError, match="locked"):
+        attach_module.attach(rig.mesh, lab.model)
+    assert snapshot(rig) == before
