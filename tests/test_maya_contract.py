@@ -15,7 +15,7 @@ from tests.maya_types.stub_check import check, sources
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = [f for f in sources() if "tests" not in f.relative_to(ROOT).parts]
 STUBS = Path(sys.prefix) / "stubs"
-_NOT_MAYA = {".split", ".rsplit", ".startswith", ".strip", ".write", ".members", ".input_mesh", ".dirname", ".get", ".clear", ".items"}
+_NOT_MAYA = {".split", ".rsplit", ".startswith", ".strip", ".write", ".members", ".input_mesh", ".dirname", ".get", ".clear", ".items", ".with_points"}
 
 
 def test_every_call_is_in_the_contract() -> None:

@@ -8,6 +8,6 @@
 from .deformation import Deformation
 from .edit import Edit
 from .face_model import Anatomy, FaceModel
-from .shared import forget, open_models, shared_model
+from .shared import current_model, forget, open_models, shared_model
 
-__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "forget", "open_models", "shared_model"]
+__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "current_model", "forget", "open_models", "shared_model"]

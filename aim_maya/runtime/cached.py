@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aim_maya.core.skinning import displacement_form
 
 from .edit import Edit
-from .model_data import ModelData
+from .model_data import ModelData, Scratch
 
 Floats = NDArray[np.floating]
 
@@ -31,7 +31,7 @@ def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
 
 
 class CachedEvaluator:
-    """Points of one model under one edit, with or without detail. Thread-safe: scratch memory belongs to the calling thread."""
+    """Points of one model under one edit, with or without detail. Thread-safe: scratch memory is lent to one call at a time."""
 
     def __init__(self, data: ModelData, edit: Edit, detail: bool) -> None:
         self._data, self._edit = data, edit
@@ -55,32 +55,32 @@ class CachedEvaluator:
         moved = blended or not np.array_equal(transform, np.eye(4))
         if not len(active) and not moved:
             return self._rest_points.copy()
-        e = self._displacement(active, activations)
         out = np.empty(self._rest_points.shape, np.float32)
-        if moved:
-            carried = self._carried(e, transform)
-            if blended:
-                arc = np.float32(self._edit.jaw_arc)
-                carried = arc * carried + (1 - arc) * self._linear(active, activations)
-            carried *= self._data.weight
-            e = np.add(e, carried, out=carried)
-        for axis in range(3):
-            np.add(e[axis], self._rest[axis], out=out[:, axis])
+        with self._tables.scratch() as scratch:
+            e = self._displacement(scratch, active, activations)
+            if moved:
+                carried = self._carried(scratch, e, transform)
+                if blended:
+                    arc = np.float32(self._edit.jaw_arc)
+                    carried = arc * carried + (1 - arc) * self._linear(active, activations)
+                carried *= self._data.weight
+                e = np.add(e, carried, out=carried)
+            for axis in range(3):
+                np.add(e[axis], self._rest[axis], out=out[:, axis])
         return out
 
-    def _displacement(self, active: NDArray[np.intp], activations: Floats) -> Floats:
-        """(3, V) float32 sum over the active targets, in scratch memory of this thread, times the expression gain."""
-        scratch = self._tables.scratch
+    def _displacement(self, scratch: Scratch, active: NDArray[np.intp], activations: Floats) -> Floats:
+        """(3, V) float32 sum over the active targets, in scratch memory, times the expression gain."""
         rows, e = scratch.rows(active), scratch.sum[0]
         np.dot(activations[active].astype(np.float32), rows, out=e.reshape(-1))
         if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
             e *= np.asarray(self._edit.expression_gain, np.float32)
         return e
 
-    def _carried(self, e: Floats, transform: Floats) -> Floats:
+    def _carried(self, scratch: Scratch, e: Floats, transform: Floats) -> Floats:
         """(3, V): T p - p for p = rest + e, planar, about the model's centre."""
         turn, offset = displacement_form(transform, self._data.centre)
-        at: Floats = np.add(e, self._centred, out=self._tables.scratch.sum[1])
+        at: Floats = np.add(e, self._centred, out=scratch.sum[1])
         carried = turn.astype(np.float32) @ at
         carried += offset.astype(np.float32)[:, None]
         return carried

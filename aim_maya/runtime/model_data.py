@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +24,8 @@ from aim_maya.core.posing import JawMotion, LinearBlend
 Floats = NDArray[np.floating]
 
 
-class Scratch(threading.local):
-    """Working memory for sums over planar tables (T, 3V): per thread, and shared by all edits of a model, since a scene may hold
-    hundreds of nodes on it.
-    """
+class Scratch:
+    """Working memory for sums over planar tables (T, 3V), used by one call at a time."""
 
     def __init__(self, planar: Floats) -> None:
         self._planar, self._key = planar, b""
@@ -48,16 +49,27 @@ class Tables:
 
     rest: Floats
     displacements: Floats
+    _free: deque[Scratch] = field(default_factory=deque, repr=False, compare=False)
 
     @cached_property
     def planar(self) -> Floats:
         """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
         return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(len(self.displacements), -1)
 
-    @cached_property
-    def scratch(self) -> Scratch:
-        """Working memory of these tables, one set a thread."""
-        return Scratch(self.planar)
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Working memory of these tables, shared by all edits of a model, since a scene may hold hundreds of nodes on it.
+
+        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them between two calls.
+        """
+        try:
+            lent = self._free.pop()
+        except IndexError:
+            lent = Scratch(self.planar)
+        try:
+            yield lent
+        finally:
+            self._free.append(lent)
 
 
 @dataclass(frozen=True)

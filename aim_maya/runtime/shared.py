@@ -38,6 +38,15 @@ def _load(path: str | Path, device: str, evaluation: str) -> FaceModel:
         return model
 
 
+def current_model(path: str | Path, device: str = "auto", evaluation: str = "cached") -> FaceModel:
+    """As shared_model, but never one that was read before the file changed: for actions, not for every frame."""
+    model = shared_model(path, device, evaluation)
+    if Path(path).stat().st_mtime_ns == model.data.modified:
+        return model
+    forget(path)
+    return shared_model(path, device, evaluation)
+
+
 def open_models() -> list[FaceModel]:
     """Every model that someone holds."""
     with _lock:

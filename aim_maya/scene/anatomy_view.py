@@ -6,12 +6,12 @@ import numpy as np
 from maya import cmds
 from numpy.typing import NDArray
 
-from aim_maya.runtime import shared_model
+from aim_maya.runtime import current_model
 
 from . import host_paths
 from .copies import copy_mesh, short
+from .find import find_node
 from .mesh_reader import transform_of
-from .restore import find_node
 from .teeth import shape_after
 from .undo import undo_chunk
 
@@ -26,7 +26,7 @@ def show(face: str) -> str:
     Raises AimError when no model is attached, or its file is missing.
     """
     node = find_node(face)
-    model = shared_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
     transform = transform_of(shape_after(node))
     with undo_chunk("aimAnatomy"):
         bones, shape = copy_mesh(transform, f"{short(transform)}_bones", model.anatomy.bone_points)

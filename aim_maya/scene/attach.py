@@ -8,7 +8,7 @@ from pathlib import Path
 from maya import cmds
 
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.runtime import FaceModel, shared_model
+from aim_maya.runtime import FaceModel, current_model
 
 from . import chain, host_paths, record
 from .attributes import TYPE_NAME
@@ -18,7 +18,7 @@ from .double_jaw import jaw_joints_after
 from .fit_check import check_rest
 from .followers import Follower, find_followers
 from .mesh_reader import transform_of
-from .moving import feed_back, follow_weights, move_node, other_geometries
+from .moving import feed_back, follow_weights, group_notes, move_node, other_geometries
 from .node_models import model_hash
 from .undo import undo_chunk
 
@@ -58,15 +58,19 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
 
     Raises AimError when model and mesh do not belong together, with both vertex counts, or the factor between their sizes.
     """
+    host_paths.refresh()
     shape = mesh_shape(mesh)
     structure = read_structure(blend_shape or only_blend_shape(shape), shape)
     if mode is None:
         mode = "overlay" if cmds.referenceQuery(structure.node, isNodeReferenced=True) else "replace"
     if mode not in MODES:
         raise AimError(f"There is no mode '{mode}'.", nearest_name(mode, MODES), f"Use {' or '.join(MODES)}.")
-    face = shared_model(host_paths.find(model))
+    face = current_model(host_paths.find(model))
     check_rest(structure, face)
+    _check_aliases(structure)
     matched, unmatched = _match(structure, face)
+    if mode == "replace":
+        unmatched += group_notes(structure)
     return Plan(structure, face, model, mode, matched, unmatched, jaw_joints_after(structure), find_followers(structure))
 
 
@@ -89,6 +93,16 @@ def attach(
         if double_jaw == "still":
             cmds.setAttr(f"{node}.jawGain", 0.0)
     return Attached(node, [*plan.structure.notes, *plan.unmatched, *_follower_notes(plan.followers)], plan.followers)
+
+
+def _check_aliases(structure: Structure) -> None:
+    """Raise AimError for an alias that is an attribute of our node, too: it could not be given to a weight there."""
+    clash = [w.alias for w in structure.weights if cmds.attributeQuery(w.alias, type=TYPE_NAME, exists=True)]
+    if clash:
+        raise AimError(
+            f"The weight '{clash[0]}' of {structure.node} has the name of an attribute of the {TYPE_NAME} node.", "A node cannot have one name twice.",
+            f"Rename that target, for example to '{clash[0]}Shape', and train again.",
+        )  # fmt: skip
 
 
 def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list[str]]:
@@ -131,9 +145,9 @@ def _build(plan: Plan, name: str) -> str:
         move_node(structure.node, node)
         if other_geometries(structure.node, structure.geometry):
             feed_back(node, structure.node)
-        _paint(structure, node, len(plan.model.data.neutral))
     else:
         follow_weights(structure, node, plan.matched)
+    _paint(structure, node, len(plan.model.data.neutral))
     return node
 
 
@@ -162,6 +176,7 @@ def _follower_notes(followers: list[Follower]) -> list[str]:
 
 def file_for_scene(path: str | Path) -> str:
     """A model's path as a scene should store it: relative to the scene's folder or the project where it lies below one of them."""
+    host_paths.refresh()
     full = Path(path).resolve()
     for folder in host_paths.folders():
         try:

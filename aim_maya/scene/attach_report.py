@@ -9,7 +9,7 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import shared_model
+from aim_maya.runtime import current_model
 from aim_maya.runtime.compare import largest_difference
 
 from . import host_paths
@@ -17,7 +17,7 @@ from .attributes import TYPE_NAME
 from .plugs import node_of, source_of
 from .weight_vector import positions
 
-_MOST_FRAMES = 2000
+_MOST_FRAMES = 500
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,16 @@ def attach_report(node: str) -> Report:
     """
     if cmds.nodeType(node) != TYPE_NAME:
         raise AimError(f"{node} is a {cmds.nodeType(node)}, not an {TYPE_NAME}.", remedy="Attach a model first.")
-    model = shared_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
     at = positions(model.data.rig, cmds.getAttr(f"{node}.controlMap") or "")
     first, last = _keyed_range([f"{node}.weight[{index}]" for index in at])
     step = max(1.0, math.ceil((last - first + 1) / _MOST_FRAMES))
     times = np.arange(first, last + 0.5, step)
     frames = np.zeros((len(times), len(model.targets)))
     for index, column in at.items():
-        frames[:, column] = [cmds.getAttr(f"{node}.weight[{index}]", time=float(t)) for t in times]
+        plug = f"{node}.weight[{index}]"
+        moves = source_of(plug) is not None
+        frames[:, column] = [cmds.getAttr(plug, time=float(t)) for t in times] if moves else cmds.getAttr(plug)
     found = largest_difference(model, frames)
     return Report(found.mm, float(times[found.row]), found.controls, (first, last))
 

@@ -49,6 +49,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("controlMap", "cmap", "string", "which weight index drives which control (name=index;...); empty: the model's own indices", "Control Map",
               hidden=True, affects=_WEIGHTS),
     Attribute("targetVisibility", "wvis", "bool", "off: this weight counts as zero", "Weight Visibility", True, array=True, affects=_WEIGHTS),
+    Attribute("targetParentVisibility", "wpvs", "bool", "off: the weight's group is muted", "Group Visibility", True, array=True, affects=_WEIGHTS),
     Attribute("supportNegativeWeights", "wneg", "bool", "off: negative weights count as zero", "Support Negative Weights", True, affects=_WEIGHTS),
     Attribute("mode", "aimo", "enum", "replace: in the blendShape's place; overlay: after a live blendShape, adds what its linear sum lacks", "Mode",
               0, fields=("replace", "overlay"), affects=_SKIN),

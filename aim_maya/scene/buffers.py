@@ -1,9 +1,11 @@
-"""Memory that numpy and Maya's arrays both see. MScriptUtil owns it, so it has to be kept alive: it is, one set a thread."""
+"""Memory that numpy and Maya's arrays both see. MScriptUtil owns it, so it has to be kept alive: pools do that."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import threading
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,25 +25,28 @@ class _Doubles:
         self.view = view(self.pointer, size, np.float64)
 
 
-class Buffers(threading.local):
-    """Grown on demand and reused: filling an MScriptUtil from a list is the slow part."""
+class Pool:
+    """Buffers that grow on demand and are used again, the last one first: filling an MScriptUtil from a list is the slow part.
 
-    def __init__(self) -> None:
-        self._points: _Doubles | None = None
-        self._values: _Doubles | None = None
+    Lent, not thread-local: what Python keeps for a thread that Maya made is gone when the callback returns.
+    """
 
-    def points(self, count: int) -> tuple[Any, Floats]:
-        """A double[4]* and its memory as (count, 4) float64, w = 1."""
-        if self._points is None or len(self._points.view) < 4 * count:
-            self._points = _Doubles(4 * max(count, 1), "asDouble4Ptr")
-            self._points.view[3::4] = 1.0
-        return self._points.pointer, self._points.view[: 4 * count].reshape(count, 4)
+    def __init__(self, width: int, pointer: str) -> None:
+        self._width, self._pointer, self._free = width, pointer, deque[_Doubles]()
 
-    def values(self, count: int) -> tuple[Any, Floats]:
-        """A double* and its memory as (count,) float64."""
-        if self._values is None or len(self._values.view) < count:
-            self._values = _Doubles(max(count, 64), "asDoublePtr")
-        return self._values.pointer, self._values.view[:count]
+    @contextlib.contextmanager
+    def lend(self, count: int) -> Iterator[tuple[Any, Floats]]:
+        """A pointer for the API and its memory as (count, width) float64; both are taken back at the end of the block."""
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            buffer = _Doubles(self._width * max(count, 64), self._pointer)
+        if len(buffer.view) < self._width * count:
+            buffer = _Doubles(self._width * count, self._pointer)
+        try:
+            yield buffer.pointer, buffer.view[: self._width * count].reshape(count, self._width)
+        finally:
+            self._free.append(buffer)
 
 
 def view(pointer: Any, size: int, dtype: Any) -> Floats:
@@ -51,4 +56,5 @@ def view(pointer: Any, size: int, dtype: Any) -> Floats:
     return np.frombuffer(memory, item)
 
 
-buffers = Buffers()
+points = Pool(4, "asDouble4Ptr")
+values = Pool(1, "asDoublePtr")

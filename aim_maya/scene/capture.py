@@ -20,9 +20,9 @@ from aim_maya.core.mesh import Mesh
 from .blend_shape import Structure, base_weights, mesh_shape, only_blend_shape, read_structure
 from .capture_state import neutral_state
 from .copies import short
-from .mesh_reader import into_space, plug_points, read_mesh, shape_points, transform_of
+from .mesh_reader import into_space, plug_mesh, plug_points, read_mesh, shape_points, transform_of
 from .plugs import held
-from .teeth_motion import TeethMotion, find_teeth_motion
+from .teeth_motion import TeethMotion, find_teeth_motion, still_state
 
 Floats = NDArray[np.floating]
 MM_PER_CENTIMETRE = 10.0
@@ -59,13 +59,16 @@ def capture(
     shape, parts = mesh_shape(mesh), parts or Parts()
     structure = read_structure(blend_shape or only_blend_shape(shape), shape)
     transform, rig = transform_of(shape), _rig(structure)
-    result = Capture(Actor(name or short(mesh), read_mesh(shape), {}, rig, mm_per_unit), list(structure.notes))
+    output = f"{structure.node}.outputGeometry[{structure.geometry}]"
+    result = Capture(Actor(name or short(mesh), plug_mesh(output), {}, rig, mm_per_unit), list(structure.notes))
     for part in ("skull", "jaw"):
         source = getattr(parts, part)
         if source is not None:
             setattr(result.actor, part, _bone(source, transform))
-    with held(neutral_state(structure)):
-        neutral = plug_points(f"{structure.node}.outputGeometry[{structure.geometry}]")
+    still, notes = still_state(structure, parts.lower_teeth, parts.jaw_control)
+    result.notes += notes
+    with held(neutral_state(structure) | still):
+        neutral = plug_points(output)
         result.actor.neutral = result.actor.neutral.with_points(neutral)
         teeth = find_teeth_motion(structure, parts.lower_teeth, parts.jaw_control, transform)
         _read_targets(structure, result.actor, teeth, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maya import cmds
@@ -51,17 +52,30 @@ def stack(shape: str) -> list[Slot]:
     return found
 
 
+def original(shape: str) -> str | None:
+    """The mesh shape that the chain of `shape` begins with; None when it begins with something else."""
+    order = stack(shape)
+    plug = source_of(order[-1].input) if order else None
+    for _, node in _upstream(plug):
+        if cmds.nodeType(node) == "mesh":
+            return str(cmds.ls(node, long=True)[0])
+    return None
+
+
 def _next_deformer(plug: str | None) -> str | None:
     """The nearest deformer's output at or before `plug`, through groupParts and polygon operations."""
+    return next((found for found, node in _upstream(plug) if "geometryFilter" in (cmds.nodeType(node, inherited=True) or [])), None)
+
+
+def _upstream(plug: str | None) -> Iterator[tuple[str, str]]:
+    """plug and node, from `plug` on, through nodes that take one mesh and give another."""
     seen: set[str] = set()
     while plug is not None and node_of(plug) not in seen:
         node = node_of(plug)
-        if "geometryFilter" in (cmds.nodeType(node, inherited=True) or []):
-            return plug
+        yield plug, node
         seen.add(node)
         through = next((a for a in _MESH_INPUTS if cmds.attributeQuery(a, node=node, exists=True)), None)
         plug = source_of(f"{node}.{through}") if through else None
-    return None
 
 
 def _index(plug: str) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from maya import OpenMaya, cmds
 from numpy.typing import NDArray
 
-from .buffers import buffers
+from .geometry import as_point_array
 from .mesh_reader import dag_path
 
 Floats = NDArray[np.floating]
@@ -19,9 +19,8 @@ def copy_mesh(transform: str, name: str, points: Floats) -> tuple[str, str]:
         if cmds.objectType(child, isAType="transform") or cmds.getAttr(f"{child}.intermediateObject"):
             cmds.delete(child)
     shape = str(cmds.listRelatives(copy, shapes=True, fullPath=True)[0])
-    pointer, memory = buffers.points(len(points))
-    memory[:, :3] = points
-    OpenMaya.MFnMesh(dag_path(shape)).setPoints(OpenMaya.MPointArray(pointer, len(points)), OpenMaya.MSpace.kObject)
+    with as_point_array(points) as array:
+        OpenMaya.MFnMesh(dag_path(shape)).setPoints(array, OpenMaya.MSpace.kObject)
     return copy, shape
 
 

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 
+from . import chain
 from .blend_shape import Structure
 from .capture_state import neutral_state
-from .mesh_reader import plug_points, read_mesh
+from .mesh_reader import plug_mesh, plug_points, shape_points
 from .plugs import held
 
 Floats = NDArray[np.floating]
@@ -18,16 +19,23 @@ Floats = NDArray[np.floating]
 
 def check_rest(structure: Structure, model: FaceModel) -> None:
     """Raises AimError with both vertex counts and hashes, the factor between the sizes, or how far apart the rest points are."""
-    mesh, wanted = read_mesh(structure.shape), str(model.manifest["topology_hash"])
+    mesh, wanted = plug_mesh(f"{structure.node}.outputGeometry[{structure.geometry}]"), str(model.manifest["topology_hash"])
     if mesh.topology_hash != wanted:
         raise AimError(
             f"{structure.shape} has {len(mesh.points)} vertices and topology {mesh.topology_hash[:12]}; "
             f"{model.data.path.name} was trained on {len(model.data.neutral)} vertices, {wanted[:12]}.",
             "The model belongs to another mesh, or faces or vertex order changed since it was trained.", "Train on this mesh, or attach to the mesh it was trained on.",
         )  # fmt: skip
+    compare_rest(_rest(structure), model.data.neutral.astype(np.float64), structure.shape)
+
+
+def _rest(structure: Structure) -> Floats:
+    """The points before all deformers, read off the original shape; where there is none, off the blendShape held at zero."""
+    original = chain.original(structure.shape)
+    if original is not None:
+        return shape_points(original)
     with held(neutral_state(structure)):
-        rest = plug_points(f"{structure.node}.outputGeometry[{structure.geometry}]")
-    compare_rest(rest, model.data.neutral.astype(np.float64), structure.shape)
+        return plug_points(f"{structure.node}.outputGeometry[{structure.geometry}]")
 
 
 def compare_rest(rest: Floats, neutral: Floats, name: str) -> None:

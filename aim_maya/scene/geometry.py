@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 
-from .buffers import buffers, view
+from . import buffers
+from .buffers import view
 from .definition import base_attribute
 
 Floats = NDArray[np.floating]
@@ -111,7 +114,15 @@ def _iterated_ids(iterator: Any) -> Ints:
 
 def write(iterator: Any, points: Floats) -> None:
     """Set every member to points (N, 3), in one call."""
-    pointer, memory = buffers.points(len(points))
-    for axis in range(3):  # numpy copies long columns twice as fast as many short rows
-        memory[:, axis] = points[:, axis]
-    iterator.setAllPositions(OpenMaya.MPointArray(pointer, len(points)))
+    with as_point_array(points) as array:
+        iterator.setAllPositions(array)
+
+
+@contextlib.contextmanager
+def as_point_array(points: Floats) -> Iterator[Any]:
+    """An MPointArray of points (N, 3)."""
+    with buffers.points.lend(len(points)) as (pointer, memory):
+        for axis in range(3):  # numpy copies long columns twice as fast as many short rows
+            memory[:, axis] = points[:, axis]
+        memory[:, 3] = 1.0
+        yield OpenMaya.MPointArray(pointer, len(points))

@@ -41,17 +41,21 @@ def find(text: str) -> Path:
     return resolve(text, _State.context)
 
 
-def refresh(*_: object) -> None:
-    """Ask Maya anew, and let the nodes of the scene look for their files again where the answer changed."""
+def refresh() -> None:
+    """Ask Maya where things are. Called before every action: a project may be set at any time."""
     try:
         context = _ask()
     except RuntimeError as error:  # in the middle of a file operation Maya refuses some questions: the next event asks again
         _log.debug("scene paths not refreshed: %s", error)
         return
-    if context == _State.context:
-        return
-    _State.context = context
-    _State.version += 1
+    if context != _State.context:
+        _State.context = context
+        _State.version += 1
+
+
+def _after_file(*_: object) -> None:
+    """A scene or a reference has come: nodes that were asked for points while it was read are evaluated again."""
+    refresh()
     nodes = cmds.ls(type=TYPE_NAME)
     if nodes:
         cmds.dgdirty(nodes)
@@ -75,7 +79,7 @@ def install() -> None:
     """Start listening; called when the plug-in loads."""
     remove()
     add = OpenMaya.MSceneMessage.addCallback
-    _State.callbacks = tuple(add(getattr(OpenMaya.MSceneMessage, event), refresh) for event in _EVENTS)
+    _State.callbacks = tuple(add(getattr(OpenMaya.MSceneMessage, event), _after_file) for event in _EVENTS)
     refresh()
 
 

@@ -27,15 +27,25 @@ def dag_path(name: str) -> Any:
     return path
 
 
-def plug_points(plug: str) -> Floats:
-    """(V, 3) float64 object-space points, centimetres, of the mesh that a geometry plug gives: evaluated there, before what follows."""
+def _plug_mesh(plug: str) -> Any:
+    """The MFnMesh that a geometry plug gives: evaluated there, before what follows."""
     node, attribute = plug.split(".", 1)
     name, index = attribute.rstrip("]").split("[")
     selection, handle = OpenMaya.MSelectionList(), OpenMaya.MObject()
     selection.add(node)
     selection.getDependNode(0, handle)
     element = OpenMaya.MFnDependencyNode(handle).findPlug(name, False).elementByLogicalIndex(int(index))
-    return _points(OpenMaya.MFnMesh(element.asMObject()))
+    return OpenMaya.MFnMesh(element.asMObject())
+
+
+def plug_points(plug: str) -> Floats:
+    """(V, 3) float64 object-space points, centimetres, of the mesh on a plug such as outputGeometry[0]."""
+    return _points(_plug_mesh(plug))
+
+
+def plug_mesh(plug: str) -> Mesh:
+    """Faces, UVs and points of the mesh on a plug."""
+    return _mesh(_plug_mesh(plug))
 
 
 def shape_points(shape: str) -> Floats:
@@ -50,8 +60,12 @@ def _points(mesh: Any) -> Floats:
 
 def read_mesh(shape: str, points: Floats | None = None) -> Mesh:
     """Faces and UVs of a mesh shape on its points as they are now, or on those given."""
-    mesh = OpenMaya.MFnMesh(dag_path(shape))
-    faces = polygons(mesh, _points(mesh) if points is None else points)
+    mesh = _mesh(OpenMaya.MFnMesh(dag_path(shape)))
+    return mesh if points is None else mesh.with_points(points)
+
+
+def _mesh(mesh: Any) -> Mesh:
+    faces = polygons(mesh, _points(mesh))
     if not mesh.numUVs():
         return faces
     u, v, counts, ids = OpenMaya.MFloatArray(), OpenMaya.MFloatArray(), OpenMaya.MIntArray(), OpenMaya.MIntArray()

@@ -10,15 +10,16 @@ from maya import cmds
 
 from aim_maya.core.bake_back import BakedBack, bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Rig
-from aim_maya.runtime import FaceModel, shared_model
+from aim_maya.runtime import FaceModel, current_model
 
 from . import host_paths
 from .copies import copy_mesh, short
+from .find import find_node
 from .mesh_reader import transform_of
 from .plugs import connect, source_of
-from .restore import find_node
 from .teeth import shape_after
 from .undo import undo_chunk
+from .weight_vector import positions
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def bake_native(face: str, samples: int = 300, progress: Callable[[float], None]
     The attached face stays as it is. Raises AimError when no model is attached, or its file is missing.
     """
     node = find_node(face)
-    model = shared_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(host_paths.find(cmds.getAttr(f"{node}.model")), "cpu")
     baked = approximate(model, samples, progress)
     with undo_chunk("aimBakeBack"):
         source = transform_of(shape_after(node))
@@ -87,8 +88,9 @@ def _build(base: str, baked: BakedBack) -> str:
 
 
 def _drive(node: str, targets: str, rig: Rig) -> None:
-    """The copy's weights follow the attached node's."""
-    for control in rig.controls:
+    """The copy's weights follow the attached node's, whose indices may be others than the model's."""
+    place = {position: index for index, position in positions(rig, cmds.getAttr(f"{node}.controlMap") or "").items()}
+    for position, control in enumerate(rig.controls):
         plug = f"{targets}.weight[{control.index}]"
-        if control.knots and source_of(plug) is None:
-            connect(f"{node}.weight[{control.index}]", plug)
+        if control.knots and position in place and source_of(plug) is None:
+            connect(f"{node}.weight[{place[position]}]", plug)

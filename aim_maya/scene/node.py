@@ -134,7 +134,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
 
     def _fill_vector(self, block: Any, handle: Any) -> None:
         a = self.attributes
-        weight_vector.store(handle, weight_vector.gather(block, a["weight"], a["targetVisibility"], a["supportNegativeWeights"]))
+        weight_vector.store(handle, weight_vector.gather(block, a["weight"], (a["targetVisibility"], a["targetParentVisibility"]), a["supportNegativeWeights"]))
 
     def _fill_stamp(self, block: Any, handle: Any) -> None:  # noqa: ARG002 - the maps are read by whoever needs them
         handle.setInt(next(_stamps) & 0x7FFFFFFF)

@@ -9,17 +9,19 @@ from typing import Any
 
 from maya import cmds
 
+from aim_maya.core.errors import AimError
+
 from .undo import without_undo
 
 
 def source_of(plug: str) -> str | None:
-    """The plug that drives `plug`; conversion nodes, which Maya makes and deletes as it likes, are looked through."""
+    """The plug that drives `plug`, looking through unit conversions."""
     found = cmds.listConnections(plug, source=True, destination=False, plugs=True, skipConversionNodes=True)
     return found[0] if found else None
 
 
 def destinations_of(plug: str) -> list[str]:
-    """The plugs that `plug` drives."""
+    """The plugs that `plug` drives, looking through unit conversions."""
     return cmds.listConnections(plug, source=False, destination=True, plugs=True, skipConversionNodes=True) or []
 
 
@@ -41,20 +43,52 @@ def node_of(plug: str) -> str:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What drives a plug: the plug itself (`direct`), and behind a unit conversion the true plug and the factor.
+
+    Maya deletes a conversion that drives nothing, and riggers set its factor by hand: connected again without it, the value differs.
+    """
+
+    direct: str
+    true: str
+    factor: float | None
+
+    @classmethod
+    def of(cls, plug: str) -> Source | None:
+        """What drives `plug`, or None."""
+        direct = cmds.listConnections(plug, source=True, destination=False, plugs=True, skipConversionNodes=False)
+        if not direct:
+            return None
+        converted = cmds.nodeType(node_of(direct[0])) == "unitConversion"
+        factor = float(cmds.getAttr(f"{node_of(direct[0])}.conversionFactor")) if converted else None
+        return cls(direct[0], source_of(plug) or direct[0], factor)
+
+    def drive(self, plug: str) -> None:
+        """Connect to `plug` as it was, with the same conversion."""
+        if cmds.objExists(node_of(self.direct)):
+            connect(self.direct, plug)
+            return
+        connect(self.true, plug)
+        made = cmds.listConnections(plug, source=True, destination=False, skipConversionNodes=False) or []
+        if self.factor is not None and made and cmds.nodeType(made[0]) == "unitConversion":
+            cmds.setAttr(f"{made[0]}.conversionFactor", self.factor)
+
+
+@dataclass(frozen=True)
 class PlugState:
-    """What there is to a plug beside its connections to others: value, lock, and how it shows."""
+    """What there is to a plug beside what it drives: value, lock, how it shows, and what drives it."""
 
     value: Any
     locked: bool
     keyable: bool
     channel_box: bool
-    source: str | None
+    source: Source | None
 
     @classmethod
     def of(cls, plug: str) -> PlugState:
         """Read the state of a plug."""
         locked, keyable = bool(cmds.getAttr(plug, lock=True)), bool(cmds.getAttr(plug, keyable=True))
-        return cls(cmds.getAttr(plug), locked, keyable, bool(cmds.getAttr(plug, channelBox=True)), source_of(plug))
+        return cls(cmds.getAttr(plug), locked, keyable, bool(cmds.getAttr(plug, channelBox=True)), Source.of(plug))
 
 
 def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
@@ -65,9 +99,9 @@ def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
     if state.source is None:
         cmds.setAttr(new, state.value)
     else:
-        disconnect_source(old)
-        connect(state.source, new)
-    for destination in destinations_of(old):
+        state.source.drive(new)  # before the old one is cut: a conversion that drives nothing would be deleted
+        cmds.disconnectAttr(state.source.direct, old)
+    for destination in cmds.listConnections(old, source=False, destination=True, plugs=True, skipConversionNodes=False) or []:
         if node_of(destination) not in keep:
             _move_destination(destination, new)
     if bool(cmds.getAttr(new, keyable=True)) != state.keyable:
@@ -78,40 +112,65 @@ def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
 
 
 def set_lock(plug: str, locked: bool) -> None:
-    """Lock or unlock; a plug that is so already is left alone, so that a reference gets no edit for nothing."""
-    if bool(cmds.getAttr(plug, lock=True)) != locked:
+    """Lock or unlock; a plug that is so already is left alone, so that a reference gets no edit for nothing.
+
+    Raises AimError for a plug that Maya does not let be unlocked.
+    """
+    if bool(cmds.getAttr(plug, lock=True)) == locked:
+        return
+    try:
         cmds.setAttr(plug, lock=locked)
+    except RuntimeError as error:
+        raise AimError(
+            f"{plug} cannot be {'locked' if locked else 'unlocked'} ({str(error).strip()}).", "It was locked in a referenced file.", "Unlock it in the rig's own file."
+        ) from error
 
 
 def _move_destination(destination: str, new: str) -> None:
     locked = bool(cmds.getAttr(destination, lock=True))
     set_lock(destination, False)
-    disconnect_source(destination)
     connect(new, destination)
     set_lock(destination, locked)
 
 
 @contextlib.contextmanager
 def held(values: Mapping[str, Any]) -> Iterator[None]:
-    """Hold plugs at values whatever drives or locks them; values, connections and locks are put back exactly, also after an error."""
+    """Hold plugs at values whatever drives or locks them; values, connections and locks are put back exactly, also after an error.
+
+    A plug that has its value and no driver is not touched. Raises AimError for a plug that cannot be held, or not be put back.
+    """
     saved: list[tuple[str, PlugState]] = []
     with without_undo():
         try:
             for plug, value in values.items():
                 state = PlugState.of(plug)
-                saved.append((plug, state))
+                if state.source is None and state.value == value:
+                    continue
                 set_lock(plug, False)
-                disconnect_source(plug)
+                saved.append((plug, state))
+                if state.source is not None:
+                    cmds.disconnectAttr(state.source.direct, plug)
                 cmds.setAttr(plug, value)
             yield
         finally:
-            for plug, state in reversed(saved):
-                set_lock(plug, False)
-                if state.source is not None:
-                    connect(state.source, plug)
-                else:
-                    cmds.setAttr(plug, state.value)
-                set_lock(plug, state.locked)
+            _put_back(saved)
+
+
+def _put_back(saved: list[tuple[str, PlugState]]) -> None:
+    """Every plug on its own: one that fails must not keep the others from coming back."""
+    failed = []
+    for plug, state in reversed(saved):
+        try:
+            set_lock(plug, False)
+            if state.source is not None:
+                state.source.drive(plug)
+            else:
+                cmds.setAttr(plug, state.value)
+            set_lock(plug, state.locked)
+        except (RuntimeError, AimError) as error:
+            failed.append(f"{plug} ({str(error).strip()})")
+    if failed:
+        raise AimError(f"{len(failed)} plugs could not be put back: {'; '.join(failed)}.", "The scene changed meanwhile.", "Open the scene again without saving.")
 
 
 def ramp(plug: str, count: int) -> list[float]:

@@ -8,7 +8,7 @@ from maya import OpenMaya, OpenMayaMPx, cmds
 
 from aim_maya.core.errors import AimError
 
-from . import host_paths
+from . import host_paths, log
 from .attributes import TYPE_ID, TYPE_NAME
 from .node import AimDeformer, creator
 
@@ -28,11 +28,13 @@ def register(plugin: Any) -> None:
     for attribute in _PAINTABLE:
         cmds.makePaintable(TYPE_NAME, attribute, attrType="multiFloat", shapeMode="deformer")
     host_paths.install()
+    log.install()
 
 
 def deregister(plugin: Any) -> None:
     """Remove the node type; Maya refuses while a scene uses it."""
     plugin.deregisterNode(OpenMaya.MTypeId(TYPE_ID))
     host_paths.remove()
+    log.remove()
     for attribute in _PAINTABLE:
         cmds.makePaintable(TYPE_NAME, attribute, remove=True)

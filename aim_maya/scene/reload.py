@@ -16,6 +16,7 @@ def reload_models(nodes: list[str] | None = None) -> list[str]:
 
     A file that cannot be found is left to the node's status.
     """
+    host_paths.refresh()
     everyone = cmds.ls(type=TYPE_NAME)
     paths = {node: _path(node) for node in everyone}
     wanted = {paths[node] for node in (everyone if nodes is None else nodes)}

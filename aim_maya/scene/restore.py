@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from maya import cmds
 
 from aim_maya.core.errors import AimError
 
 from . import chain, record
-from .attributes import TYPE_NAME
-from .blend_shape import mesh_shape
+from .find import find_node
 from .moving import move_node, stop_feeding
 from .plugs import node_of, ramp, source_of
+from .teeth import release_all
 from .undo import undo_chunk
 
-
-def find_node(mesh: str) -> str:
-    """The aimDeformer on a mesh, or the node itself. Raises AimError when there is none or more than one."""
-    if cmds.objExists(mesh) and cmds.nodeType(mesh) == TYPE_NAME:
-        return mesh
-    found = [slot.node for slot in chain.stack(mesh_shape(mesh)) if cmds.nodeType(slot.node) == TYPE_NAME]
-    if len(found) != 1:
-        raise AimError(
-            f"{mesh} has {len(found)} {TYPE_NAME} nodes{': ' + ', '.join(found) if found else ''}.",
-            "Name the one to restore." if found else "No model is attached to it.", "Select the mesh that a model was attached to.",
-        )  # fmt: skip
-    return found[0]
+_log = logging.getLogger("aim_maya")
 
 
 def restore(mesh: str) -> str | None:
@@ -38,11 +29,14 @@ def restore(mesh: str) -> str | None:
     if kept.mode == "replace" and source is None:
         raise AimError(f"The blendShape that {node} stands in for is gone.", "It was deleted from the scene.", "Undo that, or bake a native blendShape back.")
     with undo_chunk("aimRestore"):
+        released = release_all(node)
         if kept.mode == "replace" and source is not None:
             _put_back(node, chain.Slot(node_of(source), kept.geometry))
         else:
             chain.take_out(chain.Slot(node, 0))
         cmds.delete(node)
+    if released:
+        _log.info("no longer following the jaw: %s", ", ".join(released))
     return node_of(source) if source is not None else None
 
 

@@ -34,6 +34,8 @@ def add_shelf() -> str:
     if not cmds.shelfLayout(shelf.NAME, exists=True):
         cmds.shelfLayout(shelf.NAME, parent=top)
     for child in cmds.shelfLayout(shelf.NAME, query=True, childArray=True) or []:
+        if not cmds.shelfButton(child, exists=True):
+            continue  # a separator
         if str(cmds.shelfButton(child, query=True, command=True)) in {e.command for e in shelf.ENTRIES}:
             cmds.deleteUI(child)
     for entry in shelf.ENTRIES:

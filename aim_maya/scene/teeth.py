@@ -13,10 +13,10 @@ from aim_maya.core.errors import AimError
 
 from .chain import stack
 from .copies import short
+from .find import find_node
 from .matrices import to_list
 from .mesh_reader import transform_of, uniform_world_matrix
 from .plugs import destinations_of, node_of, source_of
-from .restore import find_node
 from .undo import undo_chunk
 
 _NODE = "aimJawFollow"
@@ -43,12 +43,28 @@ def release(objects: list[str]) -> None:
     with undo_chunk("aimReleaseTeeth"):
         for name in objects:
             source = source_of(f"{name}.offsetParentMatrix")
-            if source is None or not cmds.attributeQuery("aimOffset", node=node_of(source), exists=True):
+            if source is None or not _is_ours(node_of(source)):
                 raise AimError(f"{name} does not follow a jaw.", remedy="Select what was driven by Drive teeth.")
-            before = cmds.getAttr(f"{node_of(source)}.aimOffset")
-            cmds.disconnectAttr(source, f"{name}.offsetParentMatrix")
-            cmds.setAttr(f"{name}.offsetParentMatrix", before, type="matrix")
-            cmds.delete(node_of(source))
+            _release(node_of(source))
+
+
+def release_all(node: str) -> list[str]:
+    """Release whatever follows the jaw of a node, so that it does not stay in its last pose when the node goes; returns the objects."""
+    followers = {node_of(plug) for plug in destinations_of(f"{node}.outJawMatrix")}
+    return [name for mult in sorted(followers) if _is_ours(mult) for name in _release(mult)]
+
+
+def _is_ours(mult: str) -> bool:
+    return bool(cmds.attributeQuery("aimOffset", node=mult, exists=True))
+
+
+def _release(mult: str) -> list[str]:
+    before, plugs = cmds.getAttr(f"{mult}.aimOffset"), destinations_of(f"{mult}.matrixSum")
+    for plug in plugs:
+        cmds.disconnectAttr(f"{mult}.matrixSum", plug)
+        cmds.setAttr(plug, before, type="matrix")
+    cmds.delete(mult)
+    return [node_of(plug) for plug in plugs]
 
 
 def shape_after(node: str) -> str:

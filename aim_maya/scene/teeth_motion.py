@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from maya import cmds
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
@@ -65,15 +66,40 @@ class TeethMotion:
         return any(np.abs(s - rest).max() > 1e-5 for s in samples.values())
 
 
+def _teeth_plugs(teeth: str | None) -> dict[str, str]:
+    """{alias: weight plug} of the blendShapes on the teeth."""
+    shape = mesh_shape(teeth) if teeth is not None else ""
+    nodes = find_blend_shapes(shape) if teeth is not None else []
+    found: dict[str, str] = {}
+    for node in nodes:
+        other = read_structure(node, shape)
+        found |= {w.alias: other.plug(w.index) for w in other.weights}
+    return found
+
+
+def still_state(structure: Structure, teeth: str | None, control: str | None) -> tuple[dict[str, float], list[str]]:
+    """What must be held, besides the face, for teeth and jaw control to be at rest whatever the scene shows; and notes on what cannot be."""
+    if teeth is None and control is None:
+        return {}, []
+    driven = {structure.plug(w.index): 0.0 for w in structure.weights if structure.plug(w.index) in structure.drivers and w.index not in structure.combinations}
+    moving = [plug for plug in driven if abs(float(cmds.getAttr(plug))) > 1e-6]
+    stuck = [plug for plug in moving if not driver_settings(structure, {plug: 0.0})]
+    state = driver_settings(structure, driven) | dict.fromkeys(_teeth_plugs(teeth).values(), 0.0)
+    if not stuck:
+        return state, []
+    return state, [
+        f"WARNING: what drives {', '.join(stuck[:6])} cannot be moved from here (keys or an expression), and the face is not at rest at this frame: "
+        "teeth and jaw may be read off their rest; go to a frame with the face at rest and capture again"
+    ]
+
+
 def find_teeth_motion(structure: Structure, teeth: str | None, control: str | None, face: str) -> TeethMotion:
     """Prepare to sample; called with the face held at its neutral."""
     motion = TeethMotion(face, structure)
     if teeth is not None:
         shape = mesh_shape(teeth)
         motion.teeth, motion.rest = teeth, read_mesh(shape, into_space(shape_points(shape), transform_of(shape), face))
-        for node in find_blend_shapes(shape):
-            other = read_structure(node, shape)
-            motion.aliases |= {w.alias: other.plug(w.index) for w in other.weights}
+        motion.aliases = _teeth_plugs(teeth)
     if control is not None:
         motion.control, motion.bind = control, world_matrix(control)
     return motion

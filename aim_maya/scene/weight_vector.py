@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from aim_maya.core.controls import Rig
 
-from .buffers import buffers
+from . import buffers
 
 Floats = NDArray[np.floating]
 
 
-def gather(block: Any, weight: Any, visibility: Any, negative: Any) -> list[float]:
+def gather(block: Any, weight: Any, visibilities: tuple[Any, ...], negative: Any) -> list[float]:
     """[index, value, ...] of every element of weight[] that counts: visible, and not below zero where negatives do not count."""
-    muted = {index for index, visible in _elements(block.inputArrayValue(visibility), "asBool") if not visible}
+    muted = {index for shown in visibilities for index, visible in _elements(block.inputArrayValue(shown), "asBool") if not visible}
     signed = block.inputValue(negative).asBool()
     pairs: list[float] = []
     for index, value in _elements(block.inputArrayValue(weight), "asFloat"):
@@ -36,18 +36,18 @@ def _elements(array: Any, read: str) -> list[tuple[int, Any]]:
 
 def store(handle: Any, pairs: list[float]) -> None:
     """Put the pairs into a doubleArray output."""
-    pointer, memory = buffers.values(len(pairs))
-    memory[:] = pairs
-    handle.setMObject(OpenMaya.MFnDoubleArrayData().create(OpenMaya.MDoubleArray(pointer, len(pairs))))
+    with buffers.values.lend(len(pairs)) as (pointer, memory):
+        memory[:, 0] = pairs
+        handle.setMObject(OpenMaya.MFnDoubleArrayData().create(OpenMaya.MDoubleArray(pointer, len(pairs))))
 
 
 def load(handle: Any) -> Floats:
     """(2N,) float64 copy of what `store` put there."""
     array = OpenMaya.MFnDoubleArrayData(handle.data()).array()
-    pointer, memory = buffers.values(array.length())
-    if len(memory):
-        array.get(pointer)
-    return memory.copy()
+    with buffers.values.lend(array.length()) as (pointer, memory):
+        if len(memory):
+            array.get(pointer)
+        return memory[:, 0].copy()
 
 
 def to_controls(pairs: Floats, at: dict[int, int], count: int) -> Floats:

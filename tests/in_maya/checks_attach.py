@@ -275,9 +275,85 @@ def check_membership_goes_along(lab: Lab) -> None:
         restore(rig.mesh)
 
 
+def check_a_model_trained_again_is_taken(lab: Lab) -> None:
+    """Restore, train to the same path, attach: the new file, although the old model is still in the undo queue."""
+    rig = lab.rig()
+    path = lab.folder / "again.aim"
+    write_tiny(path)
+    attach(rig.mesh, path.as_posix())
+    lab.points(rig.mesh)
+    restore(rig.mesh)
+    head = tiny()
+    stronger = head.mesh.points + 2 * (head.shapes["browUp"] - head.mesh.points)
+    write_tiny(path, type(head)(head.mesh, head.rig, head.shapes | {"browUp": stronger}, head.jaw_poses, head.weight, head.normals))
+    node = attach(rig.mesh, path.as_posix()).node
+    cmds.setAttr(f"{node}.browUp", 1.0)
+    close(lab.points(rig.mesh), stronger)
+    assert "warning" not in str(cmds.getAttr(f"{node}.status"))
+
+
+def check_conversion_factors_survive(lab: Lab) -> None:
+    """A unitConversion used as a multiplier, into a weight and out of one: same values attached and restored."""
+    rig = lab.rig()
+    control = cmds.createNode("transform", name="slider")
+    factor = cmds.createNode("unitConversion", name="tenth")
+    cmds.setAttr(f"{factor}.conversionFactor", 0.1)
+    cmds.connectAttr(f"{control}.translateX", f"{factor}.input")
+    cmds.connectAttr(f"{factor}.output", f"{rig.node}.browUp")
+    cmds.setAttr(f"{control}.translateX", 5.0)
+    value, before = cmds.getAttr(f"{rig.node}.browUp"), wiring(rig.node)
+    node = attach(rig.mesh, lab.model).node
+    assert abs(cmds.getAttr(f"{node}.browUp") - value) < 1e-6
+    restore(rig.mesh)
+    assert abs(cmds.getAttr(f"{rig.node}.browUp") - value) < 1e-6
+    assert wiring(rig.node) == before
+
+
+def check_overlay_is_off_where_the_blend_shape_is(lab: Lab) -> None:
+    """Painted weights, a mute set later and nodeState act on the overlay as on the blendShape."""
+    rig = lab.rig()
+    count = len(head_of(lab).mesh.points)
+    cmds.setAttr(f"{rig.node}.inputTarget[0].baseWeights[0:{count - 1}]", *([0.0] * count), size=count)
+    attach(rig.mesh, lab.model, mode="overlay")
+    rig.set("jawOpen", 0.5)
+    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+    cmds.file(newFile=True, force=True)
+    rig = lab.rig()
+    attach(rig.mesh, lab.model, mode="overlay")
+    rig.set("jawOpen", 0.5)
+    cmds.setAttr(f"{rig.node}.targetVisibility[{rig.index['jawOpen']}]", False)
+    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+    cmds.setAttr(f"{rig.node}.targetVisibility[{rig.index['jawOpen']}]", True)
+    cmds.setAttr(f"{rig.node}.nodeState", 1)
+    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+
+
+def check_names_that_the_node_has_itself_are_refused(lab: Lab) -> None:
+    """A target called 'thickness' could not be an alias on the node: said before anything is changed."""
+    rig = lab.rig()
+    cmds.aliasAttr("thickness", f"{rig.node}.weight[{rig.index['browUp']}]")
+    before = snapshot(rig)
+    with refused("the name of an attribute"):
+        attach(rig.mesh, lab.model)
+    _same(snapshot(rig), before)
+
+
+def check_an_action_that_fails_at_once_undoes_nothing_of_the_user_s(lab: Lab) -> None:
+    """The last undo step is the user's own when the action never came to change anything."""
+    from aim_maya.scene.undo import undo_chunk
+
+    made = cmds.createNode("transform", name="mine")
+    try:
+        with undo_chunk("aimAttach"):
+            raise ValueError("before the first command")
+    except ValueError:
+        pass
+    assert cmds.objExists(made)
+
+
 def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
     """Plain nodes only; near the model at poses between the trained ones, nearer than the linear sum."""
-    rig = lab.rig()
+    rig = lab.rig(shift=5)  # the model was trained with other indices
     node = attach(rig.mesh, lab.model).node
     native = bake_native(rig.mesh, samples=60)
     assert native.residual["rms"] < native.residual["linear_rms"], native.residual

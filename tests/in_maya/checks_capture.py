@@ -150,6 +150,34 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
     assert cmds.getAttr(f"{slider}.open") == 0.0
 
 
+def check_capture_away_from_rest(lab: Lab) -> None:
+    """With the sliders half open, joint and teeth are still read from their rest, and put back to half open."""
+    rig, head, teeth = lab.rig(), head_of(lab), _teeth(lab)
+    slider = cmds.createNode("transform", name="sliders")
+    cmds.addAttr(slider, longName="open", attributeType="double", keyable=True)
+    joint = cmds.createNode("joint", name="jaw_jnt")
+    cmds.setAttr(f"{joint}.translate", 0.5, 149.0, -2.0, type="double3")
+    for driver, weight, angle in ((0.0, 0.0, 0.0), (10.0, 1.0, np.degrees(0.3))):
+        cmds.setDrivenKeyframe(f"{rig.node}.jawOpen", currentDriver=f"{slider}.open", driverValue=driver, value=weight)
+        cmds.setDrivenKeyframe(f"{joint}.rotateX", currentDriver=f"{slider}.open", driverValue=driver, value=angle)
+    mesh = lab.mesh("lower_teeth", teeth)
+    target = lab.mesh("jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points)))
+    shapes = cmds.blendShape(target, mesh, name="teeth_shapes")[0]
+    cmds.aliasAttr("jawOpen", f"{shapes}.weight[0]")
+    cmds.setAttr(f"{shapes}.weight[0]", 0.5)
+    cmds.setAttr(f"{slider}.open", 5.0)
+    by_joint = capture(rig.mesh, parts=Parts(jaw_control=joint), any_size=True).actor
+    assert by_joint.jaw_poses is not None
+    close(by_joint.jaw_poses["jawOpen"], head.jaw_poses["jawOpen"], 1e-3)
+    by_teeth = capture(rig.mesh, parts=Parts(lower_teeth=mesh), any_size=True).actor
+    assert by_teeth.lower_teeth is not None
+    close(by_teeth.lower_teeth.points, teeth.points)
+    close(by_teeth.lower_teeth_shapes["browUp"], teeth.points)
+    close(by_teeth.lower_teeth_shapes["jawOpen"], rigid.apply(head.jaw_poses["jawOpen"], teeth.points))
+    assert cmds.getAttr(f"{slider}.open") == 5.0
+    assert cmds.getAttr(f"{shapes}.weight[0]") == 0.5
+
+
 def check_static_teeth_are_said_loudly(lab: Lab) -> None:
     """Teeth that nothing moves tell nothing of the jaw."""
     rig = lab.rig()

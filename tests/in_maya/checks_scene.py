@@ -12,6 +12,7 @@ from aim_maya.runtime import FaceModel, open_models
 from aim_maya.scene import shelf
 from aim_maya.scene.anatomy_view import show
 from aim_maya.scene.attach import attach, file_for_scene
+from aim_maya.scene.restore import restore
 from aim_maya.scene.teeth import drive, release
 
 from .lab import Lab, close, head_of, refused
@@ -138,6 +139,21 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
         drive(rig.mesh, [rig.mesh])
     release([teeth])
     close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
+
+
+def check_teeth_are_released_with_the_model(lab: Lab) -> None:
+    """Restore while the jaw is open: the teeth do not stay open, and can be driven again."""
+    rig = lab.rig()
+    teeth = lab.mesh("lower_teeth", head_of(lab).mesh)
+    before = np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]"))
+    node = attach(rig.mesh, lab.model).node
+    drive(rig.mesh, [teeth])
+    cmds.setAttr(f"{node}.jawOpen", 1.0)
+    assert np.abs(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")) - before).max() > 0.1
+    restore(rig.mesh)
+    close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")), before, 1e-9)
+    attach(rig.mesh, lab.model)
+    drive(rig.mesh, [teeth])
 
 
 def check_the_anatomy_view(lab: Lab) -> None:

@@ -40,6 +40,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder, self.head = folder, tiny()
         cmds.file(newFile=True, force=True)
+        cmds.undoInfo(state=True)  # off in mayapy
         self.model = str(write_tiny(folder / "tiny.aim", self.head).as_posix())
 
     def mesh(self, name: str, mesh: Mesh) -> str:
@@ -55,17 +56,17 @@ class Lab:
         fn.setName(name)
         return str(fn.name())
 
-    def rig(self, name: str = "face", *, keep_targets: bool = False, combination: bool = True) -> Rig:
-        """The head with a native blendShape of all its targets, at the control indices of the model."""
+    def rig(self, name: str = "face", *, keep_targets: bool = False, combination: bool = True, shift: int = 0) -> Rig:
+        """The head with a native blendShape of all its targets, at the control indices of the model, or shifted from them."""
         head = self.head
         base = self.mesh(name, head.mesh)
         node = str(cmds.blendShape(base, name=f"{name}_shapes")[0])
         index: dict[str, int] = {}
         for control in head.rig.controls:
-            index[control.name] = control.index
+            index[control.name] = control.index + shift
             for value, target in sorted(control.knots, reverse=True):
-                self._target(node, base, control.index, target, head.shapes[target], value, keep=keep_targets)
-            cmds.aliasAttr(control.name, f"{node}.weight[{control.index}]")
+                self._target(node, base, index[control.name], target, head.shapes[target], value, keep=keep_targets)
+            cmds.aliasAttr(control.name, f"{node}.weight[{index[control.name]}]")
         if combination:
             self._combination(node, base, index, keep_targets)
         shape = cmds.listRelatives(base, shapes=True, noIntermediate=True, fullPath=True)[0]
