@@ -1,7 +1,7 @@
 """The jaw's rigid motion in every target, and the skinning weight that goes with it.
 
-Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or a robust rigid fit of the skin over the mandible; 'free'
-leaves it to the paper's losses, which do not determine it.
+Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estimate from the skin (jaw_estimate.py; docs/jaw.md);
+'free' leaves it to the paper's losses, which do not determine it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
 
 from .constraints import JAW, Constraints
+from .jaw_estimate import bone_motion, find_mandible, fit_target
 from .smoothness import extend
 
 Floats = NDArray[np.floating]
@@ -76,7 +77,23 @@ def _from_teeth(actor: Actor) -> Jaw:
 
 
 def _estimated(actor: Actor, constraints: Constraints) -> Jaw:
-    """Iteratively reweighted rigid fits of the skin over the mandible, one a target; a start, not the truth."""
+    """From the skin, by what anatomy allows; where there is too little skin over the chin for that, by rigid fits."""
+    mandible = find_mandible(actor, constraints) if actor.up == "y" else None
+    if mandible is None:
+        return Jaw(rigid_fits(actor, constraints), "estimate", "robust rigid fit of the skin over the mandible: expect millimetres of error at the teeth")
+    poses, moving = {}, []
+    for target in actor.rig.targets:
+        fit = fit_target(actor, mandible, actor.shapes[target])
+        poses[target] = bone_motion(fit, mandible, actor.mm_per_unit)
+        moving += [target] if fit.moves else []
+    listed = f": {', '.join(moving[:12])}" if moving else ""
+    return Jaw(
+        poses, "estimate", f"from the skin of chin and jaw line, {len(moving)} of {len(poses)} targets move it{listed}; expect an error of 10 to 20 % of the motion"
+    )
+
+
+def rigid_fits(actor: Actor, constraints: Constraints) -> dict[str, Floats]:
+    """Iteratively reweighted rigid fits of the skin over the mandible, one a target: a yardstick, and the last resort."""
     over = constraints.covered[constraints.which == JAW]
     rest, poses = actor.neutral.points[over], {}
     for target in actor.rig.targets:
@@ -88,7 +105,7 @@ def _estimated(actor: Actor, constraints: Constraints) -> Jaw:
             weights = 1 / np.maximum(np.linalg.norm(rigid.apply(pose, rest) - moved, axis=1), floor)
         still = np.median(np.linalg.norm(moved - rest, axis=1)) * actor.mm_per_unit < 1.0
         poses[target] = np.eye(4) if still else pose
-    return Jaw(poses, "estimate", "robust rigid fit of the skin over the mandible: expect millimetres of error at the teeth")
+    return poses
 
 
 def skinning_labels(actor: Actor, constraints: Constraints, jaw: Jaw) -> Floats:
