@@ -65,6 +65,8 @@ class TrainConfig:
     """Which loss weights: this project's, or the paper's."""
     jaw: Literal["auto", "teeth", "poses", "estimate", "free"] = "auto"
     """Where the jaw's motion comes from; auto takes the best source the actor has."""
+    loose_teeth: bool = False
+    """Take the best rigid motion of lower teeth that do not move rigidly (more than 2 mm off), instead of refusing them."""
     seed: int = 0
     """Seed of every random number; the same seed gives the same model on the same machine."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

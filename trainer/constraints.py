@@ -16,6 +16,8 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
 
+from .bone_checks import check_bones
+
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
@@ -60,6 +62,7 @@ def find_constraints(actor: Actor) -> Constraints:
         )
     bones = _joined(actor.skull, actor.jaw)
     skin = actor.neutral
+    check_bones(actor)
     _check_inside(actor, bones)
     normals = vertex_normals(skin)
     hit, triangle, distance = _cast(bones, skin.points, -normals)

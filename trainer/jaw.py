@@ -23,6 +23,7 @@ from .smoothness import extend
 Floats = NDArray[np.floating]
 
 SOURCES = ("auto", "teeth", "poses", "estimate", "free")
+LOOSE_MM = 2.0  # teeth that end further than this from a rigid motion are no teeth
 STILL_MM = 2e-3  # the rounding of a text file: teeth that move less do not move
 
 
@@ -44,8 +45,11 @@ class Jaw:
         return self.source != "free"
 
 
-def find_jaw(actor: Actor, constraints: Constraints, source: str = "auto") -> Jaw:
-    """The jaw's motion from the best source there is, or from the one named. Raises AimError when that one has no data."""
+def find_jaw(actor: Actor, constraints: Constraints, source: str = "auto", *, loose_teeth: bool = False) -> Jaw:
+    """The jaw's motion from the best source there is, or from the one named.
+
+    Raises AimError when that one has no data, or the teeth bend by more than LOOSE_MM and loose_teeth does not allow it.
+    """
     if source not in SOURCES:
         raise AimError(f"'{source}' is not a jaw source.", remedy=f"Use one of {', '.join(SOURCES)}.")
     has_teeth = actor.lower_teeth is not None and bool(actor.lower_teeth_shapes)
@@ -54,7 +58,7 @@ def find_jaw(actor: Actor, constraints: Constraints, source: str = "auto") -> Ja
     if source == "poses" and actor.jaw_poses is None:
         raise AimError(f"'{actor.name}' has no jaw_poses.json.", remedy="Add it, or use --jaw estimate.")
     if source == "teeth" or (source == "auto" and has_teeth):
-        return _from_teeth(actor)
+        return _from_teeth(actor, loose_teeth)
     if source == "poses" or (source == "auto" and actor.jaw_poses is not None):
         given = {t: m for t, m in (actor.jaw_poses or {}).items() if t in actor.rig.targets}
         missing = len(actor.rig.targets) - len(given)
@@ -62,15 +66,24 @@ def find_jaw(actor: Actor, constraints: Constraints, source: str = "auto") -> Ja
     return Jaw({}, "free", "left to training: the paper's losses do not determine it") if source == "free" else _estimated(actor, constraints)
 
 
-def _from_teeth(actor: Actor) -> Jaw:
+def _from_teeth(actor: Actor, loose: bool) -> Jaw:
     assert actor.lower_teeth is not None
     rest, poses, worst = actor.lower_teeth.points, {}, 0.0
+    loosest = ""
     for target, teeth in actor.lower_teeth_shapes.items():
         if target not in actor.rig.targets:
             continue
         moved = np.linalg.norm(teeth - rest, axis=1).max() * actor.mm_per_unit > STILL_MM
         poses[target] = rigid.kabsch(rest, teeth) if moved else np.eye(4)
-        worst = max(worst, float(np.linalg.norm(rigid.apply(poses[target], rest) - teeth, axis=1).max()) * actor.mm_per_unit)
+        residual = float(np.linalg.norm(rigid.apply(poses[target], rest) - teeth, axis=1).max()) * actor.mm_per_unit
+        if residual > worst:
+            worst, loosest = residual, target
+    if worst > LOOSE_MM and not loose:
+        raise AimError(
+            f"The lower teeth do not move rigidly: in '{loosest}' they end up to {worst:.2f} mm from where the best rigid motion takes them.",
+            "They are deformed with the skin, or are not the lower teeth.",
+            "Give rigid teeth or jaw_poses.json; --loose-teeth takes the best rigid motion all the same; --jaw estimate does without them.",
+        )
     missing = [t for t in actor.rig.targets if t not in poses]
     report = f"rigid fit of the lower teeth, worst residual {worst:.4f} mm"
     return Jaw(poses, "teeth", report + (f"; {len(missing)} target(s) without teeth keep the jaw still" if missing else ""))

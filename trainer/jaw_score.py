@@ -40,6 +40,17 @@ def compare_estimates(actor: Actor, constraints: Constraints) -> dict[str, dict[
     """Scores of: no motion at all, robust rigid fits, and the estimate, against the lower teeth. Raises AimError without teeth."""
     if actor.lower_teeth is None or not actor.lower_teeth_shapes:
         raise AimError(f"'{actor.name}' has no lower teeth to judge by.", remedy="Add lower_teeth.obj and lower_teeth/<target>.obj.")
-    truth, points = find_jaw(actor, constraints, "teeth").poses, actor.lower_teeth.points
+    truth, points = _true_poses(actor, constraints), actor.lower_teeth.points
     candidates: dict[str, dict[str, Floats]] = {"no motion": {}, "rigid fits": rigid_fits(actor, constraints), "estimate": find_jaw(actor, constraints, "estimate").poses}
     return {name: score_jaw(actor, poses, truth, points) for name, poses in candidates.items()}
+
+
+def jaw_figures(actor: Actor, constraints: Constraints, poses: dict[str, Floats]) -> dict[str, Any] | None:
+    """score_jaw of a training's jaw against the lower teeth; None for an actor without teeth in its targets."""
+    if actor.lower_teeth is None or not actor.lower_teeth_shapes:
+        return None
+    return score_jaw(actor, poses, _true_poses(actor, constraints), actor.lower_teeth.points)
+
+
+def _true_poses(actor: Actor, constraints: Constraints) -> dict[str, Floats]:
+    return find_jaw(actor, constraints, "teeth", loose_teeth=True).poses

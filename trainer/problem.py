@@ -66,7 +66,7 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     constraints = find_constraints(actor)
     mirror = mirror_map(actor.neutral, facial_plane(actor.neutral.points))
     template = open_template(actor, mirror)
-    jaw = find_jaw(actor, constraints, config.jaw)
+    jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
     return Problem(
         actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),
         skinning_labels(actor, constraints, jaw), smooth_thickness(actor, constraints),

@@ -19,6 +19,7 @@ from aim_maya.core.files import write_json
 
 from .config import TrainConfig, config_from_json
 from .export import export
+from .jaw_score import jaw_figures
 from .learn import Training
 from .leave_out import leave_regions_out
 from .model import FaceNetworks, JawPoses
@@ -95,7 +96,8 @@ def _train(
         figures = score(problem, *trained)
     metrics: dict[str, Any] = {
         "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
-        "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")}, "jaw": {"source": problem.jaw.source, "report": problem.jaw.report},
+        "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
+        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(actor, problem.constraints, problem.jaw.poses) if problem.jaw.known else None},
         "warnings": actor.warnings,
     }  # fmt: skip
     if leave_out:

@@ -13,7 +13,7 @@ from aim_maya.scene.capture import Parts, capture
 from aim_maya.scene.naming import find_parts
 
 from .checks_attach import busy_rig, snapshot
-from .lab import Lab, close, head_of, refused
+from .lab import Lab, Rig, close, head_of, refused
 
 
 def check_targets_knots_and_combinations(lab: Lab) -> None:
@@ -130,9 +130,8 @@ def check_teeth_by_their_own_blend_shape(lab: Lab) -> None:
     assert any("lower teeth" in note for note in result.notes), result.notes
 
 
-def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
-    """A joint driven by the same slider, by a driven key, is sampled while the slider is stepped; teeth under it come along."""
-    rig = lab.rig()
+def _driven_joint(rig: Rig) -> tuple[str, str]:
+    """A slider that drives jawOpen and a joint by driven keys; returns both."""
     slider = cmds.createNode("transform", name="sliders")
     cmds.addAttr(slider, longName="open", attributeType="double", keyable=True)
     joint = cmds.createNode("joint", name="jaw_jnt")
@@ -140,6 +139,13 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
     for driver, weight, angle in ((0.0, 0.0, 0.0), (10.0, 1.0, np.degrees(0.3))):
         cmds.setDrivenKeyframe(f"{rig.node}.jawOpen", currentDriver=f"{slider}.open", driverValue=driver, value=weight)
         cmds.setDrivenKeyframe(f"{joint}.rotateX", currentDriver=f"{slider}.open", driverValue=driver, value=angle)
+    return slider, joint
+
+
+def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
+    """A joint driven by the same slider, by a driven key, is sampled while the slider is stepped; teeth under it come along."""
+    rig = lab.rig()
+    slider, joint = _driven_joint(rig)
     before = snapshot(rig)
     result = capture(rig.mesh, parts=Parts(jaw_control=joint), any_size=True)
     assert result.actor.jaw_poses is not None
@@ -153,13 +159,7 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
 def check_capture_away_from_rest(lab: Lab) -> None:
     """With the sliders half open, joint and teeth are still read from their rest, and put back to half open."""
     rig, head, teeth = lab.rig(), head_of(lab), _teeth(lab)
-    slider = cmds.createNode("transform", name="sliders")
-    cmds.addAttr(slider, longName="open", attributeType="double", keyable=True)
-    joint = cmds.createNode("joint", name="jaw_jnt")
-    cmds.setAttr(f"{joint}.translate", 0.5, 149.0, -2.0, type="double3")
-    for driver, weight, angle in ((0.0, 0.0, 0.0), (10.0, 1.0, np.degrees(0.3))):
-        cmds.setDrivenKeyframe(f"{rig.node}.jawOpen", currentDriver=f"{slider}.open", driverValue=driver, value=weight)
-        cmds.setDrivenKeyframe(f"{joint}.rotateX", currentDriver=f"{slider}.open", driverValue=driver, value=angle)
+    slider, joint = _driven_joint(rig)
     mesh = lab.mesh("lower_teeth", teeth)
     target = lab.mesh("jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points)))
     shapes = cmds.blendShape(target, mesh, name="teeth_shapes")[0]
