@@ -40,3 +40,10 @@ def test_a_failure_is_shown_and_the_rest_goes_on(tmp_path: Path) -> None:
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "1 of 2 checks held" in text
     assert "it moved by 3 cm" in text
+
+
+def test_outside_maya_it_says_so() -> None:
+    done = subprocess.run([sys.executable, "-m", "aim_maya.selftest"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is not Maya's Python" in done.stderr
+    assert "Traceback" not in done.stderr

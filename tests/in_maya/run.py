@@ -26,10 +26,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=None, help="folder for report.md; a temporary one when not given")
     parser.add_argument("--only", default="", help="run the checks whose name holds this word")
     options = parser.parse_args(argv)
+    try:
+        import maya.standalone
+    except ImportError as error:
+        sys.stderr.write(f"Error: {sys.executable} is not Maya's Python ({error}).\n  What to do: run bin/aim-mayapy selftest, or mayapy -m aim_maya.selftest.\n")
+        return 2
     folder = options.out or Path(tempfile.mkdtemp(prefix="aim_selftest_"))
     folder.mkdir(parents=True, exist_ok=True)
-    import maya.standalone
-
     maya.standalone.initialize(name="python")
     from maya import cmds
 
