@@ -65,6 +65,10 @@ class TrainConfig:
     """Which loss weights: this project's, or the paper's."""
     jaw: Literal["auto", "teeth", "poses", "estimate", "free"] = "auto"
     """Where the jaw's motion comes from; auto takes the best source the actor has."""
+    without: tuple[str, ...] = ()
+    """Loss terms to leave out, by name (for ablations): thickness_smooth, normal_skin, skinning_fit, symmetry, ..."""
+    open_template: bool = True
+    """Open lips and lids in the template space; off (for ablations) the neutral itself is the template."""
     loose_teeth: bool = False
     """Take the best rigid motion of lower teeth that do not move rigidly (more than 2 mm off), instead of refusing them."""
     seed: int = 0
@@ -114,6 +118,10 @@ class TrainConfig:
         ):
             if not good:
                 raise AimError(f"{name} is {getattr(self, name)}.", "It is out of range.", "Leave it out to take the default; --help tells what it means.")
+        terms = [f.name for f in dataclasses.fields(LossWeights)]
+        for term in self.without:
+            if term not in terms:
+                raise AimError(f"There is no loss term '{term}' to leave out.", nearest_name(term, terms), f"The terms: {', '.join(terms)}.")
 
     @property
     def skin_steps(self) -> int:
@@ -122,8 +130,8 @@ class TrainConfig:
 
     @property
     def weights(self) -> LossWeights:
-        """The loss weights that `losses` names."""
-        return LOSSES[self.losses]
+        """The loss weights that `losses` names, less the terms left out."""
+        return dataclasses.replace(LOSSES[self.losses], **dict.fromkeys(self.without, 0.0))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the manifest and the checkpoint."""
@@ -137,4 +145,4 @@ def config_from_json(data: dict[str, Any]) -> TrainConfig:
         if key not in known:
             raise AimError(f"The training configuration has the unknown key '{key}'.", nearest_name(key, known))
     sizes = {k: NetworkSize(**v) for k, v in data.items() if isinstance(v, dict)}
-    return TrainConfig(**(data | sizes))
+    return TrainConfig(**(data | sizes | {"without": tuple(data.get("without", ()))}))

@@ -19,7 +19,7 @@ from .constraints import Constraints, find_constraints
 from .jaw import Jaw, find_jaw, skinning_labels, trained_transforms
 from .smoothness import extend
 from .symmetry import Mirror, facial_plane, mirror_map
-from .template import Template, open_template
+from .template import Template, closed_template, open_template
 
 Floats = NDArray[np.floating]
 
@@ -65,7 +65,7 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what cannot be learned."""
     constraints = find_constraints(actor)
     mirror = mirror_map(actor.neutral, facial_plane(actor.neutral.points))
-    template = open_template(actor, mirror)
+    template = open_template(actor, mirror) if config.open_template else closed_template(actor)
     jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
     return Problem(
         actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),

@@ -57,6 +57,11 @@ def make_template(points: Floats, neutral: Floats, openings: list[str]) -> Templ
     return Template(points, points - neutral, centre, float(np.abs(points - centre).max()), openings)
 
 
+def closed_template(actor: Actor) -> Template:
+    """The neutral itself, for ablations: what touches in it is one place to the networks."""
+    return make_template(actor.neutral.points.copy(), actor.neutral.points, ["left closed, as asked for"])
+
+
 def open_template(actor: Actor, mirror: Mirror) -> Template:
     """Find and open what touches in the neutral. Deterministic; no target needs a particular name."""
     mesh, deltas = actor.neutral, actor.stack - actor.neutral.points

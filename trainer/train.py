@@ -18,7 +18,7 @@ from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.files import write_json
 
 from .config import TrainConfig, config_from_json
-from .export import export
+from .export import export, learned_jaw
 from .jaw_score import jaw_figures
 from .learn import Training
 from .leave_out import leave_regions_out
@@ -97,7 +97,7 @@ def _train(
     metrics: dict[str, Any] = {
         "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
         "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
-        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(actor, problem.constraints, problem.jaw.poses) if problem.jaw.known else None},
+        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(actor, problem.constraints, learned_jaw(problem, trained[1]).poses)},
         "warnings": actor.warnings,
     }  # fmt: skip
     if leave_out:

@@ -1,0 +1,51 @@
+"""Train one actor again and again with one thing changed each time, and print what each is worth."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from aim_maya.core.files import write_text
+from trainer.ablate import ablate
+from trainer.config import TrainConfig
+from trainer.figures import markdown
+from trainer.progress import Style
+from trainer.usd_actor import load_actor
+
+HEADER = ("", "skin mean, mm", "p99.9", "max", "neutral", "jaw, mm", "bone median", "p95", "restarts", "s")
+
+
+@dataclass
+class Options:
+    """What `aimface ablate` takes."""
+
+    actor: tyro.conf.Positional[Path]
+    """The actor; with lower teeth its jaw is judged, too."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/ablate")
+    """Folder for the models, their run folders and table.md."""
+    progress: Style = "auto"
+    """How to report progress."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    """Everything about the training itself: what every variant starts from."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Train them all; a line each as it is known, then the table."""
+
+    def told(name: str, figures: dict[str, Any]) -> None:
+        shown = figures.get("error") or ", ".join(f"{k} {v:.4g}" for k, v in figures.items() if v is not None)
+        sys.stdout.write(f"{name}: {shown}\n")
+        sys.stdout.flush()
+
+    figures = ablate(load_actor(options.actor), options.config, options.out, options.progress, told)
+    rows = [[name, *(("" if v is None else v) for v in f.values())] if "error" not in f else [name, f["error"], *[""] * 8] for name, f in figures.items()]
+    table = markdown(HEADER, rows)
+    write_text(options.out / "table.md", table + "\n")
+    sys.stdout.write("\n" + table + "\n")
+    return figures
