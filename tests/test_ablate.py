@@ -12,6 +12,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.errors import AimError
 from trainer import ablate as ablate_module
+from trainer import train as train_module
 from trainer.ablate import variants
 from trainer.commands import ablate as command
 from trainer.config import TrainConfig, config_from_json
@@ -51,12 +52,22 @@ def test_a_closed_template_is_the_neutral(sample: Actor) -> None:
 def test_the_table_has_every_row_and_names_what_failed(sample: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     write_actor(sample, tmp_path / "actor")
     config = TrainConfig(preset="draft", device="cpu")
-    chosen: dict[str, Any] = {"as configured": config, "jaw: poses": TrainConfig(preset="draft", device="cpu", jaw="poses")}
+    chosen: dict[str, Any] = {"as configured": config, "jaw: poses": TrainConfig(preset="draft", device="cpu", jaw="poses"), "refused": config}
+    plain = train_module.export
+
+    def strict(problem: Any, networks: Any, jaw: Any, path: Path, training: Any) -> Any:
+        if path.stem == "refused":
+            raise AimError("Export stopped: they differ.")
+        return plain(problem, networks, jaw, path, training)
+
+    monkeypatch.setattr(train_module, "export", strict)
     monkeypatch.setattr(ablate_module, "variants", lambda _: chosen)
     figures = command.run(command.Options(tmp_path / "actor", tmp_path / "out", "none", None, config))
     assert figures["as configured"]["jaw_mean"] < 1e-6
     assert "jaw_poses.json" in figures["jaw: poses"]["error"]
+    assert figures["refused"]["skin_mean"] == figures["as configured"]["skin_mean"]
     table = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
     assert "as configured" in table
     assert "jaw: poses" in table
+    assert "refused (not exported)" in table
     assert table in capsys.readouterr().out

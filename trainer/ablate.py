@@ -9,6 +9,7 @@ from typing import Any
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import read_json
 
 from .config import LossWeights, TrainConfig
 from .progress import Style
@@ -35,12 +36,13 @@ def ablate(actor: Actor, config: TrainConfig, folder: Path, style: Style, told: 
     figures: dict[str, dict[str, Any]] = {}
     for name, changed in variants(config).items():
         stem = "".join(c if c.isalnum() else "_" for c in name)
+        run = RunFolder(folder / f"{stem}.run")
+        run.metrics.unlink(missing_ok=True)
         try:
-            metrics = train(actor, folder / f"{stem}.aim", changed, RunFolder(folder / f"{stem}.run"), style=style).metrics
+            figures[name] = row(train(actor, folder / f"{stem}.aim", changed, run, style=style).metrics)
         except AimError as error:
-            figures[name] = {"error": str(error)}
-        else:
-            figures[name] = row(metrics)
+            scored = run.metrics.exists()  # trained and judged, and then not fit to be written
+            figures[name] = row(read_json(run.metrics)) | {"not_exported": str(error)} if scored else {"error": str(error)}
         told(name, figures[name])
     return figures
 

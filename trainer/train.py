@@ -103,6 +103,8 @@ def _train(
     if leave_out:
         metrics["left_out"] = leave_regions_out(problem, config, device, progress)
         clock.lap("leave_out_s")
+    metrics["seconds"] = clock.laps | {"total": clock.total}
+    write_json(run.metrics, metrics)  # before the export, which may refuse: the figures are known
     progress.stage("export")
     metrics["parity_mm"] = export(problem, *trained, out, {k: metrics[k] for k in ("preset", "config", "skin", "neutral", "curve")})
     clock.lap("score_export_s")

@@ -39,13 +39,19 @@ def run(options: Options) -> dict[str, Any]:
     """Train them all; a line each as it is known, then the table."""
 
     def told(name: str, figures: dict[str, Any]) -> None:
-        shown = figures.get("error") or ", ".join(f"{k} {v:.4g}" for k, v in figures.items() if v is not None)
+        shown = figures.get("error") or ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items() if v is not None)
         sys.stdout.write(f"{name}: {shown}\n")
         sys.stdout.flush()
 
     figures = ablate(load_actor(options.actor), options.config, options.out, options.progress, told)
-    rows = [[name, *(("" if v is None else v) for v in f.values())] if "error" not in f else [name, f["error"], *[""] * 8] for name, f in figures.items()]
-    table = markdown(HEADER, rows)
+    table = markdown(HEADER, [_cells(name, f) for name, f in figures.items()])
     write_text(options.out / "table.md", table + "\n")
     sys.stdout.write("\n" + table + "\n")
     return figures
+
+
+def _cells(name: str, figures: dict[str, Any]) -> list[Any]:
+    if "error" in figures:
+        return [name, figures["error"], *[""] * (len(HEADER) - 2)]
+    shown = ["" if v is None else v for k, v in figures.items() if k != "not_exported"]
+    return [f"{name} (not exported)" if "not_exported" in figures else name, *shown]
