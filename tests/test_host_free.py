@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aim_maya.core import rigid
 from aim_maya.core.bake_back import bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Control, Rig
-from aim_maya.core.driven_jaw import driven_jaw, follow_matrix
+from aim_maya.core.driven_jaw import driven_jaw
 from aim_maya.core.errors import AimError
 from aim_maya.core.model_paths import SearchContext, expand, resolve
 from aim_maya.runtime import FaceModel
@@ -33,13 +33,6 @@ def test_a_driven_jaw_turns_in_the_face_space() -> None:
     point = np.array([1.0, 2.0, 3.0])
     world = rigid.apply(turn, rigid.apply(face, point))
     assert rigid.apply(face, rigid.apply(motion, point)) == pytest.approx(world)
-
-
-def test_teeth_under_a_moved_parent_follow_the_jaw() -> None:
-    parent, face, jaw = rigid.exp([0, 0, np.pi / 6, 3, 0, 1]), rigid.exp([0.3, 0, 0, 0, 9, 0]), rigid.exp([np.pi / 6, 0, 0, 0, 0, 2])
-    local = rigid.exp([0, 0.2, 0, 1, 1, 0])
-    world = parent @ follow_matrix(parent, face, jaw) @ local
-    assert world == pytest.approx(face @ jaw @ np.linalg.inv(face) @ parent @ local)
 
 
 def test_paths_are_tried_in_order_and_all_listed(tmp_path: Path) -> None:

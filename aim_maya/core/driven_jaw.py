@@ -22,14 +22,3 @@ def driven_jaw(face_bind: Floats, jaw_bind: Floats, jaw: Floats, head_bind: Floa
     if difference[:3, :3].max() < _STILL and difference[:3, 3].max() < _STILL * reach:
         return np.eye(4)
     return motion
-
-
-def follow_matrix(parent: Floats, face: Floats, jaw: Floats) -> Floats:
-    """The offset parent matrix (4, 4) that makes an object under `parent` follow the jaw of `face`: P^-1 F J F^-1 P.
-
-    parent, face: world matrices; jaw in the face's object space. The node's own parent matrix already holds its offset parent
-    matrix: never pass that one, it makes a cycle.
-    """
-    inverse = np.linalg.inv
-    followed: Floats = inverse(parent) @ face @ jaw @ inverse(face) @ parent
-    return followed

@@ -82,14 +82,6 @@ def _index(plug: str) -> int:
     return int(plug.rsplit("[", 1)[1].rstrip("]"))
 
 
-def slot_on(node: str, shape: str) -> Slot:
-    """Where `node` deforms `shape`. Raises AimError when it does not."""
-    for slot in stack(shape):
-        if slot.node == node:
-            return slot
-    raise AimError(f"{node} does not deform {shape}.", "Another mesh is selected, or the node's geometry is connected elsewhere.", "Select the mesh that it deforms.")
-
-
 def _copy_membership(old: Slot, new: Slot) -> None:
     for source, target in zip(old.extras, new.extras, strict=True):
         plug = source_of(source)

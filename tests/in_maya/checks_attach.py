@@ -13,7 +13,7 @@ from aim_maya.scene.chain import stack
 from aim_maya.scene.native import bake_native
 from aim_maya.scene.restore import restore
 
-from .lab import Lab, Rig, close, head_of, refused
+from .lab import Lab, Rig, close, refused
 from .timing import key_everything
 from .tiny import tiny, write_tiny
 
@@ -246,8 +246,8 @@ def check_a_blend_shape_on_two_meshes(lab: Lab) -> None:
     done = attach(rig.mesh, lab.model)
     assert [f.mesh.split("|")[-1] for f in done.followers] == ["lashes"], done.followers
     cmds.setAttr(f"{done.node}.browUp", 1.0)
-    close(lab.points(rig.mesh), head_of(lab).shapes["browUp"])
-    close(lab.points(other), head_of(lab).shapes["browUp"])
+    close(lab.points(rig.mesh), lab.head.shapes["browUp"])
+    close(lab.points(other), lab.head.shapes["browUp"])
     cmds.setAttr(f"{done.node}.browUp", 0.0)
     restore(rig.mesh)
     assert wiring(rig.node) == before
@@ -312,20 +312,20 @@ def check_conversion_factors_survive(lab: Lab) -> None:
 def check_overlay_is_off_where_the_blend_shape_is(lab: Lab) -> None:
     """Painted weights, a mute set later and nodeState act on the overlay as on the blendShape."""
     rig = lab.rig()
-    count = len(head_of(lab).mesh.points)
+    count = len(lab.head.mesh.points)
     cmds.setAttr(f"{rig.node}.inputTarget[0].baseWeights[0:{count - 1}]", *([0.0] * count), size=count)
     attach(rig.mesh, lab.model, mode="overlay")
     rig.set("jawOpen", 0.5)
-    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+    close(lab.points(rig.mesh), lab.head.mesh.points)
     cmds.file(newFile=True, force=True)
     rig = lab.rig()
     attach(rig.mesh, lab.model, mode="overlay")
     rig.set("jawOpen", 0.5)
     cmds.setAttr(f"{rig.node}.targetVisibility[{rig.index['jawOpen']}]", False)
-    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+    close(lab.points(rig.mesh), lab.head.mesh.points)
     cmds.setAttr(f"{rig.node}.targetVisibility[{rig.index['jawOpen']}]", True)
     cmds.setAttr(f"{rig.node}.nodeState", 1)
-    close(lab.points(rig.mesh), head_of(lab).mesh.points)
+    close(lab.points(rig.mesh), lab.head.mesh.points)
 
 
 def check_names_that_the_node_has_itself_are_refused(lab: Lab) -> None:
@@ -358,7 +358,7 @@ def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
     native = bake_native(rig.mesh, samples=60)
     assert native.residual["rms"] < native.residual["linear_rms"], native.residual
     cmds.setAttr(f"{node}.jawOpen", 0.5)
-    linear = 0.5 * (head_of(lab).mesh.points + head_of(lab).shapes["jawOpen"])
+    linear = 0.5 * (lab.head.mesh.points + lab.head.shapes["jawOpen"])
     model = lab.points(rig.mesh)
     assert np.abs(lab.points(native.mesh) - model).max() < 0.5 * np.abs(linear - model).max()
     assert cmds.nodeType(native.blend_shape) == "blendShape"

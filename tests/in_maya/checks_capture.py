@@ -13,12 +13,12 @@ from aim_maya.scene.capture import Parts, capture
 from aim_maya.scene.naming import find_parts
 
 from .checks_attach import busy_rig, snapshot
-from .lab import Lab, Rig, close, head_of, refused
+from .lab import Lab, Rig, close, refused
 
 
 def check_targets_knots_and_combinations(lab: Lab) -> None:
     """Sparse indices, aliases, an in-between as a knot of its control, a combination at its full pose; live or deleted targets."""
-    head = head_of(lab)
+    head = lab.head
     for keep in (False, True):
         cmds.file(newFile=True, force=True)
         rig = lab.rig(keep_targets=keep)
@@ -42,7 +42,7 @@ def check_the_scene_is_left_as_it_was(lab: Lab) -> None:
     before, shown = snapshot(rig), lab.points(rig.mesh)
     undo = cmds.undoInfo(query=True, undoName=True)
     result = capture(rig.mesh, any_size=True)
-    close(result.actor.shapes["mouthSmile_L"], head_of(lab).shapes["mouthSmile_L"])
+    close(result.actor.shapes["mouthSmile_L"], lab.head.shapes["mouthSmile_L"])
     for name, value in snapshot(rig).items():
         assert value == before[name], name
     assert np.array_equal(lab.points(rig.mesh), shown)
@@ -60,7 +60,7 @@ def check_the_scene_is_left_as_it_was(lab: Lab) -> None:
 
 def check_painted_weights_are_listed(lab: Lab) -> None:
     """Per-target paint is part of the shape; base paint is not, and is given back for the deformer."""
-    rig, head = lab.rig(), head_of(lab)
+    rig, head = lab.rig(), lab.head
     moved = int(np.abs(head.shapes["browUp"] - head.mesh.points).max(1).argmax())
     group = f"{rig.node}.inputTarget[0].inputTargetGroup[{rig.index['browUp']}]"
     cmds.setAttr(f"{group}.targetWeights[{moved}]", 0.5)
@@ -80,7 +80,7 @@ def check_deformers_before_the_blend_shape_are_left_out(lab: Lab) -> None:
     cluster = cmds.cluster(rig.mesh, frontOfChain=True)
     cmds.setAttr(f"{cluster[1]}.translateX", 4.0)
     moved = lab.points(rig.mesh)
-    close(capture(rig.mesh, any_size=True).actor.neutral.points, head_of(lab).mesh.points)
+    close(capture(rig.mesh, any_size=True).actor.neutral.points, lab.head.mesh.points)
     assert np.array_equal(lab.points(rig.mesh), moved)
 
 
@@ -90,7 +90,7 @@ def check_bones_come_into_the_face_s_space(lab: Lab) -> None:
         cmds.file(newFile=True, force=True)
         cmds.currentUnit(linear=unit)
         rig = lab.rig()
-        bone = lab.mesh("skull", Mesh(head_of(lab).mesh.points * 0.9, head_of(lab).mesh.counts, head_of(lab).mesh.corners))
+        bone = lab.mesh("skull", Mesh(lab.head.mesh.points * 0.9, lab.head.mesh.counts, lab.head.mesh.corners))
         cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
         cmds.setAttr(f"{bone}.translateX", 1.0)
         cmds.setAttr(f"{bone}.scale", 2.0, 2.0, 2.0, type="double3")
@@ -99,9 +99,9 @@ def check_bones_come_into_the_face_s_space(lab: Lab) -> None:
         shift = {"cm": 1.0, "mm": 0.1, "m": 100.0}[unit]
         face = np.eye(4)
         face[0, 0], face[0, 2], face[2, 0], face[2, 2] = np.cos(np.pi / 6), 0.5, -0.5, np.cos(np.pi / 6)
-        expected = rigid.apply(np.linalg.inv(face), head_of(lab).mesh.points * 1.8 + [shift, 0, 0])
+        expected = rigid.apply(np.linalg.inv(face), lab.head.mesh.points * 1.8 + [shift, 0, 0])
         close(actor.skull.points, expected, 1e-3)
-        close(actor.neutral.points, head_of(lab).mesh.points)
+        close(actor.neutral.points, lab.head.mesh.points)
         cmds.setAttr(f"{bone}.scaleX", 3.0)
         with refused("scaled by"):
             capture(rig.mesh, parts=Parts(skull=bone), any_size=True)
@@ -109,14 +109,14 @@ def check_bones_come_into_the_face_s_space(lab: Lab) -> None:
 
 
 def _teeth(lab: Lab) -> Mesh:
-    mesh = head_of(lab).mesh
+    mesh = lab.head.mesh
     points = mesh.points * 0.2 + np.array([0.5, 150.0, 2.0]) * 0.8 + [0, -5, 5]
     return Mesh(points, mesh.counts, mesh.corners)
 
 
 def check_teeth_by_their_own_blend_shape(lab: Lab) -> None:
     """A blendShape on the teeth with the same aliases gives the teeth in every target."""
-    rig, head, teeth = lab.rig(), head_of(lab), _teeth(lab)
+    rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
     mesh = lab.mesh("lower_teeth", teeth)
     opened = rigid.apply(head.jaw_poses["jawOpen"], teeth.points)
     target = lab.mesh("jawOpen_teeth", teeth.with_points(opened))
@@ -149,7 +149,7 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
     before = snapshot(rig)
     result = capture(rig.mesh, parts=Parts(jaw_control=joint), any_size=True)
     assert result.actor.jaw_poses is not None
-    close(result.actor.jaw_poses["jawOpen"], head_of(lab).jaw_poses["jawOpen"], 1e-3)
+    close(result.actor.jaw_poses["jawOpen"], lab.head.jaw_poses["jawOpen"], 1e-3)
     close(result.actor.jaw_poses["browUp"], np.eye(4), 1e-6)
     for name, value in snapshot(rig).items():
         assert value == before[name], name
@@ -158,7 +158,7 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
 
 def check_capture_away_from_rest(lab: Lab) -> None:
     """With the sliders half open, joint and teeth are still read from their rest, and put back to half open."""
-    rig, head, teeth = lab.rig(), head_of(lab), _teeth(lab)
+    rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
     slider, joint = _driven_joint(rig)
     mesh = lab.mesh("lower_teeth", teeth)
     target = lab.mesh("jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points)))
@@ -193,12 +193,12 @@ def check_namespaces_and_instances(lab: Lab) -> None:
     rig = lab.rig("anna:face")
     copy = cmds.instance(rig.mesh, name="anna:face_again")[0]
     cmds.setAttr(f"{copy}.translateX", 40.0)
-    bone = lab.mesh("anna:skull", head_of(lab).mesh)
+    bone = lab.mesh("anna:skull", lab.head.mesh)
     result = capture(rig.mesh, parts=find_parts(rig.mesh), any_size=True)
     assert result.actor.name == "face"
     assert result.actor.skull is not None
-    close(result.actor.skull.points, head_of(lab).mesh.points)
-    close(result.actor.neutral.points, head_of(lab).mesh.points)
+    close(result.actor.skull.points, lab.head.mesh.points)
+    close(result.actor.neutral.points, lab.head.mesh.points)
     assert bone.startswith("anna:")
 
 
@@ -206,7 +206,7 @@ def check_parts_are_found_by_name(lab: Lab) -> None:
     """Skull, jaw, teeth and a jaw joint by the names riggers give; the face itself is none of them."""
     rig = lab.rig("head_geo")
     for name in ("skull_geo", "jawBone", "teeth_lower_geo", "teeth_upper_geo"):
-        lab.mesh(name, head_of(lab).mesh)
+        lab.mesh(name, lab.head.mesh)
     joint = cmds.createNode("joint", name="jaw_jnt")
     parts = find_parts(rig.mesh)
     found = [str(p).split("|")[-1] for p in (parts.skull, parts.lower_teeth, parts.jaw_control)]
@@ -231,7 +231,7 @@ def check_what_cannot_be_captured_says_why(lab: Lab) -> None:
     rig = lab.rig()
     with refused("There is no object 'nobody'"):
         capture("nobody")
-    plain = lab.mesh("plain", head_of(lab).mesh)
+    plain = lab.mesh("plain", lab.head.mesh)
     with refused("has 0 blendShape nodes"):
         capture(plain)
     with refused("not a blendShape"):

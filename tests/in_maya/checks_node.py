@@ -14,7 +14,7 @@ from aim_maya.scene.attach import attach
 from aim_maya.scene.matrices import from_list, to_list
 from aim_maya.scene.reload import reload_models
 
-from .lab import Lab, close, head_of
+from .lab import Lab, close
 from .tiny import write_tiny
 
 
@@ -35,7 +35,7 @@ def check_rest_is_the_input_bit_for_bit(lab: Lab) -> None:
 
 def check_every_trained_pose_is_the_blend_shape_s(lab: Lab) -> None:
     """One-hot, in-between and combination: what the blendShape gave."""
-    head = head_of(lab)
+    head = lab.head
     for mode in ("replace", "overlay"):
         cmds.file(newFile=True, force=True)
         rig = lab.rig()
@@ -55,7 +55,7 @@ def check_every_trained_pose_is_the_blend_shape_s(lab: Lab) -> None:
 
 
 def _pose(node: str, lab: Lab, target: str | None) -> None:
-    rig = head_of(lab).rig
+    rig = lab.head.rig
     weights = np.zeros(len(rig.controls)) if target is None else rig.trained_pose(target)
     for control, value in zip(rig.controls, weights, strict=True):
         cmds.setAttr(f"{node}.weight[{control.index}]", float(value))
@@ -68,7 +68,7 @@ def check_between_the_poses_the_jaw_turns(lab: Lab) -> None:
     model = FaceModel.load(lab.model, "cpu")
     cmds.setAttr(f"{node}.jawOpen", 0.5)
     close(lab.points(rig.mesh), model.points({"jawOpen": 0.5}))
-    half = 0.5 * (head_of(lab).mesh.points + head_of(lab).shapes["jawOpen"])
+    half = 0.5 * (lab.head.mesh.points + lab.head.shapes["jawOpen"])
     assert float(np.abs(lab.points(rig.mesh) - half).max()) > 0.01
     cmds.setAttr(f"{node}.jawArc", 0.0)
     close(lab.points(rig.mesh), half)
@@ -188,7 +188,7 @@ def check_another_mesh_passes_through(lab: Lab) -> None:
     cmds.connectAttr(f"{node}.outputGeometry[3]", f"{out}.inMesh", force=True)
     assert np.array_equal(lab.points(target), lab.points(plane))
     assert "16 vertices" in status(node), status(node)
-    assert str(len(head_of(lab).mesh.points)) in status(node)
+    assert str(len(lab.head.mesh.points)) in status(node)
 
 
 def check_a_missing_model_is_the_input(lab: Lab) -> None:
@@ -228,8 +228,8 @@ def check_duplicates_and_many_nodes_share_one_model(lab: Lab) -> None:
     a, b = attach(first.mesh, lab.model).node, attach(second.mesh, lab.model).node
     cmds.setAttr(f"{a}.jawOpen", 1.0)
     cmds.setAttr(f"{b}.browUp", 1.0)
-    close(lab.points(first.mesh), head_of(lab).shapes["jawOpen"])
-    close(lab.points(second.mesh), head_of(lab).shapes["browUp"])
+    close(lab.points(first.mesh), lab.head.shapes["jawOpen"])
+    close(lab.points(second.mesh), lab.head.shapes["browUp"])
     assert len([m for m in open_models() if str(m.data.path) == lab.model]) <= 1
     copy = cmds.duplicate(a)[0]
     assert cmds.getAttr(f"{copy}.model") == lab.model
@@ -245,7 +245,7 @@ def check_a_weight_that_is_no_number(lab: Lab) -> None:
     assert np.array_equal(lab.points(rig.mesh), rest)
     assert "jawOpen" in status(node), status(node)
     cmds.setAttr(f"{node}.jawOpen", 1.0)
-    close(lab.points(rig.mesh), head_of(lab).shapes["jawOpen"])
+    close(lab.points(rig.mesh), lab.head.shapes["jawOpen"])
     assert "nan" not in status(node), status(node)
 
 
@@ -253,7 +253,7 @@ def check_weights_beyond_their_range_are_not_clamped(lab: Lab) -> None:
     """As native: 1.5 goes beyond the shape, negative weights too unless supportNegativeWeights is off."""
     rig = lab.rig()
     node = attach(rig.mesh, lab.model).node
-    rest, shape = head_of(lab).mesh.points, head_of(lab).shapes["browUp"]
+    rest, shape = lab.head.mesh.points, lab.head.shapes["browUp"]
     cmds.setAttr(f"{node}.supportNegativeWeights", True)
     for value in (1.5, -0.5):
         cmds.setAttr(f"{node}.browUp", value)

@@ -15,7 +15,7 @@ from aim_maya.scene.attach import attach, file_for_scene
 from aim_maya.scene.restore import restore
 from aim_maya.scene.teeth import drive, release
 
-from .lab import Lab, close, head_of, refused
+from .lab import Lab, close, refused
 from .timing import key_everything
 
 _ICONS = Path(__file__).resolve().parents[2] / "icons"
@@ -74,12 +74,12 @@ def check_a_model_beside_the_scene_is_found_after_it_moved(lab: Lab) -> None:
     assert stored == "tiny.aim", stored
     node = attach(rig.mesh, stored).node
     cmds.setAttr(f"{node}.jawOpen", 1.0)
-    close(lab.points(rig.mesh), head_of(lab).shapes["jawOpen"])
+    close(lab.points(rig.mesh), lab.head.shapes["jawOpen"])
     cmds.file(save=True, type="mayaAscii")
     moved = lab.folder / "moved"
     scene.rename(moved)
     cmds.file((moved / "rig.ma").as_posix(), open=True, force=True)
-    close(lab.points(rig.mesh), head_of(lab).shapes["jawOpen"])
+    close(lab.points(rig.mesh), lab.head.shapes["jawOpen"])
 
 
 def check_the_same_rig_referenced_twice(lab: Lab) -> None:
@@ -95,14 +95,14 @@ def check_the_same_rig_referenced_twice(lab: Lab) -> None:
     assert cmds.getAttr(f"{nodes['a']}.mode") == 1
     cmds.setAttr("a:face_shapes.jawOpen", 1.0)
     cmds.setAttr("b:face_shapes.browUp", 1.0)
-    close(lab.points("a:face"), head_of(lab).shapes["jawOpen"])
-    close(lab.points("b:face"), head_of(lab).shapes["browUp"])
+    close(lab.points("a:face"), lab.head.shapes["jawOpen"])
+    close(lab.points("b:face"), lab.head.shapes["browUp"])
     assert len([m for m in open_models() if str(m.data.path) == lab.model]) <= 2
 
 
 def check_membership_subsets(lab: Lab) -> None:
     """A deformer on part of a mesh moves that part only."""
-    mesh = lab.mesh("part", head_of(lab).mesh)
+    mesh = lab.mesh("part", lab.head.mesh)
     node = cmds.deformer(mesh, type="aimDeformer")[0]
     original = next(s for s in cmds.listRelatives(mesh, shapes=True, fullPath=True) if cmds.getAttr(f"{s}.intermediateObject"))
     cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
@@ -112,7 +112,7 @@ def check_membership_subsets(lab: Lab) -> None:
     cmds.setAttr(f"{node}.weight[0]", 1.0)
     model = FaceModel.load(lab.model, "cpu")
     opened = model.points({"jawOpen": 1.0})
-    rest = head_of(lab).mesh.points
+    rest = lab.head.mesh.points
     expected = np.where(np.arange(len(rest))[:, None] < 100, opened, rest)
     close(lab.points(mesh), expected)
 
@@ -124,7 +124,7 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
     group = cmds.createNode("transform", name="teeth_group")
     cmds.setAttr(f"{group}.translate", 3.0, -1.0, 2.0, type="double3")
     cmds.setAttr(f"{group}.rotateZ", 20.0)
-    teeth = cmds.parent(lab.mesh("lower_teeth", head_of(lab).mesh), group, relative=True)[0]
+    teeth = cmds.parent(lab.mesh("lower_teeth", lab.head.mesh), group, relative=True)[0]
     before = np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T
     node = attach(rig.mesh, lab.model).node
     drive(rig.mesh, [teeth])
@@ -144,7 +144,7 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
 def check_teeth_are_released_with_the_model(lab: Lab) -> None:
     """Restore while the jaw is open: the teeth do not stay open, and can be driven again."""
     rig = lab.rig()
-    teeth = lab.mesh("lower_teeth", head_of(lab).mesh)
+    teeth = lab.mesh("lower_teeth", lab.head.mesh)
     before = np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]"))
     node = attach(rig.mesh, lab.model).node
     drive(rig.mesh, [teeth])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh
 
-from .tiny import Tiny, tiny, write_tiny
+from .tiny import tiny, write_tiny
 
 Floats = NDArray[np.floating]
 CLOSE = 2e-4  # centimetres: four units in the last place of a coordinate of 150, and the detail layer's step
@@ -122,11 +122,3 @@ def refused(words: str) -> Iterator[None]:
         assert words in str(error), f"'{words}' is not in: {error}"
         return
     raise AssertionError(f"nothing was refused; expected an error that says '{words}'")
-
-
-Check = Callable[[Lab], None]
-
-
-def head_of(lab: Lab) -> Tiny:
-    """The made-up head."""
-    return lab.head
