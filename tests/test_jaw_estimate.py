@@ -129,3 +129,10 @@ def test_the_score_tells_moving_from_still(sample: Actor) -> None:
     wrong = score_jaw(sample, {"browDown_L": truth["jawOpen"]}, truth, points)
     assert wrong["moving_share"] == pytest.approx(1.0)
     assert wrong["still_max"] == pytest.approx(next(r["motion"] for r in wrong["targets"] if r["target"] == "jawOpen"))
+
+
+def test_the_command_needs_an_actor(capsys: pytest.CaptureFixture[str]) -> None:
+    from trainer.__main__ import main
+
+    assert main(["jaw"]) == 2
+    assert "No actor was named" in capsys.readouterr().err

@@ -209,6 +209,14 @@ def test_without_onnxruntime_cached_evaluation_goes_on(bench: Bench, monkeypatch
     assert "numpy" in bench.status()
 
 
+def test_a_model_whose_graph_cannot_be_opened_goes_on_with_its_fields(bench: Bench) -> None:
+    """The made-up model's graphs are empty: full evaluation is asked for, cached evaluation answers, and status says why."""
+    bench.set("evaluation", 1)
+    bench.set("weight[0]", 1.0)
+    assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
+    assert "cannot open this graph" in bench.status()
+
+
 def test_full_evaluation_gives_the_same_points(maya: Any, draft: Path, sample: Any) -> None:
     """All networks every frame, on a model whose graphs are real."""
     from maya import cmds

@@ -55,7 +55,12 @@ def open_session(graph: bytes, device: str) -> Session:
                 return Session(session, "cuda", f"onnxruntime {runtime.__version__} on CUDA")
         if device == "cuda":
             raise AimError(f"CUDA was asked for and cannot be used: {why}.", remedy="Install onnxruntime-gpu with CUDA and cuDNN, or use device='auto'.")
-    session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    try:
+        session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own untyped exceptions for a graph it cannot read
+        raise AimError(
+            f"onnxruntime {runtime.__version__} cannot open this graph ({str(error).splitlines()[0][:200]}).", "It is empty or damaged, or needs a newer onnxruntime."
+        ) from error
     return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
 
 

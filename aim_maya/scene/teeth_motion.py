@@ -22,7 +22,7 @@ Floats = NDArray[np.floating]
 
 @dataclass
 class TeethMotion:
-    """Samples the teeth at every target, while the capture holds the face there. source: how, in words; '' when nothing moves them."""
+    """Samples teeth and jaw control at every target, while the capture holds the face there: shapes {target: (V, 3)}, poses {target: (4, 4)}."""
 
     face: str
     structure: Structure

@@ -9,6 +9,7 @@ from typing import Any
 
 import tyro
 
+from aim_maya.core.errors import AimError
 from trainer.constraints import find_constraints
 from trainer.figures import markdown
 from trainer.jaw_score import compare_estimates
@@ -29,6 +30,8 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Print the table; returns {actor: {row: figures}}."""
+    if not options.actors:
+        raise AimError("No actor was named.", remedy="Give one or more actor folders with lower teeth: aimface jaw ACTOR ...")
     figures: dict[str, Any] = {}
     for path in options.actors:
         actor = load_actor(path)
