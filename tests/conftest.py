@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads
 import numpy as np
 import pytest
 
+from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.mesh import Mesh
@@ -62,6 +64,18 @@ def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("draft")
     train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
     return folder / "sample.aim"
+
+
+def turned(actor: Actor, twist: list[float], scale: float = 1.0) -> Actor:
+    """The actor's neutral and bones moved rigidly by a twist, then scaled together with its unit."""
+    motion = rigid.exp(twist)
+
+    def moved(mesh: Mesh | None) -> Mesh | None:
+        return None if mesh is None else mesh.with_points(scale * rigid.apply(motion, mesh.points))
+
+    neutral = moved(actor.neutral)
+    assert neutral is not None
+    return replace(actor, neutral=neutral, skull=moved(actor.skull), jaw=moved(actor.jaw), mm_per_unit=actor.mm_per_unit / scale)
 
 
 def grid_mesh(rows: int = 4, columns: int = 5) -> Mesh:

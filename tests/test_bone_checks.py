@@ -12,23 +12,11 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import Mesh
-from tests.conftest import head_data
-from trainer.bone_checks import check_bones
+from tests.conftest import head_data, turned
+from trainer.bones.checks import check_bones
 from trainer.constraints import find_constraints
 from trainer.jaw import find_jaw
 from trainer.jaw_score import jaw_figures
-
-
-def turned(actor: Actor, twist: list[float]) -> Actor:
-    motion = rigid.exp(twist)
-
-    def moved(mesh: Mesh | None) -> Mesh | None:
-        return None if mesh is None else mesh.with_points(rigid.apply(motion, mesh.points))
-
-    neutral = moved(actor.neutral)
-    assert neutral is not None
-    return replace(actor, neutral=neutral, skull=moved(actor.skull), jaw=moved(actor.jaw))
 
 
 def test_a_head_as_it_should_be(sample: Actor) -> None:

@@ -10,10 +10,9 @@ import pytest
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
-from trainer.constraints import JAW, SKULL, find_constraints, spread
+from trainer.constraints import JAW, SKULL, find_constraints, spread, surface_distance
 from trainer.jaw import find_jaw, skinning_labels
 from trainer.sample import true_jaw_poses
-from trainer.score import surface_distance
 from trainer.smoothness import extend
 
 from .conftest import grid_mesh

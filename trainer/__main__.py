@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": "measure speed and memory of a model on this machine",
     "doctor": "examine this installation and say what to do",
     "ablate": "train an actor with one thing changed at a time: what each is worth",
+    "bones": "estimate skull and jaw from the skin alone",
     "jaw": "judge the jaw estimated from the skin against true teeth",
     "accuracy": "train several actors and seeds and print the table of figures",
 }

@@ -43,7 +43,9 @@ class LossWeights:
     skinning_zero: float = 0.0
     """Skinning weight zero where the jaw has no influence (paper: L_K, 1e2)."""
     thickness_smooth: float = 0.0
-    """Thickness towards the smooth extension of the constraints over the skin (ours, in place of L_D)."""
+    """Thickness towards the smooth label that `prior` makes of constraints and depth table (ours, in place of L_D)."""
+    inside: float = 0.0
+    """Thickness no larger than there is room for inside the skin (ours)."""
     normal_skin: float = 0.0
     """Anatomy normal towards the skin's normal (ours: they are the same where a ray found the bone)."""
     skinning_fit: float = 0.0
@@ -51,7 +53,7 @@ class LossWeights:
 
 
 PAPER = LossWeights(thickness_zero=7.5e-4, symmetry=1e-4, skinning_zero=1e2)
-AIM = LossWeights(neutral=0.3, thickness_smooth=0.1, normal_skin=0.3, skinning_fit=1.0)
+AIM = LossWeights(neutral=0.3, thickness_smooth=1.0, inside=5.0, normal_skin=0.3, skinning_fit=1.0)
 LOSSES = {"aim": AIM, "paper": PAPER}
 
 
@@ -65,6 +67,8 @@ class TrainConfig:
     """Which loss weights: this project's, or the paper's."""
     jaw: Literal["auto", "teeth", "poses", "estimate", "free"] = "auto"
     """Where the jaw's motion comes from; auto takes the best source the actor has."""
+    prior: Literal["depth", "smooth"] = "depth"
+    """Thickness away from constraints: towards published tissue depths, or only smooth. (The paper's, towards zero, comes with --losses paper.)"""
     without: tuple[str, ...] = ()
     """Loss terms to leave out, by name (for ablations): thickness_smooth, normal_skin, skinning_fit, symmetry, ..."""
     open_template: bool = True
@@ -95,7 +99,7 @@ class TrainConfig:
     """Steps between two looks at the error over all vertices."""
     bone: NetworkSize = field(default_factory=lambda: NetworkSize(160, 3, 20.0, 60.0))
     """Network B, in the paper's form only: ours is a head on E's hidden layers."""
-    thickness: NetworkSize = field(default_factory=lambda: NetworkSize(96, 2, 10.0, 30.0))
+    thickness: NetworkSize = field(default_factory=lambda: NetworkSize(128, 3, 20.0, 60.0))
     """Network D."""
     normal: NetworkSize = field(default_factory=lambda: NetworkSize(128, 3, 20.0, 60.0))
     """Network N."""

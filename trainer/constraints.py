@@ -5,8 +5,9 @@ n = (s0 - b) / d,   b the ray's hit, d its distance        (AIM, the sparse anat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import igl
 import numpy as np
 from igl.embree import EmbreeIntersector
 from numpy.typing import NDArray
@@ -14,17 +15,18 @@ from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
+from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 
-from .bone_checks import check_bones
+from .bones.checks import check_bones
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
 SHORTEST_MM = 0.5
+ASTRAY = 2.0  # times as far as the nearest bone: a ray that goes further has missed that one's edge
 STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
-FRACTION = 0.08  # of the skin's vertices that carry a constraint in training
+FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
 SKULL, JAW = 0, 1
 
 
@@ -32,7 +34,7 @@ SKULL, JAW = 0, 1
 class Constraints:
     """covered (C,) skin vertex ids with bone below; bone (C, 3), thickness (C,), normal (C, 3), which (C,): 0 skull, 1 jaw.
 
-    used (C,) bool: the sparse subset to learn from; the rest is for scoring. Model unit, object space.
+    used (C,) bool: the sparse subset to learn from; the rest is for scoring. surface: both bones, the skull's faces (skull_faces) first. Model unit, object space.
     """
 
     covered: Ints
@@ -42,10 +44,11 @@ class Constraints:
     which: Ints
     used: NDArray[np.bool_]
     surface: Mesh
+    skull_faces: int
 
     def without(self, left_out: NDArray[np.bool_]) -> Constraints:
         """The same constraints with those at left_out (C,) taken from the subset that is learned from."""
-        return Constraints(self.covered, self.bone, self.thickness, self.normal, self.which, self.used & ~left_out, self.surface)
+        return replace(self, used=self.used & ~left_out)
 
 
 def find_constraints(actor: Actor) -> Constraints:
@@ -57,10 +60,9 @@ def find_constraints(actor: Actor) -> Constraints:
         missing = " and ".join(name for name, mesh in (("skull.obj", actor.skull), ("jaw.obj", actor.jaw)) if mesh is None)
         raise AimError(
             f"'{actor.name}' has no {missing}.",
-            "Estimating bones from the skin is not in this version.",
-            "Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder.",
+            remedy="Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder, or let `aimface bones` estimate them.",
         )
-    bones = _joined(actor.skull, actor.jaw)
+    bones = joined(actor.skull, actor.jaw)
     skin = actor.neutral
     check_bones(actor)
     _check_inside(actor, bones)
@@ -71,6 +73,7 @@ def find_constraints(actor: Actor) -> Constraints:
     facing = (bone_normals * normals).sum(1)
     kept = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM) & (facing >= STEEPEST)
     kept &= ~_blocked(skin, normals, distance)
+    kept &= distance <= ASTRAY * surface_distance(skin.points, bones)
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
         raise AimError(
@@ -81,16 +84,8 @@ def find_constraints(actor: Actor) -> Constraints:
     which = (bones.triangle_face[triangle[covered]] >= len(actor.skull.counts)).astype(np.int64)
     d = distance[covered]
     used = np.zeros(len(covered), bool)
-    used[spread(skin.points[covered], round(FRACTION * len(skin.points)))] = True
-    return Constraints(covered, skin.points[covered] - d[:, None] * normals[covered], d, normals[covered], which, used, bones)
-
-
-def _joined(skull: Mesh, jaw: Mesh) -> Mesh:
-    return Mesh(
-        np.concatenate([skull.points, jaw.points]),
-        np.concatenate([skull.counts, jaw.counts]),
-        np.concatenate([skull.corners, jaw.corners + len(skull.points)]).astype(np.int32),
-    )
+    used[spread(skin.points[covered], int(FRACTION * len(skin.points)))] = True
+    return Constraints(covered, skin.points[covered] - d[:, None] * normals[covered], d, normals[covered], which, used, bones, len(actor.skull.counts))
 
 
 def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np.bool_], Ints, Floats]:
@@ -103,6 +98,13 @@ def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np
         if found[0] >= 0:
             hit[i], triangle[i], distance[i] = True, found[0], found[1]
     return hit, triangle, distance
+
+
+def surface_distance(points: Floats, surface: Mesh) -> Floats:
+    """(P,) distance of points (P, 3) from a surface, model unit."""
+    squared = igl.point_mesh_squared_distance(np.ascontiguousarray(points), surface.points, surface.triangles)[0]
+    distance: Floats = np.sqrt(squared)
+    return distance
 
 
 def _outward(bones: Mesh, triangle: Ints, hit: NDArray[np.bool_], normals: Floats) -> Floats:

@@ -99,7 +99,7 @@ def _manifest(problem: Problem, networks: FaceNetworks, jaw: Jaw, motion: JawMot
         **actor.rig.to_json(), "targets": list(actor.rig.targets),
         "vertex_count": len(actor.neutral.points), "topology_hash": actor.neutral.topology_hash,
         "centre": problem.template.centre.tolist(), "scale": problem.template.scale, "template": problem.template.openings,
-        "jaw": {"source": jaw.source, "report": jaw.report}, "jaw_twists": motion.twists.tolist(),
+        "jaw": {"source": jaw.source, "report": jaw.report}, "bones": problem.bones.report if problem.bones else "given", "jaw_twists": motion.twists.tolist(),
         "networks": {name: {"parameters": sum(p.numel() for p in net.parameters())} for name, net in networks.nets.items()},
         "training": training,
     }  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
+from .bring_inside import bring_inside
 from .config import NetworkSize, TrainConfig
 from .model import FaceNetworks, Fields, JawPoses, pose_skin
 from .problem import Problem, make_tables
@@ -18,6 +19,7 @@ from .progress import Progress
 
 PLATEAU = 4.0  # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 ANCHORS = 384  # constraint vertices a step
+TIGHT = 384  # vertices a step with little room for a bone point below them
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -55,6 +57,7 @@ class Training:
             while self.step < steps:
                 loss = self._one_step()
                 self.step += 1
+                self._settle_anatomy()
                 if self.step <= self.anatomy_first:
                     progress.step(self.step, steps, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
                 elif self.step % self.config.check_every == 0 or self.step == steps:
@@ -76,6 +79,7 @@ class Training:
         while self.step < self.anatomy_first:
             loss = self._one_step()
             self.step += 1
+            self._settle_anatomy()
             progress.step(self.step, self.anatomy_first, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
 
     def _one_step(self) -> float:
@@ -98,6 +102,11 @@ class Training:
         if miss is not None:
             self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
         return float(loss.detach())
+
+    def _settle_anatomy(self) -> None:
+        """At the end of the first phase: what bone points are still outside the skin are brought in."""
+        if self.step == self.anatomy_first and self.config.weights.inside:
+            bring_inside(self.problem, self.networks, self.tables)
 
     @property
     def anatomy_first(self) -> int:
@@ -177,6 +186,9 @@ class Training:
             "anatomy_thickness": (w.anatomy_thickness, losses.anatomy_thickness(thickness / 0.05, t.anchor_thickness[at] / 0.05)),
             "anatomy_normal": (w.anatomy_normal, losses.anatomy_normal(normal, t.anchor_normal[at])),
         }
+        if w.inside and len(t.tight):
+            at = torch.randint(len(t.tight), (TIGHT,), generator=self.generator).to(self.device)
+            terms["inside"] = (w.inside, losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / 0.05, t.tight_room[at] / 0.05))
         if w.thickness_zero:
             terms["thickness_zero"] = (w.thickness_zero, losses.thickness_zero(self._sample(t.uncovered).thickness / 0.05))
         if w.skinning_zero and len(t.jawless):

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .anatomy_score import anatomy_figures
 from .config import TrainConfig
 from .constraints import JAW, SKULL
 from .evaluated import evaluate
 from .learn import Training
-from .problem import Problem, smooth_thickness
+from .problem import Problem
 from .progress import Progress
-from .score import anatomy_figures
 
 REGIONS = ("cheek", "chin", "brow")
 
@@ -30,7 +30,7 @@ def leave_regions_out(problem: Problem, config: TrainConfig, device: torch.devic
     for region in REGIONS:
         inside = region_of(problem, region)
         thinned = replace(problem, constraints=problem.constraints.without(inside))
-        thinned = replace(thinned, thickness=smooth_thickness(problem.actor, thinned.constraints))
+        thinned = replace(thinned, tissue=problem.tissue.relearned(problem.actor, thinned.constraints))
         training = Training(thinned, replace(config, losses="aim"), float("inf"), device)
         training.learn_anatomy(progress, f"without the {region}")
         at = evaluate(thinned, training.networks, training.jaw, problem.template.points)

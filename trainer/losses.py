@@ -42,6 +42,11 @@ def towards(predicted: Tensor, label: Tensor) -> Tensor:
     return (predicted - label).square().mean()
 
 
+def beyond(predicted: Tensor, limit: Tensor) -> Tensor:
+    """mean max(0, x - limit)^2: ours, so that no bone point comes out on another side of the skin."""
+    return (predicted - limit).clamp_min(0).square().mean()
+
+
 def weighted_sum(terms: dict[str, tuple[float, Tensor]]) -> Tensor:
     """sum of weight * term."""
     return torch.stack([weight * term for weight, term in terms.values()]).sum()

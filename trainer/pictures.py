@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aim_maya.core.mesh import Mesh, face_means
+from aim_maya.core.mesh import Mesh, face_means, joined
 
 Floats = NDArray[np.floating]
 
@@ -30,10 +30,10 @@ def view(points: Floats, turn: float, up: str) -> Floats:
 
 
 def draw(
-    axes: Axes, mesh: Mesh, points: Floats, *, turn: float = 25.0, up: str = "y", colour: tuple[float, float, float] = SKIN,
+    axes: Axes, mesh: Mesh, points: Floats, *, turn: float = 25.0, up: str = "y", colour: tuple[float, float, float] | Floats = SKIN,
     heat: Floats | None = None, limits: tuple[float, float] = (0.0, 1.0), colours: str = "viridis", two_sided: bool = False,
 ) -> None:  # fmt: skip
-    """Draw mesh at points (V, 3). heat (V,): coloured by value between limits, unshaded enough to be read off the scale."""
+    """Draw mesh at points (V, 3). colour: one, or (F, 3). heat (V,): coloured by value between limits, unshaded enough to be read off the scale."""
     seen = view(points, turn, up)
     centre, corner = face_means(mesh, seen), seen[mesh.corners]
     arm = corner - centre[mesh.corner_face]
@@ -52,6 +52,13 @@ def draw(
     axes.set_aspect("equal")
     axes.axis("off")
     axes.autoscale_view()
+
+
+def draw_bones(axes: Axes, skull: Mesh, jaw: Mesh, *, turn: float = 25.0, up: str = "y") -> None:
+    """Skull and mandible as one picture, each in its own colour, sorted together."""
+    both = joined(skull, jaw)
+    colour = np.repeat([BONE, MANDIBLE], [len(skull.counts), len(jaw.counts)], axis=0)
+    draw(axes, both, both.points, turn=turn, up=up, colour=colour, two_sided=True)
 
 
 def scatter(axes: Axes, points: Floats, colour: NDArray[np.floating] | str, *, turn: float = 25.0, up: str = "y", size: float = 1.5) -> None:

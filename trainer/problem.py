@@ -14,12 +14,13 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import boundary_vertices, vertex_normals
 from aim_maya.core.posing import pose_matrix
 
+from .bones.estimate import EstimatedBones, with_bones
 from .config import TrainConfig
 from .constraints import Constraints, find_constraints
 from .jaw import Jaw, find_jaw, skinning_labels, trained_transforms
-from .smoothness import extend
 from .symmetry import Mirror, facial_plane, mirror_map
 from .template import Template, closed_template, open_template
+from .tissue import Tissue, find_tissue
 
 Floats = NDArray[np.floating]
 
@@ -35,7 +36,8 @@ class Problem:
     jaw: Jaw
     matrix: Floats
     skinning: Floats
-    thickness: Floats
+    tissue: Tissue
+    bones: EstimatedBones | None
 
     @property
     def mm(self) -> float:
@@ -63,23 +65,15 @@ class Problem:
 
 def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what cannot be learned."""
+    actor, bones = with_bones(actor)
     constraints = find_constraints(actor)
     mirror = mirror_map(actor.neutral, facial_plane(actor.neutral.points))
     template = open_template(actor, mirror) if config.open_template else closed_template(actor)
     jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
     return Problem(
         actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),
-        skinning_labels(actor, constraints, jaw), smooth_thickness(actor, constraints),
+        skinning_labels(actor, constraints, jaw), find_tissue(actor, constraints, config.prior), bones,
     )  # fmt: skip
-
-
-def smooth_thickness(actor: Actor, constraints: Constraints) -> Floats:
-    """(V,) thickness of the used constraints extended smoothly over the skin, within the range that they span, model unit."""
-    used = constraints.covered[constraints.used]
-    values, sure = np.zeros(len(actor.neutral.points)), np.zeros(len(actor.neutral.points))
-    values[used], sure[used] = constraints.thickness[constraints.used], 1.0
-    known = constraints.thickness[constraints.used]
-    return np.clip(extend(actor.neutral, values, sure, 0.1), known.min(), known.max())
 
 
 @dataclass
@@ -87,7 +81,8 @@ class Tables:
     """What a step gathers, float32 on the training device, normalised units.
 
     Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label; mirrored (V, 3) template
-    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone, thickness, normal.
+    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone, thickness, normal. tight: ids
+    with little room below them, and how much, (N, 1).
     """
 
     c: Tensor
@@ -101,6 +96,8 @@ class Tables:
     anchor_bone: Tensor
     anchor_thickness: Tensor
     anchor_normal: Tensor
+    tight: Tensor
+    tight_room: Tensor
     uncovered: Tensor
     jawless: Tensor
     matrix: Tensor | None
@@ -119,7 +116,7 @@ class Tables:
         """neutral (P, 3), shapes (P, T, 3), skin normal (P, 3), thickness label (P, 1), skinning label (P, 1)."""
         n = 3 + 3 * self.targets
         normal = torch.nn.functional.normalize(rows[:, n : n + 3], dim=1)
-        return rows[:, :3], rows[:, 3:n].view(len(rows), self.targets, 3), normal, rows[:, n + 3 : n + 4], rows[:, n + 4 : n + 5]
+        return rows[:, :3], rows[:, 3:n].view(len(rows), self.targets, 3), normal, *rows[:, n + 3 :].split(1, 1)
 
 
 def make_tables(problem: Problem, device: torch.device) -> Tables:
@@ -131,7 +128,7 @@ def make_tables(problem: Problem, device: torch.device) -> Tables:
     rows = np.concatenate(
         [
             neutral, shapes.transpose(1, 0, 2).reshape(v, 3 * t), normals,
-            problem.thickness[:, None] / template.scale, problem.skinning[:, None],
+            problem.tissue.label[:, None] / template.scale, problem.skinning[:, None],
         ], axis=1,
     )  # fmt: skip
 
@@ -143,6 +140,7 @@ def make_tables(problem: Problem, device: torch.device) -> Tables:
 
     used = constraints.used
     uncovered = np.setdiff1d(np.arange(v), constraints.covered[used])
+    tight = np.flatnonzero(problem.tissue.room < problem.tissue.room.max())
     corners, filled = _padded_faces(problem)
     plane = problem.mirror.plane
     return Tables(
@@ -151,7 +149,7 @@ def make_tables(problem: Problem, device: torch.device) -> Tables:
         plane_offset=tensor(np.array((plane.offset - plane.normal @ template.centre) / template.scale)),
         anchors=ids(constraints.covered[used]), anchor_bone=tensor(problem.normalised(constraints.bone[used])),
         anchor_thickness=tensor(constraints.thickness[used, None] / template.scale), anchor_normal=tensor(constraints.normal[used]),
-        uncovered=ids(uncovered), jawless=ids(_jawless(problem)),
+        tight=ids(tight), tight_room=tensor(problem.tissue.room[tight, None] / template.scale), uncovered=ids(uncovered), jawless=ids(_jawless(problem)),
         matrix=None if np.array_equal(problem.matrix, np.eye(t)) else tensor(problem.matrix),
         rest_size=_typical(problem.normalised(template.points) - neutral), motion_size=_typical(shapes - neutral), targets=t,
     )  # fmt: skip

@@ -15,19 +15,24 @@ from aim_maya.core.files import atomic_path, write_text
 from aim_maya.runtime import FaceModel
 
 from . import pictures
+from .report_anatomy import anatomy_figure, anatomy_section
 from .score import distribution, target_rows
 
 Floats = NDArray[np.floating]
 WORST = 4
+_ANATOMY = (
+    ("used_mean", "bone point at the constraints used, mean"), ("unseen_hit_median", "bone point to the ray's hit, unseen, median"),
+    ("unseen_surface_median", "bone point to the bone, unseen, median"), ("unseen_surface_p95", "bone point to the bone, unseen, p95"),
+)  # fmt: skip
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}
 h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}img{max-width:100%}
 table{border-collapse:collapse}td,th{padding:.25em .9em;text-align:left;border-bottom:1px solid #eee}td+td{text-align:right}p.note{color:#666}"""
 
 
-def write_pictures(model: FaceModel, folder: Path) -> None:
-    """The report's first two pictures as PNG files, for documents."""
-    for name, made in (("hero", hero_figure(model)), ("jaw", jaw_figure(model))):
+def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -> None:
+    """The report's first pictures as PNG files, for documents."""
+    for name, made in (("hero", hero_figure(model)), ("jaw", jaw_figure(model)), ("anatomy", anatomy_figure(model, actor))):
         if made is not None:
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(pictures.png(made))
@@ -39,7 +44,7 @@ def write_report(model: FaceModel, out: Path, actor: Actor | None = None, metric
     Raises AimError when the actor is another one.
     """
     truth = _truth(model, actor)
-    sections = [_hero(model), _anatomy(model), _errors(model, truth), _curve(model, metrics), _table(model, truth, metrics)]
+    sections = [_hero(model), _anatomy(model), anatomy_section(model, actor, metrics), _errors(model, truth), _curve(model, metrics), _table(model, truth, metrics)]
     name = html.escape(str(model.manifest["name"]))
     page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM report</title><style>{_STYLE}</style><h1>{name}</h1>" + "".join(sections)
     write_text(out, page + "</html>\n")
@@ -168,9 +173,12 @@ def _table(model: FaceModel, truth: Floats, metrics: dict[str, Any] | None) -> s
     rows += [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in skin.items()]
     exact = max(float(np.linalg.norm(model.points(model.data.rig.trained_pose(t)) - s, axis=1).max()) for t, s in zip(model.data.rig.targets, truth, strict=True))
     rows.append(("with detail, largest error at any trained pose", f"{exact * model.mm_per_unit:.5f} mm"))
-    for key, label in (("used_mean", "bone point at the constraints used, mean"), ("unseen_hit_median", "bone point to the bone, unseen, median")):
+    for key, label in _ANATOMY:
         if metrics and key in metrics.get("anatomy", {}):
             rows.append((label, f"{metrics['anatomy'][key]:.3f} mm"))
+    if metrics and "wrong_bone_share" in metrics.get("anatomy", {}):
+        rows.append(("unseen bone points nearest to the other bone", f"{100 * metrics['anatomy']['wrong_bone_share']:.2f} %"))
+        rows.append(("bone points outside the skin", str(metrics["anatomy"]["outside_skin"])))
     if metrics:
         rows.append(("time", f"{metrics['seconds']['total']:.0f} s on {metrics['device']}"))
     body = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)

@@ -1,6 +1,6 @@
 """The RUN folder of one training: what it was told, where it is, and how to stop it.
 
-config.json  progress.jsonl  pid  cancel (create it to stop)  checkpoint.pt  metrics.json
+config.json  progress.jsonl  pid  cancel (create it to stop)  checkpoint.pt  metrics.json  bones/ (only where they were estimated)
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class RunFolder:
         self.path = Path(path)
         self.checkpoint, self.cancel, self.progress = self.path / "checkpoint.pt", self.path / "cancel", self.path / "progress.jsonl"
         self.config, self.metrics = self.path / "config.json", self.path / "metrics.json"
+        self.bones = self.path / "bones"
 
     def begin(self) -> None:
         """Create the folder, forget an earlier request to stop, and name the process that owns it."""

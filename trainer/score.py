@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, face_means, subdivide
 
-from .constraints import Constraints
-from .evaluated import Evaluated, evaluate
+from .anatomy_score import anatomy_score
+from .evaluated import evaluate
 from .model import FaceNetworks, JawPoses
 from .problem import Problem
 
@@ -32,7 +31,7 @@ def score(problem: Problem, networks: FaceNetworks, jaw: JawPoses) -> dict[str, 
         "targets": target_rows(actor.rig.targets, error, motion),
         "worst_relative": max((r["relative"] for r in target_rows(actor.rig.targets, error, motion)), default=0.0),
         "between": between_vertices(problem, networks, jaw, float(error.mean())),
-        "anatomy": anatomy_figures(problem.constraints, at, mm),
+        "anatomy": anatomy_score(problem, at),
     }
 
 
@@ -75,24 +74,3 @@ def flatness(mesh: Mesh) -> float:
     normal = np.add.reduceat(np.cross(arm, following), mesh.starts, axis=0)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     return float(np.abs((arm * normal[mesh.corner_face]).sum(1)).mean())
-
-
-def anatomy_figures(constraints: Constraints, at: Evaluated, mm: float) -> dict[str, float]:
-    """At the constraints used: |b - bone|. At covered vertices that were not: b to the ray's hit, and to the bone's surface, mm."""
-    hit = np.linalg.norm(at.bone[constraints.covered] - constraints.bone, axis=1) * mm
-    unseen = ~constraints.used
-    surface = surface_distance(at.bone[constraints.covered][unseen], constraints.surface) * mm
-    depth = np.abs(at.thickness[constraints.covered] - constraints.thickness)[unseen] * mm
-    return {
-        "covered_share": len(constraints.covered) / len(at.bone), "used": int(constraints.used.sum()), "used_share": float(constraints.used.sum() / len(at.bone)),
-        "used_mean": float(hit[~unseen].mean()) if constraints.used.any() else 0.0, "unseen_hit_median": float(np.median(hit[unseen])), "unseen_hit_p95": float(np.quantile(hit[unseen], 0.95)),
-        "unseen_surface_median": float(np.median(surface)), "unseen_surface_p95": float(np.quantile(surface, 0.95)),
-        "unseen_thickness_median": float(np.median(depth)),
-    }  # fmt: skip
-
-
-def surface_distance(points: Floats, surface: Mesh) -> Floats:
-    """(P,) distance of points (P, 3) from a surface, model unit."""
-    squared = igl.point_mesh_squared_distance(np.ascontiguousarray(points), surface.points, surface.triangles)[0]
-    distance: Floats = np.sqrt(squared)
-    return distance

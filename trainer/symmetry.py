@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from aim_maya.core.mesh import Mesh, vertex_normals
 
 Floats = NDArray[np.floating]
 _NEIGHBOURS = 4
+_TILTS = (0.0, -0.09, 0.09, -0.18, 0.18, -0.27, 0.27)
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,26 @@ def facial_plane(points: Floats) -> Plane:
         distance = np.asarray(tree.query(plane.mirror(some))[0])
         return float(np.sort(distance)[: int(0.8 * len(distance))].mean())
 
-    middle = 0.5 * (points.max(0) + points.min(0))
-    axis = min(range(3), key=lambda k: misfit(Plane(np.eye(3)[k], float(middle[k]))))
+    middle = points.mean(0)  # which lies on the plane however the head is turned
     extent = float(np.ptp(points, axis=0).max())
 
-    def plane_at(x: Floats) -> Plane:
+    def plane_at(x: Floats, axis: int) -> Plane:
         normal = np.eye(3)[axis] + np.insert(x[:2], axis, 0.0)
         normal /= np.linalg.norm(normal)
         return Plane(normal, float(middle @ normal + extent * x[2]))
 
-    start = np.vstack([np.zeros(3), 0.05 * np.eye(3)])
-    found = minimize(lambda x: misfit(plane_at(x)), np.zeros(3), method="Nelder-Mead", options={"initial_simplex": start, "xatol": 1e-5, "fatol": 1e-7 * extent})
-    exact = plane_at(np.zeros(3))  # a head that is symmetric as modelled keeps the plane it was modelled about
-    return exact if misfit(exact) <= 1e-6 * extent else plane_at(found.x)
+    tilts = [np.array([a, b, 0.0]) for a in _TILTS for b in _TILTS]  # a head that is not upright has its image far from where refinement looks
+    axis, tilt = min(((axis, tilt) for axis in range(3) for tilt in tilts), key=lambda at: misfit(plane_at(at[1], at[0])))
+    found = min((_refined(lambda x: misfit(plane_at(x, axis)), start, extent) for start in (np.zeros(3), tilt)), key=lambda x: misfit(plane_at(x, axis)))
+    box = 0.5 * (points.max(0) + points.min(0))
+    exact = Plane(np.eye(3)[axis], float(box[axis]))  # a head that is symmetric as modelled keeps the plane it was modelled about
+    return exact if misfit(exact) <= 1e-6 * extent else plane_at(found, axis)
+
+
+def _refined(misfit: Callable[[Floats], float], start: Floats, extent: float) -> Floats:
+    simplex = start + np.vstack([np.zeros(3), 0.05 * np.eye(3)])
+    found: Floats = minimize(misfit, start, method="Nelder-Mead", options={"initial_simplex": simplex, "xatol": 1e-5, "fatol": 1e-7 * extent}).x
+    return found
 
 
 @dataclass(frozen=True)

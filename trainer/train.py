@@ -17,6 +17,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.files import write_json
 
+from .bones.write import write_bones
 from .config import TrainConfig, config_from_json
 from .export import export, learned_jaw
 from .jaw_score import jaw_figures
@@ -74,6 +75,10 @@ def _train(
         progress.note(warning, warning=True)
     progress.stage("prepare")
     problem = prepare(actor, config)
+    if problem.bones is not None:
+        progress.note(f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better ones into the actor folder.", warning=True)
+        write_bones(run.bones, actor, problem.bones)
+    progress.note(f"{problem.tissue.note}.")
     progress.note(f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: {problem.jaw.report}.")
     clock.lap("prepare_s")
     progress.stage("linear solution")
@@ -97,8 +102,8 @@ def _train(
     metrics: dict[str, Any] = {
         "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
         "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
-        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(actor, problem.constraints, learned_jaw(problem, trained[1]).poses)},
-        "warnings": actor.warnings,
+        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses)},
+        "bones": problem.bones.report if problem.bones else "given", "thickness_prior": problem.tissue.note, "warnings": actor.warnings,
     }  # fmt: skip
     if leave_out:
         metrics["left_out"] = leave_regions_out(problem, config, device, progress)

@@ -125,6 +125,15 @@ def boundary_vertices(mesh: Mesh) -> NDArray[np.bool_]:
     return open_border
 
 
+def joined(first: Mesh, second: Mesh) -> Mesh:
+    """Both meshes as one, the first's vertices and faces before the second's; without UVs."""
+    return Mesh(
+        np.concatenate([first.points, second.points]),
+        np.concatenate([first.counts, second.counts]),
+        np.concatenate([first.corners, second.corners + len(first.points)]).astype(np.int32),
+    )
+
+
 @dataclass(frozen=True)
 class Subdivision:
     """One linear subdivision: every face becomes one quad a corner. Apply it to any per-vertex array (V, ...)."""

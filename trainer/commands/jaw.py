@@ -10,6 +10,7 @@ from typing import Any
 import tyro
 
 from aim_maya.core.errors import AimError
+from trainer.bones.estimate import with_bones
 from trainer.constraints import find_constraints
 from trainer.figures import markdown
 from trainer.jaw_score import compare_estimates
@@ -34,7 +35,7 @@ def run(options: Options) -> dict[str, Any]:
         raise AimError("No actor was named.", remedy="Give one or more actor folders with lower teeth: aimface jaw ACTOR ...")
     figures: dict[str, Any] = {}
     for path in options.actors:
-        actor = load_actor(path)
+        actor = with_bones(load_actor(path))[0]
         figures[actor.name] = compare_estimates(actor, find_constraints(actor))
     head = ["actor", "jaw", "all, mm", "moving: mean, % of motion", "worst, %", "still: mean, mm", "max, mm"]
     rows = [

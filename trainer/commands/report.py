@@ -39,8 +39,9 @@ def run(options: Options) -> dict[str, Any]:
     nearby = options.model.with_suffix(".run") / "metrics.json"
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
-    figures = write_report(model, out, load_actor(options.actor) if options.actor else None, read_json(metrics) if metrics else None)
+    actor = load_actor(options.actor) if options.actor else None
+    figures = write_report(model, out, actor, read_json(metrics) if metrics else None)
     if options.pictures is not None:
-        write_pictures(model, options.pictures)
+        write_pictures(model, options.pictures, actor)
     sys.stdout.write(f"wrote {out}\n")
     return figures

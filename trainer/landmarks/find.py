@@ -1,0 +1,129 @@
+"""The landmarks of an actor: those given in landmarks.json, and the rest found from the neutral's form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+
+from .given import given_landmarks
+from .head_frame import HeadFrame, OuterSkin, directions, head_frame
+from .profile import STEP, Profile, midline
+from .sides import SIDES, paired
+
+Floats = NDArray[np.floating]
+
+ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
+_MOST_GUESSED = 7  # closed eyes and hidden ears, not more
+_ADULT = {  # heights over the adult lower face, subnasale 0 and menton -1 (nose: pronasale .. nasion), where a profile tells nothing
+    "labrale superius": -0.2, "stomion": -0.33, "labrale inferius": -0.46, "supramentale": -0.58, "pogonion": -0.78,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """points {name: (3,)} on the skin, head frame, mm; given and guessed: names from landmarks.json, and from proportions alone."""
+
+    points: dict[str, Floats]
+    given: tuple[str, ...]
+    guessed: tuple[str, ...]
+    frame: HeadFrame
+    skin: OuterSkin
+
+    def height(self, name: str) -> float:
+        """y of a landmark, mm."""
+        return float(self.points[name][1])
+
+    @property
+    def size(self) -> float:
+        """The face's height over an adult's: nasion to menton, 115 mm (L. G. Farkas 1994)."""
+        return (self.height("nasion") - self.height("menton")) / 115.0
+
+    @property
+    def report(self) -> str:
+        """One sentence on where they come from."""
+        found = len(self.points) - len(self.given) - len(self.guessed)
+        words = f"{found} found on the skin"
+        words += f", {len(self.given)} given" if self.given else ""
+        return words + (f", {len(self.guessed)} by proportion only ({', '.join(self.guessed)})" if self.guessed else "")
+
+
+def find_landmarks(actor: Actor) -> Landmarks:
+    """All landmarks. Raises AimError for a face that is not found (and says where it looks), or for landmarks.json that cannot be meant."""
+    up, front = directions(actor.up)
+    if actor.landmarks is not None:
+        return _find(actor, up, front)
+    try:
+        found = _find(actor, up, front)
+        enough = len(found.guessed) <= _MOST_GUESSED
+    except AimError:
+        enough = False
+    if enough:
+        return found
+    for words, mend, other_up, other_front in _orientations(up, front):
+        if _shows_a_face(actor, other_up, other_front):
+            raise AimError(f"The head of '{actor.name}' {words}.", "It was exported with other axes.", mend)
+    raise AimError(
+        f"No face was found on the neutral of '{actor.name}': too few landmarks show on it.", "It is turned, covered, or far from a face's proportions.",
+        "Turn it to y up and z forward, or give landmarks.json (68 vertex ids, or names with vertex ids or points).",
+    )  # fmt: skip
+
+
+def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
+    """What a head might do instead of looking to the front, what mends it, and where its up and front then are."""
+    turn = "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z (y up), or along -y (z up)."
+    say = 'Say so in actor.json: "up": "z" (or "y"), or turn neutral, shapes and bones.'
+    return [
+        ("looks backwards", turn, up, -front), ("lies on its back", say, -front, up), ("lies on its face", say, front, -up),
+        ("hangs upside down", turn, -up, front), ("hangs upside down", turn, -up, -front),
+    ]  # fmt: skip
+
+
+def _shows_a_face(actor: Actor, up: Floats, front: Floats) -> bool:
+    try:
+        return len(_find(actor, up, front).guessed) <= _MOST_GUESSED
+    except AimError:
+        return False
+
+
+def _find(actor: Actor, up: Floats, front: Floats) -> Landmarks:
+    frame = head_frame(actor, up, front)
+    points = frame.to_head(actor.neutral.points)
+    skin = OuterSkin(points, actor.neutral.triangles)
+    given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)
+    y = np.arange(points[:, 1].min(), points[:, 1].max(), STEP)
+    profile = Profile(y, skin.front(np.zeros_like(y), y))
+    heights, guessed = _midline(profile, {k: float(p[1]) for k, p in given.items() if not k.endswith(tuple(SIDES))})
+    found = {name: np.array([0.0, height, profile.at(height)]) for name, height in heights.items()}
+    sides, more = paired(skin, heights, {name: float(p[2]) for name, p in found.items()})
+    guessed = [name for name in guessed + more if name not in given]
+    missing = [name for name, point in (found | sides | given).items() if not np.isfinite(point).all()]
+    if missing:
+        raise AimError(f"There is no skin where {', '.join(missing[:4])} should be.", "The head is turned, or part of it is missing.", "Give landmarks.json.")
+    return Landmarks(found | sides | given, tuple(given), tuple(guessed), frame, skin)
+
+
+def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float], list[str]]:
+    """Heights of the midline's landmarks: as given, else found, else (when no nose is found) by proportion from those given."""
+    try:
+        heights, guessed = midline(profile)
+    except AimError:
+        if not all(name in given for name in ANCHORS):
+            raise
+        nose, lower = given["nasion"] - given["pronasale"], given["subnasale"] - given["menton"]
+        heights = {name: given["subnasale"] + share * lower for name, share in _ADULT.items()}
+        heights |= {"glabella": given["nasion"] + 0.5 * nose, "supraglabella": given["nasion"] + 1.1 * nose, "rhinion": given["nasion"] - 0.45 * nose}
+        guessed = list(heights)
+    heights |= given
+    if not heights["nasion"] > heights["pronasale"] > heights["subnasale"] > heights["stomion"] > heights["menton"]:
+        order = ", ".join(f"{name} {heights[name]:.1f}" for name in ("nasion", "pronasale", "subnasale", "stomion", "menton"))
+        raise AimError(
+            f"The landmarks do not lie below one another as in a face (heights in mm: {order}).",
+            "Some vertex ids of landmarks.json belong to another mesh or landmark." if given else "The neutral is no face with a closed mouth.",
+            "Mend landmarks.json." if given else "Give landmarks.json (68 vertex ids, or names with vertex ids or points).",
+        )  # fmt: skip
+    return heights, guessed
