@@ -14,7 +14,7 @@ from .inside import inward_room, outside
 from .model import FaceNetworks
 from .problem import Problem, Tables
 
-ROUNDS, STEPS, KEPT = 8, 60, 1024
+ROUNDS, STEPS, KEPT = 16, 60, 1024
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-3, 100.0
 
 
