@@ -19,6 +19,7 @@ COMMANDS = {
     "bake": "weight curves to point caches (npz, OBJ sequence)",
     "bench": "measure speed and memory of a model on this machine",
     "doctor": "examine this installation and say what to do",
+    "farm": "work for a render farm as Open Job Description templates",
     "ablate": "train an actor with one thing changed at a time: what each is worth",
     "jaw": "judge the jaw estimated from the skin against true teeth",
     "accuracy": "train several actors and seeds and print the table of figures",
