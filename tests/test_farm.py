@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from aim_maya.core.errors import AimError
 from trainer.__main__ import main
-from trainer.farm.chunks import MOST, read_range, split
+from trainer.farm.chunks import MOST, split, whole_range
 
 ROOT = Path(__file__).resolve().parents[1]
 TAKE = "frame,jawOpen,eyeBlink\n" + "".join(f"{i},{(i * 37 % 101) / 100},{(i * 53 % 97) / 96}\n" for i in range(1, 10))
@@ -24,17 +24,17 @@ TAKE = "frame,jawOpen,eyeBlink\n" + "".join(f"{i},{(i * 37 % 101) / 100},{(i * 5
 
 @given(first=st.integers(-500, 500), length=st.integers(1, 900), size=st.integers(1, 400))
 def test_chunks_cover_every_frame_once(first: int, length: int, size: int) -> None:
-    pieces = [read_range(text) for text in split(first, first + length - 1, size)]
+    pieces = [whole_range(text) for text in split(first, first + length - 1, size)]
     assert [f for a, b in pieces for f in range(a, b + 1)] == list(range(first, first + length))
     assert max(b - a + 1 for a, b in pieces) <= size
 
 
 def test_ranges_that_are_none() -> None:
-    assert read_range("-12--3") == (-12, -3)
+    assert whole_range("-12--3") == (-12, -3)
     with pytest.raises(AimError, match="backwards"):
-        read_range("10-2")
+        whole_range("10-2")
     with pytest.raises(AimError, match="no range"):
-        read_range("")
+        whole_range("")
     with pytest.raises(AimError, match="chunk of 0"):
         split(1, 5, 0)
     with pytest.raises(AimError, match=f"may have {MOST}"):

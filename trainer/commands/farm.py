@@ -14,7 +14,7 @@ from aim_maya.core.curves import read_curves
 from aim_maya.core.errors import AimError
 from trainer.config import Quality
 from trainer.farm.chain import add_bake, add_merge, add_train
-from trainer.farm.chunks import read_range, split
+from trainer.farm.chunks import split, whole_range
 from trainer.farm.job import Hosts, Job
 from trainer.farm.write import write_job
 
@@ -154,7 +154,7 @@ def _baking(work: Bake) -> Job:
 def _frames(work: Bake, take: Path) -> tuple[int, int]:
     """First and last frame: those asked for, or those of the take."""
     if work.frames is not None:
-        return read_range(work.frames)
+        return whole_range(work.frames)
     return 1, len(read_curves(take).values)
 
 

@@ -23,7 +23,7 @@ def add_bake(job: Job, name: str, model: Product, take: Product, folder: Product
     """Bake one take, a task for each range of frames; the chunks, in order. A finished chunk is not baked again."""
     stem = f"{folder.path}/chunks/{name}"
     chunk = f"{stem}.{_PIECE}{ending}"
-    arguments = ["bake", model, take, "-o", chunk, f"--frames={_PIECE}", "--resume", "--progress", "openjd", *options]
+    arguments: list[str | Product] = ["bake", model, take, "-o", chunk, f"--frames={_PIECE}", "--resume", "--progress", "openjd", *options]
     made = job.step(f"Bake_{name}", arguments, chunk, {FRAMES: ranges})
     return [Product(f"{stem}.{piece}{ending}", made.maker) for piece in ranges]
 

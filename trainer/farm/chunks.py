@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.frames import read_range
 
 MOST = 1024  # values of one task parameter, by the specification
 
 
-def read_range(text: str) -> tuple[int, int]:
-    """'1001-1240' as (1001, 1240); negative frames are written as they are. Raises AimError for text, or a reversed range."""
-    found = re.fullmatch(r"\s*(-?\d+)\s*-\s*(-?\d+)\s*", text)
-    if not found:
-        raise AimError(f"'{text}' is no range of frames.", remedy="Write the first and the last frame: 1001-1240.")
-    first, last = int(found[1]), int(found[2])
-    if last < first:
-        raise AimError(f"The frames {first}-{last} run backwards.", "First and last are exchanged.", f"Write {last}-{first}.")
-    return first, last
+def whole_range(text: str) -> tuple[int, int]:
+    """'1001-1240' as (1001, 1240). Raises AimError for text, a reversed range, or parts of frames."""
+    first, last = read_range(text)
+    if first != int(first) or last != int(last):
+        raise AimError(f"The frames {text} are not whole.", "A chunk is a number of frames.", "Give whole frames; sub-frames are an option of bake.")
+    return int(first), int(last)
 
 
 def split(first: int, last: int, size: int) -> list[str]:
@@ -34,4 +32,4 @@ def split(first: int, last: int, size: int) -> list[str]:
             remedy=f"Take chunks of {-(-(last - first + 1) // MOST)} frames or more.",
         )
     edges = [first + (last - first + 1) * i // count for i in range(count + 1)]
-    return [f"{a}-{b - 1}" for a, b in zip(edges, edges[1:], strict=False)]
+    return [f"{a}-{b - 1}" for a, b in itertools.pairwise(edges)]
