@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .node import Node
     from .session import Session
 
-HEAD = b"Kaydara FBX Binary  \x00\x1a\x00"
+_HEAD, _END = b"Kaydara FBX Binary  \x00\x1a\x00", bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
 _SWITCHES = {  # -v true | false
     "FBXExportShapes", "FBXExportSkins", "FBXExportInputConnections", "FBXExportAnimationOnly", "FBXExportBakeComplexAnimation", "FBXExportApplyConstantKeyReducer",
     "FBXExportConstraints", "FBXExportCameras", "FBXExportLights", "FBXExportEmbeddedTextures", "FBXExportInAscii", "FBXExportGenerateLog",
@@ -52,7 +52,7 @@ def _export(session: Session, path: str, settings: dict[str, str]) -> None:
             assert found is not None
             for transform, shape in meshes_below(session, found[-1]):
                 meshes[transform.name] = _mesh(session, shape, settings.get("FBXExportShapes") == "true")
-    write(session, path, HEAD + json.dumps({"settings": settings, "meshes": meshes}).encode())
+    write(session, path, _HEAD + json.dumps({"settings": settings, "meshes": meshes}).encode() + _END)
 
 
 def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:

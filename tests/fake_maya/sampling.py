@@ -48,12 +48,15 @@ def through_time(session: Session, command: str) -> Iterator[None]:
         session.set_time(before)
 
 
-def write(session: Session, path: str, data: bytes) -> None:
-    """Write as an exporter does: straight to the name it was given, half a file when something goes wrong."""
+def write(session: Session, path: str, data: bytes, closing: tuple[int, bytes] = (0, b"")) -> None:
+    """Write as an exporter does: straight to the name it was given, `closing` (offset, bytes) last; half a file when something goes wrong."""
     failing = session.extras.get("export_fails")
     try:
         with open(path, "wb") as out:
             out.write(data[: len(data) // 2] if failing else data)
+            if not failing:
+                out.seek(closing[0])
+                out.write(closing[1])
     except OSError as error:
         raise RuntimeError(f"Could not write {path}: {error.strerror}") from error
     if failing and failing != "silently":

@@ -24,7 +24,7 @@ _ABC = {  # flag of a job: number of arguments
     "-uvWrite": 0, "-uv": 0, "-worldSpace": 0, "-ws": 0, "-writeVisibility": 0, "-wv": 0, "-stripNamespaces": 0, "-sn": 0,
 }  # fmt: skip
 _LONG = {"-fr": "-frameRange", "-s": "-step", "-frs": "-frameRelativeSample", "-rt": "-root", "-f": "-file", "-ws": "-worldSpace", "-sn": "-stripNamespaces"}
-OGAWA = b"Ogawa\xff\x00\x01"
+_OGAWA = b"Ogawa\x00\x00\x01"  # an archive that is open; closing it sets byte 5
 
 
 @command("AbcExport", "jobArg", undoable=False, plugin="AbcExport")
@@ -71,7 +71,7 @@ def _abc_job(session: Session, job: dict[str, list[Any]]) -> None:
                 _abc_sample(session, root, world, "-stripNamespaces" in job, arrays)
     file = io.BytesIO()
     np.savez(file, times=np.array(times), **{k: np.stack(v) for k, v in arrays.items()})  # type: ignore[arg-type]
-    write(session, job["-file"][0][0], OGAWA + file.getvalue())
+    write(session, job["-file"][0][0], _OGAWA + file.getvalue(), closing=(5, b"\xff"))
 
 
 def _abc_sample(session: Session, root: Node, world: bool, strip: bool, arrays: dict[str, list[np.ndarray]]) -> None:
