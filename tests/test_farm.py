@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aim_maya.core.curves import Curves, FrameRange, frame_range
 from aim_maya.core.errors import AimError
 from trainer.__main__ import main
-from trainer.farm.chunks import MOST, split, whole_range
+from trainer.farm.chunks import MOST, split
 
 ROOT = Path(__file__).resolve().parents[1]
-TAKE = "frame,jawOpen,eyeBlink\n" + "".join(f"{i},{(i * 37 % 101) / 100},{(i * 53 % 97) / 96}\n" for i in range(1, 10))
 
 
-@given(first=st.integers(-500, 500), length=st.integers(1, 900), size=st.integers(1, 400))
-def test_chunks_cover_every_frame_once(first: int, length: int, size: int) -> None:
-    pieces = [whole_range(text) for text in split(first, first + length - 1, size)]
-    assert [f for a, b in pieces for f in range(a, b + 1)] == list(range(first, first + length))
-    assert max(b - a + 1 for a, b in pieces) <= size
+def curves(frames: int) -> str:
+    return "frame,jawOpen,eyeBlink\n" + "".join(f"{i},{(i * 37 % 101) / 100},{(i * 53 % 97) / 96}\n" for i in range(1, frames + 1))
 
 
-def test_ranges_that_are_none() -> None:
-    assert whole_range("-12--3") == (-12, -3)
-    with pytest.raises(AimError, match="backwards"):
-        whole_range("10-2")
-    with pytest.raises(AimError, match="no range"):
-        whole_range("")
+TAKE = curves(9)
+
+
+def span(first: int | Fraction, length: int, step: Fraction = Fraction(1)) -> FrameRange:
+    return FrameRange(Fraction(first), Fraction(first) + (length - 1) * step, step, Fraction(first))
+
+
+@settings(deadline=None)
+@given(first=st.integers(-500, 500), length=st.integers(1, 900), size=st.integers(1, 400), step=st.sampled_from(["1", "2", "1/4", "1/3", "3/2", "5/7"]))
+def test_chunks_cover_every_sample_once(first: int, length: int, size: int, step: str) -> None:
+    frames = span(first, length, Fraction(step))
+    take = Curves(("a",), np.zeros((2, 1)), np.array([0.0, 5000.0]), 1.0)
+    pieces = [frame_range(take, 1.0, start=-600, frames=text, step=step).numbers for text in split(frames, size)]
+    assert [n for piece in pieces for n in piece] == frames.numbers
+    assert max(map(len, pieces)) <= max(size, Fraction(step).denominator)
+
+
+def test_sizes_that_are_none() -> None:
     with pytest.raises(AimError, match="chunk of 0"):
-        split(1, 5, 0)
+        split(span(1, 5), 0)
     with pytest.raises(AimError, match=f"may have {MOST}"):
-        split(1, 5000, 1)
+        split(span(1, 5000), 1)
 
 
 @pytest.fixture
@@ -111,8 +126,12 @@ def test_a_bundle_for_deadline_cloud(place: Path) -> None:
         (["bake", "model.aim", "--to", "baked"], "No curves"),
         (["bake", "model.aim", "take.csv", "--to", "take.csv"], "is a file"),
         (["bake", "model.aim", "take.csv", "--to", "baked", "--frames", "9-1"], "backwards"),
+        (["bake", "model.aim", "take.csv", "--to", "baked", "--frames", "5-99"], "not all in the take"),
+        (["bake", "model.aim", "take.csv", "--to", "baked", "--frames", ""], "is no frame range"),
+        (["bake", "model.aim", "take.csv", "--to", "baked", "--bake-options=--step 0"], "step is 0"),
+        (["bake", "model.aim", "take.csv", "--to", "baked", "--bake-options=--resume"], "cannot be among"),
         (["bake", "model.aim", "take.csv", "--to", "baked", "--chunk", "0"], "chunk of 0"),
-        (["bake", "model.aim", "take.csv", "--to", "baked", "--bake-options", "'open"], "a quote is open"),
+        (["bake", "model.aim", "take.csv", "--to", "baked", "--bake-options='open"], "a quote is open"),
         (["bake", "model.aim", "take.csv", "--to", "baked", "--timeout-s", "-1"], "timeout_s is -1"),
         (["bake", "model.aim", "take.csv", "./take.csv", "--to", "baked"], "both be called"),
         (["train", "--models", "models"], "No actor"),
@@ -176,3 +195,86 @@ def test_a_training_comes_back_finished(sample_folder: Path, program: Path, tmp_
     model.write_bytes(made[0][:1000])  # whatever happened to it: it is made again, the same
     assert openjd(job).returncode == 0
     assert model.read_bytes() == made[0]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".usdc"])
+def test_four_chunks_merged_are_the_bytes_of_one_run(draft: Path, program: Path, tmp_path: Path, ending: str) -> None:
+    """The whole job by the specification's own runner; then a chunk is killed half-way, another lost, and the job run again."""
+    (tmp_path / "take.csv").write_text(curves(24))
+    job = tmp_path / "job.yaml"
+    words = ["--to", tmp_path / "baked", "--ending", ending, "--chunk", 12, "--bake-options=--start 1001 --step 1/2", "--program", program]
+    assert farm("bake", draft, tmp_path / "take.csv", *words, "-o", job) == 0
+    ranges = template(job)["steps"][0]["parameterSpace"]["taskParameterDefinitions"][0]["range"]
+    assert ranges == ["1001-1006.5", "1007-1012.5", "1013-1018.5", "1019-1024"]
+    done = openjd(job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "openjd_progress: 100.0" in done.stdout
+    merged, single = tmp_path / f"baked/take{ending}", tmp_path / f"single{ending}"
+    assert main(["bake", str(draft), str(tmp_path / "take.csv"), "-o", str(single), "--start", "1001", "--step", "1/2", "--progress", "none"]) == 0
+    assert len(points(single)) == 47
+    assert points(merged) == points(single)
+    chunk = tmp_path / f"baked/chunks/take.1007-1012.5{ending}"
+    before = points(chunk)
+    chunk.unlink()
+    merged.unlink()
+    again = openjd(job)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("is finished: nothing to do") == 3
+    assert points(chunk) == before
+    assert points(merged) == points(single)
+
+
+def test_a_job_killed_at_any_moment_is_run_again(draft: Path, program: Path, tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text(curves(200))
+    job, rng = tmp_path / "job.yaml", random.Random(3)
+    assert farm("bake", draft, tmp_path / "take.csv", "--to", tmp_path / "baked", "--ending", ".npz", "--chunk", 50, "--program", program, "-o", job) == 0
+    for _ in range(5):
+        command = [sys.executable, "-m", "openjd", "run", str(job), "-p", f"file://{job.with_suffix('.parameters.json')}"]
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.5, 3.0))
+        end_all(running.pid)
+        running.wait()
+        for file in (tmp_path / "baked").rglob("[!.]*.npz"):
+            assert points(file), file
+    assert openjd(job).returncode == 0
+    assert main(["bake", str(draft), str(tmp_path / "take.csv"), "-o", str(tmp_path / "single.npz"), "--progress", "none"]) == 0
+    assert points(tmp_path / "baked/take.npz") == points(tmp_path / "single.npz")
+    assert list((tmp_path / "baked/chunks").glob(".*")) == []
+
+
+def end_all(leader: int) -> None:
+    """SIGKILL to a process and all that came of it: openjd gives every task a session of its own."""
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{leader}/task/{leader}/children").read_text().split():
+            end_all(int(child))
+        os.kill(leader, signal.SIGKILL)
+
+
+def points(path: Path) -> list[bytes]:
+    """The bytes of the points of every frame, as they read back."""
+    if path.suffix == ".npz":
+        with np.load(path) as baked:
+            return [frame.tobytes() for frame in baked["frames"]]
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(path))
+    skin = max((UsdGeom.Mesh(p) for p in stage.Traverse() if p.IsA(UsdGeom.Mesh)), key=lambda m: len(m.GetPointsAttr().Get(m.GetPointsAttr().GetTimeSamples()[0])))
+    return [np.array(skin.GetPointsAttr().Get(t)).tobytes() for t in skin.GetPointsAttr().GetTimeSamples()]
+
+
+def test_the_chain_from_an_actor(sample_folder: Path, program: Path, tmp_path: Path) -> None:
+    """Train, bake, merge in one job; the merge waits for all of it."""
+    (tmp_path / "take.csv").write_text(TAKE)
+    job = tmp_path / "chain.json"
+    assert farm("bake", sample_folder, tmp_path / "take.csv", "--to", tmp_path / "baked", "--preset", "draft", "--chunk", 3, "--program", program, "-o", job) == 0
+    done = openjd(job, "--step", "Merge_take", "--run-dependencies")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(points(tmp_path / "baked/take.usdc")) == 9
+
+
+def test_merging_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert farm("merge", tmp_path / "a.npz", "-o", tmp_path / "b.npz") == 2
+    assert "is missing" in capsys.readouterr().err
+    assert farm("merge", "-o", tmp_path / "b.npz") == 2
+    assert "no chunks" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from aim_maya.core.curves import read_curves
 from aim_maya.core.errors import AimError
 from trainer.config import Quality
-from trainer.farm.chain import add_bake, add_merge, add_train
-from trainer.farm.chunks import split, whole_range
+from trainer.farm.chain import add_bake, add_merge, add_train, add_whole_bake
+from trainer.farm.chunks import split, wanted
 from trainer.farm.job import Hosts, Job
 from trainer.farm.write import write_job
 
@@ -28,7 +27,7 @@ class Farm:
     preset: Quality = "standard"
     """Training preset of every actor."""
     train_options: str = ""
-    """More options for `aimface train`, in one text: "--seed 2 --jaw estimate"."""
+    """More options for `aimface train`, in one text: --train-options="--seed 2 --jaw estimate"."""
     program: str = "aimface"
     """The aimface command as the machines know it; the job's parameter AimFace overrides it."""
     cores: int = 0
@@ -70,14 +69,14 @@ class Bake(Farm):
     """Curves, as `aimface bake` takes them."""
     to: Path
     """Folder for what is baked: <take><ending>, and chunks/ with the pieces."""
-    ending: Literal[".usd", ".usdc", ".usda", ".npz"] = ".usdc"
-    """Kind of file, as `aimface bake` knows them."""
+    ending: Literal[".usd", ".usdc", ".usda", ".npz", ".abc"] = ".usdc"
+    """Kind of file, as `aimface bake` knows them. Alembic cannot be joined: a take of it is one task."""
     frames: str | None = None
-    """First and last frame, A-B; all of each take when not given."""
+    """First and last frame, A-B, as --start counts them; all of each take when not given."""
     chunk: int = 250
-    """Frames that one task bakes, at most."""
+    """Frames (samples, with a --step) that one task bakes, at most."""
     bake_options: str = ""
-    """More options for `aimface bake`, in one text: "--fps 24 --no-detail"."""
+    """More options for `aimface bake`, in one text: --bake-options="--fps 24 --start 1001"."""
 
 
 @dataclass(kw_only=True)
@@ -145,17 +144,13 @@ def _baking(work: Bake) -> Job:
         model = add_train(job, work.source.stem, actor, folder, work.preset, _words(work.train_options))
     for name, take in _named(work.takes).items():
         curves = job.input(f"Take_{name}", take, "curves to bake")
-        ranges = split(*_frames(work, take), work.chunk)
-        chunks = add_bake(job, name, model, curves, folder, work.ending, ranges, _words(work.bake_options))
-        add_merge(job, name, chunks, folder, work.ending)
+        frames, options = wanted(take, _words(work.bake_options), work.frames), _words(work.bake_options)
+        if work.ending == ".abc":
+            add_whole_bake(job, name, model, curves, folder, work.ending, split(frames, len(frames.numbers))[0], options)
+        else:
+            chunks = add_bake(job, name, model, curves, folder, work.ending, split(frames, work.chunk), options)
+            add_merge(job, name, chunks, folder, work.ending)
     return job
-
-
-def _frames(work: Bake, take: Path) -> tuple[int, int]:
-    """First and last frame: those asked for, or those of the take."""
-    if work.frames is not None:
-        return whole_range(work.frames)
-    return 1, len(read_curves(take).values)
 
 
 def _named(paths: tuple[Path, ...]) -> dict[str, Path]:
@@ -179,8 +174,6 @@ def _words(text: str) -> list[str]:
 def _merge(work: Merge) -> dict[str, Any]:
     from trainer.bake_merge import merge
 
-    if not work.chunks:
-        raise AimError("No chunks are named.", remedy="aimface farm merge CHUNK ... -o OUT")
-    merge(list(work.chunks), work.out)
-    sys.stdout.write(f"joined {len(work.chunks)} chunks into {work.out}\n")
-    return {"chunks": [str(c) for c in work.chunks], "out": str(work.out)}
+    figures = merge(work.chunks, work.out)
+    sys.stdout.write(f"joined {figures['chunks']} chunks, {figures['frames']} frames, into {work.out}\n")
+    return figures

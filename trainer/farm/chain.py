@@ -28,6 +28,12 @@ def add_bake(job: Job, name: str, model: Product, take: Product, folder: Product
     return [Product(f"{stem}.{piece}{ending}", made.maker) for piece in ranges]
 
 
+def add_whole_bake(job: Job, name: str, model: Product, take: Product, folder: Product, ending: str, frames: str, options: Sequence[str]) -> Product:
+    """Bake one take in one piece, for files that cannot be joined."""
+    out = f"{folder.path}/{name}{ending}"
+    return job.step(f"Bake_{name}", ["bake", model, take, "-o", out, f"--frames={frames}", "--resume", "--progress", "openjd", *options], out)
+
+
 def add_merge(job: Job, name: str, chunks: Sequence[Product], folder: Product, ending: str) -> Product:
     """Join the chunks of one take into <folder>/<name><ending>."""
     out = f"{folder.path}/{name}{ending}"
