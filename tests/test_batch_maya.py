@@ -268,6 +268,7 @@ def test_killed_at_any_moment_there_is_no_half_file(started: Any, scenes: Path, 
             else:
                 assert json.loads(file.read_text())["command"] == "export"
     assert started().wait() == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.abc", "a.abc.json", "b.abc", "b.abc.json"]
     assert {k: r["state"] in ("done", "skipped") for k, r in report(tmp_path / "r.json").items()} == {"a": True, "b": True}
 
 

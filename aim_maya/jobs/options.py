@@ -36,7 +36,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _common(one: argparse.ArgumentParser) -> None:
     one.add_argument("scenes", nargs="+", metavar="SCENE", help="scene files, or folders: every .ma and .mb below them")
-    one.add_argument("--nodes", nargs="+", default=[], metavar="NAME", help="meshes or aimDeformers, * allowed; every aimDeformer of the scene when not given")
+    one.add_argument(
+        "--nodes",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="meshes or aimDeformers, * allowed; not given: every aimDeformer of the scene (attach: every mesh that the model fits)",
+    )
     one.add_argument("--report", metavar="FILE.json", help="write what was done here; it is kept up to date scene by scene")
     one.add_argument("--resume", action="store_true", help="skip scenes whose output is there, whole, and made from the same files and options")
     one.add_argument(
@@ -44,7 +50,7 @@ def _common(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--skip-startup", action="store_true", help="do not run userSetup.py")
     one.add_argument("--plug-ins", nargs="+", default=[], metavar="NAME", help="more plug-ins to load before the scenes are opened")
-    one.add_argument("--allow-none", action="store_true", help="a scene without any aimDeformer counts as skipped, not as failed")
+    one.add_argument("--allow-none", action="store_true", help="a scene with nothing in it to do counts as skipped, not as failed")
     one.add_argument("--in-process", action="store_true", help="no process of its own for Maya: for debugging; a crash or a hang then ends everything")
 
 

@@ -14,8 +14,8 @@ from aim_maya.core.frames import Sampling
 
 def write_alembic(roots: Sequence[str], sampling: Sampling, out: Path, *, world: bool, strip_namespaces: bool) -> None:
     """One Ogawa archive of these transforms. Raises AimError with the exporter's words."""
-    words = [f"-frameRange {sampling.first:g} {sampling.last:g} -step {sampling.step:g}"]
-    words += [f"-frameRelativeSample {sub:g}" for sub in sorted(sampling.sub_frames) if sampling.sub_frames != (0.0,)]
+    words = [f"-frameRange {_number(sampling.first)} {_number(sampling.last)} -step {_number(sampling.step)}"]
+    words += [f"-frameRelativeSample {_number(sub)}" for sub in sorted(sampling.sub_frames) if sampling.sub_frames != (0.0,)]
     words += ["-uvWrite", "-writeVisibility", "-dataFormat ogawa"]
     words += ["-worldSpace"] if world else []
     words += ["-stripNamespaces"] if strip_namespaces else []
@@ -42,6 +42,10 @@ def write_usd(roots: Sequence[str], sampling: Sampling, out: Path, *, world: boo
 def outermost(roots: Sequence[str]) -> list[str]:
     """Full paths without those that lie below another: the exporter takes children along, and refuses them twice."""
     return [r for r in dict.fromkeys(roots) if not any(r.startswith(f"{other}|") for other in roots)]
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}"
 
 
 def _quoted(path: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import glob
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from . import host_paths
 from .quiet import quiet
 
 _KINDS = {".ma": "mayaAscii", ".mb": "mayaBinary"}
-_log = logging.getLogger("aim_maya")
+_SOURCES = (".ma", ".mb", ".abc", ".usd", ".usda", ".usdc", ".fbx")
 
 
 def open_scene(path: str) -> None:
@@ -52,20 +55,26 @@ def close_scene() -> None:
 
 
 def sources() -> list[str]:
-    """The files that the scene refers to, each once."""
-    found = cmds.file(query=True, reference=True) or []
-    return list(dict.fromkeys(host_paths.without_copy_number(str(f)) for f in found))
+    """The files that decide what the scene shows besides itself: references at any depth, caches; each once."""
+    scene = str(cmds.file(query=True, sceneName=True))
+    found = [host_paths.without_copy_number(str(f)) for f in cmds.file(query=True, list=True) or []]
+    return [f for f in dict.fromkeys(found) if Path(f).suffix.lower() in _SOURCES and f != scene]
 
 
 @contextmanager
 def fresh_path(final: str) -> Iterator[Path]:
-    """A temporary path beside `final` with its ending and nothing at it, renamed over `final` at the end; removed after an error.
+    """A path of the same name in a temporary folder beside `final`, moved to it at the end; removed after an error.
 
-    Exporters may read what they are to replace, or append to it. Raises AimError where the folder cannot be written.
+    Nothing is at it: exporters may read what they are to replace, or append. What killed runs left is removed: one output is written
+    by one process at a time. Raises AimError where the folder cannot be written.
     """
-    with atomic_path(final) as temporary:
-        temporary.unlink()
-        yield temporary
+    target = Path(final)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    with atomic_path(final) as temporary, tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        written = Path(folder) / target.name
+        yield written
+        os.replace(written, temporary)
 
 
 def save_scene(final: str) -> None:

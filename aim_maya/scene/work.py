@@ -22,11 +22,7 @@ class Outcome:
 
 
 class NoFaces(AimError):
-    """A scene without any aimDeformer."""
+    """A scene with nothing in it to work on: --allow-none passes over it."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            f"The scene has no {TYPE_NAME}.",
-            "No model is attached in it, or the reference that has it is not loaded.",
-            "Attach one; --allow-none passes over such scenes.",
-        )
+    def __init__(self, what: str = f"The scene has no {TYPE_NAME}.", cause: str = "No model is attached in it, or the reference that has it is not loaded.") -> None:
+        super().__init__(what, cause, "Attach one, or name the mesh with --nodes; --allow-none passes over such scenes.")
