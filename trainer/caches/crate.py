@@ -30,10 +30,8 @@ def usd_errors(what: str) -> Iterator[None]:
     try:
         yield
     except Tf.ErrorException as error:
-        said = str(error).strip().splitlines()
-        raise AimError(
-            f"{what}: {said[-1].strip()[:200] if said else 'USD failed'}.", "The disk may be full, or the file damaged.", "Nothing was left behind; try again."
-        ) from error
+        said = (str(error).strip().splitlines() or ["USD failed"])[0].split(" : ")[-1].strip("'")
+        raise AimError(f"{what}: {said[:200]}.", "The disk may be full.", "Nothing was left behind; try again.") from error
 
 
 class CrateStream:
