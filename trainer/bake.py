@@ -11,7 +11,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from aim_maya.core.curves import Curves, FrameRange, Gaps, frame_range, match_controls, read_curves, resampled
+from aim_maya.core.curves import FrameRange, Gaps, frame_range, match_controls, resampled
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
@@ -25,7 +25,7 @@ from .caches.shot import Marks, Part, Shot
 from .caches.skel import write_skel
 from .caches.usd import USD_ENDINGS, usd_marks, write_usd
 from .progress import Progress, Style
-from .usd_curves import read_usd_curves
+from .usd_curves import read_any_curves
 
 ENDINGS = (".npz", ".abc", *USD_ENDINGS)
 
@@ -63,7 +63,7 @@ def bake(
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
-    curves = _read(curves_path, options)
+    curves = read_any_curves(curves_path, options.curve_fps, options.fps, sort=options.sort, drop_frame=options.drop_frame, prim=options.prim)
     rate = exact_rate(options.fps or curves.fps)
     wanted = frame_range(curves, float(rate), start=options.start, frames=options.frames, step=options.step)
     if kind == ".abc":
@@ -109,12 +109,6 @@ def _kind(out: Path, options: BakeOptions) -> str:
         if rate is not None and not 0 < rate < 1e6:
             raise AimError(f"{name} is {rate}.", remedy="Give a positive number of frames a second.")
     return kind
-
-
-def _read(path: Path, options: BakeOptions) -> Curves:
-    if path.suffix.lower() in (*USD_ENDINGS, ".usdz"):
-        return read_usd_curves(path, options.prim)
-    return read_curves(path, options.curve_fps, default_fps=options.fps, sort=options.sort, drop_frame=options.drop_frame)
 
 
 def _marks(model: Path, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _describe(path: Path, npz: bool) -> _Chunk:
 
 
 def _check(chunks: list[_Chunk]) -> None:
-    for one, other in zip(chunks, chunks[1:], strict=False):
+    for one, other in pairwise(chunks):
         if one.source != other.source:
             raise AimError(
                 f"{one.path.name} and {other.path.name} are not of one shot.", "Model, curves, options or version differ.", "Bake all chunks again with the same."
@@ -83,7 +84,7 @@ def _merge_npz(chunks: list[_Chunk], out: Path) -> int:
         return heads[0][1] | joined | {"fingerprint": np.array(_whole(chunks)), "last": np.float64(chunks[-1].last)}
 
     count = sum(shape[0] for shape, _ in heads)
-    stream_npz(out, (count, *heads[0][0][1:]), frames(), small)
+    stream_npz(out, (count, heads[0][0][1], 3), frames(), small)
     return count
 
 

@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from aim_maya.core.curves import Curves
+from aim_maya.core.curves import Curves, read_curves
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 
-from .caches.crate import usd, usd_errors
+from .caches.crate import open_stage, usd, usd_errors
+from .usd_actor import USD_ENDINGS
+
+
+def read_any_curves(
+    path: Path, fps: float | None = None, default_fps: float | None = None, *, sort: bool = False, drop_frame: bool | None = None, prim: str | None = None,
+) -> Curves:  # fmt: skip
+    """Read curves by their file's ending: USD, else CSV. The arguments are those of read_curves and read_usd_curves, and so are the errors."""
+    if path.suffix.lower() in USD_ENDINGS:
+        return read_usd_curves(path, prim)
+    return read_curves(path, fps, default_fps=default_fps, sort=sort, drop_frame=drop_frame)
 
 
 def read_usd_curves(path: Path, prim: str | None = None) -> Curves:
@@ -21,14 +31,11 @@ def read_usd_curves(path: Path, prim: str | None = None) -> Curves:
     Raises AimError when there is none, several and none was named, a sample of another length, or a value that is not finite.
     """
     usd("Reading USD curves")
-    from pxr import Tf, Usd, UsdSkel
+    from pxr import UsdSkel
 
     if not path.exists():
         raise AimError(f"There are no curves at {path}.", "The path is misspelt or the drive is not mounted.")
-    try:
-        stage = Usd.Stage.Open(str(path))
-    except Tf.ErrorException as error:
-        raise AimError(f"{path} cannot be opened as USD ({str(error).splitlines()[0][:160]}).", "It is damaged or something else.") from error
+    stage = open_stage(path)
     found = [UsdSkel.Animation(p) for p in stage.Traverse() if p.IsA(UsdSkel.Animation) and p.GetAttribute("blendShapeWeights").GetNumTimeSamples()]
     if prim is not None:
         found = [animation for animation in found if str(animation.GetPath()) == prim]

@@ -18,7 +18,6 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, read_json, write_json
 from aim_maya.core.mesh import Mesh
 
-from .ahead import ahead
 from .pc2 import PointCache2
 from .shot import Marks, Shot, moved
 
@@ -59,7 +58,7 @@ def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     caches = ["skin", *(p.name for p in shot.parts if p.follows == "jaw")]
     with contextlib.ExitStack() as open_files:
         files = {n: open_files.enter_context(PointCache2(folder / f"{n}.pc2", len(meshes[n][0].points), count, first)) for n in caches}
-        for frame in ahead(shot.frames()):
+        for frame in shot.frames():
             files["skin"].write(_z_up(frame.points))
             for part in shot.parts:
                 if part.follows == "jaw":

@@ -30,10 +30,23 @@ def usd_errors(what: str) -> Iterator[None]:
     try:
         yield
     except Tf.ErrorException as error:
-        said = str(error).strip().splitlines()
-        raise AimError(
-            f"{what}: {said[-1].strip()[:200] if said else 'USD failed'}.", "The disk may be full, or the file damaged.", "Nothing was left behind; try again."
-        ) from error
+        raise AimError(f"{what}: {_said(error)}.", "The disk may be full.", "Nothing was left behind; try again.") from error
+
+
+def open_stage(path: Path) -> Any:
+    """The stage of a USD file. Raises AimError for one that cannot be opened."""
+    from pxr import Tf, Usd
+
+    try:
+        return Usd.Stage.Open(str(path))
+    except Tf.ErrorException as error:
+        raise AimError(f"{path} cannot be opened as USD ({_said(error)}).", "It is damaged or something else.") from error
+
+
+def _said(error: Exception) -> str:
+    """What USD says of an error, without where in its source it was raised."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].split(" : ")[-1].strip("'")[:200] if lines else "USD failed"
 
 
 class CrateStream:

@@ -12,7 +12,6 @@ import numpy as np
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 
-from .ahead import ahead
 from .shot import Marks, Shot
 
 
@@ -22,7 +21,7 @@ def write_npz(shot: Shot, out: Path) -> None:
     jaws: list[Any] = []
 
     def points() -> Iterable[np.ndarray]:
-        for frame in ahead(shot.frames()):
+        for frame in shot.frames():
             jaws.append(model.jaw(frame.weights))
             yield frame.points
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -14,7 +15,12 @@ from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import FaceModel
 from trainer.progress import Progress
 
+from .ahead import ahead
+from .second_process import can_fork, forked
+
 Floats = NDArray[np.floating]
+
+_WORTH_A_FORK = 64  # frames
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Frame:
-    """number: the frame's number (sub-frames are fractions); points (V, 3) float32 of the skin; weights (C,) of the controls."""
+    """number: the frame's number (sub-frames are fractions); points (V, 3) float32 of the skin, box (2, 3) their lowest and
+    highest corner; weights (C,) of the controls.
+    """
 
     number: Fraction
     points: Floats
+    box: Floats
     weights: Floats
 
 
@@ -81,10 +90,26 @@ class Shot:
     progress: Progress = field(default_factory=lambda: Progress("none"))
 
     def frames(self) -> Iterator[Frame]:
-        """Every sampled frame, in order, reported to the progress; only one is in memory."""
-        for i, (row, number) in enumerate(zip(self.weights, self.numbers, strict=True)):
-            yield Frame(number, self.model.points(row, detail=self.detail), row)
-            self.progress.step(i + 1, len(self.numbers), frame=float(number))
+        """Every sampled frame, in order, reported to the progress; a few are in memory, and each is valid until the next is asked for."""
+        vertices, count = len(self.model.mesh.points), len(self.numbers)
+        if count >= _WORTH_A_FORK and self.model.on_numpy and can_fork():
+            self._evaluated(0)  # tables are made once, and shared with the child
+            made: Iterable[Floats] = forked(self._evaluated, count, 3 * vertices + 6)
+        else:
+            made = ahead(self._evaluated(i) for i in range(count))
+        with contextlib.closing(made):  # type: ignore[type-var]
+            for i, flat in enumerate(made):
+                yield Frame(self.numbers[i], flat[:-6].reshape(vertices, 3), flat[-6:].reshape(2, 3), self.weights[i])
+                self.progress.step(i + 1, count, frame=float(self.numbers[i]))
+
+    def _evaluated(self, i: int, out: Floats | None = None) -> Floats:
+        """(3V + 6,) float32, in `out` when it is given: points of frame i, then their lowest and highest corner."""
+        points = self.model.points(self.weights[i], detail=self.detail)
+        flat = np.empty(points.size + 6, np.float32) if out is None else out
+        flat[:-6] = points.reshape(-1)
+        for axis, column in enumerate(points.T):  # column by column: numpy's min over the long axis takes ten times as long
+            flat[axis - 6], flat[axis - 3] = column.min(), column.max()
+        return flat
 
 
 def moved(points: Floats, matrix: Floats) -> Floats:

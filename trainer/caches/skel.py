@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from aim_maya.core.files import atomic_path
 
-from .ahead import ahead
 from .crate import usd, usd_errors
 from .shot import Shot
-from .usd_scene import add_mesh, bind_material, bounds, extent, set_stage, vec3f
+from .usd_scene import add_mesh, bind_material, set_stage, vec3f
 
 Floats = NDArray[np.floating]
 _JOINTS = ["skull", "jaw"]
@@ -119,7 +118,7 @@ def _animate(animation: Any, skin: Any, shot: Shot) -> dict[str, float]:
     values, places, turns = animation.CreateBlendShapeWeightsAttr(), animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
     checked = set(np.linspace(0, len(shot.numbers) - 1, min(_CHECKED, len(shot.numbers))).astype(int).tolist())
     errors = []
-    for i, frame in enumerate(ahead(shot.frames())):
+    for i, frame in enumerate(shot.frames()):
         code = float(frame.number)
         activations, jaw = data.rig.activations(frame.weights).astype(np.float32), shot.model.jaw(frame.weights)
         turn = Gf.Quatf(Gf.Matrix4d(jaw.T.tolist()).ExtractRotationQuat())
@@ -127,7 +126,7 @@ def _animate(animation: Any, skin: Any, shot: Shot) -> dict[str, float]:
         values.Set(Vt.FloatArray.FromNumpy(activations), code)
         places.Set(Vt.Vec3fArray([Gf.Vec3f(0), Gf.Vec3f(*(float(x) for x in place))]), code)
         turns.Set(Vt.QuatfArray([Gf.Quatf(1), turn]), code)
-        box.Set(extent(bounds(frame.points)), code)
+        box.Set(vec3f(frame.box), code)
         if i in checked:
             matrix = np.array(Gf.Matrix3d(turn)).T
             errors.append(np.linalg.norm(_skinned(shot, activations, matrix, place) - frame.points, axis=1) * shot.model.mm_per_unit)

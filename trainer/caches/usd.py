@@ -11,10 +11,9 @@ import numpy as np
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import vertex_normals
 
-from .ahead import ahead
 from .crate import CrateStream, usd, usd_errors
 from .shot import Frame, Marks, Shot
-from .usd_scene import add_mesh, bind_material, bounds, extent, set_stage, vec3f
+from .usd_scene import add_mesh, bind_material, set_stage, vec3f
 from .usda import write_as_text
 
 USD_ENDINGS = (".usd", ".usdc", ".usda")
@@ -51,8 +50,8 @@ def _write(shot: Shot, path: Path, out: Path) -> None:
         del stage  # no stage may listen: it would be told of every sample
     stream = CrateStream(layer, out)
     stream.finish()
-    for frame, box in ahead((frame, bounds(frame.points)) for frame in shot.frames()):
-        _sample(stream, frame, box, skin, carried, shot)
+    for frame in shot.frames():
+        _sample(stream, frame, skin, carried, shot)
     stream.finish()
 
 
@@ -77,12 +76,12 @@ def _still(stage: Any, root: str, shot: Shot) -> tuple[str, list[str]]:
     return str(skin.GetPath()), carried
 
 
-def _sample(stream: CrateStream, frame: Frame, box: list[list[float]], skin: str, carried: list[str], shot: Shot) -> None:
+def _sample(stream: CrateStream, frame: Frame, skin: str, carried: list[str], shot: Shot) -> None:
     from pxr import Gf
 
     code = float(frame.number)
     stream.set(f"{skin}.points", code, vec3f(frame.points), frame.points.nbytes)
-    stream.set(f"{skin}.extent", code, extent(box))
+    stream.set(f"{skin}.extent", code, vec3f(frame.box))
     if shot.normals:
         normals = vertex_normals(shot.model.mesh, frame.points.astype(np.float64))
         stream.set(f"{skin}.normals", code, vec3f(normals), frame.points.nbytes)

@@ -50,7 +50,7 @@ def add_mesh(stage: Any, path: str, mesh: Mesh, points: Floats | None = None) ->
         _add_uvs(shape, mesh)
     if points is not None:
         shape.CreatePointsAttr(vec3f(points))
-        shape.CreateExtentAttr(extent(bounds(points)))
+        shape.CreateExtentAttr(vec3f(np.stack([points.min(0), points.max(0)])))
     return shape
 
 
@@ -89,16 +89,3 @@ def vec3f(points: Floats) -> Any:
     from pxr import Vt
 
     return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
-
-
-def bounds(points: Floats) -> list[list[float]]:
-    """Lowest and highest corner of (N, 3) points."""
-    columns = [points[:, axis] for axis in range(3)]  # column by column: numpy's min over the long axis takes ten times as long
-    return [[float(c.min()) for c in columns], [float(c.max()) for c in columns]]
-
-
-def extent(box: list[list[float]]) -> Any:
-    """Bounds as USD keeps them."""
-    from pxr import Gf, Vt
-
-    return Vt.Vec3fArray([Gf.Vec3f(*corner) for corner in box])

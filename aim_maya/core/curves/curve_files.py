@@ -26,7 +26,6 @@ from .take import Curves, exact_rate, nearest_rate
 Floats = NDArray[np.floating]
 _TIME, _FRAME, _CODE, _COUNT = ("time", "time_s", "seconds"), ("frame",), ("timecode",), ("blendshapecount",)
 DEFAULT_FPS = 30.0
-_DAY = 24 * 3600.0
 
 
 def read_curves(
@@ -46,6 +45,8 @@ def read_curves(
         raise AimError(f"{path} has no 'frame' or 'time' column.", f"Its columns are {', '.join(header[:6])} ...", "Add one, or a 'timecode' column.")
     untracked = [number for number, row in rows if _untracked(row, lowered)]
     rows = [(number, row) for number, row in rows if number not in set(untracked)]
+    if not rows:
+        raise AimError(f"{path} holds no frames.", "No row has values.", "Export the curves again.")
     codes = [row[clock["code"]] for _, row in rows] if clock["code"] is not None else []
     apart = (*_TIME, *_FRAME, *_CODE, *_COUNT, *ROTATIONS)
     kept = [i for i, name in enumerate(lowered) if name not in apart]
@@ -117,8 +118,6 @@ def _number(path: str | Path, line: int, name: str, text: str) -> float:
 
 def _order(path: str | Path, times: Floats, lines: list[int], sort: bool) -> tuple[NDArray[np.intp], list[str]]:
     """Rows in order of time, the last of each time only, and a sentence on those left out."""
-    if not len(times):
-        raise AimError(f"{path} holds no frames.", "No row has values.", "Export the curves again.")
     backwards = np.flatnonzero(np.diff(times) < 0)
     if len(backwards) and not sort:
         at = int(backwards[0]) + 1
@@ -158,8 +157,9 @@ def _code_times(path: str | Path, rows: list[tuple[int, list[str]]], codes: list
             frames[i] = timecode.to_frame(code, rate, drop)
         except ValueError as why:
             raise AimError(f"{path}, line {line}: '{code[:40]}' is {why}.", "Another rate, or a damaged line.", "Give --curve-fps, or mend that line.") from None
-    times = frames / float(exact_rate(rate))
-    return np.asarray(times + _DAY * np.cumsum(np.append(0, np.diff(times) < -_DAY / 2)), np.float64)
+    day = timecode.frames_a_day(rate, timecode.is_drop(codes[0]) if drop is None and codes else bool(drop))
+    frames += day * np.cumsum(np.append(0, np.diff(frames) < -day / 2))[: len(frames)]
+    return np.asarray(frames / float(exact_rate(rate)), np.float64)
 
 
 def write_curves(path: str | Path, curves: Curves, kind: Literal["plain", "live-link"] = "plain") -> None:

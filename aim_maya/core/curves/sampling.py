@@ -16,7 +16,7 @@ from .take import Curves, exact_rate
 
 Floats = NDArray[np.floating]
 Gaps = Literal["hold", "interpolate", "refuse"]
-_SNAP = 0.05  # of a frame: clocks in files are rounded, and a row that near to a frame is that frame
+_SNAP = 0.05  # of a frame: clocks in files are rounded, and rows that near to frames are those frames
 _MOST = 10_000_000
 
 
@@ -41,11 +41,10 @@ class FrameRange:
 
 
 def positions(curves: Curves, fps: float) -> Floats:
-    """(F,) where the take's rows lie, in frames after its first row; a row within 0.05 of a whole frame lies on it."""
+    """(F,) where the take's rows lie, in frames after its first row; on whole frames when all of them are within 0.05 of one."""
     at = (curves.times - curves.times[0]) * float(exact_rate(fps))
-    whole = np.round(at)
-    snapped: Floats = np.where(np.abs(at - whole) <= _SNAP, whole, at)
-    return snapped if len(at) < 2 or (np.diff(snapped) > 0).all() else at
+    whole: Floats = np.round(at)
+    return whole if (np.abs(at - whole) <= _SNAP).all() else at
 
 
 def frame_range(curves: Curves, fps: float, *, start: int = 1, frames: str | None = None, step: str | float = 1) -> FrameRange:

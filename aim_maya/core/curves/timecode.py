@@ -63,6 +63,12 @@ def to_timecode(frame: int, fps: float, drop: bool = False) -> str:
     return f"{hours % 24:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"
 
 
+def frames_a_day(fps: float, drop: bool) -> int:
+    """After how many frames the labels begin again at 00:00:00:00."""
+    labels = 24 * 3600 * labels_per_second(fps)
+    return labels - labels_per_second(fps) // 15 * 24 * 54 if drop else labels
+
+
 def is_drop(text: str) -> bool:
     """Whether the separator before the frames says drop-frame."""
     found = _PATTERN.match(text.strip())
