@@ -36,6 +36,7 @@ def walk(package: str, blocked: list[str], absent: list[str] | None = None) -> s
     ("package", "blocked", "absent"),
     [
         ("aim_maya.core", ["maya", "PySide6", "onnxruntime", "pxr", *TRAINING], []),
+        ("aim_maya.jobs", ["maya", "PySide6", "onnxruntime", "pxr", "numpy", *TRAINING], []),
         ("aim_maya.runtime", ["maya", "PySide6", "pxr", *TRAINING], ["onnxruntime"]),
         ("trainer", ["maya", "PySide6", "pxr"], []),
     ],

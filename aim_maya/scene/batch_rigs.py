@@ -28,6 +28,7 @@ def attach_scene(item: Item, options: dict[str, Any]) -> Outcome:
     """Attach the model to the meshes named, or to all it fits; save. Raises AimError when it fits none."""
     outcome = Outcome(sources=[options["model"]])
     wanted = current_model(options["model"], "cpu")
+    cmds.file(rename=item.output.replace("\\", "/"))  # the model's path is stored relative to where the scene will lie
     for mesh in _meshes(options["nodes"], len(wanted.data.neutral)):
         node = _attached(mesh)
         if node is not None:

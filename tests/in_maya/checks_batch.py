@@ -113,11 +113,13 @@ def check_a_folder_is_attached_and_restored(lab: Lab) -> None:
         key_everything(rig)
         path = save(folder / f"{name}.ma")
         points[path] = shown(lab, path, rig.mesh, [1.0, 30.0])
-    attached = run("attach", folder, "--model", lab.model, "-o", lab.folder / "attached")
+    model = folder / "tiny.aim"  # beside a scene that will lie elsewhere
+    model.write_bytes(Path(lab.model).read_bytes())
+    attached = run("attach", folder, "--model", model, "-o", lab.folder / "attached")
     assert [r.state for r in attached] == [DONE, DONE], [r.error for r in attached]
     assert all(r.faces[0]["largest_difference"]["mm"] > 0.1 for r in attached)
     assert [r.state for r in run("check", lab.folder / "attached")] == [DONE, DONE]
-    again = run("attach", folder, "--model", lab.model, "-o", lab.folder / "attached", "--resume")
+    again = run("attach", folder, "--model", model, "-o", lab.folder / "attached", "--resume")
     assert [r.state for r in again] == [SKIPPED, SKIPPED]
     restored = run("restore", lab.folder / "attached", "-o", lab.folder / "restored")
     assert [r.state for r in restored] == [DONE, DONE], [r.error for r in restored]
