@@ -66,7 +66,7 @@ def bake(
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
     weights, unmatched = match_controls(taken, model.targets)
-    mark = _marks(model_path, curves_path, options, kind, wanted)
+    mark = _marks(model, curves_path, options, kind, wanted)
     if resume:
         _remove_leftovers(out)
         if _finished(out, kind, mark):
@@ -104,11 +104,11 @@ def _kind(out: Path, options: BakeOptions) -> str:
     return kind
 
 
-def _marks(model: Path, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
-    files = [model, curves, *(teeth_files(options.actor) if options.actor else [])]
+def _marks(model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
+    files = [curves, *(teeth_files(options.actor) if options.actor else [])]
     left_out = ("frames", "actor")  # the range has a hash of its own, and the teeth count by their bytes
     chosen = {name: value for name, value in vars(options).items() if name not in left_out}
-    return marks(files, chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}, frames)
+    return marks(model, files, chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}, frames)
 
 
 def _parts(model: FaceModel, options: BakeOptions) -> tuple[Part, ...]:
