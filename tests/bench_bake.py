@@ -1,15 +1,18 @@
 """The bake against usd-core alone, and its peak memory.
 
-python -m tests.bench_bake MODEL.aim CURVES.csv [--frames 1000] [--rounds 7] [--memory-frames 10000]
+python -m tests.bench_bake MODEL.aim CURVES.csv [--frames 1000] [--rounds 7] [--memory-frames 10000] [--actor FOLDER]
 
-Time: in one process, in turns, the whole of `bake` (model and curves read, every frame evaluated, file renamed) and usd-core writing
-the same points, which it is handed ready in memory, in the usual way: one attribute, `Set` at every frame, one `Save`.
-Memory: the peak of a fresh process that bakes the curves repeated to that many frames, to USD and to npz.
+Time: the whole of `bake` (model and curves read, every frame evaluated, file renamed) and usd-core writing the same points, which it is
+handed ready in memory, in the usual way: one attribute, `Set` at every frame, one `Save`. In turns, each in a fresh process as a farm
+runs it (imports not counted), and again both in one process.
+Memory: the peak of a fresh process, and of those it starts, that bakes the curves repeated to that many frames, to USD and to npz.
+Blender, when bpy is there: the largest difference of any point of any frame from FaceModel, USD and Alembic opened in Blender.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -21,14 +24,14 @@ import numpy as np
 from aim_maya.core.curves import Curves, match_controls, read_curves, write_curves
 from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import FaceModel
-from trainer.bake import bake
+from trainer.bake import BakeOptions, bake
 
 _PEAK = """
 import resource, sys
 from pathlib import Path
 from trainer.bake import bake
 bake(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), style="none")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024)
 """
 
 
@@ -69,6 +72,63 @@ def ratios(model_path: Path, curves_path: Path, folder: Path, rounds: int) -> li
     return rows[1:]
 
 
+_BAKE = """
+import sys, time, pxr.Usd, pxr.UsdGeom, pxr.UsdShade, threadpoolctl
+from pathlib import Path
+from trainer.bake import bake
+began = time.perf_counter()
+bake(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), device="cpu", style="none")
+print(time.perf_counter() - began)
+"""
+
+_ALONE = """
+import sys, time, numpy as np, pxr.Usd, pxr.UsdGeom
+from pathlib import Path
+from aim_maya.runtime import FaceModel
+from tests.bench_bake import usd_alone
+mesh, frames = FaceModel.load(sys.argv[1], "cpu").mesh, list(np.load(sys.argv[2])["frames"])
+began = time.perf_counter()
+usd_alone(mesh, frames, 30.0, Path(sys.argv[3]))
+print(time.perf_counter() - began)
+"""
+
+
+def fresh_ratios(model: Path, take: Path, folder: Path, rounds: int) -> list[tuple[float, float]]:
+    """The same seconds, every figure from a process of its own."""
+    bake(model, take, folder / "points.npz", device="cpu", style="none")
+
+    def seconds(code: str, source: Path, out: Path) -> float:
+        out.unlink(missing_ok=True)
+        return float(subprocess.run([sys.executable, "-c", code, str(model), str(source), str(out)], capture_output=True, text=True, check=True).stdout)
+
+    return [(seconds(_BAKE, take, folder / "ours.usdc"), seconds(_ALONE, folder / "points.npz", folder / "alone.usdc")) for _ in range(rounds)]
+
+
+def print_ratios(what: str, seconds: list[tuple[float, float]]) -> None:
+    rows = np.array(seconds)
+    ratio = rows[:, 0] / rows[:, 1]
+    sys.stdout.write(
+        f"{what}, {len(rows)} rounds: bake {np.median(rows[:, 0]):.3f} s, usd-core alone {np.median(rows[:, 1]):.3f} s, "
+        f"ratio {np.median(ratio):.2f} (from {ratio.min():.2f} to {ratio.max():.2f})\n"
+    )
+
+
+def differences_in_blender(model_path: Path, curves_path: Path, folder: Path, actor: Path | None) -> None:
+    """Every frame of the take in Blender against FaceModel."""
+    model, curves = FaceModel.load(model_path, "cpu"), read_curves(curves_path)
+    weights = match_controls(curves, model.targets)[0]
+    for ending, unit in (("usdc", model.mm_per_unit / 1000), ("abc", 1.0)):
+        cache, seen = folder / f"b.{ending}", folder / "seen.npz"
+        began = time.perf_counter()
+        bake(model_path, curves_path, cache, BakeOptions(actor=actor), device="cpu", style="none")
+        took = time.perf_counter() - began
+        frames = [str(i + 1) for i in range(len(weights))]
+        subprocess.run([sys.executable, "-m", "tests.blender_read", str(cache), str(seen), str(curves.fps), *frames], capture_output=True, check=True)
+        with np.load(seen) as found:
+            worst = max(float(np.abs(found[f"skin@{i + 1}"][:, [0, 2, 1]] * [1, 1, -1] / unit - model.points(row)).max()) for i, row in enumerate(weights))
+        sys.stdout.write(f"{len(weights)} frames to {ending} ({took:.1f} s), opened in Blender: at most {worst:.2g} units from FaceModel\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -76,16 +136,16 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--memory-frames", type=int, default=10_000)
+    parser.add_argument("--actor", type=Path)
     given = parser.parse_args()
     curves = read_curves(given.curves)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = np.array(ratios(given.model, repeated(curves, given.frames, folder / "take.csv"), folder, given.rounds))
-        ratio = rows[:, 0] / rows[:, 1]
-        sys.stdout.write(
-            f"{given.frames} frames to usdc, {given.rounds} rounds: bake {np.median(rows[:, 0]):.3f} s, usd-core alone {np.median(rows[:, 1]):.3f} s, "
-            f"ratio {np.median(ratio):.2f} (from {ratio.min():.2f} to {ratio.max():.2f})\n"
-        )
+        take = repeated(curves, given.frames, folder / "take.csv")
+        print_ratios(f"{given.frames} frames to usdc, fresh processes", fresh_ratios(given.model, take, folder, given.rounds))
+        print_ratios(f"{given.frames} frames to usdc, one process", ratios(given.model, take, folder, given.rounds))
+        if importlib.util.find_spec("bpy"):
+            differences_in_blender(given.model, given.curves, folder, given.actor)
         for frames in (given.memory_frames // 10, given.memory_frames):
             take = repeated(curves, frames, folder / "long.csv")
             for ending in ("usdc", "npz"):

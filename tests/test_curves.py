@@ -233,7 +233,7 @@ def test_live_link_round_trip(tmp_path: Path, fps: float) -> None:
     assert read.times == pytest.approx(written.times, abs=1e-3 / fps)
     for name, arkit in zip(written.names, ("JawOpen", "EyeBlinkLeft", "BrowInnerUp"), strict=True):
         assert np.array_equal(read.values[:, read.names.index(arkit)], written.values[:, written.names.index(name)])
-    with pytest.raises(AimError, match="no name that Live Link Face knows|has a name"):
+    with pytest.raises(AimError, match="has a name that Live Link Face knows"):
         write_curves(tmp_path / "x.csv", take(names=("foo",)), "live-link")
     assert not (tmp_path / "x.csv").exists()
 

@@ -7,11 +7,11 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from threadpoolctl import threadpool_limits
 
-from aim_maya.core.curves import FrameRange, Gaps, frame_range, match_controls, resampled
+from aim_maya.core.curves import FrameRange, match_controls
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
@@ -25,31 +25,29 @@ from .caches.shot import Marks, Part, Shot
 from .caches.skel import write_skel
 from .caches.usd import USD_ENDINGS, usd_marks, write_usd
 from .progress import Progress, Style
-from .usd_curves import read_any_curves
+from .take_options import TakeOptions, sampled
 
 ENDINGS = (".npz", ".abc", *USD_ENDINGS)
 
 
 @dataclass(frozen=True)
-class BakeOptions:
-    """What shapes the output, and so its fingerprint. See `aimface bake --help`, which has the same words."""
+class BakeOptions(TakeOptions):
+    """What shapes the output, and so its fingerprint."""
 
-    start: int = 1
-    frames: str | None = None
-    step: str = "1"
-    fps: float | None = None
-    curve_fps: float | None = None
-    gaps: Gaps = "interpolate"
-    sort: bool = False
-    drop_frame: bool | None = None
-    prim: str | None = None
     actor: Path | None = None
+    """Actor folder: its upper_teeth.obj and lower_teeth.obj are baked too, the lower ones with the jaw (USD, Alembic, OBJ)."""
     bones: bool = False
+    """The learned bone points of skull and jaw too, as points (USD, Alembic)."""
     normals: bool = False
+    """Smooth normals at every frame too (USD, Alembic)."""
     skel: bool = False
+    """UsdSkel blend shapes, a jaw joint and their animation in place of points over time; the residual is printed."""
     material: str = "skin"
+    """Name of the skin's material (USD: bound at ROOT/Looks/NAME; Alembic: a face set)."""
     detail: bool = True
-    evaluation: str = "cached"
+    """Exact at the trained poses; --no-detail takes everything from the networks."""
+    evaluation: Literal["cached", "full"] = "cached"
+    """cached: stored fields. full: all networks every frame."""
 
 
 def bake(
@@ -63,14 +61,12 @@ def bake(
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
-    curves = read_any_curves(curves_path, options.curve_fps, options.fps, sort=options.sort, drop_frame=options.drop_frame, prim=options.prim)
-    rate = exact_rate(options.fps or curves.fps)
-    wanted = frame_range(curves, float(rate), start=options.start, frames=options.frames, step=options.step)
+    take = sampled(curves_path, options)
+    wanted, taken, rate = take.frames, take.curves, exact_rate(take.curves.fps)
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
-    taken = resampled(curves, float(rate), wanted.positions, options.gaps)
     weights, unmatched = match_controls(taken, model.targets)
-    mark = _marks(model_path, curves_path, options, kind, wanted)
+    mark = _marks(model, curves_path, options, kind, wanted)
     if resume:
         _remove_leftovers(out)
         if _finished(out, kind, mark):
@@ -93,7 +89,7 @@ def bake(
 
 
 def _kind(out: Path, options: BakeOptions) -> str:
-    """The ending, '' for a folder of OBJs. Raises AimError for one that is unknown, options that do not go together, or a rate that is none."""
+    """The ending, '' for a folder of OBJs. Raises AimError for one that is unknown, options that do not go together."""
     kind = "" if out.suffix.lower() == ".obj" else out.suffix.lower()
     if kind not in ("", *ENDINGS):
         raise AimError(f"The output '{out}' is of no known kind.", remedy=f"Name one of {', '.join(ENDINGS)}, or a folder for an OBJ sequence.")
@@ -105,17 +101,14 @@ def _kind(out: Path, options: BakeOptions) -> str:
             raise AimError(
                 f"{name} has no effect on '{out.name}'.", f"It is for {', '.join(w or 'OBJ folders' for w in where)}.", "Leave it out, or choose another output."
             )
-    for name, rate in (("fps", options.fps), ("curve-fps", options.curve_fps)):
-        if rate is not None and not 0 < rate < 1e6:
-            raise AimError(f"{name} is {rate}.", remedy="Give a positive number of frames a second.")
     return kind
 
 
-def _marks(model: Path, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
-    files = [model, curves, *(teeth_files(options.actor) if options.actor else [])]
+def _marks(model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
+    files = [curves, *(teeth_files(options.actor) if options.actor else [])]
     left_out = ("frames", "actor")  # the range has a hash of its own, and the teeth count by their bytes
     chosen = {name: value for name, value in vars(options).items() if name not in left_out}
-    return marks(files, chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}, frames)
+    return marks(model, files, chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}, frames)
 
 
 def _parts(model: FaceModel, options: BakeOptions) -> tuple[Part, ...]:

@@ -22,6 +22,7 @@ from .pc2 import PointCache2
 from .shot import Marks, Shot, moved
 
 Floats = NDArray[np.floating]
+_MOST_FRAMES = 1_000_000  # Blender's own limit is a little above
 _SCRIPT = Path(__file__).with_name("blender_alembic.py")
 
 
@@ -29,9 +30,9 @@ def check_alembic(step: Fraction, first: Fraction) -> None:
     """Raises AimError when bpy is not installed, or for samples that Alembic's writer in Blender cannot place."""
     if importlib.util.find_spec("bpy") is None:
         raise AimError("Baking to Alembic needs the package bpy (Blender), which is not installed.", remedy='pip install -e ".[blender]" -c constraints.txt')
-    if step.numerator != 1 or first.denominator != 1:
-        raise AimError(f"Alembic is written at every frame or at equal parts of one, from a whole frame on; the step is {float(step):g}, the first frame {float(first):g}.",
-            "Blender's writer has no others.", "Give --step 1, 1/2, 1/4 ..., or bake to USD.")  # fmt: skip
+    if (first / step).denominator != 1 or not abs(first / step) < _MOST_FRAMES:
+        raise AimError(f"Alembic's samples lie on multiples of the step from time 0 on; the step is {float(step):g}, the first frame {float(first):g}.",
+            "Blender's writer has no others.", "Begin at a multiple of the step, take --step 1, 1/2, 1/4 ..., or bake to USD.")  # fmt: skip
 
 
 def write_alembic(shot: Shot, out: Path) -> None:
@@ -53,7 +54,7 @@ def write_alembic(shot: Shot, out: Path) -> None:
 def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     """Write every part's mesh and points; returns what the process in Blender is told."""
     model = shot.model
-    first, count, per_frame = float(shot.numbers[0]), len(shot.numbers), shot.step.denominator
+    first, count = int(shot.numbers[0] / shot.step), len(shot.numbers)  # a frame a step: what has another rate in seconds has the same clock
     meshes = {"skin": (model.mesh, shot.material), **{p.name: (p.mesh, p.material) for p in shot.parts}}
     caches = ["skin", *(p.name for p in shot.parts if p.follows == "jaw")]
     with contextlib.ExitStack() as open_files:
@@ -66,10 +67,10 @@ def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     for name, (mesh, _) in meshes.items():
         _write_mesh(folder / f"{name}.npz", mesh)
     parts = [{"name": n, "material": m, "mesh": f"{n}.npz", "cache": f"{n}.pc2" if n in caches else None} for n, (_, m) in meshes.items()]
-    rate = shot.fps
+    rate = shot.fps / shot.step
     return {
         "out": str(out.resolve()), "root": shot.name, "parts": parts, "fps": int(-(-rate // 1)), "fps_base": float(-(-rate // 1) / rate),
-        "first": int(shot.numbers[0]), "last": int(shot.numbers[-1]), "per_frame": per_frame, "normals": shot.normals,
+        "first": first, "last": first + count - 1, "normals": shot.normals,
     }  # fmt: skip
 
 

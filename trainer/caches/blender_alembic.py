@@ -29,11 +29,11 @@ def add_mesh(bpy: Any, name: str, arrays: Any) -> Any:
     return made
 
 
-def play(made: Any, cache: str, first: int, per_frame: int) -> None:
-    """The mesh follows the point cache: one sample of it every 1 / per_frame frames."""
+def play(made: Any, cache: str, first: int) -> None:
+    """The mesh follows the point cache, one sample a frame."""
     modifier = made.modifiers.new("cache", "MESH_CACHE")
     modifier.cache_format, modifier.filepath = "PC2", cache
-    modifier.frame_start, modifier.frame_scale = first, per_frame
+    modifier.frame_start = first
     modifier.interpolation, modifier.play_mode, modifier.deform_mode = "NONE", "SCENE", "OVERWRITE"
 
 
@@ -54,9 +54,9 @@ def main(job_path: str) -> int:
         made.parent = root
         made.data.materials.append(bpy.data.materials.get(part["material"]) or bpy.data.materials.new(part["material"]))
         if part["cache"]:
-            play(made, str(folder / part["cache"]), job["first"], job["per_frame"])
+            play(made, str(folder / part["cache"]), job["first"])
     done = bpy.ops.wm.alembic_export(
-        filepath=job["out"], start=job["first"], end=job["last"], xsamples=1, gsamples=job["per_frame"], sh_open=0.0, sh_close=1.0, flatten=False,
+        filepath=job["out"], start=job["first"], end=job["last"], xsamples=1, gsamples=1, flatten=False,
         uvs=True, packuv=False, normals=job["normals"], face_sets=True, export_hair=False, export_particles=False, as_background_job=False,
         evaluation_mode="RENDER",
     )  # fmt: skip

@@ -12,15 +12,16 @@ from typing import Any
 from aim_maya import __version__
 from aim_maya.core.curves import FrameRange
 from aim_maya.core.errors import AimError
+from aim_maya.runtime import FaceModel
 
 from .shot import Marks
 
 _LAYOUT = 1  # of the files that are written: another one makes other fingerprints
 
 
-def marks(files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange) -> Marks:
-    """Hashes of the files' bytes with the options that shape the output, without and with the frame range."""
-    digest = hashlib.sha256()
+def marks(model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange) -> Marks:
+    """Hashes of the model's manifest, the files' bytes and the options that shape the output, without and with the frame range."""
+    digest = hashlib.sha256(json.dumps(model.manifest, sort_keys=True).encode())  # which names the hash of every member
     for file in files:
         try:
             with file.open("rb") as stream:

@@ -6,18 +6,19 @@ With --model it says which columns drive which controls, and which drive none.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from aim_maya.core.curves import Curves, frame_range, match_controls, resampled, write_curves
+from aim_maya.core.curves import Curves, match_controls, write_curves
 from aim_maya.core.curves.names import hits
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
+from trainer.take_options import TakeOptions, sampled
 from trainer.usd_actor import USD_ENDINGS
-from trainer.usd_curves import read_any_curves, write_usd_curves
+from trainer.usd_curves import write_usd_curves
 
 
 @dataclass
@@ -32,31 +33,16 @@ class Options:
     """Columns of a CSV: time and the curves' own names, or those of Live Link Face."""
     model: Path | None = None
     """A .aim file to match the columns against."""
-    fps: float | None = None
-    """Resample to this many frames a second; 29.97 means 30000/1001."""
-    curve_fps: float | None = None
-    """What frame numbers or timecodes in the curves count; found when not given (frames alone: --fps, else 30)."""
-    frames: str | None = None
-    """Range A-B of frame numbers, the first row being 1."""
-    gaps: Literal["interpolate", "hold", "refuse"] = "interpolate"
-    """Where frames are missing: go on straight, keep the last value, or stop."""
-    sort: bool = False
-    """Put rows in order of time instead of refusing them."""
-    drop_frame: Literal["auto", "yes", "no"] = "auto"
-    """Whether timecodes are drop-frame; auto: those with ';' before the frames are."""
-    prim: str | None = None
-    """Path of the SkelAnimation, where a USD file has several."""
     json: Path | None = None
     """Write the figures here as JSON."""
+    take: Annotated[TakeOptions, tyro.conf.arg(name="")] = field(default_factory=TakeOptions)
+    """How the curves are read and sampled."""
 
 
 def run(options: Options) -> dict[str, Any]:
     """Print what was read, match it, write it."""
-    read = read_any_curves(
-        options.curves, options.curve_fps, options.fps, sort=options.sort, drop_frame={"auto": None, "yes": True, "no": False}[options.drop_frame], prim=options.prim
-    )
-    rate = options.fps or read.fps
-    taken = resampled(read, rate, frame_range(read, rate, frames=options.frames).positions, options.gaps)
+    take = sampled(options.curves, options.take)
+    read, taken = take.read, take.curves
     lines = [
         f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to {read.times[-1]:.3f} s at {read.fps:g} frames a second",
         f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second", *taken.notes,
@@ -67,7 +53,7 @@ def run(options: Options) -> dict[str, Any]:
         figures |= matched
         lines += more
     if options.out is not None:
-        _write(options.out, taken, options.kind)
+        _write(options.out, taken, options.kind, float(take.frames.first))
         lines.append(f"wrote {options.out}")
     sys.stdout.write("\n".join(lines) + "\n")
     return figures
@@ -84,9 +70,9 @@ def _matched(curves: Curves, controls: tuple[str, ...]) -> tuple[dict[str, Any],
     return {"driven": driven, "unmatched": unmatched, "undriven": still}, lines
 
 
-def _write(out: Path, curves: Curves, kind: Literal["plain", "live-link"]) -> None:
+def _write(out: Path, curves: Curves, kind: Literal["plain", "live-link"], start: float) -> None:
     if out.suffix.lower() in USD_ENDINGS[:3]:
-        write_usd_curves(out, curves)
+        write_usd_curves(out, curves, start)
     elif out.suffix.lower() == ".csv":
         write_curves(out, curves, kind)
     else:

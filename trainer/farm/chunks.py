@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import tyro
 
-from aim_maya.core.curves import FrameRange, frame_range, read_curves
-from aim_maya.core.curves.take import exact_rate
+from aim_maya.core.curves import FrameRange
 from aim_maya.core.errors import AimError
-from trainer.caches.usd import USD_ENDINGS
 from trainer.commands.bake import Options
-from trainer.usd_curves import read_usd_curves
+from trainer.take_options import sampled
 
 MOST = 1024  # values of one task parameter, by the specification
 _OURS = ("-o", "--out", "--frames", "--resume", "--progress", "--json")
@@ -29,12 +28,8 @@ def wanted(take: Path, words: Sequence[str], frames: str | None) -> FrameRange:
     for word in words:
         if word.split("=")[0] in _OURS:
             raise AimError(f"'{word}' cannot be among the bake options.", "The job gives it to every task itself.", "Leave it out; --frames is an option of the job.")
-    options = tyro.cli(Options, args=["model.aim", str(take), "-o", "chunk.npz", *words], prog="--bake-options:").chosen()
-    if take.suffix.lower() in (*USD_ENDINGS, ".usdz"):
-        curves = read_usd_curves(take, options.prim)
-    else:
-        curves = read_curves(take, options.curve_fps, default_fps=options.fps, sort=options.sort, drop_frame=options.drop_frame)
-    return frame_range(curves, float(exact_rate(options.fps or curves.fps)), start=options.start, frames=frames, step=options.step)
+    options = tyro.cli(Options, args=["model.aim", str(take), "-o", "chunk.npz", *words], prog="--bake-options:")
+    return sampled(take, replace(options.shot, frames=frames)).frames
 
 
 def split(frames: FrameRange, size: int) -> list[str]:

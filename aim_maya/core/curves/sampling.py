@@ -87,7 +87,7 @@ def resampled(curves: Curves, fps: float, wanted: Floats, gaps: Gaps = "interpol
     share = share[:, None]
     values = np.where(share == 1, curves.values[right], curves.values[left] * (1 - share) + curves.values[right] * share)
     filled = [f"{note}: {'held' if gaps == 'hold' else 'interpolated'}" for note in notes]
-    times = curves.times[0] + wanted / float(exact_rate(fps))
+    times = np.interp(wanted, at, curves.times)
     return replace(curves, values=values, times=times, fps=float(exact_rate(fps)), notes=(*curves.notes, *filled))
 
 
