@@ -69,7 +69,7 @@ exit /b 0
 :usage
 echo usage: aim-mayapy [--skip-user-setup] COMMAND [arguments]
 echo.
-echo   batch      bake scenes without an interface
+echo   batch      export, attach, restore or check scenes, no interface
 echo   doctor     check this installation and say what to do
 echo   install    install numpy and onnxruntime for this mayapy
 echo   selftest   run the tests that need Maya

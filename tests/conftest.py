@@ -95,6 +95,7 @@ def _maya_application() -> Iterator[Any]:
     session = fake_maya.install()
     from maya import cmds
 
+    session.extras["modules"] = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "maya"}
     cmds.loadPlugin(str(Path(__file__).resolve().parents[1] / "plug-ins" / "aim_deformer.py"))
     yield session
     fake_maya.uninstall()
@@ -104,7 +105,11 @@ def _maya_application() -> Iterator[Any]:
 
 @pytest.fixture
 def maya(_maya_application: Any) -> Any:
-    """The stand-in, with an empty scene and nothing held against us yet."""
+    """The stand-in, with an empty scene and nothing held against us yet; a test before may have run one of its own."""
+    from tests.fake_maya import boundary
+
+    sys.modules.update(_maya_application.extras["modules"])
+    boundary.make_current(_maya_application)
     from maya import cmds
 
     cmds.file(newFile=True, force=True)

@@ -36,6 +36,7 @@ def walk(package: str, blocked: list[str], absent: list[str] | None = None) -> s
     ("package", "blocked", "absent"),
     [
         ("aim_maya.core", ["maya", "PySide6", "onnxruntime", "pxr", *TRAINING], []),
+        ("aim_maya.jobs", ["maya", "PySide6", "onnxruntime", "pxr", "numpy", *TRAINING], []),
         ("aim_maya.runtime", ["maya", "PySide6", "pxr", *TRAINING], ["onnxruntime"]),
         ("trainer", ["maya", "PySide6", "pxr"], []),
     ],
@@ -60,7 +61,7 @@ def test_a_walk_notices_a_forbidden_import() -> None:
     assert "blocked: torch" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor"])
+@pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor", "farm"])
 def test_commands_for_farm_blades_need_no_torch(command: str) -> None:
     code = f"import sys\nsys.modules['torch'] = None\nsys.modules['igl'] = None\nimport trainer.commands.{command}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

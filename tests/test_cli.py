@@ -103,7 +103,7 @@ def test_bake_obj_sequence(draft: Path, tmp_path: Path) -> None:
         ("jawOpen\n1\n", "no 'frame' or 'time' column"),
         ("time,jawOpen\n0,x\n", "line 2, column 'jawOpen': 'x'"),
         ("time,jawOpen\n0,nan\n", "'nan' is not a finite number"),
-        ("time,jawOpen\n0,1\n0,1\n", "line 3: the time does not increase"),
+        ("time,jawOpen\n1,1\n0,1\n", "line 3: the time runs backwards"),
         ("time,jawOpen\n0,1,2\n", "3 values under 2 columns"),
     ],
 )

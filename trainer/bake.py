@@ -1,71 +1,147 @@
-"""Curves through a model to point caches, frame by frame: memory does not grow with the length of an OBJ sequence."""
+"""Curves through a model to point caches, frame by frame: memory does not grow with the length."""
 
 from __future__ import annotations
 
-import zipfile
+import glob
+import shutil
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from aim_maya.core.curves import match_controls, read_curves
+from aim_maya.core.curves import FrameRange, match_controls
+from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path
-from aim_maya.core.obj import write_obj
 from aim_maya.runtime import FaceModel
 
+from .caches.alembic import alembic_marks, check_alembic, write_alembic
+from .caches.marks import marks
+from .caches.npz import npz_marks, write_npz
+from .caches.obj import write_objs
+from .caches.parts import bones, teeth, teeth_files
+from .caches.shot import Marks, Part, Shot
+from .caches.skel import write_skel
+from .caches.usd import USD_ENDINGS, usd_marks, write_usd
 from .progress import Progress, Style
+from .take_options import TakeOptions, sampled
 
-Floats = NDArray[np.floating]
+ENDINGS = (".npz", ".abc", *USD_ENDINGS)
+
+
+@dataclass(frozen=True)
+class BakeOptions(TakeOptions):
+    """What shapes the output, and so its fingerprint."""
+
+    actor: Path | None = None
+    """Actor folder: its upper_teeth.obj and lower_teeth.obj are baked too, the lower ones with the jaw (USD, Alembic, OBJ)."""
+    bones: bool = False
+    """The learned bone points of skull and jaw too, as points (USD, Alembic)."""
+    normals: bool = False
+    """Smooth normals at every frame too (USD, Alembic)."""
+    skel: bool = False
+    """UsdSkel blend shapes, a jaw joint and their animation in place of points over time; the residual is printed."""
+    material: str = "skin"
+    """Name of the skin's material (USD: bound at ROOT/Looks/NAME; Alembic: a face set)."""
+    detail: bool = True
+    """Exact at the trained poses; --no-detail takes everything from the networks."""
+    evaluation: Literal["cached", "full"] = "cached"
+    """cached: stored fields. full: all networks every frame."""
 
 
 def bake(
-    model_path: Path, curves_path: Path, out: Path, *, start: int = 1, fps: float | None = None, detail: bool = True,
-    device: str = "auto", evaluation: str = "cached", style: Style = "auto",
+    model_path: Path, curves_path: Path, out: Path, options: BakeOptions | None = None, *, device: str = "auto", resume: bool = False, style: Style = "auto",
 ) -> dict[str, Any]:  # fmt: skip
-    """Bake every row of the curves. Raises AimError for a model or curves that cannot be read, or an output that is neither."""
-    if out.suffix not in (".npz", "", ".obj"):
-        raise AimError(f"The output '{out}' is of no known kind.", remedy="Name a .npz, or a folder for an OBJ sequence.")
-    if fps is not None and not fps > 0:
-        raise AimError(f"fps is {fps}.", remedy="Give a positive number of frames a second.")
-    model = FaceModel.load(model_path, device, evaluation=evaluation)
-    curves = read_curves(curves_path, fps)
-    weights, notes = match_controls(curves, model.targets)
-    with Progress(style) as progress:
-        for note in notes:
+    """Bake the curves; returns the figures of it. With resume, an output that carries this bake's fingerprint is left as it is.
+
+    Raises AimError for a model or curves that cannot be read, frames that are not there, or an output that cannot be written.
+    """
+    options = options or BakeOptions()
+    kind = _kind(out, options)
+    began = time.perf_counter()
+    model = FaceModel.load(model_path, device, evaluation=options.evaluation)
+    take = sampled(curves_path, options)
+    wanted, taken, rate = take.frames, take.curves, exact_rate(take.curves.fps)
+    if kind == ".abc":
+        check_alembic(wanted.step, wanted.first)
+    weights, unmatched = match_controls(taken, model.targets)
+    mark = _marks(model, curves_path, options, kind, wanted)
+    if resume:
+        _remove_leftovers(out)
+        if _finished(out, kind, mark):
+            return {"frames": 0, "skipped": True, "fps": float(rate), "output": str(out)}
+    with Progress(style) as progress, threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: 10 ms a frame in place of 0.3
+        for note in (*taken.notes, *unmatched):
             progress.note(note, warning=True)
         progress.note(model.status)
+        shot = Shot(
+            name=str(model.manifest.get("name", out.stem)), model=model, weights=weights, numbers=wanted.numbers, times=taken.times, fps=rate, step=wanted.step,
+            marks=mark, detail=options.detail, parts=_parts(model, options), material=options.material, normals=options.normals, progress=progress,
+        )  # fmt: skip
         progress.stage("bake", len(weights))
-        if out.suffix == ".npz":
-            _write_npz(model, weights, curves.times, curves.fps, out, detail, progress)
-        else:
-            _write_objs(model, weights, out.with_suffix(""), start, detail, progress)
-    return {"frames": len(weights), "fps": curves.fps, "vertices": len(model.mesh.points), "unmatched": notes, "status": model.status}
+        extra = _write(shot, out, kind, options, resume)
+    return {
+        "frames": len(weights), "skipped": False, "first": float(wanted.first), "last": float(wanted.last), "step": float(wanted.step), "fps": float(rate),
+        "vertices": len(model.mesh.points), "unmatched": unmatched, "notes": list(taken.notes), "status": model.status, "output": str(out),
+        "seconds": round(time.perf_counter() - began, 3),
+    } | extra  # fmt: skip
 
 
-def _write_objs(model: FaceModel, weights: Floats, folder: Path, start: int, detail: bool, progress: Progress) -> None:
-    digits = max(4, len(str(start + len(weights) - 1)))
-    for i, row in enumerate(weights):
-        write_obj(folder / f"frame_{start + i:0{digits}d}.obj", model.mesh.with_points(model.points(row, detail=detail)))
-        progress.step(i + 1, len(weights), frame=start + i)
+def _kind(out: Path, options: BakeOptions) -> str:
+    """The ending, '' for a folder of OBJs. Raises AimError for one that is unknown, options that do not go together."""
+    kind = "" if out.suffix.lower() == ".obj" else out.suffix.lower()
+    if kind not in ("", *ENDINGS):
+        raise AimError(f"The output '{out}' is of no known kind.", remedy=f"Name one of {', '.join(ENDINGS)}, or a folder for an OBJ sequence.")
+    for name, given, where in (
+        ("--skel", options.skel, USD_ENDINGS), ("--normals", options.normals, (*USD_ENDINGS, ".abc")), ("--bones", options.bones, (*USD_ENDINGS, ".abc")),
+        ("--actor", options.actor is not None, (*USD_ENDINGS, ".abc", "")),
+    ):  # fmt: skip
+        if given and kind not in where:
+            raise AimError(
+                f"{name} has no effect on '{out.name}'.", f"It is for {', '.join(w or 'OBJ folders' for w in where)}.", "Leave it out, or choose another output."
+            )
+    return kind
 
 
-def _write_npz(model: FaceModel, weights: Floats, times: Floats, fps: float, out: Path, detail: bool, progress: Progress) -> None:
-    """frames (F, V, 3) float32 are streamed into the archive; everything else is small."""
-    jaws = np.stack([model.jaw(row) for row in weights])
-    small = {
-        "times": times, "jaw_matrices": jaws, "head_matrices": np.broadcast_to(np.eye(4), jaws.shape), "fps": np.float64(fps),
-        "targets": np.array(model.targets, np.str_), "mm_per_unit": np.float64(model.mm_per_unit),
-        "faces_counts": model.mesh.counts, "faces_corners": model.mesh.corners,
-    }  # fmt: skip
-    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        with archive.open("frames.npy", "w", force_zip64=True) as stream:
-            shape = (len(weights), len(model.mesh.points), 3)
-            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-            for i, row in enumerate(weights):
-                stream.write(np.ascontiguousarray(model.points(row, detail=detail), "<f4").tobytes())
-                progress.step(i + 1, len(weights), frame=i)
-        for name, array in small.items():
-            with archive.open(f"{name}.npy", "w") as stream:
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+def _marks(model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
+    files = [curves, *(teeth_files(options.actor) if options.actor else [])]
+    left_out = ("frames", "actor")  # the range has a hash of its own, and the teeth count by their bytes
+    chosen = {name: value for name, value in vars(options).items() if name not in left_out}
+    return marks(model, files, chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}, frames)
+
+
+def _parts(model: FaceModel, options: BakeOptions) -> tuple[Part, ...]:
+    return (teeth(options.actor, model) if options.actor else ()) + (bones(model) if options.bones else ())
+
+
+def _finished(out: Path, kind: str, mark: Marks) -> bool:
+    """Whether the output is there and whole, of this very bake; an OBJ sequence is asked frame by frame instead."""
+    if kind == "" or not out.is_file():
+        return False
+    found = npz_marks(out) if kind == ".npz" else alembic_marks(out) if kind == ".abc" else usd_marks(out)
+    return found == mark
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Temporary files of bakes to this output that were killed: one output is baked by one process at a time."""
+    if out.suffix.lower() in ("", ".obj"):
+        left = list(out.with_suffix("").rglob(".frame_*.obj.*"))
+    else:
+        left = list(out.parent.glob(f".{glob.escape(out.name)}.*"))
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _write(shot: Shot, out: Path, kind: str, options: BakeOptions, resume: bool) -> dict[str, Any]:
+    if kind == ".npz":
+        write_npz(shot, out)
+    elif kind == ".abc":
+        write_alembic(shot, out)
+    elif kind == "":
+        return {"kept": write_objs(shot, out.with_suffix(""), resume)}
+    elif options.skel:
+        return dict(write_skel(shot, out))
+    else:
+        write_usd(shot, out)
+    return {}

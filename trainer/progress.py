@@ -1,4 +1,4 @@
-"""Progress for people and programs: a bar on a terminal, plain lines in a log, JSON lines for a window that follows."""
+"""Progress for people and programs: a bar on a terminal, plain lines in a log, JSON lines for a window, Open Job Description for a farm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 
 from aim_maya.core.errors import Cancelled
 
-Style = Literal["auto", "bar", "lines", "json", "none"]
+Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -82,6 +82,9 @@ class Progress(AbstractContextManager["Progress"]):
         if self.style == "json":
             sys.stdout.write(json.dumps(stamped) + "\n")
             sys.stdout.flush()
+        elif self.style == "openjd":
+            sys.stdout.write("".join(f"{text}\n" for text in (line, *_for_farm(event))))
+            sys.stdout.flush()
         elif self._bar is not None:
             if always:
                 self._bar.console.print(line)
@@ -93,3 +96,10 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _for_farm(event: dict[str, Any]) -> list[str]:
+    """The lines in which Open Job Description tasks tell their scheduler the percentage done, and what they are at."""
+    if event["event"] == "step":
+        return [f"openjd_progress: {100 * event['step'] / max(event['steps'], 1):.1f}"]
+    return [f"openjd_status: {event['name']}"] if event["event"] == "stage" else []

@@ -17,6 +17,8 @@ from aim_maya.core.controls import Control, Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 
+from .caches.crate import open_stage, usd
+
 Floats = NDArray[np.floating]
 USD_ENDINGS = (".usd", ".usda", ".usdc", ".usdz")
 
@@ -34,16 +36,12 @@ def load_actor(path: str | Path, *, mm_per_unit: float | None = None, any_size: 
 
 def read_usd_actor(path: Path) -> Actor:
     """Read without the checks of load_actor. Raises AimError when usd-core is missing or the file holds no blend shapes."""
-    try:
-        from pxr import Tf, Usd, UsdGeom, UsdSkel
-    except ImportError as error:
-        raise AimError("Reading USD needs the package usd-core, which is not installed.", remedy='pip install -e ".[usd]" -c constraints.txt') from error
+    usd("Reading USD")
+    from pxr import UsdGeom, UsdSkel
+
     if not path.exists():
         raise AimError(f"There is no actor at {path}.", "The path is misspelt or the drive is not mounted.")
-    try:
-        stage = Usd.Stage.Open(str(path))
-    except Tf.ErrorException as error:
-        raise AimError(f"{path} cannot be opened as USD ({str(error).splitlines()[0][:160]}).", "It is damaged or something else.") from error
+    stage = open_stage(path)
     meshes = [prim for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh)]
     named = {prim.GetName().lower(): prim for prim in meshes}
     shaped = [p for p in meshes if UsdSkel.BindingAPI(p).GetBlendShapeTargetsRel().GetTargets() and p.GetName().lower() != "lower_teeth"]

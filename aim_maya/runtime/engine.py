@@ -51,6 +51,11 @@ class Engine:
             return None, f"{_NUMPY}; {resident.session.report}"
         return resident, f"cached evaluation, fields resident on the GPU: {resident.session.report}"
 
+    @property
+    def on_numpy(self) -> bool:
+        """Whether numpy does it: no graph, and so no runtime or driver of another library, is in use."""
+        return self._graph is None
+
     def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats | None:
         """(V, 3) float32 from the graph in use, or None: numpy's turn. A device that fails is left for good, said once."""
         graph = self._graph

@@ -98,6 +98,11 @@ class FaceModel:
         """In words: what runs where, and why."""
         return self._engine.status
 
+    @property
+    def on_numpy(self) -> bool:
+        """Whether frames are summed by numpy alone: such a model may be used in a forked process."""
+        return self._engine.on_numpy
+
     def note(self, sentence: str) -> None:
         """Add why this model is not evaluated as asked to `status`, for whoever falls back on it."""
         self._engine.status += f"; {sentence}"

@@ -63,14 +63,14 @@ def _after_file(*_: object) -> None:
 
 def _ask() -> SearchContext:
     references = cmds.file(query=True, reference=True) or []
-    files = [str(cmds.file(query=True, sceneName=True)), *(_without_copy_number(str(f)) for f in references)]
+    files = [str(cmds.file(query=True, sceneName=True)), *(without_copy_number(str(f)) for f in references)]
     folders = [os.path.dirname(f) for f in files if f]
     folders.append(cmds.workspace(query=True, rootDirectory=True) or "")
     pairs = cmds.dirmap(getAllMappings=True) or []
     return SearchContext(tuple(dict.fromkeys(f for f in folders if f)), tuple(zip(pairs[::2], pairs[1::2], strict=False)))
 
 
-def _without_copy_number(path: str) -> str:
+def without_copy_number(path: str) -> str:
     """A rig referenced twice is listed as rig.ma and rig.ma{1}."""
     return path.split("{")[0]
 

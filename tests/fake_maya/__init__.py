@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 from . import mel as _mel
@@ -63,6 +65,16 @@ def _in_main_thread(job: Any, *args: Any, **kwargs: Any) -> Any:
     return job(*args, **kwargs)
 
 
+def _initialize(name: str = "python") -> None:
+    """mayapy's start: userSetup.py of every script folder runs, unless MAYA_SKIP_USERSETUP_PY is set."""
+    if os.environ.get("MAYA_SKIP_USERSETUP_PY"):
+        return
+    for folder in filter(None, os.environ.get("MAYA_SCRIPT_PATH", "").split(os.pathsep)):
+        file = Path(folder) / "userSetup.py"
+        if file.is_file():
+            exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), {"__name__": "__main__"})
+
+
 def _modules() -> dict[str, types.ModuleType]:
     made = {name: types.ModuleType(name) for name in _NAMES}
     made["maya"].__path__ = []  # a package without files: maya.api cannot be imported
@@ -77,7 +89,7 @@ def _modules() -> dict[str, types.ModuleType]:
     made["maya.mel"].eval = _mel.eval  # type: ignore[attr-defined]
     made["maya.utils"].executeDeferred = _deferred  # type: ignore[attr-defined]
     made["maya.utils"].executeInMainThreadWithResult = _in_main_thread  # type: ignore[attr-defined]
-    made["maya.standalone"].initialize = lambda name="python": None  # type: ignore[attr-defined]
+    made["maya.standalone"].initialize = _initialize  # type: ignore[attr-defined]
     made["maya.standalone"].uninitialize = lambda: None  # type: ignore[attr-defined]
     return made
 

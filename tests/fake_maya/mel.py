@@ -1,4 +1,4 @@
-"""maya.mel: the few idioms that tools need."""
+"""maya.mel: the few idioms that tools need, and FBXExport while fbxmaya is loaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from .boundary import call_from_outside, current, local, violate
+from .fbx import fbx
 
 GLOBALS = {"gShelfTopLevel": "MayaWindow|toolBar2|MainShelfLayout|formLayout17|ShelfLayout", "gMainWindow": "MayaWindow", "gMainFileMenu": "mainFileMenu"}
 
@@ -17,6 +18,8 @@ def evaluate(text: str) -> Any:
     match = re.search(r"=\s*\$(\w+)\s*;?\s*$", text.strip())
     if match and match[1] in GLOBALS:
         return "" if current().batch else GLOBALS[match[1]]
+    if text.startswith("FBX"):
+        return fbx(current(), text)
     known = current().extras.setdefault("mel_procedures", {})
     name = text.strip().rstrip(";").split("(")[0].split(" ")[0]
     if name in known:

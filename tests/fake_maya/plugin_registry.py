@@ -41,6 +41,8 @@ class PluginRegistry:
         stem = Path(name).stem if name.endswith(".py") else os.path.basename(name)
         if stem in self.loaded:
             return None
+        if stem in self.session.native_plugins:
+            return self._load_native(stem)
         path = self.find(name)
         if path is None:
             raise RuntimeError(f'Plug-in, "{name}", was not found on MAYA_PLUG_IN_PATH.')
@@ -68,6 +70,14 @@ class PluginRegistry:
         self.loaded[stem] = record
         return stem
 
+    def _load_native(self, stem: str) -> str:
+        """A plug-in that comes with Maya: its commands are in maya.cmds from now on."""
+        from .commands.core import PLUGIN_COMMANDS
+
+        self.loaded[stem] = PluginRecord(stem, f"/native/{stem}.so", types=[], loaded=True)
+        vars(sys.modules["maya.cmds"]).update(PLUGIN_COMMANDS.get(stem, {}))
+        return stem
+
     def unload(self, name: str, *, force: bool = False) -> None:
         """Unload; refused while its nodes are in the scene, unless forced: then they become unknown nodes."""
         stem = Path(name).stem
@@ -79,6 +89,13 @@ class PluginRegistry:
             raise RuntimeError(f'Plug-in "{stem}" cannot be unloaded because it is still in use')
         for node in used:
             make_unknown(node)
+        if record.module is None:
+            from .commands.core import PLUGIN_COMMANDS
+
+            for command in PLUGIN_COMMANDS.get(stem, {}):
+                vars(sys.modules["maya.cmds"]).pop(command, None)
+            del self.loaded[stem]
+            return
         with user_code():
             record.module.uninitializePlugin(wrap(record))
         if record.types:

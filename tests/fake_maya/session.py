@@ -77,6 +77,7 @@ class Session:
         self.workspace = ""
         self.extras: dict[str, Any] = {}
         self._loose: deque[Geometry] = deque()
+        self.native_plugins = {"AbcExport", "mayaUsdPlugin", "fbxmaya"}  # installed with this Maya; a test may take some away
         self.plugins = PluginRegistry(self)
         self.player = Player(self)
         self.graph: Graph

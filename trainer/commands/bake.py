@@ -1,15 +1,18 @@
-"""Bake weight curves (CSV) through an actor.aim: to one npz, or to a folder of OBJs when OUT has no ending."""
+"""Bake weight curves through an actor.aim, without Maya: to USD, Alembic, npz, or a folder of OBJs when OUT has no ending.
+
+CURVES is a CSV with a frame, time or timecode column, a Live Link Face file as it comes, or USD with a SkelAnimation.
+"""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from trainer.bake import bake
+from trainer.bake import BakeOptions, bake
 
 
 @dataclass
@@ -19,30 +22,28 @@ class Options:
     model: tyro.conf.Positional[Path]
     """The .aim file."""
     curves: tyro.conf.Positional[Path]
-    """CSV with a frame or time column and one column a control."""
+    """CSV, Live Link Face CSV, or USD with blendShapeWeights over time."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """OUT.npz, or a folder for frame_<number>.obj."""
-    start: int = 1
-    """Number of the first frame in an OBJ sequence."""
-    fps: float | None = None
-    """Frames a second; found from the time column when not given."""
-    detail: bool = True
-    """Exact at the trained poses; --no-detail takes everything from the networks."""
+    """OUT.usd, .usdc, .usda, .abc, .npz, or a folder for frame_<number>.obj."""
+    resume: bool = False
+    """Skip an output that is finished and of the same model, curves and options; go on in a folder of OBJs."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where full evaluation runs."""
-    evaluation: Literal["cached", "full"] = "cached"
-    """cached: stored fields. full: all networks every frame."""
-    progress: Literal["auto", "bar", "lines", "json", "none"] = "auto"
+    progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
     """How to report progress."""
     json: Path | None = None
     """Write the figures here as JSON."""
 
+    shot: Annotated[BakeOptions, tyro.conf.arg(name="")] = field(default_factory=BakeOptions)
+    """Frames, curves and what is written."""
+
 
 def run(options: Options) -> dict[str, Any]:
     """Bake; returns what was written."""
-    figures = bake(
-        options.model, options.curves, options.out, start=options.start, fps=options.fps, detail=options.detail,
-        device=options.device, evaluation=options.evaluation, style=options.progress,
-    )  # fmt: skip
-    sys.stdout.write(f"wrote {figures['frames']} frames to {options.out}\n")
+    figures = bake(options.model, options.curves, options.out, options.shot, device=options.device, resume=options.resume, style=options.progress)
+    if figures["skipped"]:
+        sys.stdout.write(f"{options.out} is finished: nothing to do\n")
+    else:
+        residual = f", UsdSkel within {figures['residual_max_mm']:.2g} mm of the model" if options.shot.skel else ""
+        sys.stdout.write(f"wrote {figures['frames']} frames to {options.out} in {figures['seconds']:.1f} s{residual}\n")
     return figures

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import tyro
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import read_json
 from trainer.config import TrainConfig
 from trainer.figures import figures_table
+from trainer.finished import MadeFrom, inputs_hash
 from trainer.progress import Style
 from trainer.run_folder import RunFolder
 from trainer.train import train
@@ -30,6 +32,8 @@ class Options:
     """RUN folder for progress, checkpoint and metrics; OUT with .run when not given."""
     resume: bool = False
     """Go on from the run folder's checkpoint."""
+    if_needed: bool = False
+    """For farms, where a task may come twice: nothing when OUT came of the same actor and settings, else from their checkpoint, else from the start."""
     mm_per_unit: float | None = None
     """Millimetres in one unit of the actor's files; overrides actor.json."""
     any_size: bool = False
@@ -50,7 +54,16 @@ def run(options: Options) -> dict[str, Any]:
         raise AimError(f"The output is '{options.out}'.", "It has another ending.", "Name a file that ends in .aim.")
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
     folder = RunFolder(options.run or options.out.with_suffix(".run"))
-    trained = train(actor, options.out, options.config, folder, resume=options.resume, style=options.progress, leave_out=options.leave_out)
+    made_from = MadeFrom(folder, inputs_hash(actor, options.config)) if options.if_needed else None
+    if made_from is not None and made_from.finished(options.out):
+        sys.stdout.write(f"{options.out} is finished already\n")
+        return dict(read_json(folder.metrics))
+    resume = options.resume or (made_from is not None and made_from.resumable())
+    if made_from is not None:
+        made_from.begin()
+    trained = train(actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out)
+    if made_from is not None:
+        made_from.end(options.out)
     if options.progress != "json":
         sys.stdout.write(figures_table(trained.metrics) + f"\nwrote {options.out}\n")
     return trained.metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import anim, application, attributes, blend, deform, driving, dynamic, edit, files, interface, namespaces, nodes, query, scene, selecting, transforms
+from . import anim, application, attributes, blend, deform, driving, dynamic, edit, exporters, files, interface, namespaces, nodes, query, scene, selecting, transforms
 from .core import COMMANDS
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "deform",
     "dynamic",
     "edit",
+    "exporters",
     "interface",
     "nodes",
     "query",

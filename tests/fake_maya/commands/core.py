@@ -36,6 +36,7 @@ def _load_flags() -> dict[str, dict[str, str]]:
 
 FLAGS = _load_flags()
 COMMANDS: dict[str, Callable[..., Any]] = {}
+PLUGIN_COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {}  # plug-in: what maya.cmds has while it is loaded
 
 
 def normalise(name: str, flags: Flags, supported: set[str] | None) -> Flags:
@@ -52,8 +53,8 @@ def normalise(name: str, flags: Flags, supported: set[str] | None) -> Flags:
     return result
 
 
-def command(name: str, supported: str = "", *, undoable: bool = True, any_flag: bool = False) -> Callable[[Body], Body]:
-    """Define cmds.<name>; `supported` lists the long flags that are imitated."""
+def command(name: str, supported: str = "", *, undoable: bool = True, any_flag: bool = False, plugin: str = "") -> Callable[[Body], Body]:
+    """Define cmds.<name>; `supported` lists the long flags that are imitated. With `plugin` it is there while that is loaded."""
     allowed = None if any_flag else {*supported.split(), "query", "edit"}
 
     def decorate(body: Body) -> Body:
@@ -74,7 +75,7 @@ def command(name: str, supported: str = "", *, undoable: bool = True, any_flag: 
                 return body(session, list(args), checked)
 
         public.__name__ = name
-        COMMANDS[name] = public
+        (PLUGIN_COMMANDS.setdefault(plugin, {}) if plugin else COMMANDS)[name] = public
         return body
 
     return decorate

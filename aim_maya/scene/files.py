@@ -1,0 +1,93 @@
+"""Scene files in batch: opened, and saved under a temporary name that is renamed once the file is whole."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path
+
+from . import host_paths
+from .quiet import quiet
+
+_KINDS = {".ma": "mayaAscii", ".mb": "mayaBinary"}
+_SOURCES = (".ma", ".mb", ".abc", ".usd", ".usda", ".usdc", ".fbx")
+
+
+def open_scene(path: str) -> None:
+    """Open a scene, ready for work. Raises AimError with Maya's words when it fails."""
+    _check_head(Path(path))
+    try:
+        cmds.file(path.replace("\\", "/"), open=True, force=True)
+    except RuntimeError as error:
+        raise AimError(
+            f"The scene cannot be opened ({str(error).strip()}).", "It is damaged, of a newer Maya, or refers to files or plug-ins that are missing.",
+            "Open it by hand and save it again; --plug-ins loads more plug-ins first.",
+        ) from error  # fmt: skip
+    quiet()
+    host_paths.refresh()
+
+
+def _check_head(path: Path) -> None:
+    """Raises AimError for a file that is no scene, whatever Maya would make of it."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(256)
+    except OSError as error:
+        raise AimError(f"The scene cannot be opened ({error.strerror}).", "It was moved meanwhile, or may not be read.", "Check its path and permissions.") from error
+    if not (b"//Maya ASCII" in head if path.suffix.lower() == ".ma" else head.startswith(b"FOR")):  # .mb: an IFF file, FOR4 or FOR8
+        raise AimError(
+            "The scene cannot be opened (it does not begin as a Maya scene does).", "It is empty, cut off, or another kind of file under this name.", "Copy it again."
+        )
+
+
+def close_scene() -> None:
+    """Leave nothing behind for the next scene."""
+    cmds.file(newFile=True, force=True)
+
+
+def sources() -> list[str]:
+    """The files that decide what the scene shows besides itself: references at any depth, caches; each once."""
+    scene = str(cmds.file(query=True, sceneName=True))
+    found = [host_paths.without_copy_number(str(f)) for f in cmds.file(query=True, list=True) or []]
+    return [f for f in dict.fromkeys(found) if Path(f).suffix.lower() in _SOURCES and f != scene]
+
+
+@contextmanager
+def fresh_path(final: str) -> Iterator[Path]:
+    """A path of the same name in a temporary folder beside `final`, moved to it at the end; removed after an error.
+
+    Nothing is at it: exporters may read what they are to replace, or append. What killed runs left is removed: one output is written
+    by one process at a time. Raises AimError where the folder cannot be written.
+    """
+    target = Path(final)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    with atomic_path(final) as temporary, tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        written = Path(folder) / target.name
+        yield written
+        os.replace(written, temporary)
+
+
+def save_scene(final: str) -> None:
+    """Save the open scene as `final`, whole or not at all. Raises AimError with Maya's words when it fails."""
+    kind = _KINDS[Path(final).suffix.lower()]
+    with fresh_path(final) as temporary:
+        try:
+            cmds.file(rename=temporary.as_posix())
+            cmds.file(save=True, type=kind, force=True)
+        except (RuntimeError, OSError) as error:
+            raise AimError(
+                f"Saving {final} failed ({str(error).strip()}).", "The disk is full, or the scene holds nodes of a missing plug-in.", "Look at the log above."
+            ) from error
+        if not temporary.is_file() or not temporary.stat().st_size:
+            raise AimError(f"Saving {final} left no file.", "The disk is full.", "Free some space and run it again.")
+    cmds.file(rename=final.replace("\\", "/"))

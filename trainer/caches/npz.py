@@ -1,0 +1,87 @@
+"""npz: frames (F, V, 3) float32 streamed into the archive; everything else is small."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path
+
+from .shot import Marks, Shot
+
+
+def write_npz(shot: Shot, out: Path) -> None:
+    """Write frames, times, jaw_matrices, head_matrices, fps (of the samples), targets, mm_per_unit, faces, frame_numbers, fingerprints."""
+    model = shot.model
+    jaws: list[Any] = []
+
+    def points() -> Iterable[np.ndarray]:
+        for frame in shot.frames():
+            jaws.append(model.jaw(frame.weights))
+            yield frame.points
+
+    def small() -> dict[str, Any]:
+        return {
+            "times": shot.times, "jaw_matrices": np.stack(jaws), "head_matrices": np.broadcast_to(np.eye(4), (len(jaws), 4, 4)),
+            "fps": np.float64(shot.fps / shot.step), "targets": np.array(model.targets, np.str_), "mm_per_unit": np.float64(model.mm_per_unit),
+            "faces_counts": model.mesh.counts, "faces_corners": model.mesh.corners, "frame_numbers": np.array([float(n) for n in shot.numbers]),
+        } | {name: np.array(value) for name, value in shot.marks.to_dict().items()}  # fmt: skip
+
+    stream_npz(out, (len(shot.numbers), len(model.mesh.points), 3), points(), small)
+
+
+def stream_npz(out: Path, shape: tuple[int, int, int], frames: Iterable[np.ndarray], small: Any) -> None:
+    """Write `frames` one by one as one array of that shape, then the arrays that small() gives; whole or not at all."""
+    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open("frames.npy", "w", force_zip64=True) as stream:
+            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            for points in frames:
+                stream.write(np.ascontiguousarray(points, "<f4").tobytes())
+        for name, array in small().items():
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+
+
+def npz_marks(path: Path) -> Marks | None:
+    """The fingerprints in a baked npz, or None when it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Marks.from_dict({name: arrays[name] for name in ("source", "fingerprint", "first", "last", "step")})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+class FrameReader:
+    """The frames of a baked npz, one at a time: the array is not loaded. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises AimError for a file that is no bake."""
+        self.path = path
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                self.small = {name: arrays[name] for name in arrays.files if name != "frames"}
+            self._archive = zipfile.ZipFile(path)
+            self._stream = self._archive.open("frames.npy")
+            np.lib.format.read_magic(self._stream)
+            self.shape, _, dtype = np.lib.format.read_array_header_1_0(self._stream)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise AimError(f"{path} is no npz that was baked ({error}).", "It is cut off, or something else.") from error
+        if dtype != np.dtype("<f4") or len(self.shape) != 3:
+            raise AimError(f"{path}: its frames are {dtype} {self.shape}, not float32 (F, V, 3).", "Another program wrote it.")
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._archive.close()
+
+    def __iter__(self) -> Any:
+        vertices = self.shape[1]
+        for _ in range(self.shape[0]):
+            yield np.frombuffer(self._stream.read(vertices * 12), "<f4").reshape(vertices, 3)

@@ -1,0 +1,125 @@
+"""A shot: a model, its weights at every sampled frame, and what moves with the skin. Frames are made one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.mesh import Mesh
+from aim_maya.runtime import FaceModel
+from trainer.progress import Progress
+
+from .ahead import ahead
+from .second_process import can_fork, forked
+
+Floats = NDArray[np.floating]
+
+_WORTH_A_FORK = 64  # frames
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mesh beside the skin, model unit, object space of the neutral: 'jaw' moves rigidly with the jaw, 'still' stays.
+
+    A mesh without faces is a cloud of points.
+    """
+
+    name: str
+    mesh: Mesh
+    follows: Literal["jaw", "still"]
+    material: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """number: the frame's number (sub-frames are fractions); points (V, 3) float32 of the skin, box (2, 3) their lowest and
+    highest corner; weights (C,) of the controls.
+    """
+
+    number: Fraction
+    points: Floats
+    box: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a cache says of itself. source: hash of model, curves and options; whole: of that and the range first, last, step."""
+
+    source: str
+    whole: str
+    first: float
+    last: float
+    step: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored in a cache."""
+        return {"source": self.source, "fingerprint": self.whole, "first": self.first, "last": self.last, "step": self.step}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Marks | None:
+        """From what is stored, or None when it is not all there."""
+        try:
+            return cls(str(stored["source"]), str(stored["fingerprint"]), *(float(stored[name]) for name in ("first", "last", "step")))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+@dataclass(frozen=True)
+class Shot:
+    """weights (F, C) float64 at frame numbers (F,), times (F,) seconds; fps: frames a second of the numbers, exact."""
+
+    name: str
+    model: FaceModel
+    weights: Floats
+    numbers: list[Fraction]
+    times: Floats
+    fps: Fraction
+    step: Fraction
+    marks: Marks
+    detail: bool = True
+    parts: tuple[Part, ...] = ()
+    material: str = "skin"
+    normals: bool = False
+    progress: Progress = field(default_factory=lambda: Progress("none"))
+
+    def frames(self) -> Iterator[Frame]:
+        """Every sampled frame, in order, reported to the progress; a few are in memory, and each is valid until the next is asked for."""
+        vertices, count = len(self.model.mesh.points), len(self.numbers)
+        if count >= _WORTH_A_FORK and self.model.on_numpy and can_fork():
+            self._evaluated(0)  # tables are made once, and shared with the child
+            made: Iterable[Floats] = forked(self._evaluated, count, 3 * vertices + 6)
+        else:
+            made = ahead(self._evaluated(i) for i in range(count))
+        with contextlib.closing(made):  # type: ignore[type-var]
+            for i, flat in enumerate(made):
+                yield Frame(self.numbers[i], flat[:-6].reshape(vertices, 3), flat[-6:].reshape(2, 3), self.weights[i])
+                self.progress.step(i + 1, count, frame=float(self.numbers[i]))
+
+    def _evaluated(self, i: int, out: Floats | None = None) -> Floats:
+        """(3V + 6,) float32, in `out` when it is given: points of frame i, then their lowest and highest corner."""
+        points = self.model.points(self.weights[i], detail=self.detail)
+        flat = np.empty(points.size + 6, np.float32) if out is None else out
+        flat[:-6] = points.reshape(-1)
+        for axis, column in enumerate(points.T):  # column by column: numpy's min over the long axis takes ten times as long
+            flat[axis - 6], flat[axis - 3] = column.min(), column.max()
+        return flat
+
+
+def moved(points: Floats, matrix: Floats) -> Floats:
+    """(V, 3) float32 of points (V, 3) under p' = M p, summed in float64."""
+    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3], np.float32)
+
+
+def number_text(number: Fraction, digits: int = 1) -> str:
+    """A frame's number for a file name: at least `digits` digits, and decimals only where it is a sub-frame (1001.250)."""
+    whole, part = divmod(abs(number), 1)
+    sign = "-" if number < 0 else ""
+    thousandths = round(part * 1000)
+    return f"{sign}{int(whole):0{digits}d}" + (f".{thousandths:03d}" if thousandths else "")

@@ -1,0 +1,91 @@
+"""What stays in a baked USD scene: metadata, meshes with faces and UVs, materials bound by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.mesh import Mesh
+
+from .shot import Shot
+
+Floats = NDArray[np.floating]
+_COLOURS = {"skin": (0.72, 0.52, 0.43), "teeth": (0.86, 0.83, 0.76), "bone": (0.80, 0.74, 0.60)}
+
+
+def set_stage(stage: Any, shot: Shot, kind: str = "Xform") -> str:
+    """Units, up axis, rate, range, default prim and fingerprints; returns the default prim's path."""
+    from pxr import Kind, Tf, Usd, UsdGeom
+
+    model = shot.model
+    root = stage.DefinePrim(f"/{Tf.MakeValidIdentifier(shot.name)}", kind)
+    Usd.ModelAPI(root).SetKind(Kind.Tokens.component)
+    stage.SetDefaultPrim(root)
+    UsdGeom.SetStageMetersPerUnit(stage, model.mm_per_unit / 1000)
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z if str(model.manifest.get("up", "y")).lower() == "z" else UsdGeom.Tokens.y)
+    stage.SetTimeCodesPerSecond(float(shot.fps))
+    stage.SetFramesPerSecond(float(shot.fps))
+    stage.SetStartTimeCode(float(shot.numbers[0]))
+    stage.SetEndTimeCode(float(shot.numbers[-1]))
+    stage.GetRootLayer().customLayerData = {"aim": shot.marks.to_dict() | {"model": model.data.path.name}}
+    return str(root.GetPath())
+
+
+def add_mesh(stage: Any, path: str, mesh: Mesh, points: Floats | None = None) -> Any:
+    """A polygon mesh (or a cloud of points when it has no faces) with UVs; points None leaves them to be sampled over time."""
+    from pxr import UsdGeom, Vt
+
+    if not len(mesh.counts):
+        cloud = UsdGeom.Points.Define(stage, path)
+        cloud.CreateWidthsAttr(Vt.FloatArray([float(np.ptp(mesh.points, axis=0).max()) / 200]))
+        cloud.SetWidthsInterpolation(UsdGeom.Tokens.constant)
+        shape: Any = cloud
+    else:
+        shape = UsdGeom.Mesh.Define(stage, path)
+        shape.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(mesh.counts, np.int32)))
+        shape.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(mesh.corners, np.int32)))
+        shape.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+        _add_uvs(shape, mesh)
+    if points is not None:
+        shape.CreatePointsAttr(vec3f(points))
+        shape.CreateExtentAttr(vec3f(np.stack([points.min(0), points.max(0)])))
+    return shape
+
+
+def _add_uvs(shape: Any, mesh: Mesh) -> None:
+    """primvars:st, face-varying and indexed as in the OBJ; a corner without a UV gets (0, 0)."""
+    from pxr import Sdf, UsdGeom, Vt
+
+    if mesh.uvs is None or mesh.uv_corners is None:
+        return
+    table = np.vstack([mesh.uvs, np.zeros((1, 2))]) if (mesh.uv_corners < 0).any() else mesh.uvs
+    primvar = UsdGeom.PrimvarsAPI(shape).CreatePrimvar("st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.faceVarying)
+    primvar.Set(Vt.Vec2fArray.FromNumpy(np.ascontiguousarray(table, np.float32)))
+    corners = np.where(mesh.uv_corners < 0, len(table) - 1, mesh.uv_corners)
+    primvar.SetIndices(Vt.IntArray.FromNumpy(np.ascontiguousarray(corners, np.int32)))
+
+
+def bind_material(stage: Any, root: str, shape: Any, name: str) -> None:
+    """Bind the material root/Looks/<name>, made with a plain colour when it is new: a look file overrides it by that path."""
+    from pxr import Gf, Sdf, Tf, UsdGeom, UsdShade
+
+    path = f"{root}/Looks/{Tf.MakeValidIdentifier(name)}"
+    material = UsdShade.Material.Get(stage, path)
+    if not material:
+        UsdGeom.Scope.Define(stage, f"{root}/Looks")
+        material = UsdShade.Material.Define(stage, path)
+        shader = UsdShade.Shader.Define(stage, f"{path}/surface")
+        shader.CreateIdAttr("UsdPreviewSurface")
+        shader.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).Set(Gf.Vec3f(*_COLOURS.get(name, _COLOURS["skin"])))
+        shader.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(0.6)
+        material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
+    UsdShade.MaterialBindingAPI.Apply(shape.GetPrim()).Bind(material)
+
+
+def vec3f(points: Floats) -> Any:
+    """(N, 3) as USD's own array, copied once."""
+    from pxr import Vt
+
+    return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))

@@ -1,0 +1,79 @@
+"""Look at weight curves, and convert them: resample, fill gaps, sort, and write CSV, Live Link Face CSV or a USD SkelAnimation.
+
+With --model it says which columns drive which controls, and which drive none.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from aim_maya.core.curves import Curves, match_controls, write_curves
+from aim_maya.core.curves.names import hits
+from aim_maya.core.errors import AimError
+from aim_maya.runtime import FaceModel
+from trainer.take_options import TakeOptions, sampled
+from trainer.usd_actor import USD_ENDINGS
+from trainer.usd_curves import write_usd_curves
+
+
+@dataclass
+class Options:
+    """What `aimface curves` takes."""
+
+    curves: tyro.conf.Positional[Path]
+    """CSV, Live Link Face CSV, or USD with blendShapeWeights over time."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """OUT.csv, .usd, .usdc or .usda; nothing is written without it."""
+    kind: Literal["plain", "live-link"] = "plain"
+    """Columns of a CSV: time and the curves' own names, or those of Live Link Face."""
+    model: Path | None = None
+    """A .aim file to match the columns against."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+    take: Annotated[TakeOptions, tyro.conf.arg(name="")] = field(default_factory=TakeOptions)
+    """How the curves are read and sampled."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Print what was read, match it, write it."""
+    take = sampled(options.curves, options.take)
+    read, taken = take.read, take.curves
+    lines = [
+        f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to {read.times[-1]:.3f} s at {read.fps:g} frames a second",
+        f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second", *taken.notes,
+    ]  # fmt: skip
+    figures: dict[str, Any] = {"rows": len(read.times), "frames": len(taken.times), "fps": taken.fps, "names": list(read.names), "notes": list(taken.notes)}
+    if options.model is not None:
+        matched, more = _matched(taken, FaceModel.load(options.model, "cpu").targets)
+        figures |= matched
+        lines += more
+    if options.out is not None:
+        _write(options.out, taken, options.kind, float(take.frames.first))
+        lines.append(f"wrote {options.out}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return figures
+
+
+def _matched(curves: Curves, controls: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """What drives what, as figures and as lines."""
+    driven = {name: [controls[i] for i in hits(name, controls)] for name in curves.names}
+    _, unmatched = match_controls(curves, controls)
+    still = [control for control in controls if not any(control in names for names in driven.values())]
+    both = [f"'{name}' drives {' and '.join(names)}" for name, names in driven.items() if len(names) > 1]
+    lines = [f"{sum(bool(names) for names in driven.values())} of {len(driven)} columns drive a control of the model", *both, *unmatched]
+    lines += [f"controls without a column stay at 0: {', '.join(still)}"] if still else []
+    return {"driven": driven, "unmatched": unmatched, "undriven": still}, lines
+
+
+def _write(out: Path, curves: Curves, kind: Literal["plain", "live-link"], start: float) -> None:
+    if out.suffix.lower() in USD_ENDINGS[:3]:
+        write_usd_curves(out, curves, start)
+    elif out.suffix.lower() == ".csv":
+        write_curves(out, curves, kind)
+    else:
+        raise AimError(f"The output '{out}' is of no known kind.", remedy="Name a .csv, .usd, .usdc or .usda.")

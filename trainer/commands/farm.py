@@ -1,0 +1,179 @@
+"""Write work for a render farm as an Open Job Description template (train, bake), and join what it baked (merge)."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from aim_maya.core.errors import AimError
+from trainer.config import Quality
+from trainer.farm.chain import add_bake, add_merge, add_train, add_whole_bake
+from trainer.farm.chunks import split, wanted
+from trainer.farm.job import Hosts, Job
+from trainer.farm.write import write_job
+
+
+@dataclass
+class Farm:
+    """What every job takes."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The job: JOB.yaml or JOB.json (the values of its paths go to JOB.parameters.json), or a folder for a job bundle."""
+    preset: Quality = "standard"
+    """Training preset of every actor."""
+    train_options: str = ""
+    """More options for `aimface train`, in one text: --train-options="--seed 2 --jaw estimate"."""
+    program: str = "aimface"
+    """The aimface command as the machines know it; the job's parameter AimFace overrides it."""
+    cores: int = 0
+    """CPU cores a machine must have; 0: any."""
+    memory_gib: float = 0.0
+    """Memory a machine must have; 0: any."""
+    gpu: bool = False
+    """Ask for machines with a GPU."""
+    timeout_s: int = 0
+    """Seconds after which a task counts as hung; 0: the farm's own limit."""
+
+    def job(self, name: str, description: str) -> Job:
+        """An empty job of these settings."""
+        for what in ("cores", "memory_gib", "timeout_s"):
+            if getattr(self, what) < 0:
+                raise AimError(f"{what} is {getattr(self, what)}.", remedy="Give a number above zero, or leave it out.")
+        made = Job(name[:128], description, Hosts(self.cores, self.memory_gib, self.gpu, self.timeout_s))
+        made.command(self.program)
+        return made
+
+
+@dataclass(kw_only=True)
+class Train(Farm):
+    """Train actors: one step each, all side by side."""
+
+    actors: tyro.conf.Positional[tuple[Path, ...]]
+    """Actor folders, dataset.npz or USD files."""
+    models: Path
+    """Folder for the models: <actor>.aim."""
+
+
+@dataclass(kw_only=True)
+class Bake(Farm):
+    """Bake takes in chunks and join them. An actor in the place of the model is trained first."""
+
+    source: tyro.conf.Positional[Path]
+    """The .aim file; or an actor (folder, dataset.npz, USD), which the job trains before it bakes."""
+    takes: tyro.conf.Positional[tuple[Path, ...]]
+    """Curves, as `aimface bake` takes them."""
+    to: Path
+    """Folder for what is baked: <take><ending>, and chunks/ with the pieces."""
+    ending: Literal[".usd", ".usdc", ".usda", ".npz", ".abc"] = ".usdc"
+    """Kind of file, as `aimface bake` knows them. Alembic cannot be joined: a take of it is one task."""
+    frames: str | None = None
+    """First and last frame, A-B, as --start counts them; all of each take when not given."""
+    chunk: int = 250
+    """Frames (samples, with a --step) that one task bakes, at most."""
+    bake_options: str = ""
+    """More options for `aimface bake`, in one text: --bake-options="--fps 24 --start 1001"."""
+
+
+@dataclass(kw_only=True)
+class Merge:
+    """Join chunks of one take that follow each other into one file, as one run would have baked it."""
+
+    chunks: tyro.conf.Positional[tuple[Path, ...]]
+    """The chunks, in any order."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The file to write, of the chunks' kind."""
+
+
+@tyro.conf.configure(tyro.conf.CascadeSubcommandArgs)
+@dataclass
+class Options:
+    """What `aimface farm` takes."""
+
+    work: Annotated[
+        Annotated[Train, tyro.conf.subcommand("train")] | Annotated[Bake, tyro.conf.subcommand("bake")] | Annotated[Merge, tyro.conf.subcommand("merge")],
+        tyro.conf.arg(name=""),
+    ]
+    """The work."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Write the job, or merge; returns what was written."""
+    work = options.work
+    if isinstance(work, Merge):
+        return _merge(work)
+    job = _training(work) if isinstance(work, Train) else _baking(work)
+    files = write_job(job, work.out)
+    tasks = {s["name"]: len(_range(s)) or 1 for s in job.steps}
+    sys.stdout.write("".join(f"{name}: {count} task{'s' if count > 1 else ''}\n" for name, count in tasks.items()))
+    sys.stdout.write(f"wrote {' and '.join(str(f) for f in files)}\n")
+    if work.out.suffix:
+        sys.stdout.write(f"on this machine: openjd run {files[0]} -p file://{files[1]}\n")
+    return {"files": [str(f) for f in files], "steps": tasks}
+
+
+def _range(step: dict[str, Any]) -> list[str]:
+    return [v for p in step.get("parameterSpace", {}).get("taskParameterDefinitions", []) for v in p["range"]]
+
+
+def _training(work: Train) -> Job:
+    if not work.actors:
+        raise AimError("No actor is named.", remedy="aimface farm train ACTOR ... --models FOLDER -o job.yaml")
+    job = work.job(f"AIM train {', '.join(a.stem for a in work.actors)}", "Trains actors into actor.aim files.")
+    models = job.folder("Models", work.models, "the folder for the trained models")
+    for name, actor in _named(work.actors).items():
+        add_train(job, name, job.input(f"Actor_{name}", actor, "an actor to train"), models, work.preset, _words(work.train_options))
+    return job
+
+
+def _baking(work: Bake) -> Job:
+    if not work.takes:
+        raise AimError("No curves are named.", remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml")
+    job = work.job(f"AIM bake {', '.join(t.stem for t in work.takes)}", "Bakes curves through a face model, in chunks, and joins them.")
+    folder = job.folder("Baked", work.to, "the folder for what is baked")
+    if work.source.suffix == ".aim":
+        model = job.input("Model", work.source, "the model to bake")
+    else:
+        actor = job.input("Actor", work.source, "the actor to train")
+        model = add_train(job, work.source.stem, actor, folder, work.preset, _words(work.train_options))
+    for name, take in _named(work.takes).items():
+        curves = job.input(f"Take_{name}", take, "curves to bake")
+        frames, options = wanted(take, _words(work.bake_options), work.frames), _words(work.bake_options)
+        if work.ending == ".abc":
+            add_whole_bake(job, name, model, curves, folder, work.ending, split(frames, len(frames.numbers))[0], options)
+        else:
+            chunks = add_bake(job, name, model, curves, folder, work.ending, split(frames, work.chunk), options)
+            add_merge(job, name, chunks, folder, work.ending)
+    return job
+
+
+def _named(paths: tuple[Path, ...]) -> dict[str, Path]:
+    """{name in the job: path}; two of one name would write one file."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = path.resolve().stem.replace("{", "_")  # two of them begin an expression in a template
+        if name in named:
+            raise AimError(f"{named[name]} and {path} would both be called '{name}'.", "They have the same name in different folders.", "Rename one, or write two jobs.")
+        named[name] = path
+    return named
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise AimError(f"The options '{text}' cannot be read ({error}).", "A quote is open.", "Close it.") from error
+
+
+def _merge(work: Merge) -> dict[str, Any]:
+    from trainer.bake_merge import merge
+
+    figures = merge(work.chunks, work.out)
+    sys.stdout.write(f"joined {figures['chunks']} chunks, {figures['frames']} frames, into {work.out}\n")
+    return figures

@@ -1,0 +1,131 @@
+"""An Open Job Description template (jobtemplate-2023-09) as it grows: parameters, steps, and what each step needs of others.
+
+Whatever a step reads or makes is a Product: its path as the template writes it, and the step that makes it. A step depends on the
+makers of what it needs, so a chain is built by handing products on; nobody writes a dependency by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aim_maya.core.errors import AimError
+
+SPECIFICATION = "jobtemplate-2023-09"
+_MOST_PARAMETERS, _MOST_STEPS, _LONGEST_NAME, _LONGEST_PATH = 50, 100, 64, 1024
+
+
+@dataclass(frozen=True)
+class Product:
+    """A file or folder: `path` may hold {{Param.X}}; `maker` is the step that makes it, None for what is there before the job."""
+
+    path: str
+    maker: str | None = None
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """What a machine must have, for steps that are heavy: 0 asks for nothing. timeout_s ends a task that hangs."""
+
+    cores: int = 0
+    memory_gib: float = 0.0
+    gpu: bool = False
+    timeout_s: int = 0
+
+    def requirements(self) -> dict[str, Any]:
+        """The template's hostRequirements, or {}."""
+        wanted = {"amount.worker.vcpu": self.cores, "amount.worker.memory": round(self.memory_gib * 1024), "amount.worker.gpu": int(self.gpu)}
+        amounts = [{"name": name, "min": least} for name, least in wanted.items() if least]
+        return {"amounts": amounts} if amounts else {}
+
+
+@dataclass
+class Job:
+    """A template under construction; `values` holds what its path parameters are on this machine."""
+
+    name: str
+    description: str
+    hosts: Hosts = Hosts()
+    values: dict[str, Path] = field(default_factory=dict)
+    parameters: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def command(self, program: str) -> None:
+        """Every task runs this program; the job may be given another (AimFace=/studio/bin/aimface)."""
+        self._parameter({"name": "AimFace", "type": "STRING", "description": "The aimface command on the machines", "default": program})
+
+    def input(self, name: str, path: Path, what: str) -> Product:
+        """A file or folder that the job reads. Raises AimError when it is not there."""
+        if not path.exists():
+            raise AimError(f"There is no {path}.", f"It was to be {what}.", "Check the path; the job would fail on every machine.")
+        return Product(self._path(name, path, what, "DIRECTORY" if path.is_dir() else "FILE", "IN"))
+
+    def folder(self, name: str, path: Path, what: str) -> Product:
+        """A folder that the job writes into."""
+        if path.exists() and not path.is_dir():
+            raise AimError(f"{path} is a file.", f"It was to be {what}.", "Name a folder.")
+        return Product(self._path(name, path, what, "DIRECTORY", "OUT"))
+
+    def step(self, name: str, arguments: Sequence[str | Product], makes: str, tasks: Mapping[str, Sequence[str]] | None = None) -> Product:
+        """One run of aimface, or one for each value of a task parameter. `makes` is the path of what comes of it.
+
+        Raises AimError for a name that is taken, or more steps than a job may have.
+        """
+        named = self._unused(_identifier(name), [s["name"] for s in self.steps], "steps", _MOST_STEPS)
+        run: dict[str, Any] = {
+            "command": "{{Param.AimFace}}", "args": [a.path if isinstance(a, Product) else a for a in arguments],
+            "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": 30},
+        }  # fmt: skip
+        if self.hosts.timeout_s:
+            run["timeout"] = self.hosts.timeout_s
+        made: dict[str, Any] = {"name": named}
+        before = dict.fromkeys(a.maker for a in arguments if isinstance(a, Product) and a.maker)
+        if before:
+            made["dependencies"] = [{"dependsOn": maker} for maker in before]
+        if tasks:
+            made["parameterSpace"] = {"taskParameterDefinitions": [{"name": n, "type": "STRING", "range": list(v)} for n, v in tasks.items()]}
+        if self.hosts.requirements():
+            made["hostRequirements"] = self.hosts.requirements()
+        self.steps.append(made | {"script": {"actions": {"onRun": run}}})
+        return Product(makes, named)
+
+    def template(self, folder: Path) -> dict[str, Any]:
+        """The whole template, to be written into `folder`: paths below it are defaults, as the specification allows."""
+        parameters = [p | self._default(p["name"], folder) for p in self.parameters]
+        return {"specificationVersion": SPECIFICATION, "name": self.name, "description": self.description, "parameterDefinitions": parameters, "steps": self.steps}
+
+    def _default(self, name: str, folder: Path) -> dict[str, str]:
+        path = self.values.get(name)
+        if path is None or not path.is_relative_to(folder.resolve()):
+            return {}
+        return {"default": path.relative_to(folder.resolve()).as_posix()}
+
+    def _path(self, name: str, path: Path, what: str, kind: str, flow: str) -> str:
+        absolute = path.resolve()
+        if len(str(absolute)) > _LONGEST_PATH:
+            raise AimError(f"The path {str(absolute)[:60]}... has {len(str(absolute))} characters; a job parameter may have {_LONGEST_PATH}.")
+        made = self._parameter({"name": _identifier(name), "type": "PATH", "objectType": kind, "dataFlow": flow, "description": what})
+        self.values[made] = absolute
+        return f"{{{{Param.{made}}}}}"
+
+    def _parameter(self, definition: dict[str, Any]) -> str:
+        name = self._unused(definition["name"], [p["name"] for p in self.parameters], "parameters", _MOST_PARAMETERS)
+        self.parameters.append(definition | {"name": name})
+        return name
+
+    @staticmethod
+    def _unused(name: str, taken: list[str], what: str, most: int) -> str:
+        if len(taken) >= most:
+            raise AimError(
+                f"The job has more than {most} {what}, which is all that the specification allows.", remedy="Write several jobs, each with fewer actors or takes."
+            )
+        return name if name not in taken else next(n for i in range(2, 10**6) if (n := f"{name[: _LONGEST_NAME - 8]}_{i}") not in taken)
+
+
+def _identifier(name: str) -> str:
+    """A name that templates accept: letters, digits and underscores."""
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:_LONGEST_NAME]
+    return plain if plain[:1].isalpha() else f"_{plain}"

@@ -1,0 +1,59 @@
+"""Which part of which curves, at what rate: the options that `aimface bake` and `aimface curves` share, and what they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aim_maya.core.curves import Curves, FrameRange, Gaps, frame_range, resampled
+from aim_maya.core.curves.take import exact_rate
+from aim_maya.core.errors import AimError
+
+from .usd_curves import read_any_curves
+
+_DROP = {"auto": None, "yes": True, "no": False}
+
+
+@dataclass(frozen=True)
+class TakeOptions:
+    """How curves are read and sampled."""
+
+    start: int = 1
+    """Frame number of the curves' first row."""
+    frames: str | None = None
+    """Range A-B (or A) of frame numbers; everything when not given."""
+    step: str = "1"
+    """Every n-th frame, or a part of a frame: 2, 0.25, 1/3."""
+    fps: float | None = None
+    """Frames a second of the output: the curves are resampled to it; theirs when not given. 29.97 means 30000/1001."""
+    curve_fps: float | None = None
+    """What frame numbers or timecodes in the curves count; found when not given (frames alone: --fps, else 30)."""
+    gaps: Gaps = "interpolate"
+    """Where frames are missing from the curves: go on straight, keep the last value, or stop. Every gap is reported."""
+    sort: bool = False
+    """Put the curves' rows in order of time instead of refusing them."""
+    drop_frame: Literal["auto", "yes", "no"] = "auto"
+    """Whether timecodes are drop-frame; auto: those with ';' before the frames are."""
+    prim: str | None = None
+    """Path of the SkelAnimation, where a USD file has several."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """read: the curves as they are in the file; frames: what was asked of them; curves: their values there."""
+
+    read: Curves
+    frames: FrameRange
+    curves: Curves
+
+
+def sampled(path: Path, options: TakeOptions) -> Taken:
+    """Read a file of curves and sample it. Raises AimError for what cannot be read, and for frames or rates that are none."""
+    for name, rate in (("fps", options.fps), ("curve-fps", options.curve_fps)):
+        if rate is not None and not 0 < rate < 1e6:
+            raise AimError(f"{name} is {rate}.", remedy="Give a positive number of frames a second.")
+    read = read_any_curves(path, options.curve_fps, options.fps, sort=options.sort, drop_frame=_DROP[options.drop_frame], prim=options.prim)
+    rate = float(exact_rate(options.fps or read.fps))
+    frames = frame_range(read, rate, start=options.start, frames=options.frames, step=options.step)
+    return Taken(read, frames, resampled(read, rate, frames.positions, options.gaps))
