@@ -17,6 +17,8 @@ COMMANDS = {
     "info": "say what an actor.aim holds",
     "report": "a self-contained HTML page of pictures and figures",
     "bake": "weight curves to point caches (npz, OBJ sequence)",
+    "ui": "the training window, without Maya",
+    "view": "look at a model: sliders, anatomy, errors",
     "bench": "measure speed and memory of a model on this machine",
     "doctor": "examine this installation and say what to do",
     "ablate": "train an actor with one thing changed at a time: what each is worth",

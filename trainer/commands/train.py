@@ -36,6 +36,8 @@ class Options:
     """Skip the check that the neutral is the size of a head."""
     leave_out: bool = False
     """Also report how well the anatomy is guessed with whole regions of constraints missing."""
+    stop_with_parent: bool = False
+    """Stop, leaving a checkpoint, when standard input ends: whatever started this is gone."""
     progress: Style = "auto"
     """How to report progress."""
     json: Path | None = None
@@ -50,7 +52,9 @@ def run(options: Options) -> dict[str, Any]:
         raise AimError(f"The output is '{options.out}'.", "It has another ending.", "Name a file that ends in .aim.")
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
     folder = RunFolder(options.run or options.out.with_suffix(".run"))
-    trained = train(actor, options.out, options.config, folder, resume=options.resume, style=options.progress, leave_out=options.leave_out)
+    trained = train(
+        actor, options.out, options.config, folder, resume=options.resume, style=options.progress, leave_out=options.leave_out, with_parent=options.stop_with_parent
+    )
     if options.progress != "json":
         sys.stdout.write(figures_table(trained.metrics) + f"\nwrote {options.out}\n")
     return trained.metrics
