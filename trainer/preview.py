@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aim_maya.core.colours import heat
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
@@ -26,9 +27,6 @@ SIZE = (360, 420)  # width, height in pixels
 SHARE, RAREST_S = 100, 1.0
 WORST = 8
 _LIGHT = np.array([0.35, 0.45, 0.82])
-_STOPS = np.array(
-    [[58, 52, 92], [104, 32, 122], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float
-)  # dark to bright as in "inferno", from a blue that is seen on dark windows
 
 
 class Preview:
@@ -75,10 +73,9 @@ class FacePicture:
         self._pixel, self._corners, self._shares = _visible(_on_screen(seen), mesh.triangles)
         self._light = 0.35 + 0.65 * np.clip(_blend(normals @ _LIGHT, self._corners, self._shares), 0, 1)
 
-    def coloured(self, heat: Floats, limit: float) -> NDArray[np.uint8]:
-        """(height, width, 4) RGBA: heat (V,) from 0 to limit, clear where there is no face."""
-        share = np.clip(_blend(heat, self._corners, self._shares) / limit, 0, 1) * (len(_STOPS) - 1)
-        colours = np.stack([np.interp(share, np.arange(len(_STOPS)), _STOPS[:, channel]) for channel in range(3)], 1)
+    def coloured(self, error: Floats, limit: float) -> NDArray[np.uint8]:
+        """(height, width, 4) RGBA: error (V,) from 0 to limit, clear where there is no face."""
+        colours = heat(_blend(error, self._corners, self._shares), limit, "error")
         picture = np.zeros((SIZE[1] * SIZE[0], 4), np.uint8)
         picture[self._pixel, :3] = colours * self._light[:, None]
         picture[self._pixel, 3] = 255

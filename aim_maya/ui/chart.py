@@ -73,4 +73,4 @@ class Chart(QWidget):
             painter.drawText(above, side | Qt.AlignmentFlag.AlignVCenter, text.format(curve[-1][1]) if curve else text.split(" {", maxsplit=1)[0])
         painter.setPen(self.palette().windowText().color())
         painter.drawText(below, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"step {self._steps:,}" if self._steps else "")
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "logarithmic, each on its own scale")
+        painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "log scale")

@@ -39,6 +39,7 @@ class LivePanel(QWidget):
         inside = QVBoxLayout(faces)
         inside.addWidget(self.face, 1)
         inside.addWidget(self.scale)
+        self.scale.setWordWrap(True)
         QVBoxLayout(targets).addWidget(self.worst)
         left = QVBoxLayout()
         left.addWidget(self.chart, 3)
