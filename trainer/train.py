@@ -100,7 +100,7 @@ def _train(
         if state is not None and "networks" in state:
             training.restore(state)
             progress.note(f"Resuming at step {training.step} of {training.total}.")
-        training.run(progress, lambda: run.save(training.state()), preview.show)
+        training.run(progress, lambda: _save(run, training, progress), preview.show)
         trained = (training.networks, training.jaw)
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
@@ -124,6 +124,14 @@ def _train(
     metrics["seconds"] = clock.laps | {"total": clock.total}
     write_json(run.metrics, metrics)
     return Trained(problem, *trained, metrics)
+
+
+def _save(run: RunFolder, training: Training, progress: Progress) -> None:
+    """A disk that is full now may have room again later: what was learned is in memory, and goes on being learned."""
+    try:
+        run.save(training.state())
+    except AimError as error:
+        progress.note(f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.", warning=True)
 
 
 def _solve_linear(problem: Problem, config: TrainConfig, device: torch.device) -> tuple[FaceNetworks, JawPoses]:

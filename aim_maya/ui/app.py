@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -56,8 +55,8 @@ def _save(window: QWidget, picture: Path) -> None:
     window.close()
 
 
-def train_window(actor: Path | None, picture: Path | None, after_s: float, told: Callable[[QWidget], None] = lambda _: None, *, dark: bool = True) -> int:
-    """The training window outside Maya, on an actor folder or a RUN folder. told: shown the window before it opens."""
+def train_window(actor: Path | None, picture: Path | None, after_s: float, *, dark: bool = True) -> int:
+    """The training window outside Maya, on an actor folder or a RUN folder."""
     from .host import FilesHost
     from .train_window import TrainWindow
 
@@ -68,7 +67,6 @@ def train_window(actor: Path | None, picture: Path | None, after_s: float, told:
     elif actor is not None:
         window.form.actor.setText(str(actor))
         window.form.out.setText(str(actor.absolute().with_suffix(".aim")))
-    told(window)
     return show(window, app, picture=picture, after_s=after_s)
 
 

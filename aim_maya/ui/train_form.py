@@ -50,7 +50,7 @@ class TrainForm(QWidget):
         self.found = QLabel()
         self.found.setWordWrap(True)
         self.fields: dict[str, Field] = {option.name: make_field(option) for option in options()}
-        self.stops = QCheckBox("Sto&p the training when this window closes")
+        self.stops = QCheckBox("Stop the training when this window c&loses")
         self.stops.setToolTip("Off: it goes on by itself, and any window can follow it again. On: it stops with a checkpoint, also when the application crashes.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -70,7 +70,7 @@ class TrainForm(QWidget):
     def _scene_group(self) -> QWidget:
         group = QGroupBox("Scene")
         form = _form(group)
-        add_row(form, "&Skin mesh", _with_button(self.mesh, "Selected", self.take_selected), "The face; its blendShape is read as it is now")
+        add_row(form, "Sk&in mesh", _with_button(self.mesh, "Selected", self.take_selected), "The face; its blendShape is read as it is now")
         add_row(form, "&blendShape", self.blend_shape, "The node to learn from")
         for name, text, tip in _PARTS:
             add_row(form, text, self.parts[name], tip + "; found by its name, or leave empty")
@@ -80,7 +80,7 @@ class TrainForm(QWidget):
         group = QGroupBox("Training")
         form = _form(group)
         add_row(form, "&Output", _with_button(self.out, "Browse ...", self._browse_out), "The .aim file to write; the RUN folder lies beside it")
-        for name, key in zip(FIRST, ("P&reset", "&Device", "Ja&w source"), strict=True):
+        for name, key in zip(FIRST, ("Pre&set", "&Device", "Ja&w source"), strict=True):
             add_row(form, key, self.fields[name])
         return group
 

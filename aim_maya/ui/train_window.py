@@ -33,7 +33,7 @@ _BUTTONS = (
     ("cancel", "&Cancel", "Stop it at its next step, with a checkpoint to go on from"),
     ("resume", "&Resume", "Go on from the checkpoint of this output, with the options it was begun with"),
     ("report", "Open re&port", "Write the report of the model and show it in the browser"),
-    ("attach", "Atta&ch", "Put the trained model in the blendShape's place"),
+    ("attach", "Attac&h", "Put the trained model in the blendShape's place"),
     ("follow", "&Follow ...", "Show a training that runs already, by its RUN folder"),
     ("python", "P&ython ...", "Choose or make the Python that trains"),
 )

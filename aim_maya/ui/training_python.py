@@ -29,7 +29,7 @@ _NAMES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 
 def places() -> list[Path]:
     """Folders where the environment is looked for: beside this package, then the user's; the first that can be written is where it is made."""
-    return [MODULE_ROOT / FOLDER, maya_app_folder() / "aim_maya" / FOLDER]
+    return [MODULE_ROOT / "deps" / FOLDER, maya_app_folder() / "aim_maya" / FOLDER]
 
 
 def new_place() -> Path:
@@ -134,14 +134,16 @@ def _make_bare(bases: list[Path], folder: Path, report: Callable[[str], None], c
     said: list[str] = []
     for python in bases:
         report(f"Making {folder} with {python} ...")
-        code, lines = run_lines([str(python), "-c", f"import sys; sys.exit(sys.version_info < {_OLDEST})"], report, cancelled, clean_environment(os.environ))
-        if code:
-            said.append(f"{python}: older than 3.11, or broken")
-            continue
-        code, lines = run_lines([str(python), "-m", "venv", "--clear", str(folder)], report, cancelled, clean_environment(os.environ))
-        if code == 0 and executable(folder).is_file():
+        for arguments in (["-c", f"import sys; sys.exit(sys.version_info < {_OLDEST} and 'older than 3.11')"], ["-m", "venv", "--clear", str(folder)]):
+            try:
+                code, lines = run_lines([str(python), *arguments], report, cancelled, clean_environment(os.environ))
+            except AimError as error:
+                code, lines = 1, [error.what]
+            if code:
+                said.append(f"{python}: {(lines or ['it says nothing'])[-1]}")
+                break
+        else:
             return
-        said.append(f"{python}: {(lines or ['no message'])[-1]}")
     tried = "; ".join(said) or "there is no Python on PATH"
     raise AimError(
         f"No environment could be made ({tried}).", "No Python 3.11 or later with `venv` was found.", "Install Python 3.11 to 3.13 from python.org, or your system."
