@@ -2,7 +2,7 @@
 
 Prints, on this machine: seconds from `aimface ui` to the first painted window (a fresh process, three times); the longest time that the
 window's event loop was held up while a training ran, by a probe every 5 ms; the time from Cancel to the window's "Stopping", told by the
-trainer, and to a checkpoint that can be resumed, while it prepares, while it learns and while it scores.
+trainer, and to a checkpoint that can be resumed, while it prepares, solves and learns.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 _FIRST_PAINT = """
 import sys, time
-import aim_maya.ui  # the package itself holds nothing
 from trainer.__main__ import main
-import importlib.abc
 def watch():
     from aim_maya.ui import app
     from PySide6.QtCore import QEvent, QObject
