@@ -46,6 +46,8 @@ class TrainForm(QWidget):
         super().__init__(parent)
         self._host = host
         self.actor, self.out, self.mesh, self.blend_shape = QLineEdit(), QLineEdit(), QLineEdit(), QComboBox()
+        self.blend_shape.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMinimumWidth(48 * self.fontMetrics().averageCharWidth())
         self.parts = {name: QLineEdit() for name, _, _ in _PARTS}
         self.found = QLabel()
         self.found.setWordWrap(True)

@@ -77,7 +77,7 @@ class TrainWindow(QWidget):
         column.addWidget(split, 1)
         column.addLayout(row)
         letter = self.fontMetrics()
-        self.resize(150 * letter.averageCharWidth(), 42 * letter.height())
+        self.resize(165 * letter.averageCharWidth(), 42 * letter.height())
 
     def _connect(self) -> None:
         slots: dict[str, Callable[[], Any]] = {
