@@ -272,6 +272,7 @@ def test_options_arrive_at_the_trainer() -> None:
 def test_the_trainer_s_python_is_found_by_setting_variable_and_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAYA_APP_DIR", str(tmp_path))
     monkeypatch.delenv(training_python.VARIABLE, raising=False)
+    monkeypatch.setattr(training_python, "is_found", lambda name: name == "torch")  # whether or not the stand-in for Maya is in this process
     assert training_python.find() == Path(sys.executable)  # torch is here
     place = training_python.executable(tmp_path / "aim_maya" / training_python.FOLDER)
     named, variable = tmp_path / "named", tmp_path / "variable"
