@@ -17,7 +17,7 @@ from typing import Any
 from aim_maya import __version__
 from aim_maya.checks import STATES, Check, guarded
 from aim_maya.checks.device import session_checks
-from aim_maya.checks.host import disk_checks, environment_checks, python_checks, qt_checks, windows_checks
+from aim_maya.checks.host import disk_checks, environment_checks, python_checks, qt_checks, trainer_checks, windows_checks
 from aim_maya.checks.model import model_checks
 from aim_maya.checks.packages import folder_checks, imported_files, package_checks
 from aim_maya.core.dependencies import add_dependency_folder, is_found
@@ -40,6 +40,7 @@ def examine(model: str | Path | None = None, device: str = "auto") -> list[Check
         ("msvcp140.dll", windows_checks),
         ("disk", disk_checks),
         ("PySide6", lambda: qt_checks(in_maya)),
+        ("trainer's Python", trainer_checks),
         ("environment", environment_checks),
         ("Maya", lambda: maya_checks() if in_maya else [Check("Maya", "info", "this is not Maya's Python")]),
     ]

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def install(plan: Plan, report: Report = _silent, cancelled: Callable[[], bool] 
         if free < _ROOM[plan.cuda]:
             raise AimError(f"{parent} has {free / 1e9:.1f} GB free; {_ROOM[plan.cuda] / 1e9:.0f} GB are needed.", remedy="Free some space, or set AIM_MAYA_DEPS.")
         report(f"Installing {', '.join(plan.packages)} into {plan.folder}")
-        code, lines = _run([*plan.command, "--target", str(temporary)], report, cancelled)
+        code, lines = run_lines([*plan.command, "--target", str(temporary)], report, cancelled)
         if code:
             raise explained(code, lines)
         _try_out(plan.python, temporary, report, cancelled)
@@ -136,10 +136,14 @@ def explained(code: int, lines: Sequence[str]) -> AimError:
     return AimError(f"pip stopped with exit code {code}: " + (" | ".join(said) or "it said nothing") + ".", cause, remedy)
 
 
-def _run(command: list[str], report: Report, cancelled: Callable[[], bool]) -> tuple[int, list[str]]:
-    """Exit code and output lines. A reader thread keeps `cancelled` in use while pip is silent over a long download."""
+def run_lines(
+    command: list[str], report: Report, cancelled: Callable[[], bool], base: Mapping[str, str] | None = None
+) -> tuple[int, list[str]]:  # fmt: skip
+    """Run a command in the environment `base` (this process' when None): its exit code and output lines, each reported as it comes.
+
+    Raises AimError when it cannot be started, Cancelled (after ending it) when asked to stop. A reader thread keeps `cancelled` in use while pip is silent over a long download."""
     settings = {"PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}  # a user's pip.conf may say --user, which excludes --target
-    environment = {**os.environ, **settings, "PYTHONIOENCODING": "utf-8"}
+    environment = {**(os.environ if base is None else base), **settings, "PYTHONIOENCODING": "utf-8"}
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", env=environment)
     except OSError as error:
@@ -184,10 +188,10 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _try_out(python: Path, folder: Path, report: Report, cancelled: Callable[[], bool]) -> None:
     """Import what was installed in a fresh interpreter. numpy must load; onnxruntime may not, since cached evaluation works without it."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import {0}; print('{0}', {0}.__version__, 'loads')"
-    status, lines = _run([str(python), "-c", code.format("numpy"), str(folder)], report, cancelled)
+    status, lines = run_lines([str(python), "-c", code.format("numpy"), str(folder)], report, cancelled)
     if status:
         raise AimError(f"numpy was installed and does not load: {(lines or ['no message'])[-1]}.", "A wheel of another Python or platform.", "Look at `--list`.")
-    status, lines = _run([str(python), "-c", code.format("onnxruntime"), str(folder)], _silent, cancelled)
+    status, lines = run_lines([str(python), "-c", code.format("onnxruntime"), str(folder)], _silent, cancelled)
     report(
         lines[-1]
         if lines and not status

@@ -16,9 +16,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = ("aim_maya", "icons", "bin", "plug-ins", "tests/in_maya")  # in the module, under the same names
+PLACED = {"trainer": "training/trainer"}  # out of Maya's way: only the trainer's own Python looks there
 MODULE = "aim_maya"
 SINGLE = {  # in the repository -> in the zip
     "LICENSE": f"{MODULE}/LICENSE",
+    "constraints.txt": f"{MODULE}/training/constraints.txt",
     "mod/README-INSTALL.txt": f"{MODULE}/README-INSTALL.txt",
     "mod/aim_maya.mod": "aim_maya.mod",
     "mod/install_aim_maya.py": "install_aim_maya.py",
@@ -46,8 +48,8 @@ def contents(root: Path) -> dict[str, Path]:
     """{name in the zip: file}, sorted. Raises Refused when a folder or file that belongs in is missing or empty."""
     listed = {target: root / source for source, target in SINGLE.items()}
     absent = [source for source in SINGLE if not (root / source).is_file()]
-    for folder in FOLDERS:
-        files = {p.relative_to(root).as_posix(): p for p in (root / folder).rglob("*") if p.is_file()}
+    for folder, target in ({name: name for name in FOLDERS} | PLACED).items():
+        files = {f"{target}/{p.relative_to(root / folder).as_posix()}": p for p in (root / folder).rglob("*") if p.is_file()}
         kept = {name: p for name, p in files.items() if not LEFT_OUT.search(name)}
         if not kept:
             absent.append(folder)

@@ -10,6 +10,20 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads of their own would only get in each other's way
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+def _qt_loads() -> bool:
+    """pytest-qt ends the whole run where Qt's libraries are not all there (libegl1 on a bare Linux): then the windows' tests skip."""
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+pytest_plugins = ["pytestqt.plugin"] if _qt_loads() else []
 
 import numpy as np
 import pytest

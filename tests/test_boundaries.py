@@ -38,7 +38,8 @@ def walk(package: str, blocked: list[str], absent: list[str] | None = None) -> s
         ("aim_maya.core", ["maya", "PySide6", "onnxruntime", "pxr", *TRAINING], []),
         ("aim_maya.jobs", ["maya", "PySide6", "onnxruntime", "pxr", "numpy", *TRAINING], []),
         ("aim_maya.runtime", ["maya", "PySide6", "pxr", *TRAINING], ["onnxruntime"]),
-        ("trainer", ["maya", "PySide6", "pxr"], []),
+        ("aim_maya.ui", ["maya", "pxr", "trainer", "onnxruntime", *TRAINING], []),
+        ("trainer", ["maya", "PySide6", "vtkmodules", "pxr"], []),
     ],
 )
 def test_imports(package: str, blocked: list[str], absent: list[str]) -> None:
@@ -61,9 +62,18 @@ def test_a_walk_notices_a_forbidden_import() -> None:
     assert "blocked: torch" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor", "farm"])
+@pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor", "farm", "ui", "view"])
 def test_commands_for_farm_blades_need_no_torch(command: str) -> None:
     code = f"import sys\nsys.modules['torch'] = None\nsys.modules['igl'] = None\nimport trainer.commands.{command}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_plain_parts_of_the_windows_need_no_qt() -> None:
+    """A training can be started, followed and explained without Qt."""
+    code = "import sys\nsys.modules['PySide6'] = None\n" + "\n".join(
+        f"import aim_maya.ui.{name}" for name in ("run_state", "process", "training_python", "options", "endings", "host", "report")
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -83,7 +83,9 @@ def test_a_still_chin_asks_nothing(sample: Actor, mandible: Mandible) -> None:
 
 def test_too_little_skin_over_the_chin_falls_back_and_says_so(sample: Actor, constraints: Constraints) -> None:
     away = np.isin(constraints.covered, constraints.covered[constraints.which == 1][5:])
-    few = Constraints(*(getattr(constraints, n)[~away] for n in ("covered", "bone", "thickness", "normal", "which", "used")), constraints.surface, constraints.skull_faces)
+    few = Constraints(
+        *(getattr(constraints, n)[~away] for n in ("covered", "bone", "thickness", "normal", "which", "used")), constraints.surface, constraints.skull_faces
+    )
     assert find_mandible(sample, few) is None
     assert "millimetres of error" in find_jaw(sample, few, "estimate").report
 

@@ -39,9 +39,10 @@ builder, installer = script("build"), script("install_aim_maya")
 def tree(tmp_path: Path) -> Path:
     """The parts of the repository that are packed, with a plug-in and with things that must stay out."""
     root = tmp_path / "my repository"
-    for folder in ("aim_maya", "icons", "bin", "mod", "plug-ins", "tests/in_maya"):
+    for folder in ("aim_maya", "icons", "bin", "mod", "plug-ins", "tests/in_maya", "trainer"):
         shutil.copytree(ROOT / folder, root / folder)
-    shutil.copy(ROOT / "LICENSE", root)
+    for file in ("LICENSE", "constraints.txt"):
+        shutil.copy(ROOT / file, root)
     (root / "plug-ins/__pycache__").mkdir(exist_ok=True)
     (root / "plug-ins/__pycache__/aim_deformer.pyc").write_bytes(b"x")
     (root / "tests/test_x.py").write_text("", encoding="utf-8")
@@ -65,13 +66,16 @@ def test_zip_holds_what_a_user_needs(tree: Path, tmp_path: Path) -> None:
         "aim_maya/tests/in_maya/run.py",
         "aim_maya/icons/aim_maya.png",
         "aim_maya/LICENSE",
+        "aim_maya/training/constraints.txt",
+        "aim_maya/training/trainer/__main__.py",
+        "aim_maya/aim_maya/ui/training_options.json",
         "aim_maya/README-INSTALL.txt",
         "aim_maya.mod",
         "install_aim_maya.py",
     }
     assert wanted <= set(names)
     assert names == sorted(names)
-    assert not [n for n in names if re.search(r"__pycache__|\.pyc|test_|tests/__init__|/\.|render\.py|trainer|\\", n)]
+    assert not [n for n in names if re.search(r"__pycache__|\.pyc|test_|tests/__init__|/\.|render\.py|^aim_maya/trainer|\\", n)]
     assert {n.split("/")[0] for n in names} == {"aim_maya", "aim_maya.mod", "install_aim_maya.py"}
 
 

@@ -79,10 +79,10 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(sample: Actor, tmp_path: P
 
     with pytest.raises(Cancelled):
         train(sample, tmp_path / "x.aim", QUICK, CancelLater(tmp_path / "run"), style="none")
-    assert folder.load()["step"] == 1
+    assert folder.load()["step"] <= 1  # none, when it was stopped while preparing
     assert not (tmp_path / "x.aim").exists()
     lines = [json.loads(line) for line in folder.progress.read_text().splitlines()]
-    assert {line["event"] for line in lines} >= {"stage", "note"}
+    assert {line["event"] for line in lines} >= {"run", "stage", "cancelling", "end"}
     train(sample, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
     assert FaceModel.load(tmp_path / "x.aim").points({"jawOpen": 1.0}).shape == sample.neutral.points.shape
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "report": "a self-contained HTML page of pictures and figures",
     "bake": "weight curves to USD, Alembic, npz or an OBJ sequence",
     "curves": "look at weight curves, resample and convert them",
+    "ui": "the training window, without Maya",
+    "view": "look at a model: sliders, anatomy, errors",
     "bench": "measure speed and memory of a model on this machine",
     "doctor": "examine this installation and say what to do",
     "farm": "work for a render farm as Open Job Description templates",

@@ -49,8 +49,11 @@ class Training:
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
         self.hardness = torch.ones(len(t.c))
 
-    def run(self, progress: Progress, save: Callable[[], None]) -> None:
-        """Train to the end of the schedule. Raises Cancelled (after saving) when the progress says so."""
+    def run(self, progress: Progress, save: Callable[[], None], seen: Callable[[Tensor, Tensor], None] = lambda *_: None) -> None:
+        """Train to the end of the schedule. seen: shown the mean errors of every vertex (V,) and target (T,), mm, at each look.
+
+        Raises Cancelled (after saving) when the progress says so.
+        """
         steps = self.total
         progress.stage("train", steps, self.step)
         try:
@@ -61,7 +64,9 @@ class Training:
                 if self.step <= self.anatomy_first:
                     progress.step(self.step, steps, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
                 elif self.step % self.config.check_every == 0 or self.step == steps:
-                    error = self.mean_error_mm()
+                    vertices, targets = self.errors_mm()
+                    error = float(vertices.mean())
+                    seen(vertices, targets)
                     self.curve.append({"step": self.step, "loss": loss, "error_mm": error})
                     progress.step(self.step, steps, loss=loss, error_mm=error)
                     if self._stalled(error, loss):
@@ -208,14 +213,21 @@ class Training:
         return self._at(ids[torch.randint(len(ids), (128,), generator=self.generator).to(self.device)])
 
     @torch.no_grad()
-    def mean_error_mm(self) -> float:
-        """Mean distance of the networks' skin from every shape, over all vertices, mm."""
-        t, total = self.tables, 0.0
+    def errors_mm(self) -> tuple[Tensor, Tensor]:
+        """Distance of the networks' skin from the shapes, mm: of every vertex, mean over the shapes (V,); of every shape, mean over the vertices (T,)."""
+        t = self.tables
+        vertices, targets = [], torch.zeros(t.targets, device=t.c.device)
         for c, rows in zip(t.c.split(4096), t.rows.split(4096), strict=True):
             f = self.networks.fields(c)
             posed = pose_skin(f.skin, f.basis, f.weight, self.jaw, t.matrix, self.networks.paper)
-            total += float((posed - t.unpack(rows)[1]).norm(dim=2).mean(1).sum())
-        return total / len(t.c) * self.problem.mm
+            miss = (posed - t.unpack(rows)[1]).norm(dim=2) * self.problem.mm
+            vertices.append(miss.mean(1))
+            targets += miss.sum(0)
+        return torch.cat(vertices), targets / len(t.c)
+
+    def mean_error_mm(self) -> float:
+        """Mean distance of the networks' skin from every shape, over all vertices, mm."""
+        return float(self.errors_mm()[0].mean())
 
     def _stalled(self, error: float, loss: float) -> bool:
         """A plateau is judged against the linear solution of the same data, at a third of the schedule and at its end."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,6 +16,7 @@ from typing import Any, Literal, TextIO
 from aim_maya.core.errors import Cancelled
 
 Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
+SCHEMA = 1  # of the JSON lines: docs/run_folder.md
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -28,7 +31,9 @@ class Progress(AbstractContextManager["Progress"]):
         self._task: Any = None
         self._started = time.perf_counter()
         self._stage_started = self._last = self._started
-        self._first_step = 0
+        self._first_step, self._last_place = 0, 0.0
+        self._lock = threading.Lock()  # the pulse has something to say, too
+        self.stepping = False
 
     def __enter__(self) -> Progress:
         if self._log_path is not None:
@@ -39,12 +44,14 @@ class Progress(AbstractContextManager["Progress"]):
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._end_bar()
         if self._log is not None:
-            self._log.close()
+            with contextlib.suppress(OSError):  # what a full disk did not take is written again on closing
+                self._log.close()
 
     def stage(self, name: str, steps: int = 0, first: int = 0) -> None:
         """A new stage begins; with steps > 0 it reports through step()."""
         self._end_bar()
         self._stage_started, self._last, self._first_step = time.perf_counter(), 0.0, first
+        self.stepping = steps > 0
         self._emit({"event": "stage", "name": name, "steps": steps}, f"{name} ...")
         if steps and self.style == "bar":
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -67,6 +74,9 @@ class Progress(AbstractContextManager["Progress"]):
             eta = rate * (steps - done)
             text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
             self._emit({"event": "step", "step": done, "steps": steps, "eta_s": round(eta, 1)} | figures, f"{done}/{steps}  {text}  ETA {eta:.0f} s")
+        elif self._log is not None and now - self._last_place > 1.0:
+            self._last_place = now
+            self._record({"event": "step", "step": done, "steps": steps, "eta_s": round(rate * (steps - done), 1)})
         if self.cancelled():
             raise Cancelled(f"stopped at step {done} of {steps}")
 
@@ -74,11 +84,24 @@ class Progress(AbstractContextManager["Progress"]):
         """One line for the reader."""
         self._emit({"event": "warning" if warning else "note", "text": text}, ("Warning: " if warning else "") + text, always=True)
 
-    def _emit(self, event: dict[str, Any], line: str, always: bool = False) -> None:
+    def event(self, name: str, line: str = "", **fields: Any) -> None:
+        """Anything else that a window shows; a line is for people."""
+        if line:
+            self._emit({"event": name} | fields, line, always=True)
+        else:
+            self._record({"event": name} | fields)
+
+    def _record(self, event: dict[str, Any]) -> dict[str, Any]:
+        """One JSON line in the log; a disk that takes no more stops the log, not the training."""
         stamped = {"t": round(time.perf_counter() - self._started, 2)} | event
         if self._log is not None:
-            self._log.write(json.dumps(stamped) + "\n")
-            self._log.flush()
+            with self._lock, contextlib.suppress(OSError):
+                self._log.write(json.dumps(stamped) + "\n")
+                self._log.flush()
+        return stamped
+
+    def _emit(self, event: dict[str, Any], line: str, always: bool = False) -> None:
+        stamped = self._record(event)
         if self.style == "json":
             sys.stdout.write(json.dumps(stamped) + "\n")
             sys.stdout.flush()
@@ -89,8 +112,9 @@ class Progress(AbstractContextManager["Progress"]):
             if always:
                 self._bar.console.print(line)
         elif self.style != "none":
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
 
     def _end_bar(self) -> None:
         if self._bar is not None:

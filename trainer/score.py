@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ Floats = NDArray[np.floating]
 MOVING_MM = 0.1
 
 
-def score(problem: Problem, networks: FaceNetworks, jaw: JawPoses) -> dict[str, Any]:
-    """All figures of one set of networks, detail off."""
+def score(problem: Problem, networks: FaceNetworks, jaw: JawPoses, seen: Callable[[Floats], None] | None = None) -> dict[str, Any]:
+    """All figures of one set of networks, detail off. seen: shown the errors at every vertex of every shape (T, V), mm."""
     actor, mm = problem.actor, problem.actor.mm_per_unit
     at = evaluate(problem, networks, jaw, problem.template.points)
     error = np.linalg.norm(at.posed - actor.stack, axis=2) * mm
+    if seen is not None:
+        seen(error)
     motion = np.linalg.norm(actor.stack - actor.neutral.points, axis=2) * mm
     neutral = np.linalg.norm(at.skin - actor.neutral.points, axis=1) * mm
     return {

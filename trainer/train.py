@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import time
@@ -24,8 +25,11 @@ from .jaw_score import jaw_figures
 from .learn import Training
 from .leave_out import leave_regions_out
 from .model import FaceNetworks, JawPoses
+from .outcome import told
+from .preview import Preview
 from .problem import Problem, make_tables, prepare
 from .progress import Progress, Style
+from .pulse import Pulse
 from .ridge import ridge_config, solve
 from .run_folder import RunFolder
 from .score import score
@@ -51,10 +55,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def train(actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False) -> Trained:
-    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics.
+def train(
+    actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False,
+    with_parent: bool = False,
+) -> Trained:  # fmt: skip
+    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends.
 
-    Raises AimError for bad input, Cancelled (with a usable checkpoint on disk) when asked to stop.
+    Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when asked to stop.
     """
     device = pick_device(config.device)
     state = run.load() if resume else None
@@ -62,8 +69,12 @@ def train(actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resum
         config = replace(config_from_json(state["config"]), device=config.device)
     run.begin()
     write_json(run.config, config.to_json())
-    with _interruptible() as interrupted, Progress(style, run.progress, lambda: interrupted() or run.cancel.exists()) as progress:
-        return _train(actor, out, config, run, state, device, progress, leave_out)
+    if state is None:
+        run.save({"config": config.to_json(), "step": 0})  # so that whenever it is stopped, --resume knows what was asked for
+    with _interruptible() as interruption, Progress(style, run.progress) as progress, Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse:
+        progress.cancelled = lambda: interruption.asked() or pulse.asked.is_set()
+        with told(progress, actor.name, out, int(state["step"]) if state else 0):
+            return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
 def _train(
@@ -83,22 +94,23 @@ def _train(
     clock.lap("prepare_s")
     progress.stage("linear solution")
     linear, linear_jaw = _solve_linear(problem, config, device)
-    linear_score = score(problem, linear, linear_jaw)
+    preview = Preview(problem, run.preview, progress)
+    linear_score = score(problem, linear, linear_jaw, preview.show_all)
     clock.lap("linear_s")
     if config.preset == "draft":
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
         figures = linear_score
     else:
         training = Training(problem, config, linear_score["skin"]["mean"], device)
-        if state is not None:
+        if state is not None and "networks" in state:
             training.restore(state)
             progress.note(f"Resuming at step {training.step} of {training.total}.")
-        training.run(progress, lambda: run.save(training.state()))
+        training.run(progress, lambda: _save(run, training, progress), preview.show)
         trained = (training.networks, training.jaw)
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
         progress.stage("score")
-        figures = score(problem, *trained)
+        figures = score(problem, *trained, preview.show_all)
     metrics: dict[str, Any] = {
         "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
         "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
@@ -117,6 +129,14 @@ def _train(
     metrics["seconds"] = clock.laps | {"total": clock.total}
     write_json(run.metrics, metrics)
     return Trained(problem, *trained, metrics)
+
+
+def _save(run: RunFolder, training: Training, progress: Progress) -> None:
+    """A disk that is full now may have room again later: what was learned is in memory, and goes on being learned."""
+    try:
+        run.save(training.state())
+    except AimError as error:
+        progress.note(f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.", warning=True)
 
 
 def _solve_linear(problem: Problem, config: TrainConfig, device: torch.device) -> tuple[FaceNetworks, JawPoses]:
@@ -149,8 +169,16 @@ class _Clock:
         return round(time.perf_counter() - self._begin, 2)
 
 
+@dataclass
+class _Interruption:
+    """asked(): whether Ctrl-C was pressed. now: raises Cancelled in the main thread; None when that is not where training runs."""
+
+    asked: Callable[[], bool]
+    now: Callable[[], None] | None
+
+
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def _interruptible() -> Iterator[_Interruption]:
     """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the main thread, nothing."""
     asked: list[bool] = []
 
@@ -159,12 +187,16 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             raise Cancelled("interrupted")
         asked.append(True)
 
+    def now() -> None:
+        asked.append(True)
+        _thread.interrupt_main()
+
     try:
         before = signal.signal(signal.SIGINT, ask)
     except ValueError:
-        yield lambda: bool(asked)
+        yield _Interruption(lambda: bool(asked), None)
         return
     try:
-        yield lambda: bool(asked)
+        yield _Interruption(lambda: bool(asked), now)
     finally:
         signal.signal(signal.SIGINT, before)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aim_maya.core import dependencies
+from aim_maya.ui.training_python import find
 
 from . import Check
 
@@ -49,6 +50,12 @@ def qt_checks(in_maya: bool) -> list[Check]:
         )
         return [Check("PySide6", "warn" if in_maya else "info", f"cannot be imported ({error})", remedy)]
     return [Check("PySide6", "ok", f"{getattr(PySide6, '__version__', 'unknown version')}, {_file(PySide6)}")]
+
+
+def trainer_checks() -> list[Check]:
+    """The Python that trains; it is looked for, not started."""
+    found = find()
+    return [Check("trainer's Python", "info", str(found) if found else "none yet; Train on the AIM shelf, or aimface ui, offers to make it")]
 
 
 def environment_checks() -> list[Check]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from maya import cmds
 
 from aim_maya.core.errors import AimError, Cancelled
 
-_log = logging.getLogger("aim_maya")
+from . import log
+
 _MODEL_FILTER = "AIM models (*.aim)"
 
 
 def reported(action: Callable[[], Any]) -> Callable[[], Any]:
-    """An AimError becomes a dialog (a warning in batch); nothing else is swallowed."""
+    """An AimError becomes a dialog with the log's path (a warning in batch); nothing else is swallowed."""
 
     @functools.wraps(action)
     def run() -> Any:
@@ -25,7 +26,7 @@ def reported(action: Callable[[], Any]) -> Callable[[], Any]:
         except AimError as error:
             _show(error)
         except Cancelled:
-            _log.info("stopped")
+            log.logger.info("stopped")
         return None
 
     return run
@@ -33,7 +34,8 @@ def reported(action: Callable[[], Any]) -> Callable[[], Any]:
 
 def _show(error: AimError) -> None:
     lines = [error.what, f"Likely cause: {error.cause}" if error.cause else "", f"What to do: {error.remedy}" if error.remedy else ""]
-    _log.error("%s", error)
+    lines += [f"Log: {log.file()}"] if log.file() else []
+    log.logger.error("%s", error)
     if not cmds.about(batch=True):
         cmds.confirmDialog(title="AIM for Maya", message="\n\n".join(line for line in lines if line), button=["OK"], icon="warning")
 
@@ -53,17 +55,30 @@ def _ask_file(caption: str, mode: int, file_filter: str) -> str:
 
 
 @reported
+def train() -> str:
+    """Open the training window."""
+    from .docking import open_training
+
+    return open_training()
+
+
+@reported
 def attach() -> str:
     """Attach a model to the selected mesh; asks for the file, and what to do about a jaw joint."""
+    mesh = _selected(1, "the face has to be")[0]
+    return attach_to(mesh, _ask_file("Attach a model", 1, _MODEL_FILTER))
+
+
+def attach_to(mesh: str, model: str, blend_shape: str | None = None) -> str:
+    """Attach a model file to a mesh; asks what to do about a jaw joint. Returns the node. Raises AimError, Cancelled."""
     from . import attach as module
     from .attach_report import attach_report
 
-    mesh = _selected(1, "the face has to be")[0]
-    path = module.file_for_scene(_ask_file("Attach a model", 1, _MODEL_FILTER))
-    plan = module.plan_attach(mesh, path)
-    done = module.attach(mesh, path, double_jaw=_ask_double_jaw(plan.double_jaw) if plan.double_jaw else None)
+    path = module.file_for_scene(model)
+    plan = module.plan_attach(mesh, path, blend_shape)
+    done = module.attach(mesh, path, blend_shape, double_jaw=_ask_double_jaw(plan.double_jaw) if plan.double_jaw else None)
     for note in [*done.notes, str(attach_report(done.node))]:
-        _log.info("%s", note)
+        log.logger.info("%s", note)
     cmds.select(mesh)
     return done.node
 
@@ -116,7 +131,7 @@ def capture() -> str:
     result = read(mesh, parts=find_parts(mesh))
     write_actor(result.actor, folder)
     for note in [*result.notes, *result.actor.warnings]:
-        _log.warning("%s", note)
+        log.logger.warning("%s", note)
     return folder
 
 
@@ -126,8 +141,21 @@ def bake_back() -> str:
     from .native import bake_native
 
     made = bake_native(_selected(1, "the face has to be")[0])
-    _log.info("%s follows the model within %.2f mm (rms %.3f)", made.blend_shape, made.residual["max"], made.residual["rms"])
+    log.logger.info("%s follows the model within %.2f mm (rms %.3f)", made.blend_shape, made.residual["max"], made.residual["rms"])
     return made.mesh
+
+
+@reported
+def batch_bake() -> str:
+    """Bake whole scenes to caches in a Maya of its own; asks for the scenes and the folder."""
+    from .batch_start import start_batch
+
+    scenes = cmds.fileDialog2(caption="Scenes to bake", fileMode=4, fileFilter="Maya scenes (*.ma *.mb)")
+    if not scenes:
+        raise Cancelled("no scene chosen")
+    written = start_batch([str(scene) for scene in scenes], Path(_ask_file("Folder for the caches", 3, "")))
+    log.logger.info("Baking %d scenes in the background; %s tells how far it is", len(scenes), written)
+    return str(written)
 
 
 @reported
@@ -145,6 +173,6 @@ def doctor() -> None:
 
     checks = examine()
     for check in checks:
-        _log.info("%s: %s %s", check.name, check.state, check.found)
+        log.logger.info("%s: %s %s", check.name, check.state, check.found)
     worst = [f"{c.name}: {c.found}\n{c.remedy}" for c in checks if c.state in ("warn", "fail")]
     cmds.confirmDialog(title="AIM for Maya", message="\n\n".join(worst) or "Everything works here.", button=["OK"])

@@ -9,22 +9,25 @@ _CALL = "from aim_maya.scene import commands; commands.{0}()"
 
 @dataclass(frozen=True)
 class Entry:
-    """One button and menu item: icon is a file name on the icon path, command is Python."""
+    """One menu item, and a button unless on_shelf is False: icon is a file name on the icon path, command is Python."""
 
     label: str
     icon: str
     tooltip: str
     command: str
+    on_shelf: bool = True
 
 
 NAME = "AIM"
 ENTRIES: tuple[Entry, ...] = (
+    Entry("Train", "aim_train.png", "Open the training window: learn a face from the selected mesh and its blendShape", _CALL.format("train")),
     Entry("Attach", "aim_attach.png", "Put a trained model in the place of the selected mesh's blendShape", _CALL.format("attach")),
     Entry("Restore", "aim_restore.png", "Take the model out again; the blendShape comes back as it was", _CALL.format("restore")),
-    Entry("Anatomy", "aim_anatomy.png", "Show the learned bone surface, coloured by tissue thickness", _CALL.format("anatomy")),
+    Entry("View anatomy", "aim_anatomy.png", "Show the learned bone surface, coloured by tissue thickness", _CALL.format("anatomy")),
     Entry("Drive teeth", "aim_teeth.png", "Select the face, then teeth, tongue or gums: they follow the learned jaw", _CALL.format("teeth")),
-    Entry("Capture", "aim_train.png", "Write the selected mesh and its blendShape as an actor for training", _CALL.format("capture")),
-    Entry("Bake back", "aim_batch.png", "Copy the face with a native blendShape that approximates the model", _CALL.format("bake_back")),
-    Entry("Reload", "aim_maya.png", "Read the model files again after they changed on disk", _CALL.format("reload_models")),
+    Entry("Batch bake", "aim_batch.png", "Bake the faces of whole scenes to caches, in a Maya without a window", _CALL.format("batch_bake")),
     Entry("Check installation", "aim_doctor.png", "Say what works here, what does not, and what to do", _CALL.format("doctor")),
+    Entry("Capture", "aim_train.png", "Write the selected mesh and its blendShape as an actor, to train elsewhere", _CALL.format("capture"), on_shelf=False),
+    Entry("Bake back", "aim_attach.png", "Copy the face with a native blendShape that approximates the model", _CALL.format("bake_back"), on_shelf=False),
+    Entry("Reload", "aim_maya.png", "Read the model files again after they changed on disk", _CALL.format("reload_models"), on_shelf=False),
 )

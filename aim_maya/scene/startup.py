@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from maya import cmds, mel
 
-from . import shelf
+from . import log, shelf
 
 _MENU = "aimMayaMenu"
 
@@ -13,6 +13,7 @@ def install() -> None:
     """Add the menu and the shelf; does nothing in batch."""
     if cmds.about(batch=True):
         return
+    log.keep()
     add_menu()
     add_shelf()
 
@@ -39,5 +40,6 @@ def add_shelf() -> str:
         if str(cmds.shelfButton(child, query=True, command=True)) in {e.command for e in shelf.ENTRIES}:
             cmds.deleteUI(child)
     for entry in shelf.ENTRIES:
-        cmds.shelfButton(label=entry.label, annotation=entry.tooltip, image=entry.icon, command=entry.command, sourceType="python", parent=shelf.NAME)
+        if entry.on_shelf:
+            cmds.shelfButton(label=entry.label, annotation=entry.tooltip, image=entry.icon, command=entry.command, sourceType="python", parent=shelf.NAME)
     return shelf.NAME

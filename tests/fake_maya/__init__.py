@@ -30,6 +30,7 @@ from . import (
     om_plug,
     om_script,
     om_types,
+    om_ui,
     om_units,
 )
 from .boundary import current, make_current
@@ -38,7 +39,7 @@ from .errors import ContractError, CycleError
 from .session import Session
 
 __all__ = ["ContractError", "CycleError", "Session", "current", "install", "uninstall"]
-_NAMES = ("maya", "maya.cmds", "maya.mel", "maya.OpenMaya", "maya.OpenMayaMPx", "maya.OpenMayaAnim", "maya.utils", "maya.standalone")
+_NAMES = ("maya", "maya.cmds", "maya.mel", "maya.OpenMaya", "maya.OpenMayaMPx", "maya.OpenMayaAnim", "maya.OpenMayaUI", "maya.utils", "maya.standalone")
 
 _API = (
     om_base, om_types, om_math, om_matrix, om_units, om_arrays, om_script, om_attribute, om_attrs, om_data, om_components, om_plug, om_dag, om_nodes, om_mesh, om_handle, om_array_handle,
@@ -84,6 +85,7 @@ def _modules() -> dict[str, types.ModuleType]:
     vars(made["maya.OpenMaya"]).update(_public(*_API))
     made["maya.OpenMaya"].kUnknownParameter = om_base.kUnknownParameter  # type: ignore[attr-defined]
     vars(made["maya.OpenMayaAnim"]).update(_public(om_anim))
+    made["maya.OpenMayaUI"].MQtUtil = om_ui.MQtUtil  # type: ignore[attr-defined]
     for name in ("MPxNode", "MPxGeometryFilter", "MPxDeformerNode", "MFnPlugin", "asMPxPtr", "cvar"):
         setattr(made["maya.OpenMayaMPx"], name, getattr(mpx, name))
     made["maya.mel"].eval = _mel.eval  # type: ignore[attr-defined]

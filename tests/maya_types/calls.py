@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_MODULES = ("cmds", "mel", "OpenMaya", "OpenMayaMPx")
+_MODULES = ("cmds", "mel", "OpenMaya", "OpenMayaMPx", "OpenMayaUI")
 _HANDLES = (  # variables that hold an API object, by the names this project gives them
     "block", "iterator", "handle", "array", "element", "geometry", "mesh", "fn", "util", "lists", "plug", "plugin", "selection", "path",
     "evaluation", "context", "matrix", "u", "counts", "handle", "faces", "made", "interface", "node_class",

@@ -40,6 +40,8 @@ class Options:
     """Skip the check that the neutral is the size of a head."""
     leave_out: bool = False
     """Also report how well the anatomy is guessed with whole regions of constraints missing."""
+    stop_with_parent: bool = False
+    """Stop, leaving a checkpoint, when standard input ends: whatever started this is gone."""
     progress: Style = "auto"
     """How to report progress."""
     json: Path | None = None
@@ -61,7 +63,7 @@ def run(options: Options) -> dict[str, Any]:
     resume = options.resume or (made_from is not None and made_from.resumable())
     if made_from is not None:
         made_from.begin()
-    trained = train(actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out)
+    trained = train(actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out, with_parent=options.stop_with_parent)
     if made_from is not None:
         made_from.end(options.out)
     if options.progress != "json":

@@ -105,6 +105,8 @@ def _create(session: Session, kind: str, name: str | None, flags: Flags) -> str:
     session.ui[full] = {"type": kind, "parent": parent or "", "flags": {k: v for k, v in flags.items() if k != "parent"}}
     if kind in _CONTAINERS or flags.get("subMenu"):
         session.extras["ui_parent"] = full
+    if kind == "workspaceControl" and flags.get("uiScript") and flags.get("loadImmediately"):
+        exec(flags["uiScript"], {})  # Maya runs it when the control is first shown, too: here nothing is ever shown
     return full
 
 

@@ -1,0 +1,90 @@
+"""What a window asks of the application around it. Inside Maya, `aim_maya.scene.host` answers; elsewhere `FilesHost`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aim_maya.core.errors import AimError
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects."""
+
+    actor: str = ""
+    mesh: str = ""
+    blend_shape: str = ""
+    skull: str = ""
+    jaw: str = ""
+    lower_teeth: str = ""
+
+
+class Host(Protocol):
+    """An application that a window runs in. Every method raises AimError with what to do, and is called on the main thread."""
+
+    in_application: bool
+
+    def selected(self) -> Source:
+        """What is selected, and the parts that go with it by their names."""
+
+    def blend_shapes(self, mesh: str) -> list[str]:
+        """The blendShapes that a mesh has."""
+
+    def actor_for(self, source: Source, out: Path, progress: Callable[[float, str], bool]) -> Path:
+        """The actor that the trainer reads, written beside `out` where it has to be. progress returns False to stop (raises Cancelled)."""
+
+    def attach(self, model: Path, source: Source) -> str:
+        """Put the trained model on the mesh; returns a sentence for the log."""
+
+    def log_file(self) -> Path | None:
+        """Where this application writes its log, for whoever reports an error."""
+
+
+class FilesHost:
+    """No application: an actor is a folder or a file."""
+
+    in_application = False
+
+    def selected(self) -> Source:
+        """Nothing can be."""
+        return Source()
+
+    def blend_shapes(self, mesh: str) -> list[str]:
+        """None: they are in the actor's files."""
+        del mesh
+        return []
+
+    def actor_for(self, source: Source, out: Path, progress: Callable[[float, str], bool]) -> Path:
+        """The folder or file itself."""
+        del out, progress
+        if not source.actor:
+            raise AimError("There is no actor to train on.", "The field is empty.", "Choose an actor folder, a dataset.npz or a USD file.")
+        path = Path(source.actor).expanduser().absolute()
+        if not path.exists():
+            raise AimError(f"There is no actor at {path}.", "The path is misspelt or the drive is not mounted.", "Choose an actor folder.")
+        return path
+
+    def attach(self, model: Path, source: Source) -> str:
+        """Only an application has something to attach to."""
+        del source
+        raise AimError(f"{model} cannot be attached here.", "This window runs outside Maya.", "Open Maya, and use Attach on the AIM shelf.")
+
+    def log_file(self) -> Path | None:
+        """None of its own."""
+        return None
+
+
+def parts_found(actor: str) -> str:
+    """In words, which of skull, jaw and the jaw's motion an actor folder holds; '' for what is not a folder."""
+    folder = Path(actor).expanduser()
+    if not actor or not folder.is_dir():
+        return ""
+    if not (folder / "neutral.obj").is_file():
+        return "dataset.npz" if (folder / "dataset.npz").is_file() else "This folder has no neutral.obj: it is not an actor."
+    shapes = len(list((folder / "shapes").glob("*.obj")))
+    bones = [f"{name} {'found' if (folder / f'{name}.obj').is_file() else 'missing'}" for name in ("skull", "jaw")]
+    motion = "jaw poses found" if (folder / "jaw_poses.json").is_file() else f"lower teeth {'found' if (folder / 'lower_teeth.obj').is_file() else 'missing'}"
+    return ", ".join([f"{shapes} shapes", *bones, motion])

@@ -1,0 +1,168 @@
+"""A training as its RUN folder tells it: the JSON lines read as they come, and whether the process behind them still lives."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from aim_maya.core.processes import is_alive, read_owner
+
+SCHEMA = 1  # of the JSON lines that this can read
+SILENT_S = 10.0  # without a heartbeat for so long, a training on another machine counts as ended
+State = Literal["none", "running", "cancelling", "done", "cancelled", "failed", "vanished"]
+
+
+@dataclass
+class Snapshot:
+    """Everything a window shows. Curves are (step, value); worst is (target, mm), worst first; lines are for the log."""
+
+    state: State = "none"
+    actor: str = ""
+    out: str = ""
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    loss: list[tuple[int, float]] = field(default_factory=list)
+    error_mm: list[tuple[int, float]] = field(default_factory=list)
+    worst: list[tuple[str, float]] = field(default_factory=list)
+    limit_mm: float = 0.0
+    preview: int = 0
+    what: str = ""
+    cause: str = ""
+    remedy: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """A process is at work on it."""
+        return self.state in ("running", "cancelling")
+
+
+class RunReader:
+    """Reads what was added since the last look. Any thread may use one, but only one."""
+
+    def __init__(self, folder: str | Path, alive: Callable[[], bool] | None = None) -> None:
+        """alive: for a training that was started here and whose process is therefore known."""
+        self.folder = Path(folder)
+        self.snapshot = Snapshot()
+        self._alive = alive
+        self._at, self._rest = 0, b""
+        self._beat, self._beat_seen = -1.0, time.monotonic()
+
+    def expect(self, *, resume: bool) -> None:
+        """A training was started in this folder just now: what is there is the past, of which only a resumed one keeps the curves."""
+        self._read()
+        old = self.snapshot if resume else Snapshot()
+        self.snapshot = replace(old, state="running", stage="starting", steps=0, step=0, what="", cause="", remedy="", lines=["Starting the trainer ..."])
+
+    def look(self) -> bool:
+        """Take in new lines and the heartbeat; True when anything changed."""
+        before = self.snapshot.state
+        changed = self._read()
+        if self.snapshot.active and not (self._alive or self._lives)():
+            self._read()  # its last words may have come after the look before
+            if self.snapshot.active:
+                self.snapshot.state = "vanished"
+        return changed or self.snapshot.state != before
+
+    def _read(self) -> bool:
+        try:
+            with (self.folder / "progress.jsonl").open("rb") as stream:
+                if stream.seek(0, 2) < self._at:  # another file under the old name
+                    self._at, self._rest = 0, b""
+                stream.seek(self._at)
+                new = stream.read()
+        except OSError:
+            return False
+        self._at += len(new)
+        *whole, self._rest = (self._rest + new).split(b"\n")  # the last line may be half-written
+        for line in whole:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # a disk was full in the middle of it
+            if isinstance(event, dict):
+                self._take(event)
+        return bool(whole)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        """An event that is unknown, of a later version, is passed over."""
+        take = getattr(self, f"_on_{event.get('event')}", None)
+        if take is not None:
+            take(event)
+
+    def _on_run(self, event: dict[str, Any]) -> None:
+        at, old = int(event.get("resumed_at", 0)), self.snapshot
+        kept = [[pair for pair in curve if at and pair[0] <= at] for curve in (old.loss, old.error_mm)]
+        self.snapshot = Snapshot("running", str(event.get("actor", "")), str(event.get("out", "")), loss=kept[0], error_mm=kept[1], lines=old.lines, preview=old.preview)
+        newer = int(event.get("schema", SCHEMA)) > SCHEMA
+        self._say(f"Training '{self.snapshot.actor}'" + (f", going on at step {at}" if at else "") + (" (a newer trainer: some of it may not be shown)" if newer else ""))
+
+    def _on_stage(self, event: dict[str, Any]) -> None:
+        s = self.snapshot
+        s.stage, s.steps, s.step, s.eta_s = str(event["name"]), int(event.get("steps", 0)), 0, None
+        self._say(f"{s.stage} ...")
+
+    def _on_step(self, event: dict[str, Any]) -> None:
+        s = self.snapshot
+        if int(event["step"]) < s.step:  # a network was begun again
+            s.loss, s.error_mm = [], []
+        s.step, s.steps, s.eta_s = int(event["step"]), int(event["steps"]), float(event["eta_s"])
+        for name, curve in (("loss", s.loss), ("error_mm", s.error_mm)):
+            if name in event:
+                curve.append((s.step, float(event[name])))
+
+    def _on_targets(self, event: dict[str, Any]) -> None:
+        self.snapshot.worst = [(str(name), float(value)) for name, value in event["worst"]]
+
+    def _on_preview(self, event: dict[str, Any]) -> None:
+        self.snapshot.preview += 1
+        self.snapshot.limit_mm = float(event["limit_mm"])
+
+    def _on_note(self, event: dict[str, Any]) -> None:
+        self._say(str(event["text"]))
+
+    def _on_warning(self, event: dict[str, Any]) -> None:
+        self._say(f"Warning: {event['text']}")
+
+    def _on_cancelling(self, event: dict[str, Any]) -> None:
+        self.snapshot.state = "cancelling"
+        self._say(f"Stopping: {event.get('why', 'asked to stop')} ...")
+
+    def _on_end(self, event: dict[str, Any]) -> None:
+        s = self.snapshot
+        s.state = event["state"] if event["state"] in ("done", "cancelled", "failed") else "failed"
+        s.what, s.cause, s.remedy = (str(event.get(key, "")) for key in ("what", "cause", "remedy"))
+        s.eta_s = None
+        self._say({"done": f"Done: {s.out}", "cancelled": "Stopped; Resume goes on from here."}.get(s.state, f"Failed: {s.what}"))
+
+    def _say(self, line: str) -> None:
+        self.snapshot.lines.append(line)
+
+    def _lives(self) -> bool:
+        """By its process where that is known, else by a heartbeat that goes on moving (no clock is compared with another machine's)."""
+        try:
+            beat = (self.folder / "heartbeat").stat().st_mtime
+            pid, here = read_owner(self.folder / "pid")
+        except (OSError, ValueError):
+            return False
+        if beat != self._beat:
+            self._beat, self._beat_seen = beat, time.monotonic()
+        if here:
+            return is_alive(pid)
+        return time.monotonic() - self._beat_seen < SILENT_S
+
+
+def can_resume(folder: str | Path) -> bool:
+    """Whether a RUN folder has a checkpoint to go on from."""
+    return (Path(folder) / "checkpoint.pt").is_file()
+
+
+def ask_to_stop(folder: str | Path) -> None:
+    """The training of this RUN folder stops at its next step, with a checkpoint."""
+    (Path(folder) / "cancel").touch()

@@ -1,0 +1,113 @@
+"""A slider for every control of a model, with search, reset and random."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QScrollArea, QSlider, QVBoxLayout, QWidget
+
+from aim_maya.core.controls import Control
+
+Floats = NDArray[np.floating]
+_FINE = 1000  # slider steps in one unit of weight
+
+
+class TargetSliders(QWidget):
+    """`changed` once for every change, however many sliders it moved."""
+
+    changed = Signal()
+
+    def __init__(self, controls: tuple[Control, ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controls, self._quiet = controls, False
+        self.search, self.random, self.reset = QLineEdit(), QPushButton("Ra&ndom"), QPushButton("&Reset")
+        self.search.setPlaceholderText("Search")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search controls")
+        self.search.textChanged.connect(self._filter)
+        self.random.setToolTip("A few controls at random")
+        self.random.clicked.connect(self.set_random)
+        self.reset.clicked.connect(lambda: self.set_weights(np.zeros(len(self._controls))))
+        self.rows = [_Row(control, self._moved) for control in controls]
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        grid = QGridLayout(inside)
+        grid.setVerticalSpacing(2)
+        for number, row in enumerate(self.rows):
+            for place, widget in enumerate((row.label, row.slider, row.value)):
+                grid.addWidget(widget, number, place)
+        grid.setRowStretch(len(self.rows), 1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(inside.sizeHint().width() + area.verticalScrollBar().sizeHint().width())
+        top = QHBoxLayout()
+        for widget in (self.search, self.random, self.reset):
+            top.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(top)
+        column.addWidget(area, 1)
+
+    def weights(self) -> Floats:
+        """(C,) as the sliders stand."""
+        return np.array([row.value.value() for row in self.rows])
+
+    def set_weights(self, weights: Floats) -> None:
+        """Move all sliders; `changed` comes once."""
+        self._quiet = True
+        for row, weight in zip(self.rows, weights, strict=True):
+            row.value.setValue(float(weight))
+        self._quiet = False
+        self.changed.emit()
+
+    def set_random(self) -> None:
+        """A few of them, somewhere in their range."""
+        generator = np.random.default_rng()
+        weights = np.zeros(len(self.rows))
+        for i in generator.choice(len(self.rows), min(5, len(self.rows)), replace=False):
+            weights[i] = generator.uniform(0.2, 1.0) * self.rows[i].value.maximum()
+        self.set_weights(weights)
+
+    def _moved(self) -> None:
+        if not self._quiet:
+            self.changed.emit()
+
+    def _filter(self, text: str) -> None:
+        for row in self.rows:
+            for widget in (row.label, row.slider, row.value):
+                widget.setVisible(text.strip().lower() in row.label.text().lower())
+
+
+class _Row:
+    """Label, slider and number of one control; the number is the truth and may go beyond the slider."""
+
+    def __init__(self, control: Control, moved: object) -> None:
+        values = [value for value, _ in control.knots] or [1.0]
+        low, high = min(0.0, *values), max(0.0, *values)
+        self.label, self.slider, self.value = QLabel(control.name), QSlider(Qt.Orientation.Horizontal), QDoubleSpinBox()
+        self.label.setBuddy(self.value)
+        self.slider.setRange(round(low * _FINE), round(high * _FINE))
+        self.slider.setMinimumWidth(90)
+        self.slider.setAccessibleName(control.name)
+        self.value.setRange(low - 1, high + 1)
+        self.value.setSingleStep(0.05)
+        self.value.setDecimals(3)
+        self.value.setAccessibleName(control.name)
+        self.slider.valueChanged.connect(self._from_slider)
+        self.value.valueChanged.connect(self._from_number)
+        self.value.valueChanged.connect(moved)
+
+    def _from_slider(self, value: int) -> None:
+        if round(self.value.value() * _FINE) != value and self.slider.minimum() <= value <= self.slider.maximum():
+            self.value.setValue(value / _FINE)
+
+    def _from_number(self, value: float) -> None:
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(value * _FINE))
+        self.slider.blockSignals(False)

@@ -1,0 +1,196 @@
+"""The left side of the training window: what to train on, where to write, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from aim_maya.core.errors import AimError
+
+from .host import Host, Source, parts_found
+from .option_fields import Field, add_row, make_field, set_value, value_of
+from .options import FIRST, Option, options
+
+_PARTS = (
+    ("skull", "S&kull", "The skull's mesh, inside the neutral"),
+    ("jaw", "&Jaw bone", "The jaw's mesh"),
+    ("lower_teeth", "T&eeth", "The lower teeth, which tell how the jaw moves"),
+)
+
+
+class TrainForm(QWidget):
+    """Holds what the user chose; does nothing by itself but look for what is there. `failed` (AimError) when the host cannot answer."""
+
+    failed = Signal(object)
+
+    def __init__(self, host: Host, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._host = host
+        self.actor, self.out, self.mesh, self.blend_shape = QLineEdit(), QLineEdit(), QLineEdit(), QComboBox()
+        self.blend_shape.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMinimumWidth(48 * self.fontMetrics().averageCharWidth())
+        self.parts = {name: QLineEdit() for name, _, _ in _PARTS}
+        self.found = QLabel()
+        self.found.setWordWrap(True)
+        self.fields: dict[str, Field] = {option.name: make_field(option) for option in options()}
+        self.stops = QCheckBox("Stop the training when this window c&loses")
+        self.stops.setToolTip("Off: it goes on by itself, and any window can follow it again. On: it stops with a checkpoint, also when the application crashes.")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._scene_group() if host.in_application else self._files_group())
+        column.addWidget(self._training_group())
+        column.addWidget(self._advanced(), 1)
+        column.addWidget(self.stops)
+        self.actor.textChanged.connect(lambda text: self.found.setText(parts_found(text)))
+
+    def _files_group(self) -> QWidget:
+        group = QGroupBox("Actor")
+        form = _form(group)
+        add_row(form, "&Actor", _with_button(self.actor, "Browse ...", self._browse_actor), "An actor folder, a dataset.npz, or a USD file with UsdSkel blend shapes")
+        form.addRow("", self.found)
+        return group
+
+    def _scene_group(self) -> QWidget:
+        group = QGroupBox("Scene")
+        form = _form(group)
+        add_row(form, "Sk&in mesh", _with_button(self.mesh, "Selected", self.take_selected), "The face; its blendShape is read as it is now")
+        add_row(form, "&blendShape", self.blend_shape, "The node to learn from")
+        for name, text, tip in _PARTS:
+            add_row(form, text, self.parts[name], tip + "; found by its name, or leave empty")
+        return group
+
+    def _training_group(self) -> QWidget:
+        group = QGroupBox("Training")
+        form = _form(group)
+        add_row(form, "&Output", _with_button(self.out, "Browse ...", self._browse_out), "The .aim file to write; the RUN folder lies beside it")
+        for name, key in zip(FIRST, ("Pre&set", "&Device", "Ja&w source"), strict=True):
+            add_row(form, key, self.fields[name])
+        return group
+
+    def _advanced(self) -> QWidget:
+        button, inside = QToolButton(), QWidget()
+        button.setText("Ad&vanced")
+        button.setCheckable(True)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setArrowType(Qt.ArrowType.RightArrow)
+        button.setAutoRaise(True)
+        form = _form(inside)
+        for option in options():
+            if option.name not in FIRST:
+                add_row(form, option.label, self.fields[option.name])
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(inside)
+        area.setVisible(False)
+        button.toggled.connect(area.setVisible)
+        button.toggled.connect(lambda on: button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
+        folded = QWidget()
+        column = QVBoxLayout(folded)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(button)
+        column.addWidget(area, 1)
+        column.addStretch(0)
+        self.advanced = button
+        return folded
+
+    def source(self) -> Source:
+        """What to train on."""
+        if not self._host.in_application:
+            return Source(actor=self.actor.text().strip())
+        return Source(mesh=self.mesh.text().strip(), blend_shape=self.blend_shape.currentText(), **{name: line.text().strip() for name, line in self.parts.items()})
+
+    def output(self) -> Path | None:
+        """The .aim file, or None when none is named."""
+        text = self.out.text().strip()
+        return Path(text).expanduser().absolute() if text else None
+
+    def values(self) -> dict[str, Any]:
+        """{option: value as shown}."""
+        return {name: value_of(field) for name, field in self.fields.items()}
+
+    def to_settings(self) -> dict[str, Any]:
+        """What to remember; options at their default are not, so that a better default of tomorrow counts."""
+        defaults: dict[str, Option] = {o.name: o for o in options()}
+        changed = {name: value for name, value in self.values().items() if not _is_default(defaults[name], value)}
+        return {"actor": self.actor.text(), "out": self.out.text(), "stops": self.stops.isChecked(), "advanced": self.advanced.isChecked(), "options": changed}
+
+    def from_settings(self, kept: dict[str, Any]) -> None:
+        """Show what was remembered; what is unknown or of another kind is passed over."""
+        self.actor.setText(str(kept.get("actor", "")))
+        self.out.setText(str(kept.get("out", "")))
+        self.stops.setChecked(kept.get("stops") is True)
+        self.advanced.setChecked(kept.get("advanced") is True)
+        remembered = kept.get("options")
+        for name, value in (remembered if isinstance(remembered, dict) else {}).items():
+            if name in self.fields:
+                set_value(self.fields[name], value)
+
+    def take_selected(self) -> None:
+        """Fill the scene's part from the selection."""
+        try:
+            found = self._host.selected()
+            shapes = self._host.blend_shapes(found.mesh)
+        except AimError as error:
+            self.failed.emit(error)
+            return
+        self.mesh.setText(found.mesh)
+        self.blend_shape.clear()
+        self.blend_shape.addItems(shapes)
+        for name, line in self.parts.items():
+            line.setText(getattr(found, name))
+
+    def _browse_actor(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Actor folder", self.actor.text())
+        if chosen:
+            self.actor.setText(chosen)
+            if not self.out.text():
+                self.out.setText(str(Path(chosen).with_suffix(".aim")))
+
+    def _browse_out(self) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(self, "Model to write", self.out.text(), "AIM models (*.aim)", options=QFileDialog.Option.DontConfirmOverwrite)
+        if chosen:
+            self.out.setText(chosen if chosen.endswith(".aim") else f"{chosen}.aim")
+
+
+def _is_default(option: Option, value: Any) -> bool:
+    try:
+        return bool(option.parsed(value) == option.default)
+    except AimError:
+        return False
+
+
+def _form(parent: QWidget) -> QFormLayout:
+    form = QFormLayout(parent)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return form
+
+
+def _with_button(line: QLineEdit, text: str, slot: Callable[[], None]) -> QWidget:
+    both, button = QWidget(), QPushButton(text)
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(line, 1)
+    row.addWidget(button)
+    both.setFocusProxy(line)
+    button.clicked.connect(slot)
+    return both

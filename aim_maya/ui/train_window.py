@@ -1,0 +1,266 @@
+"""The training window: a form on the left, the training live on the right. The same inside Maya and outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QUrl, Slot
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QImage
+from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from aim_maya.core.errors import AimError, Cancelled
+
+from . import remembered
+from .follower import Follower
+from .host import Host
+from .live import LivePanel
+from .messages import show_error
+from .options import arguments
+from .process import LOG, Started, start
+from .python_dialog import PythonDialog
+from .report import write_report
+from .run_state import RunReader, Snapshot, ask_to_stop, can_resume
+from .train_form import TrainForm
+from .training_python import find
+from .worker import Worker
+
+_NAME = "training"
+_BUTTONS = (
+    ("train", "&Train", "Begin a training of this actor, from the start"),
+    ("cancel", "&Cancel", "Stop it at its next step, with a checkpoint to go on from"),
+    ("resume", "&Resume", "Go on from the checkpoint of this output, with the options it was begun with"),
+    ("report", "Open re&port", "Write the report of the model and show it in the browser"),
+    ("attach", "Attac&h", "Put the trained model in the blendShape's place"),
+    ("follow", "&Follow ...", "Show a training that runs already, by its RUN folder"),
+    ("python", "P&ython ...", "Choose or make the Python that trains"),
+)
+
+
+class TrainWindow(QWidget):
+    """Every slot does one thing: it starts or stops a process, or calls one method of the host."""
+
+    def __init__(self, host: Host, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("AIM: train")
+        self.host, self.form, self.live = host, TrainForm(host), LivePanel()
+        self.follower: Follower | None = None
+        self.worker: Worker | None = None
+        self.started: Started | None = None
+        self.snapshot = Snapshot()
+        self.message: QMessageBox | None = None
+        self.dialog: PythonDialog | None = None
+        self.folder: Path | None = None
+        self._kept = remembered.load(_NAME)
+        self.buttons = {name: QPushButton(text) for name, text, _ in _BUTTONS}
+        self._lay_out()
+        self._connect()
+        self.form.from_settings(self._kept)
+        self.pick_up()
+
+    def _lay_out(self) -> None:
+        split = QSplitter()
+        split.addWidget(self.form)
+        split.addWidget(self.live)
+        split.setStretchFactor(1, 1)
+        split.setChildrenCollapsible(False)
+        row = QHBoxLayout()
+        for name, _, tip in _BUTTONS:
+            self.buttons[name].setToolTip(tip)
+            row.addWidget(self.buttons[name])
+            if name == "attach":
+                row.addStretch(1)
+        self.buttons["attach"].setVisible(self.host.in_application)
+        column = QVBoxLayout(self)
+        column.addWidget(split, 1)
+        column.addLayout(row)
+        letter = self.fontMetrics()
+        self.resize(165 * letter.averageCharWidth(), 42 * letter.height())
+
+    def _connect(self) -> None:
+        slots: dict[str, Callable[[], Any]] = {
+            "train": self.train, "cancel": self.cancel, "resume": partial(self.train, resume=True), "report": self.open_report, "attach": self.attach,
+            "follow": self._choose_run, "python": self.choose_python,
+        }  # fmt: skip
+        for name, slot in slots.items():
+            self.buttons[name].clicked.connect(partial(self._guarded, slot))
+        self.form.out.textChanged.connect(lambda _text: self._enable())
+        self.form.out.editingFinished.connect(self.pick_up)
+        self.form.failed.connect(self.show_error)
+
+    def _guarded(self, slot: Callable[[], Any], _checked: bool = False) -> None:
+        try:
+            slot()
+        except AimError as error:
+            self.show_error(error)
+        except Cancelled:
+            self.live.say("Stopped.")
+
+    def show_error(self, error: AimError) -> None:
+        """What, why, what to do, and where the log is."""
+        log = self.folder / LOG if self.folder and (self.folder / LOG).is_file() else self.host.log_file()
+        self.message = show_error(self, error, log)
+
+    # --- training
+
+    def train(self, *, resume: bool = False) -> None:
+        """Start the trainer, or ask for its Python first. Raises AimError for what is missing in the form."""
+        out = self.form.output()
+        if out is None:
+            raise AimError("There is no output.", "The field is empty.", "Name the .aim file to write.")
+        extra = arguments(self.form.values())
+        python = find(str(self._kept.get("python", "")))
+        if python is None:
+            self.choose_python()
+            return
+        folder = run_folder(out)
+        actor = self.host.actor_for(self.form.source(), out, self._capturing)
+        command = ["train", str(actor), "-o", str(out), "--run", str(folder), "--progress", "lines", *(["--resume"] if resume else []), *extra]
+        self.keep()
+        self.live.clear()
+        self.started = start(python, command, folder, with_parent=self.form.stops.isChecked())
+        self._follow(folder, self.started, resume=resume)
+
+    def _capturing(self, share: float, text: str) -> bool:
+        """Reading the scene blocks it; the bar moves between targets."""
+        self.live.bar.setRange(0, 100)
+        self.live.bar.setValue(round(100 * share))
+        self.live.bar.setFormat(f"Reading {text}")
+        QApplication.processEvents()
+        return True
+
+    def cancel(self) -> None:
+        """Ask the training to stop."""
+        if self.folder is not None:
+            ask_to_stop(self.folder)
+            self.live.heading.setText("<b>Stopping ...</b>")
+            self.buttons["cancel"].setEnabled(False)
+
+    def pick_up(self) -> None:
+        """Follow the training of this output when one runs."""
+        out = self.form.output()
+        if out is not None and not self.snapshot.active:
+            self.follow(run_folder(out), only_active=True)
+        self._enable()
+
+    def follow(self, folder: Path, *, only_active: bool = False) -> None:
+        """Show the training of a RUN folder, whoever started it. Raises AimError for a folder that is none."""
+        reader = RunReader(folder)
+        reader.look()
+        if only_active and not reader.snapshot.active:
+            return
+        if reader.snapshot.state == "none":
+            raise AimError(f"{folder} is not a RUN folder.", "It has no progress.jsonl.", "Choose the folder that ends in .run beside the output.")
+        if reader.snapshot.out and not self.form.out.text():
+            self.form.out.setText(reader.snapshot.out)
+        self.live.clear()
+        self._follow(folder, None)
+
+    def _follow(self, folder: Path, started: Started | None, *, resume: bool = False) -> None:
+        self._let_go()
+        self.folder = folder
+        self.follower = Follower(folder, started, resume=resume, parent=self)
+        self.follower.changed.connect(self._show)
+        self.follower.pictured.connect(self._picture)
+        self.follower.ended.connect(self._ended)
+        self.snapshot = Snapshot("running", stage="starting")
+        self.live.show_state(self.snapshot)
+        self._enable()
+        self.follower.start()
+
+    @Slot(object)
+    def _show(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.live.show_state(snapshot)
+        if snapshot.state == "cancelling":
+            self.buttons["cancel"].setEnabled(False)
+
+    @Slot(QImage)
+    def _picture(self, image: QImage) -> None:
+        self.live.face.show_image(image)
+
+    @Slot(object)
+    def _ended(self, snapshot: Snapshot) -> None:
+        self._show(snapshot)
+        self._enable()
+        if snapshot.state == "failed" and self.started is not None:
+            self.show_error(AimError(snapshot.what, snapshot.cause, snapshot.remedy))
+        self.started = None
+
+    # --- the rest of the buttons
+
+    def open_report(self) -> None:
+        """Have the trainer write the report, then show it."""
+        out, python = self.form.output(), find(str(self._kept.get("python", "")))
+        if out is None or python is None:
+            raise AimError("There is no model to report on, or no Python to write it with.", remedy="Name the output, and choose the trainer's Python.")
+        actor = self.form.source().actor
+        self.live.say("Writing the report ...")
+        self.buttons["report"].setEnabled(False)
+        self.worker = Worker(partial(write_report, python, out, actor), self)
+        self.worker.done.connect(lambda page: QDesktopServices.openUrl(QUrl.fromLocalFile(str(page))))
+        self.worker.done.connect(lambda page: self.live.say(f"Report: {page}"))
+        self.worker.failed.connect(self.show_error)
+        self.worker.finished.connect(self._enable)
+        self.worker.start()
+
+    def attach(self) -> None:
+        """Put the model on the mesh."""
+        out = self.form.output()
+        if out is not None:
+            self.live.say(self.host.attach(out, self.form.source()))
+
+    def choose_python(self) -> None:
+        """Ask for the trainer's Python."""
+        self.dialog = PythonDialog(self)
+        self.dialog.chosen.connect(self._remember_python)
+        self.dialog.open()
+
+    def _remember_python(self, path: str) -> None:
+        self._kept["python"] = path
+        self.keep()
+        self.live.say(f"The trainer's Python: {path}")
+
+    def _choose_run(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "RUN folder")
+        if chosen:
+            self.follow(Path(chosen))
+
+    def _enable(self) -> None:
+        out, active = self.form.output(), self.snapshot.active
+        made = out is not None and out.is_file()
+        able = {
+            "train": not active, "cancel": active, "resume": not active and out is not None and can_resume(run_folder(out)), "report": made and not active,
+            "attach": made and not active, "follow": not active,
+        }  # fmt: skip
+        for name, on in able.items():
+            self.buttons[name].setEnabled(on)
+
+    def keep(self) -> None:
+        """Remember the form."""
+        self._kept |= self.form.to_settings()
+        remembered.keep(_NAME, self._kept)
+
+    def _let_go(self) -> None:
+        if self.follower is not None:
+            self.follower.stop()
+            self.follower.deleteLater()
+            self.follower = None
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """The training goes on, or stops, as the user chose."""
+        self.keep()
+        if self.snapshot.active and self.form.stops.isChecked() and self.folder is not None:
+            ask_to_stop(self.folder)
+        self._let_go()
+        for worker in (self.worker, self.dialog._worker if self.dialog else None):
+            if worker is not None:
+                worker.stop()
+        super().closeEvent(event)
+
+
+def run_folder(out: Path) -> Path:
+    """The RUN folder of an output."""
+    return out.with_suffix(".run")

@@ -1,0 +1,136 @@
+"""The viewer outside Maya: the window, a picture, or the measurement of how fast it draws."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, Protocol
+
+import numpy as np
+
+from aim_maya.core.actor_folder import read_actor
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.runtime import FaceModel
+
+from . import app
+from .face_scene import FaceScene, can_draw
+from .view_window import ViewWindow
+from .viewed_face import Map, ViewedFace
+
+ROUNDS, FRAMES = 7, 30
+
+
+class Asked(Protocol):
+    """What the command was given; `aimface view --help` says what each means."""
+
+    model: Path
+    actor: Path | None
+    weights: tuple[str, ...]
+    colours: Map
+    bones: bool
+    curves: Path | None
+    device: Any
+    screenshot: Path | None
+    window: bool
+    bench: bool
+    light: bool
+
+
+def view(asked: Asked) -> dict[str, Any]:
+    """Do what was asked; returns figures. Raises AimError for what is no model, no control, no picture, or where nothing can be drawn."""
+    app.check_writable(asked.screenshot)
+    model = FaceModel.load(asked.model, asked.device)
+    weights = parse_weights(asked.weights, model.targets)
+    actor = read_actor(asked.actor, any_size=True) if asked.actor else None
+    if not can_draw():
+        raise AimError(
+            "Nothing can be drawn here.", "This Linux machine has no display, and neither EGL nor OSMesa.", "Install libegl1 and libgl1-mesa-dri (or libosmesa6)."
+        )
+    face = ViewedFace(model, FaceScene(str(model.manifest["up"])), actor)
+    face.look.colours, face.look.bones = asked.colours, asked.bones
+    face.pose(weights)
+    face.dress()
+    if asked.screenshot is not None and not asked.window:
+        face.scene.save(asked.screenshot)
+        return {"picture": str(asked.screenshot), "device": face.scene.device}
+    if asked.bench or asked.screenshot:
+        _need_no_display()
+    qt = app.application(dark=not asked.light)
+    window = ViewWindow(face)
+    window.set_up(weights)
+    if asked.bench:
+        return bench(window)
+    if asked.curves is not None:
+        window.play_file(asked.curves)
+    return {"exit_code": app.show(window, qt, picture=asked.screenshot), "device": face.scene.device}
+
+
+def parse_weights(given: tuple[str, ...], controls: tuple[str, ...]) -> Any:
+    """(C,) weights from NAME=VALUE. Raises AimError naming what is wrong."""
+    weights = np.zeros(len(controls))
+    for entry in given:
+        name, _, text = entry.partition("=")
+        if name not in controls:
+            raise AimError(f"There is no control '{name}'.", nearest_name(name, controls), "aimface info lists them.")
+        try:
+            weights[controls.index(name)] = float(text or 1)
+        except ValueError as error:
+            raise AimError(f"'{entry}' is not NAME=VALUE.", remedy="For example --weights jawOpen=0.5") from error
+    return weights
+
+
+def _need_no_display() -> None:
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def bench(window: ViewWindow) -> dict[str, Any]:
+    """Milliseconds from a slider's move to its picture on the widget, beside a bare update and render of the same scene, in turns.
+
+    Bare: the same points written to the same surface, and the library's own render call; no model, no normals, no window.
+    """
+    window.show()
+    window.view.setFixedSize(900, 700)
+    app.application().processEvents()
+    slider, scene, skin = window.sliders.rows[0].slider, window.face.scene, window.face.skin
+    other = np.array(skin.points)
+
+    def whole(i: int) -> None:
+        slider.setValue(1 + (37 * i) % slider.maximum())
+        window.view.repaint()
+
+    def bare(_: int) -> None:
+        skin.points[:] = other
+        skin.touch()
+        scene.window.Render()
+
+    for work in (whole, bare):
+        _median_ms(work, 10)
+    pairs = [(_median_ms(whole, FRAMES), _median_ms(bare, FRAMES)) for _ in range(ROUNDS)]
+    ratios = [b / w for w, b in pairs]
+    return {
+        "vertices": len(other), "device": scene.device, "slider_to_picture_ms": median(w for w, _ in pairs), "bare_ms": median(b for _, b in pairs),
+        "rate_over_bare": median(ratios), "rate_over_bare_least": min(ratios), "rounds": ROUNDS, "frames": FRAMES,
+    }  # fmt: skip
+
+
+def _median_ms(work: Callable[[int], None], times: int) -> float:
+    taken = []
+    for i in range(times):
+        began = time.perf_counter()
+        work(i)
+        taken.append(1000 * (time.perf_counter() - began))
+    return median(taken)
+
+
+def bench_table(figures: dict[str, Any]) -> str:
+    """The measurement in words."""
+    return (
+        f"{figures['vertices']} vertices at 900x700, drawn by {figures['device']}: slider to picture {figures['slider_to_picture_ms']:.1f} ms "
+        f"({1000 / figures['slider_to_picture_ms']:.0f} a second), bare update and render {figures['bare_ms']:.1f} ms; "
+        f"rate over bare {figures['rate_over_bare']:.2f} (median of {figures['rounds']} turns of {figures['frames']}, least {figures['rate_over_bare_least']:.2f})"
+    )

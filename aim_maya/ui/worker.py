@@ -1,0 +1,41 @@
+"""One piece of work off the window's thread, with its lines and its result or error as signals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from aim_maya.core.errors import AimError, Cancelled
+
+
+class Worker(QThread):
+    """Runs work(report, cancelled); then `done` (its result) or `failed` (AimError); neither when it was cancelled."""
+
+    line = Signal(str)
+    done = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, work: Callable[[Callable[[str], None], Callable[[], bool]], Any], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._work, self._stop = work, threading.Event()
+
+    def stop(self) -> None:
+        """Ask it to stop, and wait for it."""
+        self._stop.set()
+        self.wait()
+
+    def run(self) -> None:
+        """The thread itself."""
+        try:
+            result = self._work(self.line.emit, self._stop.is_set)
+        except AimError as error:
+            self.failed.emit(error)
+        except Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - a thread that ends without a word would leave the window waiting
+            self.failed.emit(AimError(f"{type(error).__name__}: {error}", "A fault of this program.", "Report it with these words."))
+        else:
+            self.done.emit(result)

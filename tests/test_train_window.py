@@ -1,0 +1,233 @@
+"""The training window on the offscreen platform, with the real trainer on the sample actor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of its is not installed: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1")
+pytest.importorskip("pytestqt")
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
+
+from aim_maya.core.errors import AimError
+from aim_maya.ui import options, remembered, training_python
+from aim_maya.ui.host import FilesHost
+from aim_maya.ui.python_dialog import PythonDialog
+from aim_maya.ui.train_window import TrainWindow
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = {"steps": "60", "anatomy_steps": "30", "batch": "256", "check_every": "20", "expression": "64 2 20 60", "device": "cpu"}
+MINUTES = 120_000
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAYA_APP_DIR", str(tmp_path / "maya"))
+    monkeypatch.setenv(training_python.VARIABLE, sys.executable)
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+
+
+@pytest.fixture
+def window(qtbot: Any, sample_folder: Path, tmp_path: Path) -> Iterator[TrainWindow]:
+    made = new_window(qtbot, sample_folder, tmp_path / "sample.aim")
+    yield made
+    if made.started is not None and made.started.process.poll() is None:
+        made.started.process.kill()
+    made.close()
+
+
+def new_window(qtbot: Any, actor: Path, out: Path, **values: str) -> TrainWindow:
+    made = TrainWindow(FilesHost())
+    qtbot.addWidget(made)
+    made.form.actor.setText(str(actor))
+    made.form.out.setText(str(out))
+    for name, value in (QUICK | values).items():
+        field = made.form.fields[name]
+        if isinstance(field, QComboBox):
+            field.setCurrentText(value)
+        elif isinstance(field, QLineEdit):
+            field.setText(value)
+    made.show()
+    return made
+
+
+def state(window: TrainWindow, *wanted: str) -> Any:
+    return lambda: window.snapshot.state in wanted
+
+
+def press(qtbot: Any, window: TrainWindow, name: str) -> None:
+    assert window.buttons[name].isEnabled(), name
+    qtbot.mouseClick(window.buttons[name], Qt.MouseButton.LeftButton)
+
+
+def test_train_to_the_end(qtbot: Any, window: TrainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("aim_maya.ui.train_window.QDesktopServices.openUrl", lambda url: opened.append(url.toLocalFile()))
+    press(qtbot, window, "train")
+    assert not window.buttons["train"].isEnabled()
+    qtbot.waitUntil(state(window, "done", "failed"), timeout=MINUTES)
+    assert window.snapshot.state == "done", window.snapshot.what
+    assert (tmp_path / "sample.aim").is_file()
+    assert window.live.bar.value() == window.live.bar.maximum()
+    assert len(window.snapshot.error_mm) >= 2
+    assert len(window.snapshot.worst) == 8
+    assert not window.live.face._image.isNull()
+    assert "Done" in window.live.log.toPlainText()
+    assert window.grab().toImage().width() > 400
+    press(qtbot, window, "report")
+    qtbot.waitUntil(lambda: bool(opened), timeout=MINUTES)
+    assert Path(opened[0]) == tmp_path / "sample.html"
+
+
+def test_cancel_and_resume(qtbot: Any, window: TrainWindow, sample_folder: Path, tmp_path: Path) -> None:
+    window.form.fields["steps"].setText("4000")  # type: ignore[union-attr]
+    press(qtbot, window, "train")
+    qtbot.waitUntil(lambda: window.snapshot.step > 60, timeout=MINUTES)
+    other = new_window(qtbot, sample_folder, tmp_path / "sample.aim")  # picks the training up by itself
+    qtbot.waitUntil(lambda: other.snapshot.step > 60, timeout=5000)
+    press(qtbot, other, "cancel")
+    qtbot.waitUntil(state(window, "cancelled"), timeout=6000)
+    qtbot.waitUntil(state(other, "cancelled"), timeout=2000)
+    reached = window.snapshot.step
+    assert window.message is None
+    press(qtbot, window, "resume")
+    qtbot.waitUntil(lambda: window.snapshot.step > reached, timeout=MINUTES)
+    press(qtbot, window, "cancel")
+    qtbot.waitUntil(state(window, "cancelled"), timeout=6000)
+    assert not (tmp_path / "sample.aim").exists()
+
+
+def test_a_killed_trainer(qtbot: Any, window: TrainWindow) -> None:
+    window.form.fields["steps"].setText("4000")  # type: ignore[union-attr]
+    press(qtbot, window, "train")
+    qtbot.waitUntil(lambda: window.snapshot.step > 30, timeout=MINUTES)
+    assert window.started is not None
+    os.kill(window.started.process.pid, signal.SIGKILL)
+    qtbot.waitUntil(state(window, "failed"), timeout=5000)
+    assert window.message is not None
+    text = window.message.text()
+    for word in ("SIGKILL", "train ...", "Likely cause: It was killed", "What to do: Resume", "trainer.log"):
+        assert word in text
+    assert window.buttons["resume"].isEnabled()
+
+
+def test_closing_lets_it_go_on_or_stops_it(qtbot: Any, window: TrainWindow, tmp_path: Path) -> None:
+    window.form.fields["steps"].setText("4000")  # type: ignore[union-attr]
+    press(qtbot, window, "train")
+    qtbot.waitUntil(lambda: window.snapshot.step > 30, timeout=MINUTES)
+    process = window.started.process  # type: ignore[union-attr]
+    window.close()
+    assert process.poll() is None
+    again = TrainWindow(FilesHost())  # remembers the output, and so finds its training
+    qtbot.addWidget(again)
+    assert again.snapshot.active
+    again.form.stops.setChecked(True)
+    again.close()
+    assert process.wait(10) == 130
+
+
+@pytest.mark.parametrize(("actor", "said"), [("nowhere", "There is no actor at"), (".", "has no neutral.obj"), ("", "There is no actor to train on")])
+def test_a_bad_actor(qtbot: Any, window: TrainWindow, tmp_path: Path, actor: str, said: str) -> None:
+    window.form.actor.setText(str(tmp_path / actor) if actor else "")
+    press(qtbot, window, "train")
+    qtbot.waitUntil(lambda: window.message is not None, timeout=MINUTES)
+    assert said in window.message.text()  # type: ignore[union-attr]
+    assert not window.snapshot.active
+    assert window.buttons["train"].isEnabled()
+
+
+def test_a_wrong_option_and_no_output(qtbot: Any, window: TrainWindow) -> None:
+    window.form.fields["rate"].setText("fast")  # type: ignore[union-attr]
+    press(qtbot, window, "train")
+    assert "'fast' is not a number" in window.message.text()  # type: ignore[union-attr]
+    window.form.out.clear()
+    press(qtbot, window, "train")
+    assert "no output" in window.message.text()  # type: ignore[union-attr]
+
+
+def test_no_python_to_train_with(qtbot: Any, window: TrainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("aim_maya.ui.train_window.find", lambda _setting: None)
+    press(qtbot, window, "train")
+    dialog = window.dialog
+    assert isinstance(dialog, PythonDialog)
+    dialog.wheels.setText(str(tmp_path))
+    qtbot.mouseClick(dialog.make, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "holds no wheels" in dialog.log.toPlainText(), timeout=5000)
+    qtbot.waitUntil(dialog.make.isEnabled, timeout=5000)
+    dialog.examine(ROOT / "README.md")
+    qtbot.waitUntil(lambda: "does not work as a Python" in dialog.log.toPlainText(), timeout=10000)
+    qtbot.waitUntil(dialog.make.isEnabled, timeout=5000)
+    dialog.examine(Path(sys.executable))
+    qtbot.waitUntil(lambda: window._kept.get("python") == sys.executable, timeout=10000)
+    assert remembered.load("training")["python"] == sys.executable
+
+
+def test_making_shows_progress_and_can_be_stopped(qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def slow(folder: Path, report: Any, cancelled: Any, **_: Any) -> Path:
+        report("Collecting torch")
+        while not cancelled():
+            pass
+        raise AimError("stopped")
+
+    monkeypatch.setattr(training_python, "make", slow)
+    dialog = PythonDialog(folder=tmp_path / "e")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.mouseClick(dialog.make, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Collecting torch" in dialog.log.toPlainText(), timeout=5000)
+    assert dialog.bar.maximum() == 0
+    assert not dialog.make.isEnabled()
+    qtbot.mouseClick(dialog.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.make.isEnabled, timeout=5000)
+
+
+def test_the_form_has_every_option_with_its_help(window: TrainWindow) -> None:
+    for option in options.options():
+        assert window.form.fields[option.name].toolTip() == option.help
+    assert window.form.values().keys() == {o.name for o in options.options()}
+
+
+def test_everything_is_reached_by_the_keyboard(window: TrainWindow) -> None:
+    for button in window.buttons.values():
+        assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
+        assert "&" in button.text()
+    keys = [b.text()[b.text().index("&") + 1].lower() for b in [*window.buttons.values(), window.form.stops, window.form.advanced] if "&" in b.text()]
+    keys += [label.text()[label.text().index("&") + 1].lower() for label in window.findChildren(QLabel) if label.buddy() and "&" in label.text()]
+    assert len(keys) == len(set(keys)), sorted(keys)
+    for widget in [*window.findChildren(QLineEdit), *window.findChildren(QAbstractButton)]:
+        assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus, widget
+
+
+def test_it_remembers(qtbot: Any, window: TrainWindow, tmp_path: Path) -> None:
+    window.form.advanced.setChecked(True)
+    window.form.stops.setChecked(True)
+    window.close()
+    again = TrainWindow(FilesHost())
+    qtbot.addWidget(again)
+    assert again.form.output() == tmp_path / "sample.aim"
+    assert again.form.stops.isChecked()
+    assert again.form.advanced.isChecked()
+    assert again.form.values()["steps"] == "60"
+    remembered.settings().setValue("training", "{damaged")
+    assert TrainWindow(FilesHost()).form.values()["steps"] == "0"
+
+
+def test_the_command_makes_a_picture_without_torch(sample_folder: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "window.png"
+    code = (
+        "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'igl', 'matplotlib'):\n            raise ImportError('blocked: ' + name)\n"
+        "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "ui", str(sample_folder), "--screenshot", str(picture)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,210 @@
+"""The viewer: what it draws, off the screen, and what its window does with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of its is not installed")
+pytest.importorskip("pytestqt")
+pytest.importorskip("vtkmodules")
+
+from PySide6.QtCore import QPoint, Qt
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.ui import view_app
+from aim_maya.ui.face_scene import FaceScene, can_draw
+from aim_maya.ui.smooth_normals import SmoothNormals
+from aim_maya.ui.view_window import ViewWindow
+from aim_maya.ui.viewed_face import ViewedFace
+from tests.conftest import grid_mesh
+from trainer.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(not can_draw(), reason="nothing can be drawn here: no display, no EGL, no OSMesa (apt-get install libegl1 libgl1-mesa-dri)")
+
+
+@pytest.fixture(scope="module")
+def model(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+@pytest.fixture
+def face(model: FaceModel) -> ViewedFace:
+    return ViewedFace(model, FaceScene(size=(300, 260)))
+
+
+@pytest.fixture
+def window(qtbot: Any, face: ViewedFace) -> ViewWindow:
+    made = ViewWindow(face)
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def picture(face: ViewedFace) -> np.ndarray:
+    return face.scene.picture()[..., :3].astype(int).copy()
+
+
+def changed(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of pixels that differ visibly."""
+    return float((np.abs(a - b).max(-1) > 12).mean())
+
+
+def test_normals_are_those_of_the_mesh() -> None:
+    quads = grid_mesh(5, 6)
+    rng = np.random.default_rng(0)
+    triangles = quads.triangles
+    meshes = [quads, Mesh(quads.points, np.full(len(triangles), 3, np.int32), triangles.ravel().astype(np.int32))]
+    ring = np.stack([np.cos(np.arange(6)), np.sin(np.arange(6)), np.zeros(6)], 1)
+    meshes.append(Mesh(ring, np.array([6], np.int32), np.arange(6, dtype=np.int32)))
+    for mesh in meshes:
+        flat = mesh.counts.max() != 4
+        points = (mesh.points + (rng.normal(size=mesh.points.shape) * 0.1 if flat else 0)).astype(np.float32)
+        normals = np.zeros_like(points)
+        SmoothNormals(mesh).into(points, normals)
+        assert np.abs(normals - vertex_normals(mesh, points.astype(float))).max() < 1e-5
+
+
+def test_sliders_edits_and_looks_are_seen(face: ViewedFace) -> None:
+    still = picture(face)
+    assert len(np.unique(still.reshape(-1, 3), axis=0)) > 200
+    weights = np.zeros(len(face.model.targets))
+    weights[face.model.targets.index("jawOpen")] = 1.0
+    face.pose(weights)
+    opened = picture(face)
+    assert changed(still, opened) > 0.01
+    face.edit(Edit(jaw_gain=0.0, expression_gain=0.0))
+    assert changed(still, picture(face)) < 0.01
+    face.edit(Edit(thickness=1.5))
+    assert changed(opened, picture(face)) > 0.01
+    face.edit(Edit())
+    assert changed(opened, picture(face)) == 0.0
+    for name, value in (("bones", True), ("wires", True), ("skin", False), ("colours", "weight"), ("colours", "thickness"), ("colours", "error")):
+        setattr(face.look, name, value)
+        face.dress()
+        assert changed(opened, picture(face)) > 0.01, (name, value)
+        setattr(face.look, name, {"skin": True, "colours": "none"}.get(name, False))
+        face.dress()
+        assert changed(opened, picture(face)) == 0.0, (name, value)
+
+
+def test_errors_are_of_the_most_active_target(model: FaceModel, sample: Actor) -> None:
+    face = ViewedFace(model, FaceScene(size=(64, 64)), sample)
+    face.look.colours = "error"
+    face.dress()
+    assert face.caption.startswith("neutral: networks against the actor's shape")
+    weights = np.zeros(len(model.targets))
+    weights[model.targets.index("jawOpen")] = 0.3
+    face.pose(weights)
+    truth = np.linalg.norm(model.points(model.data.rig.trained_pose("jawOpen"), detail=False) - sample.shapes["jawOpen"], axis=1) * model.mm_per_unit
+    assert face.caption.startswith(f"jawOpen: networks against the actor's shape, mean {truth.mean():.3f}, max {truth.max():.2f} mm")
+    other = Actor("other", grid_mesh(), {}, sample.rig, 1.0)
+    with pytest.raises(AimError, match="is not the actor"):
+        ViewedFace(model, FaceScene(size=(64, 64)), other)
+
+
+def test_camera(face: ViewedFace) -> None:
+    front = picture(face)
+    face.scene.orbit(30, 0)
+    assert changed(front, picture(face)) > 0.05
+    for _ in range(30):
+        face.scene.orbit(0, 20)  # never over the top
+    assert changed(front, picture(face)) > 0.05
+    face.scene.zoom(3.0)
+    face.scene.pan(0.2, 0.1)
+    face.scene.reset_camera()
+    assert changed(front, picture(face)) == 0.0
+
+
+def test_window_moves_face(qtbot: Any, window: ViewWindow) -> None:
+    at = window.face.model.targets.index("jawOpen")
+    row = window.sliders.rows[at]
+    row.slider.setValue(700)
+    assert row.value.value() == pytest.approx(0.7)
+    assert window.face.weights[at] == pytest.approx(0.7)
+    window.sliders.random.click()
+    assert np.count_nonzero(window.face.weights) >= 1
+    window.sliders.reset.click()
+    assert not window.face.weights.any()
+    window.gains["thickness"].setValue(150)
+    assert window.face.model.edit.thickness == 1.5
+    window.reset_edit()
+    assert window.face.model.edit.is_default
+    window.colours.setCurrentIndex(1)
+    assert "thickness" in window.caption.text()
+    window.sliders.search.setText("jawop")
+    assert [r.label.text() for r in window.sliders.rows if r.slider.isVisibleTo(window)] == ["jawOpen"]
+    qtbot.waitUntil(lambda: "Frame" in window.status.text(), timeout=5000)
+    assert window.face.scene.device in window.status.text()
+
+
+def test_mouse_and_keys(qtbot: Any, window: ViewWindow) -> None:
+    before = np.array(window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    qtbot.mouseMove(window.view, QPoint(160, 110))
+    qtbot.mouseRelease(window.view, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(window.view, Qt.Key.Key_Left)
+    assert not np.allclose(before, window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.keyClick(window.view, Qt.Key.Key_Home)
+    assert np.allclose(before, window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.keyClick(window.view, Qt.Key.Key_Plus)
+    assert np.linalg.norm(window.face.scene.renderer.GetActiveCamera().GetPosition()) < np.linalg.norm(before) * 1.01
+
+
+def test_curves_play(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
+    take = tmp_path / "take.csv"
+    take.write_text("time,jawOpen,nobody\n" + "".join(f"{i / 30:.4f},{i / 10},0\n" for i in range(11)))
+    window.play_file(take)
+    at = window.face.model.targets.index("jawOpen")
+    qtbot.waitUntil(lambda: window.face.weights[at] > 0.3, timeout=5000)
+    assert "nobody" in window.play.toolTip()
+    window.play.click()
+    assert not window.player.playing
+    take.write_text("nothing")
+    window.play_file(take)
+    assert "holds no frames" in window.message.text()  # type: ignore[union-attr]
+
+
+def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'igl', 'scipy', 'onnx'):\n            raise ImportError('blocked: ' + name)\n"
+        "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    for name, extra in (("face", []), ("window", ["--window", "--bones"])):
+        out = tmp_path / f"{name}.png"
+        command = [sys.executable, "-c", code, "view", str(draft), "--screenshot", str(out), "-w", "jawOpen=0.5", *extra]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (["-w", "jawOpn=1"], "Did you mean 'jawOpen'"),
+        (["-w", "jawOpen=x"], "NAME=VALUE"),
+        (["--screenshot", "x.jpg"], "ends in .png"),
+        (["--screenshot", "/proc/x/y.png"], "Cannot write"),
+    ],
+)
+def test_bad_input(draft: Path, extra: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["view", str(draft), *extra]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_bench_prints_a_ratio(window: ViewWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_app, "ROUNDS", 2)
+    monkeypatch.setattr(view_app, "FRAMES", 3)
+    figures = view_app.bench(window)
+    assert figures["rate_over_bare"] > 0.2
+    assert "rate over bare" in view_app.bench_table(figures)

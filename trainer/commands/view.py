@@ -1,0 +1,52 @@
+"""Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight, errors; curves played from a CSV."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+
+@dataclass
+class Options:
+    """What `aimface view` takes."""
+
+    model: tyro.conf.Positional[Path]
+    """The .aim file."""
+    actor: Path | None = None
+    """Measure errors against this actor's shapes; else against those the file holds."""
+    weights: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["-w"])] = ()
+    """Controls to begin with, as NAME=VALUE."""
+    colours: Literal["none", "thickness", "weight", "error"] = "none"
+    """What the skin's colours mean to begin with."""
+    bones: bool = False
+    """Show the learned skull and jaw through the skin."""
+    curves: Path | None = None
+    """Play this CSV of weight curves."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model is evaluated."""
+    screenshot: Path | None = None
+    """Save a picture as PNG and end; needs no display."""
+    window: bool = False
+    """The picture is of the whole window, with its sliders."""
+    bench: bool = False
+    """Measure slider to picture beside a bare update and render of the same scene, print, and end; needs no display."""
+    light: bool = False
+    """The system's colours instead of dark ones."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Show the window until it is closed, or make the picture, or measure."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its idle threads spin, and take the processor from the drawing
+    from aim_maya.ui import view_app
+
+    figures = view_app.view(options)
+    if options.bench:
+        sys.stdout.write(view_app.bench_table(figures) + "\n")
+    return figures
