@@ -101,6 +101,9 @@ def grid_mesh(rows: int = 4, columns: int = 5) -> Mesh:
     return Mesh(points, np.full(len(quads), 4, np.int32), quads.ravel().astype(np.int32))
 
 
+_STAND_IN: dict[str, Any] = {}  # the modules of the shared application: a test may install one of its own
+
+
 @pytest.fixture(scope="session")
 def _maya_application() -> Iterator[Any]:
     """The stand-in for Maya with the plug-in loaded; one application a test process, as in the real host."""
@@ -109,7 +112,7 @@ def _maya_application() -> Iterator[Any]:
     session = fake_maya.install()
     from maya import cmds
 
-    session.extras["modules"] = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "maya"}
+    _STAND_IN.update({name: module for name, module in sys.modules.items() if name.split(".")[0] == "maya"})
     cmds.loadPlugin(str(Path(__file__).resolve().parents[1] / "plug-ins" / "aim_deformer.py"))
     yield session
     fake_maya.uninstall()
@@ -122,7 +125,7 @@ def maya(_maya_application: Any) -> Any:
     """The stand-in, with an empty scene and nothing held against us yet; a test before may have run one of its own."""
     from tests.fake_maya import boundary
 
-    sys.modules.update(_maya_application.extras["modules"])
+    sys.modules.update(_STAND_IN)
     boundary.make_current(_maya_application)
     from maya import cmds
 

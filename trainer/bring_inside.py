@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -9,55 +10,83 @@ import torch
 from numpy.typing import NDArray
 
 from . import losses
-from .constraints import LONGEST_MM
-from .inside import inward_room, outside
+from .inside import outside
 from .model import FaceNetworks
 from .problem import Problem, Tables
 
-ROUNDS, STEPS, KEPT = 16, 60, 1024
-_RATE, _FASTEST, _HOLD = 3e-5, 1e-3, 100.0
+Floats = NDArray[np.floating]
+
+ROUNDS, STEPS, RECOVERY, KEPT = 16, 60, 200, 512
+_RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
+_MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
+_FINE, _MARGIN = 48, 0.7  # samples of a bone point's way in; the share of it that it may go, up to where it first comes out
 
 
 def bring_inside(problem: Problem, networks: FaceNetworks, tables: Tables) -> int:
     """Learn thickness and normal on at those vertices alone, held everywhere else where they are; returns how many are left outside.
 
-    Each round is bolder than the last. Vertices whose own skin counts as outside (on open borders) cannot be helped and are left alone.
+    A few only: of a share above _MANY nothing is tried. Each round is bolder than the last; what they cost elsewhere is won back at the end,
+    as far as no point comes out again. Vertices whose own skin counts as outside (on open borders) cannot be
+    helped and are left alone.
     """
-    with torch.no_grad():
-        kept = torch.cat(networks.tissue(tables.c), 1)
-    scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
+    correction = _Correction(networks, tables)
     limit = np.full(len(tables.c), np.inf)
-    optimiser = torch.optim.Adam([*networks.nets["thickness"].parameters(), *networks.nets["normal"].parameters()], lr=_RATE)
-    generator = torch.Generator().manual_seed(0)
-    for turn in range(ROUNDS + 1):
-        found, room = _outside_now(problem, networks, tables)
-        if not len(found) or turn == ROUNDS:
-            return len(found)
-        limit[found] = 0.8 * room / problem.template.scale
+    for turn in range(ROUNDS):
+        found, depth = _outside_now(problem, networks, tables)
+        if not len(found) or len(found) > _MANY * len(tables.c):
+            break
+        limit[found] = np.minimum(limit[found], depth / problem.template.scale)
+        correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
+    left = len(_outside_now(problem, networks, tables)[0])
+    if np.isfinite(limit).any():
+        before = copy.deepcopy(networks.state_dict())
+        correction.learn(limit, RECOVERY, _RATE)
+        if len(_outside_now(problem, networks, tables)[0]) > left:
+            networks.load_state_dict(before)
+    return left
+
+
+class _Correction:
+    """Steps of D and N that push some vertices' thickness below a limit and hold everything else where it was."""
+
+    def __init__(self, networks: FaceNetworks, tables: Tables) -> None:
+        self.networks, self.tables = networks, tables
+        with torch.no_grad():
+            self.kept = torch.cat(networks.tissue(tables.c), 1)
+        self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
+        self.optimiser = torch.optim.Adam([*networks.nets["thickness"].parameters(), *networks.nets["normal"].parameters()], lr=_RATE)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def learn(self, limit: Floats, steps: int, rate: float) -> None:
+        """limit (V,), normalised unit, infinite where a vertex is to be held."""
+        t, device = self.tables, self.tables.c.device
         chosen = np.flatnonzero(np.isfinite(limit))
-        ids = torch.as_tensor(chosen, device=tables.c.device)
-        most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=tables.c.device)
-        skin_normal = tables.unpack(tables.rows[ids])[2]
-        rate = min(_RATE * 2**turn, _FASTEST)
-        for step in range(STEPS):
-            optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-            others = torch.randint(len(tables.c), (KEPT,), generator=generator).to(tables.c.device)
+        ids = torch.as_tensor(chosen, device=device)
+        most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=device)
+        skin_normal = t.unpack(t.rows[ids])[2]
+        for step in range(steps):
+            self.optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            anywhere = torch.randint(len(t.c), (KEPT,), generator=self.generator).to(device)
+            others = torch.cat([anywhere, t.anchors[torch.randint(len(t.anchors), (KEPT,), generator=self.generator).to(device)]])
             others = others[~torch.isin(others, ids)]
-            held = losses.towards(torch.cat(networks.tissue(tables.c[others]), 1) / scale, kept[others] / scale)
-            thickness, normal = networks.tissue(tables.c[ids])
+            held = losses.towards(torch.cat(self.networks.tissue(t.c[others]), 1) / self.scale, self.kept[others] / self.scale)
+            thickness, normal = self.networks.tissue(t.c[ids])
             loss = losses.beyond(thickness / 0.05, most / 0.05) + losses.anatomy_normal(normal, skin_normal) + _HOLD * held
-            optimiser.zero_grad(set_to_none=True)
+            self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
-    return 0
+            self.optimiser.step()
 
 
 @torch.no_grad()
-def _outside_now(problem: Problem, networks: FaceNetworks, tables: Tables) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
-    """Vertices whose bone point is outside the skin, and the room that each has, along its anatomy normal and along the skin's, model unit."""
+def _outside_now(problem: Problem, networks: FaceNetworks, tables: Tables) -> tuple[NDArray[np.integer], Floats]:
+    """Vertices whose bone point is outside the skin, and how deep each may lie, model unit."""
     skin = problem.actor.neutral
     thickness, normals = (x.cpu().double().numpy() for x in networks.tissue(tables.c))
-    ids = np.flatnonzero(outside(skin.points - thickness * problem.template.scale * normals, skin))
+    depth = thickness[:, 0] * problem.template.scale
+    ids = np.flatnonzero(outside(skin.points - depth[:, None] * normals, skin))
     ids = ids[problem.tissue.room[ids] > 0]
-    along = inward_room(skin, skin.points[ids], normals[ids], LONGEST_MM / problem.actor.mm_per_unit)
-    return ids, np.where(along > 0, np.minimum(along, problem.tissue.room[ids]), problem.tissue.room[ids])
+    shares = np.linspace(0.0, 1.0, _FINE + 1)[1:]
+    probes = skin.points[ids, None] - (shares[:, None] * depth[ids, None, None]) * normals[ids, None]
+    out = outside(probes.reshape(-1, 3), skin).reshape(len(ids), _FINE)
+    first = depth[ids] * shares[out.argmax(1)]
+    return ids, np.minimum(_MARGIN * first, problem.tissue.room[ids])

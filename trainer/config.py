@@ -68,7 +68,7 @@ class TrainConfig:
     jaw: Literal["auto", "teeth", "poses", "estimate", "free"] = "auto"
     """Where the jaw's motion comes from; auto takes the best source the actor has."""
     prior: Literal["depth", "smooth"] = "depth"
-    """Thickness away from constraints: towards published tissue depths, or only smooth. (The paper's, towards zero, comes with --losses paper.)"""
+    """Thickness away from constraints: towards published tissue depths, or only smooth. The paper's, towards zero, comes with --losses paper."""
     without: tuple[str, ...] = ()
     """Loss terms to leave out, by name (for ablations): thickness_smooth, normal_skin, skinning_fit, symmetry, ..."""
     open_template: bool = True

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
-from aim_maya.core.mesh import boundary_vertices, vertex_normals
+from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 
 from .bones.estimate import EstimatedBones, with_bones
@@ -124,10 +124,9 @@ def make_tables(problem: Problem, device: torch.device) -> Tables:
     actor, template, constraints = problem.actor, problem.template, problem.constraints
     neutral, shapes = problem.normalised(actor.neutral.points), problem.normalised(actor.stack)
     v, t = len(neutral), len(shapes)
-    normals = vertex_normals(actor.neutral)
     rows = np.concatenate(
         [
-            neutral, shapes.transpose(1, 0, 2).reshape(v, 3 * t), normals,
+            neutral, shapes.transpose(1, 0, 2).reshape(v, 3 * t), problem.tissue.normals,
             problem.tissue.label[:, None] / template.scale, problem.skinning[:, None],
         ], axis=1,
     )  # fmt: skip

@@ -37,6 +37,14 @@ def laplacian(mesh: Mesh) -> sp.csc_matrix:
     return sp.csc_matrix(sp.diags((total > 0).astype(float)) - sp.diags(inverse) @ weights)
 
 
+def bent_least(mesh: Mesh, points: Floats, confidence: Floats | float, smoothness: float) -> Floats:
+    """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3): the surface without its small forms."""
+    bending = laplacian(mesh)
+    sure = np.broadcast_to(confidence, len(points))
+    solved: Floats = splu(sp.csc_matrix(sp.diags(sure) + smoothness * (bending.T @ bending))).solve(sure[:, None] * points)
+    return solved
+
+
 def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1.0) -> Floats:
     """The smooth field f (V, ...) that minimises sum confidence |f - values|^2 + smoothness |L f|^2.
 

@@ -6,7 +6,7 @@ constraints only have to tell how this face differs from it: label = table + smo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +19,27 @@ from .bones.depth import expected_depth
 from .constraints import LONGEST_MM, Constraints
 from .inside import inward_room
 from .landmarks import Landmarks, find_landmarks
-from .smoothness import extend
+from .smoothness import bent_least, extend
 
 Floats = NDArray[np.floating]
 
 _PULL = 5e-5  # confidence in the table at every vertex, of a constraint's own: it decides centimetres away from them, not between them
 _LEAST_MM = 0.5
 _SMOOTH = 0.1
+_TIGHT_MM = 4.0
+_FORMS = (3.0, 30.0, 300.0)  # how much of the small forms goes
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """label (V,) thickness to learn, room (V,) how deep a bone point may lie, expected (V,) the table's, or None; model unit.
+    """label (V,) thickness to learn, normals (V, 3) to learn, room (V,) how deep a bone point may lie along them, expected (V,) the table's,
+    or None; model unit.
 
     landmarks: None when the face has none that could be found; note: a sentence for the log.
     """
 
     label: Floats
+    normals: Floats
     room: Floats
     expected: Floats | None
     landmarks: Landmarks | None
@@ -43,12 +47,12 @@ class Tissue:
 
     def relearned(self, actor: Actor, constraints: Constraints) -> Tissue:
         """The same tissue with labels from other constraints."""
-        return Tissue(_label(actor, constraints, self.expected, self.room), self.room, self.expected, self.landmarks, self.note)
+        return replace(self, label=_label(actor, constraints, self.expected, self.room))
 
 
 def find_tissue(actor: Actor, constraints: Constraints, prior: str) -> Tissue:
     """Labels by `prior`: 'depth' (the table), or 'smooth' (the constraints alone)."""
-    room = inward_room(actor.neutral, actor.neutral.points, vertex_normals(actor.neutral), LONGEST_MM / actor.mm_per_unit)
+    normals, room = _ways_in(actor, constraints)
     landmarks, expected, note = None, None, "thickness prior: smooth"
     try:
         landmarks = find_landmarks(actor)
@@ -59,7 +63,27 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str) -> Tissue:
     if landmarks is not None and prior == "depth":
         expected = expected_depth(actor.neutral, landmarks) / actor.mm_per_unit
         note = f"thickness prior: published tissue depths (landmarks: {landmarks.report})"
-    return Tissue(_label(actor, constraints, expected, room), room, expected, landmarks, note)
+    return Tissue(_label(actor, constraints, expected, room), normals, room, expected, landmarks, note)
+
+
+def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats]:
+    """(V, 3) normals and (V,) room along them: the skin's own, but where a rim or fold leaves hardly any room, those of the skin without
+    its small forms, if there is more along them. Covered vertices keep their own: the bone was found along it.
+    """
+    mesh, longest = actor.neutral, LONGEST_MM / actor.mm_per_unit
+    normals = vertex_normals(mesh)
+    room = inward_room(mesh, mesh.points, normals, longest)
+    free = np.ones(len(room), bool)
+    free[constraints.covered] = False
+    for smoothness in _FORMS:
+        ids = np.flatnonzero(free & (room < _TIGHT_MM / actor.mm_per_unit))
+        if not len(ids):
+            break
+        other = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, smoothness))[ids]
+        wider = inward_room(mesh, mesh.points[ids], other, longest)
+        better = wider > room[ids]
+        normals[ids[better]], room[ids[better]] = other[better], wider[better]
+    return normals, room
 
 
 def _label(actor: Actor, constraints: Constraints, expected: Floats | None, room: Floats) -> Floats:

@@ -20,7 +20,7 @@ from .process import clean_environment
 VARIABLE = "AIM_TRAINER_PYTHON"
 FOLDER = "trainer_python"
 # What pyproject.toml's extra `train` names, and a test compares; the module for Maya has no pyproject.toml.
-REQUIREMENTS = ("numpy", "onnxruntime", "tyro", "rich", "torch", "libigl", "scipy", "onnx", "matplotlib", "pillow")
+REQUIREMENTS = ("numpy", "onnxruntime", "tyro", "rich", "threadpoolctl", "torch", "libigl", "scipy", "onnx", "matplotlib", "pillow")
 _IMPORTED = ("numpy", "onnxruntime", "tyro", "rich", "torch", "igl", "scipy", "onnx", "matplotlib", "PIL")
 _EXAMINE = "import importlib.util as u, json, sys; print(json.dumps([list(sys.version_info[:2]), [n for n in sys.argv[1:] if u.find_spec(n) is None]]))"
 _OLDEST = (3, 11)

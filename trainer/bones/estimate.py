@@ -8,16 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import Mesh, vertex_normals
 from trainer.inside import outside
 from trainer.landmarks import Landmarks, find_landmarks
 from trainer.regions import JAW_REGIONS, SKULL_REGIONS, occlusal_height, regions
-from trainer.smoothness import laplacian
+from trainer.smoothness import bent_least
 
 from .depth import expected_depth
 
@@ -57,7 +55,8 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     label[~_outermost(mesh.points, at)] = ""
     label[_over_openings(mesh.points, at)] = ""
     depth = expected_depth(actor.neutral, at)
-    bone = _smoothed(mesh, mesh.points - depth[:, None] * _plain_normals(mesh), label != "")
+    plain = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, _SMOOTH))
+    bone = bent_least(mesh, mesh.points - depth[:, None] * plain, (label != "") + 1e-3, _SMOOTH)
     gap = np.abs(mesh.points[:, 1] - occlusal_height(mesh.points, at)) < 3.0 * at.size  # crowns of teeth, which are no bone
     gap &= ~np.isin(label, ("ramus",))
     points = actor.neutral.with_points(at.frame.to_object(bone))
@@ -106,24 +105,6 @@ def _over_openings(points: Floats, at: Landmarks) -> NDArray[np.bool_]:
         middle = 0.5 * (at.points["endocanthion" + side] + at.points["exocanthion" + side])
         opening |= ((x - middle[0]) / (19 * s)) ** 2 + ((y - middle[1] + 2 * s) / (16 * s)) ** 2 < 1
     return opening & front
-
-
-def _plain_normals(mesh: Mesh) -> Floats:
-    """(V, 3) normals of the skin without its small forms."""
-    return vertex_normals(mesh, _bent_least(mesh, mesh.points, np.ones(len(mesh.points)), _SMOOTH))
-
-
-def _smoothed(mesh: Mesh, bone: Floats, kept: NDArray[np.bool_]) -> Floats:
-    """(V, 3) bone points where kept, smooth as bone is."""
-    return _bent_least(mesh, bone, kept + 1e-3, _SMOOTH)
-
-
-def _bent_least(mesh: Mesh, points: Floats, confidence: Floats, smoothness: float) -> Floats:
-    """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3)."""
-    bending = laplacian(mesh)
-    system = sp.csc_matrix(sp.diags(confidence) + smoothness * (bending.T @ bending))
-    solved: Floats = splu(system).solve(confidence[:, None] * points)
-    return solved
 
 
 def _part(mesh: Mesh, keep: NDArray[np.bool_]) -> Mesh:
