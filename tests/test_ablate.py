@@ -26,7 +26,18 @@ def test_one_thing_changes_at_a_time() -> None:
     for name, changed in rows.items():
         different = [k for k, v in changed.to_json().items() if v != config.to_json()[k]]
         assert len(different) == (0 if name == "as configured" else 1), (name, different)
-    assert {"ReLU", "GELU", "template closed", "jaw: estimate", "jaw: free", "without thickness_smooth", "without normal_skin", "without skinning_fit"} <= set(rows)
+    assert {
+        "ReLU",
+        "GELU",
+        "template closed",
+        "jaw: estimate",
+        "jaw: free",
+        "prior: smooth",
+        "without inside",
+        "without thickness_smooth",
+        "without normal_skin",
+        "without skinning_fit",
+    } <= set(rows)
     assert rows["without normal_skin"].weights.normal_skin == 0.0
     assert rows["without normal_skin"].weights.skinning_fit == config.weights.skinning_fit
     assert not any("symmetry" in name for name in rows)  # not a term of ours

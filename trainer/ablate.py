@@ -25,6 +25,7 @@ def variants(config: TrainConfig) -> dict[str, TrainConfig]:
     rows = {"as configured": config}
     rows |= {f"{name}": replace(config, activation=kind) for name, kind in (("ReLU", "relu"), ("GELU", "gelu")) if kind != config.activation}  # type: ignore[arg-type]
     rows |= {f"without {term}": replace(config, without=(*config.without, term)) for term in terms}
+    rows["prior: smooth"] = replace(config, prior="smooth")
     rows["template closed"] = replace(config, open_template=False)
     rows |= {f"jaw: {source}": replace(config, jaw=source) for source in ("estimate", "free")}  # type: ignore[arg-type]
     rows["the paper's losses and form"] = replace(config, losses="paper", without=())
@@ -52,6 +53,6 @@ def row(metrics: dict[str, Any]) -> dict[str, Any]:
     skin, anatomy, jaw = metrics["skin"], metrics["anatomy"], metrics["jaw"]["error"]
     return {
         "skin_mean": skin["mean"], "skin_p999": skin["p999"], "skin_max": skin["max"], "neutral": metrics["neutral"]["mean"],
-        "jaw_mean": jaw["mean"] if jaw else None, "bone_median": anatomy["unseen_surface_median"], "bone_p95": anatomy["unseen_surface_p95"],
+        "jaw_mean": jaw["mean"] if jaw else None, "bone_median": anatomy["unseen_surface_median"], "bone_p95": anatomy["unseen_surface_p95"], "outside": anatomy["outside_skin"],
         "restarts": metrics["restarts"], "seconds": metrics["seconds"]["total"],
     }  # fmt: skip

@@ -37,13 +37,13 @@ def anatomy_figure(model: FaceModel, actor: Actor | None = None) -> Any:
     for i, turn in enumerate((0.0, 80.0)):
         axis = axes[i * (2 if given else 1)]
         pictures.draw_bones(axis, *learned, turn=turn, up=up)
-        axis.set_title("learned" if i == 0 else "")
+        axis.set_title("learned bone points as a surface\n(darker: follows the jaw)" if i == 0 else "")
         if given:
             other = axes[2 * i + 1]
             pictures.draw_bones(other, *given, turn=turn, up=up)
             other.set_xlim(axis.get_xlim())
             other.set_ylim(axis.get_ylim())
-            other.set_title("the actor's own" if i == 0 else "")
+            other.set_title("the actor's own skull and jaw" if i == 0 else "")
     return made
 
 

@@ -16,7 +16,7 @@ from trainer.figures import markdown
 from trainer.progress import Style
 from trainer.usd_actor import load_actor
 
-HEADER = ("", "skin mean, mm", "p99.9", "max", "neutral", "jaw, mm", "bone median", "p95", "restarts", "s")
+HEADER = ("", "skin mean, mm", "p99.9", "max", "neutral", "jaw, mm", "bone median", "p95", "outside", "restarts", "s")
 
 
 @dataclass
