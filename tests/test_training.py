@@ -203,7 +203,7 @@ def test_the_report_is_one_self_contained_page(draft: Path, sample: Actor, tmp_p
     write_report(FaceModel.load(draft), tmp_path / "r.html", sample, json.loads((draft.with_suffix(".run") / "metrics.json").read_text()))
     text = (tmp_path / "r.html").read_text()
     assert text.count("data:image/png;base64,") >= 4
-    assert "http" not in text
+    assert "http:" not in text
     assert "jawOpen" in text
     other = replace(sample, neutral=sample.neutral.with_points(sample.neutral.points), rig=type(sample.rig)(sample.rig.controls[:2]))
     with pytest.raises(AimError, match="is not the actor"):
