@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -22,14 +23,14 @@ _MANY = 0.005  # of the vertices: a training so short that it leaves more outsid
 _FINE, _MARGIN = 48, 0.7  # samples of a bone point's way in; the share of it that it may go, up to where it first comes out
 
 
-def bring_inside(problem: Problem, networks: FaceNetworks, tables: Tables) -> int:
+def bring_inside(problem: Problem, networks: FaceNetworks, tables: Tables, look: Callable[[], None] = lambda: None) -> int:
     """Learn thickness and normal on at those vertices alone, held everywhere else where they are; returns how many are left outside.
 
     A few only: of a share above _MANY nothing is tried. Each round is bolder than the last; what they cost elsewhere is won back at the end,
     as far as no point comes out again. Vertices whose own skin counts as outside (on open borders) cannot be
-    helped and are left alone.
+    helped and are left alone. look: called at every step; what it raises stops the work.
     """
-    correction = _Correction(networks, tables)
+    correction = _Correction(networks, tables, look)
     limit = np.full(len(tables.c), np.inf)
     for turn in range(ROUNDS):
         found, depth = _outside_now(problem, networks, tables)
@@ -49,8 +50,8 @@ def bring_inside(problem: Problem, networks: FaceNetworks, tables: Tables) -> in
 class _Correction:
     """Steps of D and N that push some vertices' thickness below a limit and hold everything else where it was."""
 
-    def __init__(self, networks: FaceNetworks, tables: Tables) -> None:
-        self.networks, self.tables = networks, tables
+    def __init__(self, networks: FaceNetworks, tables: Tables, look: Callable[[], None]) -> None:
+        self.networks, self.tables, self.look = networks, tables, look
         with torch.no_grad():
             self.kept = torch.cat(networks.tissue(tables.c), 1)
         self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
@@ -75,6 +76,7 @@ class _Correction:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             self.optimiser.step()
+            self.look()
 
 
 @torch.no_grad()

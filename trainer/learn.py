@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from aim_maya.core.errors import Cancelled
 
 from . import losses
 from .bring_inside import bring_inside
@@ -58,9 +61,10 @@ class Training:
         progress.stage("train", steps, self.step)
         try:
             while self.step < steps:
+                if self.step == self.anatomy_first:
+                    self._settle_anatomy(progress, steps)
                 loss = self._one_step()
                 self.step += 1
-                self._settle_anatomy()
                 if self.step <= self.anatomy_first:
                     progress.step(self.step, steps, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
                 elif self.step % self.config.check_every == 0 or self.step == steps:
@@ -84,8 +88,8 @@ class Training:
         while self.step < self.anatomy_first:
             loss = self._one_step()
             self.step += 1
-            self._settle_anatomy()
             progress.step(self.step, self.anatomy_first, **({"loss": loss} if self.step % self.config.check_every == 0 else {}))
+        self._settle_anatomy(progress, self.anatomy_first)
 
     def _one_step(self) -> float:
         self._set_rate()
@@ -108,10 +112,16 @@ class Training:
             self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
         return float(loss.detach())
 
-    def _settle_anatomy(self) -> None:
-        """At the end of the first phase: what bone points are still outside the skin are brought in."""
-        if self.step == self.anatomy_first and self.config.weights.inside:
-            bring_inside(self.problem, self.networks, self.tables)
+    def _settle_anatomy(self, progress: Progress, steps: int) -> None:
+        """Between the phases: what bone points are still outside the skin are brought in. Stopped half-way, nothing has been done."""
+        if self.networks.paper or not self.config.weights.inside:
+            return
+        before = copy.deepcopy(self.networks.state_dict())
+        try:
+            bring_inside(self.problem, self.networks, self.tables, lambda: progress.step(self.step, steps))
+        except Cancelled:
+            self.networks.load_state_dict(before)
+            raise
 
     @property
     def anatomy_first(self) -> int:
