@@ -40,7 +40,7 @@ def subdivided(data: ModelData) -> ModelData:
     return replace(
         data, mesh=finer.refined, neutral=carry(data.neutral), template=carry(data.template), bone=carry(data.bone), normals=carry(data.normals),
         thickness=carry(data.thickness), weight=carry(data.weight), basis=np.stack([carry(b) for b in data.basis]),
-        detail=Detail(np.stack([carry(b) for b in tables]), np.ones(len(tables), np.float32)), _made={},
+        detail=Detail(np.stack([carry(b) for b in tables]), np.ones(len(tables), np.float32)), region_maps={}, _made={},
     )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from aim_maya import __version__
 from aim_maya.core.aim_file import pack_arrays, write_aim
 from aim_maya.core.detail import Detail, tolerance
 from aim_maya.core.errors import AimError
+from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.posing import JawMotion, LinearBlend, pose_matrix, solve_displacements
+from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.session import open_session
 
@@ -63,13 +65,16 @@ def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str 
     }  # fmt: skip
     if actor.neutral.uvs is not None:
         arrays |= {"uvs": actor.neutral.uvs.astype(np.float32), "uv_corners": actor.neutral.uv_corners}
+    sites = face_sites(problem)
+    if sites is not None:
+        arrays["regions"] = np.stack(list(soft_regions(actor.neutral, weight, sites).values())).astype(np.float16)
     members = {
         "fields.onnx": fields_graph(networks, template.centre, template.scale, motion, blend),
         "pose.onnx": pose_graph(networks.targets, template.centre, motion, blend),
         "full.onnx": full_graph(networks, template.centre, template.scale, motion, blend),
         "mesh.npz": pack_arrays(**arrays),
     }
-    manifest = _manifest(problem, networks, jaw, motion, training)
+    manifest = _manifest(problem, networks, jaw, motion, training) | ({"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {})
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.aim"
         write_aim(draft, manifest, members)
@@ -83,6 +88,12 @@ def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str 
         )
     write_aim(path, manifest | {"parity_mm": figures}, members)
     return figures
+
+
+def face_sites(problem: Problem) -> FaceSites | None:
+    """The landmarks that training found on the neutral, for the file; None when there were none to be found."""
+    at = problem.tissue.landmarks
+    return None if at is None else FaceSites(at.frame.axes, at.frame.origin, at.frame.mm_per_unit, at.points)
 
 
 def _basis_before(problem: Problem, at: Evaluated, motion: JawMotion, networks: FaceNetworks) -> Floats:

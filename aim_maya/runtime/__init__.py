@@ -7,7 +7,13 @@
 
 from .deformation import Deformation
 from .edit import Edit
+from .edit_build import build_edit, read_edit
+from .edit_recipe import EditRecipe, read_recipe
 from .face_model import Anatomy, FaceModel
+from .presets import PRESETS, preset
 from .shared import current_model, forget, open_models, shared_model
 
-__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "current_model", "forget", "open_models", "shared_model"]
+__all__ = [
+    "PRESETS", "Anatomy", "Deformation", "Edit", "EditRecipe", "FaceModel", "build_edit", "current_model", "forget", "open_models", "preset", "read_edit", "read_recipe",
+    "shared_model",
+]  # fmt: skip

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Deformation, Edit, FaceModel, shared_model
-from aim_maya.runtime.edit import read_edit
+from aim_maya.runtime import Deformation, Edit, FaceModel, read_edit, shared_model
 
 from . import host_paths
 from .settings import EditSettings, ModelSettings
@@ -49,7 +48,7 @@ class NodeModels:
         key = (id(model), settings, None if thickness is None else painted)
         found = self._bent.get(key)
         if found is None or found.model is not model:
-            found = Deformation(model, _edit(settings, thickness), settings.overlay, settings.detail)
+            found = Deformation(model, _edit(model, settings, thickness), settings.overlay, settings.detail)
             _keep(self._bent, key, found)
         return found
 
@@ -93,13 +92,10 @@ def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
     return warnings
 
 
-def _edit(settings: EditSettings, thickness: Floats | None) -> Edit:
-    base = read_edit(host_paths.find(settings.edit)) if settings.edit else Edit()
+def _edit(model: FaceModel, settings: EditSettings, thickness: Floats | None) -> Edit:
+    base = read_edit(host_paths.find(settings.edit), model.data) if settings.edit else Edit()
     factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
-    return Edit(
-        thickness=base.thickness * factor, bone_offset=base.bone_offset, jaw_gain=base.jaw_gain * settings.jaw_gain,
-        expression_gain=base.expression_gain * settings.expression_gain, jaw_arc=base.jaw_arc * settings.jaw_arc,
-    )  # fmt: skip
+    return base.then(Edit(factor, jaw_gain=settings.jaw_gain, expression_gain=settings.expression_gain, jaw_arc=settings.jaw_arc))
 
 
 def _keep(cache: OrderedDict[Any, Any], key: object, value: object) -> None:

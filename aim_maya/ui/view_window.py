@@ -135,7 +135,7 @@ class ViewWindow(QWidget):
 
     def _edit(self) -> None:
         values = {name: slider.value() / 100 for name, slider in self.gains.items()}
-        self.face.edit(Edit(**values))
+        self.face.edit(Edit(values["thickness"], jaw_gain=values["jaw_gain"], expression_gain=values["expression_gain"]))
         self._show()
 
     def reset_edit(self) -> None:
