@@ -8,9 +8,9 @@ from .edit_recipe import EditRecipe
 
 PRESETS: dict[str, tuple[str, EditRecipe]] = {
     "thinner": ("Less tissue on cheeks and jaw line", EditRecipe(
-        thickness={"cheeks": 0.75, "jaw_line": 0.7, "temple": 0.85, "chin": 0.9, "forehead": 0.95}, bones={"cheekbones_out_mm": 1.0})),
+        thickness={"cheeks": 0.72, "jaw_line": 0.72, "temple": 0.85, "chin": 0.88, "forehead": 0.95})),
     "heavier": ("More tissue on cheeks, jaw line and chin", EditRecipe(
-        thickness={"cheeks": 1.4, "jaw_line": 1.55, "temple": 1.15, "chin": 1.25, "forehead": 1.05, "nose": 1.08, "brow": 1.05})),
+        thickness={"cheeks": 1.4, "jaw_line": 1.5, "temple": 1.2, "chin": 1.35, "lips": 1.08, "nose": 1.08, "brow": 1.08, "forehead": 1.08})),
     "long_jaw": ("The chin 6 mm further from the hinge", EditRecipe(bones={"jaw_longer_mm": 6.0})),
     "wide_jaw": ("The angles of the jaw 6 mm further out on each side", EditRecipe(bones={"jaw_wider_mm": 6.0})),
     "strong_chin": ("The chin 6 mm forward", EditRecipe(bones={"chin_forward_mm": 6.0})),
