@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.find_sites import find_sites
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.regions import NAMES, REGIONS, soft_regions
-from aim_maya.runtime import PRESETS, Deformation, Edit, EditRecipe, FaceModel, preset, read_edit, read_recipe
-from aim_maya.runtime.edit_build import region
-from aim_maya.runtime.edit_recipe import recipe_from_json
+from aim_maya.core.regions import REGIONS, soft_regions
+from aim_maya.runtime import PRESETS, Deformation, Edit, EditRecipe, FaceModel, preset, read_edit
+from aim_maya.runtime.edit_build import build_edit, region
 
 
 @pytest.fixture(scope="module")
@@ -123,22 +121,23 @@ def test_thickness_by_region_moves_the_skin_along_normals_and_no_bone(model: Fac
     along = (moved * model.anatomy.normals).sum(1)
     assert np.abs(moved - along[:, None] * model.anatomy.normals).max() < 1e-4
     assert np.array_equal(edited.anatomy.bone_points, model.anatomy.bone_points)
-    inner = model.data.regions["cheeks"] > 0.95
-    assert along[inner] == pytest.approx(model.anatomy.thickness[inner], rel=0.06)
+    inner = model.data.regions["cheeks"] > 0.9
+    mean = np.average(model.anatomy.thickness, weights=model.data.regions["cheeks"])
+    assert along[inner] == pytest.approx(mean, rel=0.15)  # even, whatever the bone below is like
     away = sum(model.data.regions[r] for r in ("cheeks", "jaw_line")) == 0
     assert away.sum() > 1000
     assert np.abs(moved[away]).max() == 0
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.floats(0.0, 3.0))
-def test_a_region_takes_the_place_of_the_rest(model: FaceModel, everything: float, lips: float, nose: float) -> None:
-    factor = model.edited({"thickness": {"all": everything, "lips": lips, "nose": nose}}).edit.thickness
-    low, high = min(everything, lips, nose), max(everything, lips, nose)
-    least = 0.2 / model.anatomy.thickness
-    assert np.all(factor >= np.minimum(low, 1) - 1e-5)
-    assert np.all(factor <= np.maximum(high, np.minimum(least, 1)) + 1e-5)
-    assert np.array_equal(model.edited({"thickness": {"all": 1.7, "lips": 1.7}}).points({}), model.edited({"thickness": 1.7}).points({}))
+@given(st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.sampled_from(REGIONS))
+def test_a_region_takes_the_place_of_the_rest(model: FaceModel, everything: float, own: float, name: str) -> None:
+    factor = build_edit(EditRecipe({"all": everything, name: own}), model.data).thickness
+    more = (factor - np.float32(everything)) * np.sign(own - everything)
+    assert np.all(more >= -1e-5)
+    assert np.all(np.broadcast_to(more, len(model.data.neutral))[model.data.regions[name] == 0] == 0)
+    same = build_edit(EditRecipe({"all": everything, name: everything}), model.data)
+    assert same.thickness == everything
 
 
 def test_a_longer_jaw_moves_the_chin_and_turns_with_the_jaw(model: FaceModel) -> None:
@@ -257,88 +256,3 @@ def test_bone_through_skin_is_clamped_and_said_where(model: FaceModel) -> None:
     assert "sank into the bone" in sunk.edit_notes[0]
     left = ((sunk.points({}) - model.points({})) * model.anatomy.normals).sum(1) + model.anatomy.thickness
     assert np.all(left > np.minimum(0.2, model.anatomy.thickness) - 1e-3)
-
-
-# files
-
-
-def test_recipes_survive_json(tmp_path: Path) -> None:
-    for name, (_, recipe) in PRESETS.items():
-        recipe.write(tmp_path / f"{name}.json")
-        again = read_recipe(tmp_path / f"{name}.json")
-        assert again.to_json() == recipe.to_json()
-    changed = EditRecipe().changed(["thickness=1.2", "thickness.cheeks=1.5", "jaw_longer_mm=4", "bones.jaw_wider_mm=2", "jaw_gain=0.5"])
-    assert changed.thickness == {"all": 1.2, "cheeks": 1.5}
-    assert changed.bones == {"jaw_longer_mm": 4.0, "jaw_wider_mm": 2.0}
-    assert changed.jaw_gain == 0.5
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.sampled_from(sorted(PRESETS)), st.floats(0, 2))
-def test_presets_scale(name: str, amount: float) -> None:
-    recipe, whole = preset(name, amount), preset(name)
-    for handle, mm in whole.bones.items():
-        assert recipe.bones[handle] == pytest.approx(amount * mm)
-    if isinstance(whole.thickness, dict):
-        for part, factor in whole.thickness.items():
-            assert recipe.thickness[part] == pytest.approx(1 + amount * (factor - 1))  # type: ignore[index]
-
-
-def test_maps_and_offsets_from_files(model: FaceModel, tmp_path: Path) -> None:
-    v, rng = len(model.data.neutral), np.random.default_rng(0)
-    factor, mm = rng.uniform(1, 2, v).astype(np.float32), rng.normal(size=(v, 3)).astype(np.float32)
-    np.save(tmp_path / "map.npy", factor)
-    (tmp_path / "map.csv").write_text("thickness\n" + "\n".join(map(repr, factor.astype(float).tolist())))
-    (tmp_path / "some.csv").write_text("vertex,thickness\n3,1.5\n7,2\n")
-    np.savez(tmp_path / "sculpt.npz", bone_offset_mm=mm)
-    for file in ("map.npy", "map.csv"):
-        assert np.array_equal(model.edited(recipe_from_json({"thickness_map": file}, "x", tmp_path)).edit.thickness, factor)
-    some = model.edited(recipe_from_json({"thickness_map": "some.csv", "thickness": 2}, "x", tmp_path)).edit.thickness
-    assert (some[3], some[7], some[0]) == (3.0, 4.0, 2.0)  # type: ignore[index]
-    assert model.edited(recipe_from_json({"bone_offset": "sculpt.npz"}, "x", tmp_path)).edit.bone_offset == pytest.approx(mm / model.mm_per_unit)
-
-
-@pytest.mark.parametrize(
-    ("entries", "said"),
-    [
-        ({"thicknes": 2}, "Did you mean 'thickness'"),
-        ({"thickness": {"cheek": 1.2}}, "Did you mean 'cheeks'"),
-        ({"bones": {"jaw_longer": 5}}, "Did you mean 'jaw_longer_mm'"),
-        ({"bones": 5}, "not handles and their mm"),
-        ({"bones": {"jaw_longer_mm": "5"}}, "not a number"),
-        ({"thickness": {"lips": None}}, "not a number"),
-        ({"schema": 99}, "newer version"),
-        ({"jaw_gain": float("nan")}, "not a number"),
-        ({"thickness": [1.0, 2.0]}, r"shape \(2,\)"),
-        ({"thickness_map": "short.npy"}, "holds 7 numbers; the model needs"),
-        ({"thickness_map": "nothing.npy"}, "cannot be read"),
-        ({"thickness_map": "bad.csv"}, "cannot be read as a map"),
-        ({"thickness_map": 3}, "not the name of a file"),
-        ({"bone_offset": "short.npy"}, "holds 7 numbers; the model needs"),
-        ({"bone_offset": "other.npz"}, "holds no array 'bone_offset_mm'"),
-        ({"neutral": "small.obj"}, "holds 3 x 3 numbers"),
-        ({"neutral": "gone.obj"}, "Cannot read"),
-        ({"jaw_pose": [[1, 2], [3, 4]]}, "no rigid motion"),
-        ({"jaw_pose": (2 * np.eye(4)).tolist()}, "no rigid motion"),
-        ([1], "must hold an object"),
-    ],
-)
-def test_bad_edits_are_refused_in_a_sentence(model: FaceModel, tmp_path: Path, entries: Any, said: str) -> None:
-    np.save(tmp_path / "short.npy", np.ones(7))
-    np.savez(tmp_path / "other.npz", offset=np.ones(7))
-    (tmp_path / "bad.csv").write_text("a,b\nc,d\n")
-    (tmp_path / "small.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
-    file = tmp_path / "edit.json"
-    file.write_text(json.dumps(entries))
-    with pytest.raises(AimError, match=said):
-        model.edited(read_edit(file, model.data))
-
-
-def test_bad_presets_and_settings() -> None:
-    with pytest.raises(AimError, match="Did you mean 'heavier'"):
-        preset("heavyer")
-    with pytest.raises(AimError, match="is not NAME=VALUE"):
-        EditRecipe().changed(["thickness"])
-    with pytest.raises(AimError, match="Did you mean 'thickness'"):
-        EditRecipe().changed(["thicknes=2"])
-    assert len(NAMES) == 3 * len(REGIONS)
