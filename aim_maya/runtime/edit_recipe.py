@@ -68,9 +68,21 @@ class EditRecipe:
             entries[outer] = _within(entries.get(outer), inner, _value(value)) if inner else _value(value)
         return recipe_from_json(entries, "the edit", self.folder)
 
+    def moved(self, folder: Path) -> EditRecipe:
+        """The same, with its files named from another folder: relative below it, absolute elsewhere."""
+
+        def renamed(name: Any) -> Any:
+            if not isinstance(name, str):
+                return name
+            path = (self.folder / name).absolute()
+            return path.relative_to(folder.absolute()).as_posix() if path.is_relative_to(folder.absolute()) else path.as_posix()
+
+        files = {name: renamed(getattr(self, name)) for name in ("thickness_map", "bone_offset", "neutral")}
+        return replace(self, **files, folder=folder)
+
     def write(self, path: Path) -> None:
-        """As an edit file. Raises AimError where it cannot be written."""
-        write_json(path, self.to_json())
+        """As an edit file, with its files named from there. Raises AimError where it cannot be written."""
+        write_json(path, self.moved(path.parent).to_json())
 
 
 def _within(before: Any, name: str, value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from aim_maya.core.errors import AimError, nearest_name
 
 from .edit_recipe import EditRecipe
 
-PRESETS: dict[str, tuple[str, EditRecipe]] = {
+PRESETS: dict[str, tuple[str, EditRecipe]] = {  # scenes store a preset by its place here: new ones go to the end
     "thinner": ("Less tissue on cheeks and jaw line", EditRecipe(
         thickness={"cheeks": 0.72, "jaw_line": 0.72, "temple": 0.85, "chin": 0.88, "forehead": 0.95})),
     "heavier": ("More tissue on cheeks, jaw line and chin", EditRecipe(

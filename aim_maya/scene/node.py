@@ -115,8 +115,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         return driven @ self._learned_jaw(block, model, weights)
 
     def _learned_jaw(self, block: Any, model: Any, weights: Floats) -> Floats:
-        jaw: Floats = model.data.motion.transform(model.data.rig.activations(weights), self.read(block, "jawGain"))
-        return jaw
+        return self._models.jaw(model, self.read.edit(block), weights)
 
     def _weights(self, block: Any, model: Any) -> Floats:
         """(C,) in the model's order."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Deformation, Edit, FaceModel, read_edit, shared_model
+from aim_maya.runtime import Deformation, Edit, EditRecipe, FaceModel, build_edit, preset, read_edit, shared_model
 
 from . import host_paths
-from .settings import EditSettings, ModelSettings
+from .settings import BaseEdit, EditSettings, ModelSettings
 from .weight_vector import positions
 
 Floats = NDArray[np.floating]
@@ -26,6 +26,7 @@ class NodeModels:
     def __init__(self) -> None:
         self._models: OrderedDict[object, FaceModel | AimError] = OrderedDict()
         self._bent: OrderedDict[object, Deformation] = OrderedDict()
+        self._bases: OrderedDict[object, tuple[FaceModel | None, Edit]] = OrderedDict()
         self._positions: tuple[FaceModel | None, str, dict[int, int]] = (None, "", {})
 
     def model(self, settings: ModelSettings) -> FaceModel:
@@ -48,8 +49,27 @@ class NodeModels:
         key = (id(model), settings, None if thickness is None else painted)
         found = self._bent.get(key)
         if found is None or found.model is not model:
-            found = Deformation(model, _edit(model, settings, thickness), settings.overlay, settings.detail)
+            factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
+            own = Edit(factor, jaw_gain=settings.jaw_gain, expression_gain=settings.expression_gain, jaw_arc=settings.jaw_arc)
+            found = Deformation(model, self._base_edit(model, settings.base).then(own), settings.overlay, settings.detail)
             _keep(self._bent, key, found)
+        return found
+
+    def jaw(self, model: FaceModel, settings: EditSettings, weights: Floats) -> Floats:
+        """(4, 4) the jaw's motion under the edit, as the skin has it: what teeth have to follow."""
+        base = self._base_edit(model, settings.base)
+        if base.jaw_pose is not None:
+            return base.jaw_pose
+        jaw: Floats = model.edited(Edit(jaw_gain=base.jaw_gain * settings.jaw_gain)).jaw(weights)
+        return jaw
+
+    def _base_edit(self, model: FaceModel, base: BaseEdit) -> Edit:
+        """Edit file, preset and handles, laid out on the model once. Raises AimError for a file that cannot be used."""
+        key = (id(model), base)
+        known, found = self._bases.get(key, (None, Edit()))
+        if known is not model:
+            found = _laid_out(model, base)
+            _keep(self._bases, key, (model, found))
         return found
 
     def positions(self, model: FaceModel, control_map: str) -> dict[int, int]:
@@ -67,6 +87,7 @@ class NodeModels:
             model = self.model(settings)
             lines.append(f"{model.data.path}: {model.status}")
             lines += _file_warnings(model, attached_with)
+            lines += [f"warning: {note}" for bent in list(self._bent.values())[-1:] if bent.model is model for note in bent.face.edit_notes]
         except AimError as error:
             lines.append(str(error))
         if performance:
@@ -92,10 +113,11 @@ def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
     return warnings
 
 
-def _edit(model: FaceModel, settings: EditSettings, thickness: Floats | None) -> Edit:
-    base = read_edit(host_paths.find(settings.edit), model.data) if settings.edit else Edit()
-    factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
-    return base.then(Edit(factor, jaw_gain=settings.jaw_gain, expression_gain=settings.expression_gain, jaw_arc=settings.jaw_arc))
+def _laid_out(model: FaceModel, base: BaseEdit) -> Edit:
+    edit = read_edit(host_paths.find(base.file), model.data) if base.file else Edit()
+    for recipe in ([preset(base.preset, base.amount)] if base.preset != "none" else []) + ([EditRecipe(bones=dict(base.bones))] if base.bones else []):
+        edit = edit.then(build_edit(recipe, model.data))
+    return edit
 
 
 def _keep(cache: OrderedDict[Any, Any], key: object, value: object) -> None:
