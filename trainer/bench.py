@@ -25,6 +25,8 @@ from aim_maya.runtime.engine import Engine
 from aim_maya.runtime.full import FullEvaluator
 from aim_maya.runtime.model_data import ModelData
 
+from .bench_edit import edited_frames
+
 Floats = NDArray[np.floating]
 _BLOCK = 16384
 
@@ -180,5 +182,5 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     return {
         "model": path.name, "bytes": path.stat().st_size, "rounds": rounds, "frames": rows,
         "changing_sets_ms": {"model": changing_sets(model, 10, rounds // 5), "subdivided": changing_sets(finer, 10, rounds // 5)},
-        "full": full, "cold": cold_start(path),
+        "edited": [*edited_frames(model, 10, rounds // 5, paired), *edited_frames(finer, 10, rounds // 5, paired)], "full": full, "cold": cold_start(path),
     }  # fmt: skip

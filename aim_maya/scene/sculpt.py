@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.aim_file import pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.runtime import EditRecipe, current_model, read_recipe
@@ -43,7 +44,7 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     file = Path(path).with_suffix(".json")
     recipe = replace(_kept(node, file), bone_offset=file.with_suffix(".npz").name)
     with atomic_path(file.with_suffix(".npz")) as temporary:
-        np.savez(temporary, **{OFFSET_KEY: offset.astype(np.float32)})
+        temporary.write_bytes(pack_arrays(**{OFFSET_KEY: offset.astype(np.float32)}))
     recipe.write(file)
     with undo_chunk("aimSculpt"):
         cmds.setAttr(f"{node}.edit", file.as_posix(), type="string")

@@ -74,8 +74,8 @@ class Reader:
 
     def edit(self, block: Any) -> EditSettings:
         """How it is bent."""
-        names = ("detail", "jawGain", "jawArc", "expressionGain", "thickness")
-        return EditSettings(self(block, "mode") == "overlay", *(self(block, name) for name in names), self._base(block))
+        detail, jaw_gain, jaw_arc, expression_gain, thickness = (self(block, name) for name in ("detail", "jawGain", "jawArc", "expressionGain", "thickness"))
+        return EditSettings(self(block, "mode") == "overlay", detail, jaw_gain, jaw_arc, expression_gain, thickness, self._base(block))
 
     def _base(self, block: Any) -> BaseEdit:
         preset = self(block, "preset")
