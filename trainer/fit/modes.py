@@ -36,6 +36,6 @@ def smooth_modes(mesh: Mesh, density: Floats, count: int) -> tuple[Floats, Float
     start = np.ones(len(density))
     values, vectors = eigsh(symmetric + 1e-9 * sp.identity(len(density)) * symmetric.diagonal().mean(), k=count, sigma=0.0, which="LM", v0=start)
     order = np.argsort(values)
-    modes = (scale @ vectors[:, order]) * (1.0 if total else 1.0)
+    modes = scale @ vectors[:, order]
     modes *= np.sign(modes[np.abs(modes).argmax(axis=0), np.arange(count)])
     return np.ascontiguousarray(modes), np.maximum(values[order], 0.0)
