@@ -8,6 +8,7 @@
 from .deformation import Deformation
 from .edit import Edit
 from .face_model import Anatomy, FaceModel
-from .shared import current_model, forget, open_models, shared_model
+from .performance import Performance
+from .shared import current_model, forget, open_models, shared_model, shared_performance
 
-__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "current_model", "forget", "open_models", "shared_model"]
+__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "Performance", "current_model", "forget", "open_models", "shared_model", "shared_performance"]
