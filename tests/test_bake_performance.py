@@ -16,7 +16,8 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.obj import read_obj, write_obj
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel, Performance
-from tests.performances import global_performance, local_performance, neural_performance
+from tests.in_maya.takes import global_performance, local_performance
+from tests.performances import neural_performance
 from trainer.__main__ import main
 from trainer.bake import BakeOptions, bake
 from trainer.bake_merge import merge

@@ -17,7 +17,8 @@ from aim_maya.core.performance import PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.core.skinning import skin
 from aim_maya.runtime import Edit, FaceModel, Performance, forget, shared_performance
-from tests.performances import global_performance, local_performance, neural_performance, neural_truth
+from tests.in_maya.takes import global_performance, local_performance
+from tests.performances import neural_performance, neural_truth
 
 KINDS = ("global", "local", "neural")
 

@@ -19,7 +19,7 @@ from .cached import CachedEvaluator
 from .edit import Edit
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
-from .performance import Performance
+from .performance import Performance, Playing
 from .session import DEVICES
 
 Floats = NDArray[np.floating]
@@ -150,12 +150,13 @@ class FaceModel:
         jaw (4, 4) takes the place of the performance's. Raises AimError when the performance was fitted with another model, for a NaN,
         for weights or a jaw as `points` does, and when its network cannot be run.
         """
-        points = playback.head_points(self, performance, f, weights, blend, None if jaw is None else _checked_jaw(jaw), detail)
-        return playback.carried(points, playback.blended_head(performance, f, blend)) if head else points
+        playing = Playing(performance, f, blend)
+        points = playback.head_points(self, playing, weights, None if jaw is None else _checked_jaw(jaw), detail)
+        return playback.carried(points, playback.blended_head(playing)) if head else points
 
     def performance_jaw(self, performance: Performance, f: float, *, weights: Weights | None = None, blend: float = 1.0) -> Floats:
         """(4, 4) float64 motion of the jaw relative to the head in performance_points. Raises AimError likewise."""
-        return playback.blended_jaw(self, performance, f, weights, blend)
+        return playback.blended_jaw(self, Playing(performance, f, blend), weights, self._edit.jaw_gain)
 
     def jaw(self, weights: Weights) -> Floats:
         """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,3 +123,12 @@ class Performance:
     def _motion(self, motions: Floats, f: float) -> Floats:
         i, share = self.place(f)
         return rigid.between(motions[i], motions[min(i + 1, self.frame_count - 1)], share)
+
+
+@dataclass(frozen=True, eq=False)
+class Playing:
+    """A performance at moment f, of which a share `blend` (0 to 1) takes the sliders' place."""
+
+    performance: Performance
+    f: float
+    blend: float = 1.0

@@ -19,7 +19,7 @@ from aim_maya.core import rigid
 from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError
 
-from .performance import Performance
+from .performance import Playing
 
 if TYPE_CHECKING:
     from .face_model import FaceModel
@@ -27,31 +27,32 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating]
 
 
-def blended_jaw(model: FaceModel, performance: Performance, f: float, weights: Weights | None, blend: float) -> Floats:
-    """(4, 4) float64 motion of the jaw under the model's edit. Raises AimError as performance_points does."""
+def blended_jaw(model: FaceModel, playing: Playing, weights: Weights | None, gain: float = 1.0) -> Floats:
+    """(4, 4) float64 motion of the jaw, its twist times gain. Raises AimError as performance_points does."""
+    performance, b = playing.performance, clamped(playing.blend)
     performance.check(model)
-    b, gain = clamped(blend), model.edit.jaw_gain
     if b == 1.0 or weights is None:
-        return rigid.part(performance.jaw(f), b * gain)
+        return rigid.part(performance.jaw(playing.f), b * gain)
+    activations, motion = model.data.rig.activations(weights), model.data.motion
     if b == 0.0:
-        return model.jaw(weights)
-    return rigid.exp((1 - b) * gain * _twist(model, weights) + b * gain * rigid.log(performance.jaw(f)))
+        return motion.transform(activations, gain)
+    return rigid.exp(gain * ((1 - b) * (activations @ motion.twists) + b * rigid.log(performance.jaw(playing.f))))
 
 
-def blended_head(performance: Performance, f: float, blend: float) -> Floats:
+def blended_head(playing: Playing) -> Floats:
     """(4, 4) float64 motion of the head: the sliders leave it where it is."""
-    return rigid.part(performance.head(f), clamped(blend))
+    return rigid.part(playing.performance.head(playing.f), clamped(playing.blend))
 
 
-def head_points(model: FaceModel, performance: Performance, f: float, weights: Weights | None, blend: float, jaw: Floats | None, detail: bool) -> Floats:
+def head_points(model: FaceModel, playing: Playing, weights: Weights | None, jaw: Floats | None, detail: bool) -> Floats:
     """(V, 3) float32 in the head's space; jaw (4, 4) takes the place of the blended one. Raises AimError as performance_points does."""
+    performance, f, b = playing.performance, playing.f, clamped(playing.blend)
     performance.check(model)
-    b = clamped(blend)
     rest = np.zeros(len(model.targets)) if weights is None else weights
     if b == 0.0:
         return model.points(rest, jaw=jaw, detail=detail)
     sliders = np.zeros(len(model.data.rig.targets)) if b == 1.0 else (1 - b) * model.data.rig.activations(rest)
-    transform = blended_jaw(model, performance, f, weights, b) if jaw is None else jaw
+    transform = blended_jaw(model, playing, weights, model.edit.jaw_gain) if jaw is None else jaw
     if performance.is_global:
         points = model.posed(sliders + b * performance.activations_at(f), transform, detail)
     else:
@@ -76,8 +77,3 @@ def clamped(blend: float) -> float:
     if math.isnan(blend):
         raise AimError("The performance's blend is nan.", "What drives it divides by zero.")
     return min(max(float(blend), 0.0), 1.0)
-
-
-def _twist(model: FaceModel, weights: Weights) -> Floats:
-    twist: Floats = model.data.rig.activations(weights) @ model.data.motion.twists
-    return twist
