@@ -8,6 +8,11 @@
 from .deformation import Deformation
 from .edit import Edit
 from .face_model import Anatomy, FaceModel
-from .shared import current_model, forget, open_models, shared_model
+from .performance import Performance, Playing
+from .playback import blended_head, blended_jaw
+from .shared import current_model, forget, open_models, shared_model, shared_performance
 
-__all__ = ["Anatomy", "Deformation", "Edit", "FaceModel", "current_model", "forget", "open_models", "shared_model"]
+__all__ = [
+    "Anatomy", "Deformation", "Edit", "FaceModel", "Performance", "Playing", "blended_head", "blended_jaw", "current_model", "forget", "open_models", "shared_model",
+    "shared_performance",
+]  # fmt: skip

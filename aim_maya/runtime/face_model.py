@@ -14,10 +14,12 @@ from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 
+from . import playback
 from .cached import CachedEvaluator
 from .edit import Edit
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
+from .performance import Performance, Playing
 from .session import DEVICES
 
 Floats = NDArray[np.floating]
@@ -48,7 +50,7 @@ class FaceModel:
     def __init__(self, data: ModelData, edit: Edit, engine: Engine) -> None:
         """Use FaceModel.load."""
         self._data, self._edit, self._engine = data, edit, engine
-        self._cached: dict[bool, CachedEvaluator] = {}
+        self._cached: dict[tuple[bool, bool], CachedEvaluator] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -103,6 +105,11 @@ class FaceModel:
         """Whether frames are summed by numpy alone: such a model may be used in a forked process."""
         return self._engine.on_numpy
 
+    @property
+    def device(self) -> str:
+        """What was asked for: 'auto', 'cpu' or 'cuda'."""
+        return self._engine.device
+
     def note(self, sentence: str) -> None:
         """Add why this model is not evaluated as asked to `status`, for whoever falls back on it."""
         self._engine.status += f"; {sentence}"
@@ -120,10 +127,36 @@ class FaceModel:
         jaw (4, 4) takes the place of the learned jaw. detail False takes everything from the networks.
         Raises AimError for an unknown control, a wrong length, a NaN, or a jaw that is not a finite 4x4.
         """
-        activations = self._data.rig.activations(weights)
-        transform = None if jaw is None else _checked_jaw(jaw)
-        points = self._engine.points(activations, transform, self._edit, detail)
-        return self._evaluator(detail).points(activations, transform) if points is None else points
+        return self.posed(self._data.rig.activations(weights), None if jaw is None else _checked_jaw(jaw), detail)
+
+    def posed(self, activations: Floats, jaw: Floats | None, detail: bool = True) -> Floats:
+        """(V, 3) float32 for activations (T,) float64 of the targets themselves; jaw (4, 4) takes the place of the learned one."""
+        points = self._engine.points(activations, jaw, self._edit, detail)
+        return self._evaluator(detail).points(activations, jaw) if points is None else points
+
+    def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats, detail: bool = True) -> Floats:
+        """(V, 3) float32 for coefficients (T, V) and offsets (3, V), float32, that vary over the face, under jaw (4, 4).
+
+        Always summed by numpy; under full evaluation over the fields that the networks gave on the device.
+        """
+        return self._evaluator(detail, self._engine.fields()).local_points(coefficients, offsets, jaw)
+
+    def performance_points(
+        self, performance: Performance, f: float, *, head: bool = True, detail: bool = True, weights: Weights | None = None, blend: float = 1.0, jaw: Any = None,
+    ) -> Floats:  # fmt: skip
+        """(V, 3) float32 skin points of a performance at moment f (0-based, between frames too; held at its ends).
+
+        head False leaves the head where the model has it. blend 1 is the performance, 0 points(weights), in between both are mixed.
+        jaw (4, 4) takes the place of the performance's. Raises AimError when the performance was fitted with another model, for a NaN,
+        for weights or a jaw as `points` does, and when its network cannot be run.
+        """
+        playing = Playing(performance, f, blend)
+        points = playback.head_points(self, playing, weights, None if jaw is None else _checked_jaw(jaw), detail)
+        return playback.carried(points, playback.blended_head(playing)) if head else points
+
+    def performance_jaw(self, performance: Performance, f: float, *, weights: Weights | None = None, blend: float = 1.0) -> Floats:
+        """(4, 4) float64 motion of the jaw relative to the head in performance_points. Raises AimError likewise."""
+        return playback.blended_jaw(self, Playing(performance, f, blend), weights, self._edit.jaw_gain)
 
     def jaw(self, weights: Weights) -> Floats:
         """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""
@@ -133,11 +166,13 @@ class FaceModel:
         """This face under `edit`, which takes the place of any edit it has. Raises AimError for maps of another mesh."""
         return FaceModel(self._data, edit.checked(len(self._data.neutral)), self._engine)
 
-    def _evaluator(self, detail: bool) -> CachedEvaluator:
-        found = self._cached.get(detail)
+    def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
+        data = data or self._data
+        key = (detail, data is self._data)
+        found = self._cached.get(key)
         if found is None:
             with self._lock:
-                found = self._cached.setdefault(detail, CachedEvaluator(self._data, self._edit, detail))
+                found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail))
         return found
 
 

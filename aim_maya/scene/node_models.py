@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,44 +14,36 @@ from aim_maya.runtime import Deformation, Edit, FaceModel, shared_model
 from aim_maya.runtime.edit import read_edit
 
 from . import host_paths
+from .remembered import Remembered
 from .settings import EditSettings, ModelSettings
 from .weight_vector import positions
 
 Floats = NDArray[np.floating]
-_KEPT = 4  # two contexts, each with the settings of its own frame, and some to spare
 
 
 class NodeModels:
-    """Keeps what was made for the last settings; a failure is kept too, so that a missing file is not looked for every frame."""
+    """Keeps what was made for the last settings."""
 
     def __init__(self) -> None:
-        self._models: OrderedDict[object, FaceModel | AimError] = OrderedDict()
-        self._bent: OrderedDict[object, Deformation] = OrderedDict()
+        self._models: Remembered[FaceModel] = Remembered()
+        self._bent: Remembered[Deformation] = Remembered()
         self._positions: tuple[FaceModel | None, str, dict[int, int]] = (None, "", {})
 
     def model(self, settings: ModelSettings) -> FaceModel:
         """The model asked for. Raises AimError, the same one until the settings or the places to look in change."""
-        key = (settings, host_paths.version())
-        found = self._models.get(key)
-        if found is None:
-            try:
-                path = host_paths.find(settings.path)
-                found = shared_model(path, settings.device, settings.evaluation)
-            except AimError as error:
-                found = error
-            _keep(self._models, key, found)
-        if isinstance(found, AimError):  # a new one: an exception raised again and again grows its traceback
-            raise AimError(found.what, found.cause, found.remedy)
-        return found
+
+        def make() -> FaceModel:
+            return shared_model(host_paths.find(settings.path), settings.device, settings.evaluation)
+
+        return self._models.get((settings, host_paths.version()), make)
 
     def deformation(self, model: FaceModel, settings: EditSettings, thickness: Floats | None, painted: object) -> Deformation:
         """The model under the sliders, the edit file and the painted thickness. `painted` tells one painting from another."""
-        key = (id(model), settings, None if thickness is None else painted)
-        found = self._bent.get(key)
-        if found is None or found.model is not model:
-            found = Deformation(model, _edit(settings, thickness), settings.overlay, settings.detail)
-            _keep(self._bent, key, found)
-        return found
+
+        def make() -> Deformation:
+            return Deformation(model, _edit(settings, thickness), settings.overlay, settings.detail)
+
+        return self._bent.get((model, settings, None if thickness is None else painted), make)
 
     def positions(self, model: FaceModel, control_map: str) -> dict[int, int]:
         """{index of weight[]: position among the model's controls}."""
@@ -61,17 +53,15 @@ class NodeModels:
             self._positions = (model, control_map, found)
         return found
 
-    def status(self, settings: ModelSettings, attached_with: str, performance: str, troubles: dict[str, str]) -> str:
-        """One line a fact: what runs where, warnings, and what went wrong."""
+    def status(self, settings: ModelSettings, attached_with: str, played: Callable[[FaceModel], list[str]], troubles: dict[str, str]) -> str:
+        """One line a fact: what runs where, what `played` says of the performance on the model, warnings, and what went wrong."""
         lines = []
         try:
             model = self.model(settings)
             lines.append(f"{model.data.path}: {model.status}")
-            lines += _file_warnings(model, attached_with)
+            lines += _file_warnings(model, attached_with) + played(model)
         except AimError as error:
             lines.append(str(error))
-        if performance:
-            lines.append("performance: this version does not play performances; the sliders are used")
         return "\n".join([*lines, *(f"{subject}: {text}" for subject, text in sorted(troubles.items()) if text not in lines)])
 
 
@@ -100,9 +90,3 @@ def _edit(settings: EditSettings, thickness: Floats | None) -> Edit:
         thickness=base.thickness * factor, bone_offset=base.bone_offset, jaw_gain=base.jaw_gain * settings.jaw_gain,
         expression_gain=base.expression_gain * settings.expression_gain, jaw_arc=base.jaw_arc * settings.jaw_arc,
     )  # fmt: skip
-
-
-def _keep(cache: OrderedDict[Any, Any], key: object, value: object) -> None:
-    cache[key] = value
-    while len(cache) > _KEPT:
-        cache.popitem(last=False)

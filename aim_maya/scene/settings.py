@@ -42,6 +42,16 @@ class EditSettings:
     edit: str
 
 
+@dataclass(frozen=True)
+class PerformanceSettings:
+    """What is played: the file as written ('' for none), how often a reload was asked for, the moment in its frames, and its share."""
+
+    path: str
+    reload: int
+    frame: float
+    blend: float
+
+
 class Reader:
     """Reads plain attributes of one node type from a data block."""
 
@@ -62,6 +72,10 @@ class Reader:
         """How it is bent."""
         names = ("detail", "jawGain", "jawArc", "expressionGain", "thickness", "edit")
         return EditSettings(self(block, "mode") == "overlay", *(self(block, name) for name in names))
+
+    def performance(self, block: Any) -> PerformanceSettings:
+        """What is played."""
+        return PerformanceSettings(*(self(block, name) for name in ("performance", "reload", "performanceFrame", "performanceBlend")))
 
     def given_jaw(self, block: Any) -> tuple[str, Floats | None]:
         """The jaw mode, and the driven jaw (4, 4) in the face's object space where the mode has one. Raises AimError."""
