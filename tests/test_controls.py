@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aim_maya.core.control_weights import control_weights
 from aim_maya.core.controls import Control, Pose, Rig, hats, rig_from_json
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import JawMotion, pose_matrix, solve_displacements, solve_twists
@@ -106,3 +107,23 @@ def test_a_pose_that_repeats_a_knot_is_refused() -> None:
     rig = Rig((Control("a", 0, ((1.0, "a"),)),), (Pose("c", {"a": 1.0}),))
     with pytest.raises(AimError, match="cannot be told apart"):
         pose_matrix(rig)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.floats(-0.5, 1.5), min_size=3, max_size=3), min_size=1, max_size=3), st.sampled_from(["multiply", "lowest"]))
+def test_weights_that_give_activations_are_found(frames: list[list[float]], method: str) -> None:
+    """Whatever the sliders can show is found to the last digits; the weights may be others that show the same."""
+    rig = Rig(RIG.controls, (Pose("open_close", {"open": 1.0, "close": 1.0}, method),))
+    wanted = np.array([rig.activations(row) for row in frames])
+    weights, left = control_weights(rig, wanted)
+    assert left.max() < 1e-5
+    assert np.array([rig.activations(row) for row in weights]) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_activations_that_no_slider_can_show_get_the_nearest() -> None:
+    weights, left = control_weights(RIG, np.array([[1.0, 1.0, 0.5, 0.0]]))
+    assert left[0] == pytest.approx(0.5)
+    assert weights[0] == pytest.approx([0.75, 0.5, 0.0])
+    plain = Rig((Control("a", 0, ((2.0, "a"),)),))
+    assert control_weights(plain, np.array([[0.25], [-1.0]]))[0].ravel() == pytest.approx([0.5, -2.0])
+    assert control_weights(Rig(()), np.zeros((2, 0)))[0].shape == (2, 0)

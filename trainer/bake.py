@@ -1,11 +1,11 @@
-"""Curves through a model to point caches, frame by frame: memory does not grow with the length."""
+"""Curves or a performance through a model to point caches, frame by frame: memory does not grow with the length."""
 
 from __future__ import annotations
 
 import glob
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from aim_maya.core.curves import FrameRange, match_controls
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import FaceModel
+from aim_maya.runtime import FaceModel, Performance
 
 from .caches.alembic import alembic_marks, check_alembic, write_alembic
 from .caches.marks import marks
@@ -23,9 +23,11 @@ from .caches.obj import write_objs
 from .caches.parts import bones, teeth, teeth_files
 from .caches.shot import Marks, Part, Shot
 from .caches.skel import write_skel
+from .caches.source import CurveSource, PerformanceSource, Source
 from .caches.usd import USD_ENDINGS, usd_marks, write_usd
+from .performance_curves import clock, is_performance
 from .progress import Progress, Style
-from .take_options import TakeOptions, sampled
+from .take_options import Taken, TakeOptions, check_rates, sampled, taken
 
 ENDINGS = (".npz", ".abc", *USD_ENDINGS)
 
@@ -44,6 +46,8 @@ class BakeOptions(TakeOptions):
     """UsdSkel blend shapes, a jaw joint and their animation in place of points over time; the residual is printed."""
     material: str = "skin"
     """Name of the skin's material (USD: bound at ROOT/Looks/NAME; Alembic: a face set)."""
+    head: bool = True
+    """The head's motion of a performance is in what is written; --no-head leaves the head where the model has it."""
     detail: bool = True
     """Exact at the trained poses; --no-detail takes everything from the networks."""
     evaluation: Literal["cached", "full"] = "cached"
@@ -53,37 +57,36 @@ class BakeOptions(TakeOptions):
 def bake(
     model_path: Path, curves_path: Path, out: Path, options: BakeOptions | None = None, *, device: str = "auto", resume: bool = False, style: Style = "auto",
 ) -> dict[str, Any]:  # fmt: skip
-    """Bake the curves; returns the figures of it. With resume, an output that carries this bake's fingerprint is left as it is.
+    """Bake the curves or the performance; returns the figures. With resume, an output that carries this bake's fingerprint is left as it is.
 
-    Raises AimError for a model or curves that cannot be read, frames that are not there, or an output that cannot be written.
+    Raises AimError for what cannot be read, a performance of another model, frames that are not there, or an output that cannot be written.
     """
     options = options or BakeOptions()
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
-    take = sampled(curves_path, options)
-    wanted, taken, rate = take.frames, take.curves, exact_rate(take.curves.fps)
+    take, source, unmatched = _shown(model, curves_path, options)
+    wanted, rate = take.frames, exact_rate(take.curves.fps)
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
-    weights, unmatched = match_controls(taken, model.targets)
     mark = _marks(model, curves_path, options, kind, wanted)
     if resume:
         _remove_leftovers(out)
         if _finished(out, kind, mark):
             return {"frames": 0, "skipped": True, "fps": float(rate), "output": str(out)}
     with Progress(style) as progress, threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: 10 ms a frame in place of 0.3
-        for note in (*taken.notes, *unmatched):
+        for note in (*take.curves.notes, *unmatched):
             progress.note(note, warning=True)
         progress.note(model.status)
         shot = Shot(
-            name=str(model.manifest.get("name", out.stem)), model=model, weights=weights, numbers=wanted.numbers, times=taken.times, fps=rate, step=wanted.step,
+            name=str(model.manifest.get("name", out.stem)), model=model, source=source, numbers=wanted.numbers, times=take.curves.times, fps=rate, step=wanted.step,
             marks=mark, detail=options.detail, parts=_parts(model, options), material=options.material, normals=options.normals, progress=progress,
         )  # fmt: skip
-        progress.stage("bake", len(weights))
+        progress.stage("bake", len(shot.numbers))
         extra = _write(shot, out, kind, options, resume)
     return {
-        "frames": len(weights), "skipped": False, "first": float(wanted.first), "last": float(wanted.last), "step": float(wanted.step), "fps": float(rate),
-        "vertices": len(model.mesh.points), "unmatched": unmatched, "notes": list(taken.notes), "status": model.status, "output": str(out),
+        "frames": len(shot.numbers), "skipped": False, "first": float(wanted.first), "last": float(wanted.last), "step": float(wanted.step), "fps": float(rate),
+        "vertices": len(model.mesh.points), "unmatched": unmatched, "notes": list(take.curves.notes), "status": model.status, "output": str(out),
         "seconds": round(time.perf_counter() - began, 3),
     } | extra  # fmt: skip
 
@@ -102,6 +105,27 @@ def _kind(out: Path, options: BakeOptions) -> str:
                 f"{name} has no effect on '{out.name}'.", f"It is for {', '.join(w or 'OBJ folders' for w in where)}.", "Leave it out, or choose another output."
             )
     return kind
+
+
+def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, Source, list[str]]:
+    """The sampled take, what it shows on the model, and a sentence for every column without a control."""
+    if not is_performance(path):
+        take = sampled(path, options)
+        weights, unmatched = match_controls(take.curves, model.targets)
+        return take, CurveSource(model, weights, options.detail), unmatched
+    performance = Performance.load(path)
+    performance.check(model)
+    if options.skel and not performance.is_global:
+        raise AimError(
+            f"{path} cannot be baked as UsdSkel: its coefficients vary over the face.",
+            "UsdSkel has one weight a blend shape.",
+            "Leave --skel out, or fit with --mode global.",
+        )
+    check_rates(options)
+    read = clock(performance, options.curve_fps)
+    warning = performance.warning(model)
+    take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)
+    return take, PerformanceSource(model, performance, take.moments, options.detail, options.head), []
 
 
 def _marks(model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:

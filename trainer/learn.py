@@ -17,6 +17,7 @@ from . import losses
 from .bring_inside import bring_inside
 from .config import NetworkSize, TrainConfig
 from .model import FaceNetworks, Fields, JawPoses, pose_skin
+from .muon import Muon
 from .problem import Problem, make_tables
 from .progress import Progress
 
@@ -48,7 +49,7 @@ class Training:
         others = [p for p in [*self.networks.parameters(), *self.jaw.parameters()] if p.requires_grad and id(p) not in taken]
         self.optimisers: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=self.rate, betas=(0.9, 0.99))]
         if matrices:  # Muon (K. Jordan 2024) on the square matrices reaches in a third of the time what Adam alone does
-            self.optimisers.append(torch.optim.Muon(matrices, lr=self.rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
+            self.optimisers.append(Muon(matrices, lr=self.rate))
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
         self.hardness = torch.ones(len(t.c))
 

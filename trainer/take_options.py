@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aim_maya.core.curves import Curves, FrameRange, Gaps, frame_range, resampled
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
+from aim_maya.runtime import Performance
 
+from .performance_curves import clock, is_performance
 from .usd_curves import read_any_curves
 
+Floats = NDArray[np.floating]
 _DROP = {"auto": None, "yes": True, "no": False}
 
 
@@ -41,19 +47,37 @@ class TakeOptions:
 
 @dataclass(frozen=True)
 class Taken:
-    """read: the curves as they are in the file; frames: what was asked of them; curves: their values there."""
+    """read: the curves as they are in the file (a performance has no columns); frames: what was asked of them; curves: their values there."""
 
     read: Curves
     frames: FrameRange
     curves: Curves
 
+    @property
+    def moments(self) -> Floats:
+        """(F,) where the sampled frames lie among the take's own, 0-based: what a performance is played at."""
+        positions = self.frames.positions * float(exact_rate(self.read.fps) / exact_rate(self.curves.fps))
+        near: Floats = np.round(positions)
+        return np.where(np.abs(positions - near) < 1e-6, near, positions)
+
 
 def sampled(path: Path, options: TakeOptions) -> Taken:
-    """Read a file of curves and sample it. Raises AimError for what cannot be read, and for frames or rates that are none."""
+    """Read a file of curves, or the clock of a performance, and sample it. Raises AimError for what cannot be read, and for frames or rates that are none."""
+    check_rates(options)
+    if is_performance(path):
+        return taken(clock(Performance.load(path), options.curve_fps), options)
+    return taken(read_any_curves(path, options.curve_fps, options.fps, sort=options.sort, drop_frame=_DROP[options.drop_frame], prim=options.prim), options)
+
+
+def check_rates(options: TakeOptions) -> None:
+    """Raises AimError for rates that are none."""
     for name, rate in (("fps", options.fps), ("curve-fps", options.curve_fps)):
         if rate is not None and not 0 < rate < 1e6:
             raise AimError(f"{name} is {rate}.", remedy="Give a positive number of frames a second.")
-    read = read_any_curves(path, options.curve_fps, options.fps, sort=options.sort, drop_frame=_DROP[options.drop_frame], prim=options.prim)
+
+
+def taken(read: Curves, options: TakeOptions) -> Taken:
+    """Sample curves that were read. Raises AimError for frames that are not there, or gaps where they are refused."""
     rate = float(exact_rate(options.fps or read.fps))
     frames = frame_range(read, rate, start=options.start, frames=options.frames, step=options.step)
     return Taken(read, frames, resampled(read, rate, frames.positions, options.gaps))

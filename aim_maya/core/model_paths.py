@@ -31,22 +31,22 @@ def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
     return os.path.expanduser(re.sub(r"\$(\w+)|\$\{(\w+)\}|%(\w+)%", value, text.strip()))
 
 
-def resolve(text: str, context: SearchContext, environment: Mapping[str, str] | None = None) -> Path:
+def resolve(text: str, context: SearchContext, environment: Mapping[str, str] | None = None, what: str = "model") -> Path:
     """The file that `text` names: an absolute path that exists wins, then the mapped path, then each folder, then AIM_MODEL_PATH.
 
-    Raises AimError that lists every place tried.
+    Raises AimError that lists every place tried, and says `what` was looked for.
     """
     known = os.environ if environment is None else environment
     name = expand(text, known).replace("\\", "/")
     if not name:
-        raise AimError("No model file is named.", remedy="Set the node's 'model' to an actor.aim.")
+        raise AimError(f"No {what} file is named.", remedy=f"Set the node's '{what}'.")
     places = _places(name, context, known)
     for place in places:
         if place.is_file():
             return place
     listed = "; ".join(str(p) for p in places)
     raise AimError(
-        f"The model '{text}' was not found. Tried: {listed}.",
+        f"The {what} '{text}' was not found. Tried: {listed}.",
         "It was moved, the drive is not mounted, or the scene came from another machine.",
         f"Set the path anew, put the file beside the scene, or name its folder in {PATH_VARIABLE}.",
     )

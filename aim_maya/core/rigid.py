@@ -60,6 +60,22 @@ def log(matrix: ArrayLike) -> Floats:
     return np.concatenate([w, (np.eye(3) - 0.5 * k + d * (k @ k)) @ m[:3, 3]])
 
 
+def part(matrix: Floats, share: float) -> Floats:
+    """(4, 4) exp(share log M): the identity exactly at 0, M itself at 1, on M's screw between and beyond."""
+    return np.array(matrix, np.float64) if share == 1.0 else exp(share * log(matrix))
+
+
+def between(first: Floats, second: Floats, share: float) -> Floats:
+    """(4, 4) A exp(share log(A^-1 B)): from A at 0 to B at 1 on the screw of their relative motion; A itself at 0."""
+    a = np.array(first, np.float64)
+    if share == 0.0:
+        return a
+    r, t = a[:3, :3].T, a[:3, 3]
+    back = np.eye(4)
+    back[:3, :3], back[:3, 3] = r, -r @ t
+    return a @ part(back @ second, share)
+
+
 def kabsch(source: Floats, target: Floats, weights: Floats | None = None) -> Floats:
     """The (4, 4) rigid motion that best takes source (P, 3) onto target (P, 3), weighted least squares (Kabsch 1976)."""
     w = np.ones(len(source)) if weights is None else weights

@@ -66,16 +66,40 @@ class CachedEvaluator:
                     carried = arc * carried + (1 - arc) * self._linear(active, activations)
                 carried *= self._data.weight
                 e = np.add(e, carried, out=carried)
-            for axis in range(3):
-                np.add(e[axis], self._rest[axis], out=out[:, axis])
+            self._put(e, out)
         return out
+
+    def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats) -> Floats:
+        """(V, 3) float32 for coefficients (T, V) float32 that vary over the face, offsets (3, V) before skinning or None, jaw (4, 4).
+
+        The expression gain acts on the offsets, too; the linear look (jaw_arc 0) is not defined here, the jaw turns on its arc.
+        """
+        out = np.empty(self._rest_points.shape, np.float32)
+        with self._tables.scratch() as scratch:
+            e, product = scratch.sum
+            e[:] = 0 if offsets is None else offsets
+            for row, share in zip(self._table, coefficients, strict=True):
+                if share.any():
+                    e += np.multiply(row.reshape(3, -1), share, out=product)
+            self._apply_gain(e)
+            carried = self._carried(scratch, e, jaw)
+            carried *= self._data.weight
+            self._put(np.add(e, carried, out=carried), out)
+        return out
+
+    def _put(self, e: Floats, out: Floats) -> None:
+        for axis in range(3):
+            np.add(e[axis], self._rest[axis], out=out[:, axis])
+
+    def _apply_gain(self, e: Floats) -> None:
+        if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
+            e *= np.asarray(self._edit.expression_gain, np.float32)
 
     def _displacement(self, scratch: Scratch, active: NDArray[np.intp], activations: Floats) -> Floats:
         """(3, V) float32 sum over the active targets, in scratch memory, times the expression gain."""
         rows, e = scratch.rows(active), scratch.sum[0]
         np.dot(activations[active].astype(np.float32), rows, out=e.reshape(-1))
-        if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
-            e *= np.asarray(self._edit.expression_gain, np.float32)
+        self._apply_gain(e)
         return e
 
     def _carried(self, scratch: Scratch, e: Floats, transform: Floats) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .edit import Edit
 from .face_model import FaceModel
+from .performance import Playing
 
 Floats = NDArray[np.floating]
 
@@ -47,17 +48,23 @@ class Deformation:
     def _linear(self) -> FaceModel:
         return self.model.edited(Edit(jaw_arc=0.0))
 
-    def offset(self, weights: Floats, jaw: Floats | None) -> Floats | None:
+    def offset(self, weights: Floats, jaw: Floats | None, playing: Playing | None = None) -> Floats | None:
         """(V, 3) to add to the input, or None when nothing moves: then the model is not called at all.
 
-        weights (C,) in the controls' order; jaw (4, 4) column vectors takes the learned jaw's place. Raises AimError for a NaN.
+        weights (C,) in the controls' order; jaw (4, 4) column vectors takes the learned jaw's place; a performance that plays takes the
+        weights' place, or a part of it. The head's motion is not in the points. Raises AimError for a NaN.
         """
         still = jaw is None or np.array_equal(jaw, np.eye(4))
-        if still and not weights.any() and not self._shows_at_rest:
+        if playing is None and still and not weights.any() and not self._shows_at_rest:
             return None
-        offset = self.face.points(weights, jaw=jaw, detail=self.detail)
+        offset = self._points(weights, jaw, playing)
         offset = np.subtract(offset, self._reference, out=offset)
         if self.overlay and weights.any():
             offset -= self._linear.points(weights)
             offset += self.model.data.neutral
         return offset
+
+    def _points(self, weights: Floats, jaw: Floats | None, playing: Playing | None) -> Floats:
+        if playing is None:
+            return self.face.points(weights, jaw=jaw, detail=self.detail)
+        return self.face.performance_points(playing.performance, playing.f, head=False, detail=self.detail, weights=weights, blend=playing.blend, jaw=jaw)

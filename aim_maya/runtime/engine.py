@@ -14,7 +14,7 @@ from aim_maya.core.errors import AimError
 
 from .bound_graph import BoundGraph
 from .edit import Edit
-from .full import FullEvaluator
+from .full import FullEvaluator, evaluated_fields
 from .model_data import ModelData
 from .resident import ResidentEvaluator
 
@@ -31,6 +31,7 @@ class Engine:
         """Raises AimError when CUDA was asked for and cannot be had, or full evaluation without onnxruntime."""
         self._data, self._lock = data, threading.Lock()
         self.evaluation, self.device = evaluation, device
+        self._fields: ModelData | None = None
         self._graph, self.status = self._open()
 
     def _open(self) -> tuple[BoundGraph | None, str]:
@@ -65,6 +66,19 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - a driver that goes away raises onnxruntime's own untyped exceptions
                 graph = self._left(graph, error)
         return None
+
+    def fields(self) -> ModelData:
+        """What local coefficients are summed over: the stored fields or, under full evaluation, those that the networks give here, once."""
+        if self._graph is None or self.evaluation != "full":
+            return self._data
+        with self._lock:
+            if self._fields is None:
+                try:
+                    self._fields = evaluated_fields(self._data, self._graph.session.device)
+                except Exception as error:  # noqa: BLE001 - as in points
+                    _log.warning("%s: the stored fields are used, since the networks failed (%s)", self._data.path, error)
+                    self._fields = self._data
+            return self._fields
 
     def _left(self, failed: BoundGraph, error: Exception) -> BoundGraph | None:
         """What takes the place of a graph that failed; of two threads that failed at once, the first decides."""

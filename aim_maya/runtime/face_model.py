@@ -15,6 +15,7 @@ from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 
+from . import playback
 from .cached import CachedEvaluator
 from .clamp import clamped
 from .edit import Edit, checked_jaw
@@ -22,6 +23,7 @@ from .edit_build import build_edit
 from .edit_recipe import EditRecipe, recipe_from_json
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
+from .performance import Performance, Playing
 from .session import DEVICES
 
 Floats = NDArray[np.floating]
@@ -53,7 +55,7 @@ class FaceModel:
         """Use FaceModel.load."""
         self._data, self._edit, self._engine, self._notes = data, edit, engine, notes
         self._jaw_pose = edit.jaw_pose if edit.jaw_pose is not None else data.baked.pose
-        self._cached: dict[bool, CachedEvaluator] = {}
+        self._cached: dict[tuple[bool, bool], CachedEvaluator] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -99,6 +101,11 @@ class FaceModel:
         return self._edit
 
     @property
+    def jaw_pose(self) -> Floats | None:
+        """(4, 4) that the edit, or the one baked into the file, puts in the learned jaw's place; None without."""
+        return self._jaw_pose
+
+    @property
     def edit_notes(self) -> tuple[str, ...]:
         """What of the edit had to be clamped, and where; empty when it is as it was asked for."""
         return self._notes
@@ -112,6 +119,11 @@ class FaceModel:
     def on_numpy(self) -> bool:
         """Whether frames are summed by numpy alone: such a model may be used in a forked process."""
         return self._engine.on_numpy
+
+    @property
+    def device(self) -> str:
+        """What was asked for: 'auto', 'cpu' or 'cuda'."""
+        return self._engine.device
 
     def note(self, sentence: str) -> None:
         """Add why this model is not evaluated as asked to `status`, for whoever falls back on it."""
@@ -130,10 +142,36 @@ class FaceModel:
         jaw (4, 4) takes the place of the learned jaw and of the edit's jaw pose. detail False takes everything from the networks.
         Raises AimError for an unknown control, a wrong length, a NaN, or a jaw that is not a finite 4x4.
         """
-        activations = self._data.rig.activations(weights)
-        transform = self._jaw_pose if jaw is None else checked_jaw(jaw)
-        points = self._engine.points(activations, transform, self._edit, detail)
-        return self._evaluator(detail).points(activations, transform) if points is None else points
+        return self.posed(self._data.rig.activations(weights), self._jaw_pose if jaw is None else checked_jaw(jaw), detail)
+
+    def posed(self, activations: Floats, jaw: Floats | None, detail: bool = True) -> Floats:
+        """(V, 3) float32 for activations (T,) float64 of the targets themselves; jaw (4, 4) takes the place of the learned one."""
+        points = self._engine.points(activations, jaw, self._edit, detail)
+        return self._evaluator(detail).points(activations, jaw) if points is None else points
+
+    def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats, detail: bool = True) -> Floats:
+        """(V, 3) float32 for coefficients (T, V) and offsets (3, V), float32, that vary over the face, under jaw (4, 4).
+
+        Always summed by numpy; under full evaluation over the fields that the networks gave on the device.
+        """
+        return self._evaluator(detail, self._engine.fields()).local_points(coefficients, offsets, jaw)
+
+    def performance_points(
+        self, performance: Performance, f: float, *, head: bool = True, detail: bool = True, weights: Weights | None = None, blend: float = 1.0, jaw: Any = None,
+    ) -> Floats:  # fmt: skip
+        """(V, 3) float32 skin points of a performance at moment f (0-based, between frames too; held at its ends).
+
+        head False leaves the head where the model has it. blend 1 is the performance, 0 points(weights), in between both are mixed.
+        jaw (4, 4) takes the place of the performance's. Raises AimError when the performance was fitted with another model, for a NaN,
+        for weights or a jaw as `points` does, and when its network cannot be run.
+        """
+        playing = Playing(performance, f, blend)
+        points = playback.head_points(self, playing, weights, None if jaw is None else checked_jaw(jaw), detail)
+        return playback.carried(points, playback.blended_head(playing)) if head else points
+
+    def performance_jaw(self, performance: Performance, f: float, *, weights: Weights | None = None, blend: float = 1.0) -> Floats:
+        """(4, 4) float64 motion of the jaw relative to the head in performance_points. Raises AimError likewise."""
+        return playback.blended_jaw(self, Playing(performance, f, blend), weights, self._edit.jaw_gain)
 
     def jaw(self, weights: Weights) -> Floats:
         """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights, unless the edit poses the jaw."""
@@ -151,9 +189,11 @@ class FaceModel:
         possible, notes = clamped(self._data, edit.checked(len(self._data.neutral)))
         return FaceModel(self._data, possible, self._engine, notes)
 
-    def _evaluator(self, detail: bool) -> CachedEvaluator:
-        found = self._cached.get(detail)
+    def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
+        data = data or self._data
+        key = (detail, data is self._data)
+        found = self._cached.get(key)
         if found is None:
             with self._lock:
-                found = self._cached.setdefault(detail, CachedEvaluator(self._data, self._edit, detail))
+                found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail))
         return found

@@ -6,11 +6,15 @@ the networks leave over: at rest, and summed over the active targets.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .bound_graph import BoundGraph
 from .model_data import ModelData
+from .session import open_session
 
 Floats = NDArray[np.floating]
 
@@ -42,3 +46,13 @@ class FullEvaluator(BoundGraph):
             left[:, :3] += np.float32(activations[i]) * difference
             left[:, 3:] += difference @ turns[i].astype(np.float32).T
         self._keep("expression_detail", left, left)
+
+
+def evaluated_fields(data: ModelData, device: str) -> ModelData:
+    """The model with the fields that its networks give on `device`, in place of the stored ones. Raises AimError as open_session does."""
+    names = ("bone_points", "thickness", "normals", "skinning_weight", "basis")
+    bone, thickness, normals, weight, basis = open_session(data.graphs["fields.onnx"], device).handle.run(names, {"template": data.template})
+    return replace(
+        data, bone=bone, thickness=thickness[:, 0], normals=normals, weight=weight[:, 0], basis=np.ascontiguousarray(basis.transpose(1, 0, 2)),
+        _made={}, _lock=threading.Lock(),
+    )  # fmt: skip

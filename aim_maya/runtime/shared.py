@@ -1,4 +1,4 @@
-"""One FaceModel per file, device and evaluation, shared by all who ask for it and released when the last of them lets go."""
+"""One FaceModel per file, device and evaluation, one Performance per file: shared by all who ask, released when the last of them lets go."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from aim_maya.core.errors import AimError
 
 from .face_model import FaceModel
+from .performance import Performance
 
 _models: weakref.WeakValueDictionary[tuple[str, str, str], FaceModel] = weakref.WeakValueDictionary()
+_performances: weakref.WeakValueDictionary[str, Performance] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -47,6 +49,16 @@ def current_model(path: str | Path, device: str = "auto", evaluation: str = "cac
     return shared_model(path, device, evaluation)
 
 
+def shared_performance(path: str | Path) -> Performance:
+    """The performance at `path`, opened now or already open. Raises AimError for a file that cannot be read."""
+    key = str(Path(path).resolve())
+    with _lock:
+        found = _performances.get(key)
+        if found is None:
+            found = _performances[key] = Performance.load(path)
+        return found
+
+
 def open_models() -> list[FaceModel]:
     """Every model that someone holds."""
     with _lock:
@@ -54,10 +66,10 @@ def open_models() -> list[FaceModel]:
 
 
 def forget(path: str | Path) -> int:
-    """Let the next request read `path` anew (who holds the old model keeps it); returns how many were open."""
+    """Let the next request read `path`, a model or a performance, anew (who holds the old one keeps it); returns how many were open."""
     resolved = str(Path(path).resolve())
     with _lock:
         keys = [key for key in list(_models) if key[0] == resolved]
         for key in keys:
             _models.pop(key, None)
-        return len(keys)
+        return len(keys) + int(_performances.pop(resolved, None) is not None)

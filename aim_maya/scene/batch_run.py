@@ -69,7 +69,7 @@ def _worked(plan: Plan, item: Item) -> Result:
     try:
         open_scene(item.scene)
         outcome = _WORK[plan.command](item, plan.options)
-        used = [*sources(), *outcome.sources, *(row["model"] for row in outcome.faces if row.get("model"))]
+        used = [*sources(), *outcome.sources, *(row[what] for row in outcome.faces for what in ("model", "performance") if row.get(what))]
     finally:
         close_scene()
     if item.output and item.output != item.scene and not outcome.skipped:

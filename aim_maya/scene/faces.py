@@ -77,11 +77,13 @@ def model_file(node: str) -> str:
 
 
 def examine(node: str) -> dict[str, Any]:
-    """Run a node at the present time: node, model file, `problems` that keep it from deforming, `warnings` that do not."""
+    """Run a node at the present time: node, model file, performance if any, `problems` that keep them from showing, `warnings` that do not."""
     found: dict[str, Any] = {"node": node, "model": str(cmds.getAttr(f"{node}.model") or ""), "problems": [], "warnings": []}
     try:
         found["model"] = model_file(node)
         current_model(found["model"], "cpu")
+        if named := cmds.getAttr(f"{node}.performance"):
+            found["performance"] = str(host_paths.find(named, "performance"))
         plug_points(f"{node}.outputGeometry[0]")
     except AimError as error:
         found["problems"].append(str(error))
@@ -90,8 +92,8 @@ def examine(node: str) -> dict[str, Any]:
         found["problems"].append(f"its geometry cannot be evaluated ({str(error).strip()})")
         return found
     for line in str(cmds.getAttr(f"{node}.status") or "").splitlines()[1:]:  # the first says what runs where
-        kind = "warnings" if line.startswith(("warning", "performance")) else "problems"
-        found[kind].append(line.removeprefix("warning: "))
+        if not line.startswith("plays "):
+            found["warnings" if line.startswith("warning") else "problems"].append(line.removeprefix("warning: "))
     if float(cmds.getAttr(f"{node}.envelope")) == 0.0:
         found["warnings"].append("its envelope is 0: the model does nothing")
     return found

@@ -36,9 +36,9 @@ def folders() -> tuple[str, ...]:
     return _State.context.folders
 
 
-def find(text: str) -> Path:
-    """The file that an attribute names. Raises AimError that lists every place tried. Safe during evaluation."""
-    return resolve(text, _State.context)
+def find(text: str, what: str = "model") -> Path:
+    """The file that the attribute `what` names. Raises AimError that lists every place tried. Safe during evaluation."""
+    return resolve(text, _State.context, what=what)
 
 
 def refresh() -> None:

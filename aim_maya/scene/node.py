@@ -15,12 +15,14 @@ from maya import OpenMaya, OpenMayaMPx
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
+from aim_maya.runtime import Playing, blended_head
 
 from . import geometry, weight_vector
 from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME, VECTOR
 from .definition import base_attribute, create
 from .matrices import to_maya
 from .node_models import NodeModels
+from .node_performance import NodePerformances
 from .painted import PaintedMaps, read_map
 from .settings import Reader
 
@@ -40,6 +42,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
     def __init__(self) -> None:
         OpenMayaMPx.MPxDeformerNode.__init__(self)
         self._models = NodeModels()
+        self._performances = NodePerformances()
         self._painted = PaintedMaps()
         self._fits: dict[object, str] = {}
         self._troubles: dict[str, str] = {}
@@ -88,11 +91,11 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         model = self._models.model(self.read.model(block))
         source = geometry.input_mesh(block, index)
         self._check_fit(source, model, index)
-        weights = self._weights(block, model)
+        weights, playing = self._weights(block, model), self._playing(block, model)
         stamp = block.inputValue(self.attributes[PAINT]).asInt()
         thickness = self._painted.get(stamp, ("thickness", index), lambda: self._thickness(block, index, source.count))
         deformation = self._models.deformation(model, self.read.edit(block), thickness, (stamp, index))
-        offset = deformation.offset(weights, self._jaw(block, model, weights))
+        offset = deformation.offset(weights, self._jaw(block, model, weights, playing), playing)
         if offset is None:
             return
         factor = self._painted.get(stamp, ("weights", index), lambda: read_map(block, base_attribute("weightList"), base_attribute("weights"), index, source.count))
@@ -107,15 +110,26 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
     def _thickness(self, block: Any, index: int, count: int) -> Floats | None:
         return read_map(block, self.attributes["thicknessList"], self.attributes["thicknessMap"], index, count)
 
-    def _jaw(self, block: Any, model: Any, weights: Floats) -> Floats | None:
+    def _playing(self, block: Any, model: Any) -> Playing | None:
+        """The performance, if there is one; where it cannot be played the sliders go on, and `status` says why."""
+        try:
+            playing = self._performances.playing(self.read.performance(block), model)
+        except AimError as error:
+            self._trouble("performance", str(error))
+            return None
+        self._troubles.pop("performance", None)
+        return playing
+
+    def _jaw(self, block: Any, model: Any, weights: Floats, playing: Playing | None) -> Floats | None:
         """What takes the learned jaw's place (4, 4), or None for the learned jaw."""
         mode, driven = self.read.given_jaw(block)
         if mode != "added" or driven is None:
             return driven
-        return driven @ self._learned_jaw(block, model, weights)
+        return driven @ self._learned_jaw(block, model, weights, playing)
 
-    def _learned_jaw(self, block: Any, model: Any, weights: Floats) -> Floats:
-        return self._models.jaw(model, self.read.edit(block), weights)
+    def _learned_jaw(self, block: Any, model: Any, weights: Floats, playing: Playing | None) -> Floats:
+        """(4, 4) from the weights, or from the performance, or from both, under the edit."""
+        return self._models.jaw(model, self.read.edit(block), weights, playing)
 
     def _weights(self, block: Any, model: Any) -> Floats:
         """(C,) in the model's order."""
@@ -145,17 +159,35 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             jaw = driven if driven is not None else jaw
             if mode != "driven":
                 model = self._models.model(self.read.model(block))
-                jaw = jaw @ self._learned_jaw(block, model, self._weights(block, model))
+                jaw = jaw @ self._learned_jaw(block, model, self._weights(block, model), self._playing(block, model))
             self._troubles.pop("jaw", None)
         except AimError as error:
             self._trouble("jaw", str(error))
         handle.setMMatrix(to_maya(jaw))
 
-    def _fill_head(self, block: Any, handle: Any) -> None:  # noqa: ARG002 - only a performance moves the head
-        handle.setMMatrix(OpenMaya.MMatrix())
+    def _fill_head(self, block: Any, handle: Any) -> None:
+        head: Floats = np.eye(4)
+        if self.read(block, "performance"):
+            try:
+                playing = self._playing(block, self._models.model(self.read.model(block)))
+                head = head if playing is None else blended_head(playing)
+                self._troubles.pop("head", None)
+            except AimError as error:
+                self._trouble("head", str(error))
+        handle.setMMatrix(to_maya(head))
 
     def _fill_status(self, block: Any, handle: Any) -> None:
-        handle.setString(self._models.status(self.read.model(block), self.read(block, "modelHash"), self.read(block, "performance"), self._troubles))
+        settings = self.read.performance(block)
+        troubles = {subject: text for subject, text in self._troubles.items() if subject != "performance"}
+
+        def played(model: Any) -> list[str]:  # tried here, whether or not a frame has been evaluated since
+            try:
+                return self._performances.status(settings, model)
+            except AimError as error:
+                troubles["performance"] = str(error)
+                return []
+
+        handle.setString(self._models.status(self.read.model(block), self.read(block, "modelHash"), played, troubles))
 
     def _trouble(self, subject: str, text: str) -> None:
         """Keep what went wrong for `status`, and say it once, not every frame."""

@@ -56,6 +56,16 @@ class BaseEdit:
     bones: tuple[tuple[str, float], ...]
 
 
+@dataclass(frozen=True)
+class PerformanceSettings:
+    """What is played: the file as written ('' for none), how often a reload was asked for, the moment in its frames, and its share."""
+
+    path: str
+    reload: int
+    frame: float
+    blend: float
+
+
 class Reader:
     """Reads plain attributes of one node type from a data block."""
 
@@ -81,6 +91,10 @@ class Reader:
         preset = self(block, "preset")
         bones = tuple((handle, mm) for name, handle in HANDLES.items() if (mm := self(block, name)) != 0.0)
         return BaseEdit(self(block, "edit"), self(block, "reload"), preset, self(block, "presetAmount") if preset != "none" else 1.0, bones)
+
+    def performance(self, block: Any) -> PerformanceSettings:
+        """What is played."""
+        return PerformanceSettings(*(self(block, name) for name in ("performance", "reload", "performanceFrame", "performanceBlend")))
 
     def given_jaw(self, block: Any) -> tuple[str, Floats | None]:
         """The jaw mode, and the driven jaw (4, 4) in the face's object space where the mode has one. Raises AimError."""

@@ -56,14 +56,13 @@ def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     model = shot.model
     first, count = int(shot.numbers[0] / shot.step), len(shot.numbers)  # a frame a step: what has another rate in seconds has the same clock
     meshes = {"skin": (model.mesh, shot.material), **{p.name: (p.mesh, p.material) for p in shot.parts}}
-    caches = ["skin", *(p.name for p in shot.parts if p.follows == "jaw")]
+    caches = ["skin", *(p.name for p in shot.parts if shot.moves(p))]
     with contextlib.ExitStack() as open_files:
         files = {n: open_files.enter_context(PointCache2(folder / f"{n}.pc2", len(meshes[n][0].points), count, first)) for n in caches}
         for frame in shot.frames():
             files["skin"].write(_z_up(frame.points))
-            for part in shot.parts:
-                if part.follows == "jaw":
-                    files[part.name].write(_z_up(moved(part.mesh.points, model.jaw(frame.weights))))
+            for part in filter(shot.moves, shot.parts):
+                files[part.name].write(_z_up(moved(part.mesh.points, shot.motion(part, frame.index))))
     for name, (mesh, _) in meshes.items():
         _write_mesh(folder / f"{name}.npz", mesh)
     parts = [{"name": n, "material": m, "mesh": f"{n}.npz", "cache": f"{n}.pc2" if n in caches else None} for n, (_, m) in meshes.items()]

@@ -19,15 +19,17 @@ def write_npz(shot: Shot, out: Path) -> None:
     """Write frames, times, jaw_matrices, head_matrices, fps (of the samples), targets, mm_per_unit, faces, frame_numbers, fingerprints."""
     model = shot.model
     jaws: list[Any] = []
+    heads: list[Any] = []
 
     def points() -> Iterable[np.ndarray]:
         for frame in shot.frames():
-            jaws.append(model.jaw(frame.weights))
+            jaws.append(shot.source.jaw(frame.index))
+            heads.append(shot.source.head(frame.index))
             yield frame.points
 
     def small() -> dict[str, Any]:
         return {
-            "times": shot.times, "jaw_matrices": np.stack(jaws), "head_matrices": np.broadcast_to(np.eye(4), (len(jaws), 4, 4)),
+            "times": shot.times, "jaw_matrices": np.stack(jaws), "head_matrices": np.stack(heads),
             "fps": np.float64(shot.fps / shot.step), "targets": np.array(model.targets, np.str_), "mm_per_unit": np.float64(model.mm_per_unit),
             "faces_counts": model.mesh.counts, "faces_corners": model.mesh.corners, "frame_numbers": np.array([float(n) for n in shot.numbers]),
         } | {name: np.array(value) for name, value in shot.marks.to_dict().items()}  # fmt: skip

@@ -15,17 +15,16 @@ def write_objs(shot: Shot, folder: Path, resume: bool) -> int:
     comment = f"aimface bake {shot.marks.source}"
     digits = max(4, len(str(int(max(abs(n) for n in shot.numbers)))))
     kept = 0
-    for i, (row, number) in enumerate(zip(shot.weights, shot.numbers, strict=True)):
+    for i, number in enumerate(shot.numbers):
         name = f"frame_{number_text(Fraction(number), digits)}.obj"
         files = {part.name: folder / part.name / name for part in shot.parts} | {"": folder / name}
         if resume and all(_first_line(file) == f"# {comment}" for file in files.values()):
             kept += 1
         else:
-            jaw = shot.model.jaw(row)
             for part in shot.parts:
-                points = moved(part.mesh.points, jaw) if part.follows == "jaw" else part.mesh.points
+                points = moved(part.mesh.points, shot.motion(part, i)) if shot.moves(part) else part.mesh.points
                 write_obj(files[part.name], part.mesh.with_points(points), comment)
-            write_obj(files[""], shot.model.mesh.with_points(shot.model.points(row, detail=shot.detail)), comment)
+            write_obj(files[""], shot.model.mesh.with_points(shot.source.points(i)), comment)
         shot.progress.step(i + 1, len(shot.numbers), frame=float(number))
     return kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from aim_maya.runtime import FaceModel
 
 from .shot import Part
 
-TEETH = {"upper_teeth": "still", "lower_teeth": "jaw"}
+TEETH: dict[str, Literal["jaw", "skull"]] = {"upper_teeth": "skull", "lower_teeth": "jaw"}
 
 
 def teeth_files(actor: Path) -> list[Path]:
@@ -29,7 +30,7 @@ def teeth_files(actor: Path) -> list[Path]:
 
 
 def teeth(actor: Path, model: FaceModel) -> tuple[Part, ...]:
-    """The teeth of an actor folder in the model's unit: the upper ones stay, the lower ones follow the jaw.
+    """The teeth of an actor folder in the model's unit: the upper ones are the skull's, the lower ones follow the jaw.
 
     Raises AimError for teeth outside the head: another unit, or another actor's.
     """
@@ -41,18 +42,14 @@ def teeth(actor: Path, model: FaceModel) -> tuple[Part, ...]:
         if inside < 0.5:
             raise AimError(f"{file}: {100 * (1 - inside):.0f} % of its vertices lie outside the head of the model.",
                 "They are in another unit or space, or belong to another actor.", "Export them in the neutral's space and unit.")  # fmt: skip
-        parts.append(Part(file.stem, mesh, "jaw" if TEETH[file.stem] == "jaw" else "still", "teeth"))
+        parts.append(Part(file.stem, mesh, TEETH[file.stem], "teeth"))
     return tuple(parts)
 
 
 def bones(model: FaceModel) -> tuple[Part, ...]:
-    """The learned bone point under every skin vertex: those of the skull stay, those of the jaw (skinning weight >= 0.5) follow it."""
+    """The learned bone point under every skin vertex: those of the jaw (skinning weight >= 0.5) follow it, the others are the skull's."""
     anatomy = model.anatomy
     of_jaw = anatomy.skinning_weight >= 0.5
     nothing = np.zeros(0, np.int32)
-    clouds = (("skull_points", ~of_jaw, "still"), ("jaw_points", of_jaw, "jaw"))
-    return tuple(
-        Part(name, Mesh(anatomy.bone_points[chosen].astype(np.float64), nothing, nothing), "jaw" if follows == "jaw" else "still", "bone")
-        for name, chosen, follows in clouds
-        if chosen.any()
-    )
+    clouds: tuple[tuple[str, Any, Literal["jaw", "skull"]], ...] = (("skull_points", ~of_jaw, "skull"), ("jaw_points", of_jaw, "jaw"))
+    return tuple(Part(name, Mesh(anatomy.bone_points[chosen].astype(np.float64), nothing, nothing), follows, "bone") for name, chosen, follows in clouds if chosen.any())

@@ -1,4 +1,4 @@
-"""A shot: a model, its weights at every sampled frame, and what moves with the skin. Frames are made one at a time."""
+"""A shot: a model, what it shows at every sampled frame, and what moves with the skin. Frames are made one at a time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from trainer.progress import Progress
 
 from .ahead import ahead
 from .second_process import can_fork, forked
+from .source import Source
 
 Floats = NDArray[np.floating]
 
@@ -25,27 +26,28 @@ _WORTH_A_FORK = 64  # frames
 
 @dataclass(frozen=True)
 class Part:
-    """A mesh beside the skin, model unit, object space of the neutral: 'jaw' moves rigidly with the jaw, 'still' stays.
+    """A mesh beside the skin, model unit, object space of the neutral: 'jaw' moves rigidly with the jaw, 'skull' with the head alone.
 
     A mesh without faces is a cloud of points.
     """
 
     name: str
     mesh: Mesh
-    follows: Literal["jaw", "still"]
+    follows: Literal["jaw", "skull"]
     material: str
 
 
 @dataclass(frozen=True)
 class Frame:
-    """number: the frame's number (sub-frames are fractions); points (V, 3) float32 of the skin, box (2, 3) their lowest and
-    highest corner; weights (C,) of the controls.
+    """index: its place in the shot; number: the frame's number (sub-frames are fractions); points (V, 3) float32 of the skin, box (2, 3)
+    their lowest and highest corner.
     """
+
+    index: int
 
     number: Fraction
     points: Floats
     box: Floats
-    weights: Floats
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ class Marks:
 
 @dataclass(frozen=True)
 class Shot:
-    """weights (F, C) float64 at frame numbers (F,), times (F,) seconds; fps: frames a second of the numbers, exact."""
+    """source: what is shown at frame numbers (F,), times (F,) seconds; fps: frames a second of the numbers, exact."""
 
     name: str
     model: FaceModel
-    weights: Floats
+    source: Source
     numbers: list[Fraction]
     times: Floats
     fps: Fraction
@@ -92,19 +94,28 @@ class Shot:
     def frames(self) -> Iterator[Frame]:
         """Every sampled frame, in order, reported to the progress; a few are in memory, and each is valid until the next is asked for."""
         vertices, count = len(self.model.mesh.points), len(self.numbers)
-        if count >= _WORTH_A_FORK and self.model.on_numpy and can_fork():
+        if count >= _WORTH_A_FORK and self.source.on_numpy and can_fork():
             self._evaluated(0)  # tables are made once, and shared with the child
             made: Iterable[Floats] = forked(self._evaluated, count, 3 * vertices + 6)
         else:
             made = ahead(self._evaluated(i) for i in range(count))
         with contextlib.closing(made):  # type: ignore[type-var]
             for i, flat in enumerate(made):
-                yield Frame(self.numbers[i], flat[:-6].reshape(vertices, 3), flat[-6:].reshape(2, 3), self.weights[i])
+                yield Frame(i, self.numbers[i], flat[:-6].reshape(vertices, 3), flat[-6:].reshape(2, 3))
                 self.progress.step(i + 1, count, frame=float(self.numbers[i]))
+
+    def moves(self, part: Part) -> bool:
+        """Whether a part is not in the same place in every frame."""
+        return part.follows == "jaw" or self.source.moves_head
+
+    def motion(self, part: Part, i: int) -> Floats:
+        """(4, 4) float64 motion of a part at frame i: the head's, or that of the jaw on it."""
+        head = self.source.head(i)
+        return head @ self.source.jaw(i) if part.follows == "jaw" else head
 
     def _evaluated(self, i: int, out: Floats | None = None) -> Floats:
         """(3V + 6,) float32, in `out` when it is given: points of frame i, then their lowest and highest corner."""
-        points = self.model.points(self.weights[i], detail=self.detail)
+        points = self.source.points(i)
         flat = np.empty(points.size + 6, np.float32) if out is None else out
         flat[:-6] = points.reshape(-1)
         for axis, column in enumerate(points.T):  # column by column: numpy's min over the long axis takes ten times as long

@@ -120,24 +120,26 @@ def _animate(animation: Any, skin: Any, shot: Shot) -> dict[str, float]:
     errors = []
     for i, frame in enumerate(shot.frames()):
         code = float(frame.number)
-        activations, jaw = data.rig.activations(frame.weights).astype(np.float32), shot.model.jaw(frame.weights)
-        turn = Gf.Quatf(Gf.Matrix4d(jaw.T.tolist()).ExtractRotationQuat())
-        place = np.asarray(jaw[:3, :3] @ data.centre + jaw[:3, 3], np.float32)
+        activations, head = shot.source.activations(i).astype(np.float32), shot.source.head(i)
+        jaw = head @ shot.source.jaw(i)
+        motions = np.stack([head[:3, 3], jaw[:3, :3] @ data.centre + jaw[:3, 3]]).astype(np.float32)
+        quaternions = [Gf.Quatf(Gf.Matrix4d(joint.T.tolist()).ExtractRotationQuat()) for joint in (head, jaw)]
         values.Set(Vt.FloatArray.FromNumpy(activations), code)
-        places.Set(Vt.Vec3fArray([Gf.Vec3f(0), Gf.Vec3f(*(float(x) for x in place))]), code)
-        turns.Set(Vt.QuatfArray([Gf.Quatf(1), turn]), code)
+        places.Set(vec3f(motions), code)
+        turns.Set(Vt.QuatfArray(quaternions), code)
         box.Set(vec3f(frame.box), code)
         if i in checked:
-            matrix = np.array(Gf.Matrix3d(turn)).T
-            errors.append(np.linalg.norm(_skinned(shot, activations, matrix, place) - frame.points, axis=1) * shot.model.mm_per_unit)
+            matrices = [np.array(Gf.Matrix3d(quaternion)).T for quaternion in quaternions]
+            errors.append(np.linalg.norm(_skinned(shot, activations, matrices, motions) - frame.points, axis=1) * shot.model.mm_per_unit)
     return {"residual_max_mm": float(np.max(errors)), "residual_rms_mm": float(np.sqrt(np.mean(np.square(errors))))}
 
 
-def _skinned(shot: Shot, activations: Floats, turn: Floats, place: Floats) -> Floats:
-    """(V, 3) what a UsdSkel reader makes of the numbers as they were written."""
+def _skinned(shot: Shot, activations: Floats, turns: list[Floats], places: Floats) -> Floats:
+    """(V, 3) what a UsdSkel reader makes of the numbers as they were written: turns, places of skull and jaw."""
     data = shot.model.data
     tables = data.tables(shot.detail)
     rest = tables.rest + np.tensordot(activations, tables.displacements, 1)
-    carried = (rest - data.centre.astype(np.float32)) @ turn.T + place
-    points: Floats = rest + data.weight[:, None] * (carried - rest)
+    still = rest @ turns[0].T + places[0]
+    carried = (rest - data.centre.astype(np.float32)) @ turns[1].T + places[1]
+    points: Floats = still + data.weight[:, None] * (carried - still)
     return points

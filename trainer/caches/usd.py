@@ -1,4 +1,4 @@
-"""USD point caches: the skin's points over time, the jaw's parts under a matrix over time. Memory does not grow with the length."""
+"""USD point caches: the skin's points over time, the moving parts under a matrix over time. Memory does not grow with the length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import vertex_normals
 
 from .crate import CrateStream, usd, usd_errors
-from .shot import Frame, Marks, Shot
+from .shot import Frame, Marks, Part, Shot
 from .usd_scene import add_mesh, bind_material, set_stage, vec3f
 from .usda import write_as_text
 
@@ -55,8 +55,8 @@ def _write(shot: Shot, path: Path, out: Path) -> None:
     stream.finish()
 
 
-def _still(stage: Any, root: str, shot: Shot) -> tuple[str, list[str]]:
-    """Define every prim; returns the skin's path and the paths of what the jaw carries."""
+def _still(stage: Any, root: str, shot: Shot) -> tuple[str, dict[str, Part]]:
+    """Define every prim; returns the skin's path and the parts that move, by their paths."""
     from pxr import UsdGeom
 
     skin = add_mesh(stage, f"{root}/skin", shot.model.mesh)
@@ -66,17 +66,17 @@ def _still(stage: Any, root: str, shot: Shot) -> tuple[str, list[str]]:
         skin.CreateNormalsAttr()
         skin.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     bind_material(stage, root, skin, shot.material)
-    carried = []
+    carried = {}
     for part in shot.parts:
         shape = add_mesh(stage, f"{root}/{part.name}", part.mesh, part.mesh.points)
         bind_material(stage, root, shape, part.material)
-        if part.follows == "jaw":
+        if shot.moves(part):
             shape.AddTransformOp()
-            carried.append(str(shape.GetPath()))
+            carried[str(shape.GetPath())] = part
     return str(skin.GetPath()), carried
 
 
-def _sample(stream: CrateStream, frame: Frame, skin: str, carried: list[str], shot: Shot) -> None:
+def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, Part], shot: Shot) -> None:
     from pxr import Gf
 
     code = float(frame.number)
@@ -85,10 +85,8 @@ def _sample(stream: CrateStream, frame: Frame, skin: str, carried: list[str], sh
     if shot.normals:
         normals = vertex_normals(shot.model.mesh, frame.points.astype(np.float64))
         stream.set(f"{skin}.normals", code, vec3f(normals), frame.points.nbytes)
-    if carried:
-        jaw = Gf.Matrix4d(shot.model.jaw(frame.weights).T.tolist())  # USD has row vectors
-        for path in carried:
-            stream.set(f"{path}.xformOp:transform", code, jaw)
+    for path, part in carried.items():
+        stream.set(f"{path}.xformOp:transform", code, Gf.Matrix4d(shot.motion(part, frame.index).T.tolist()))  # USD has row vectors
 
 
 def usd_marks(path: Path) -> Marks | None:

@@ -1,6 +1,6 @@
-"""Bake weight curves through an actor.aim, without Maya: to USD, Alembic, npz, or a folder of OBJs when OUT has no ending.
+"""Bake weight curves or a performance through an actor.aim, without Maya: to USD, Alembic, npz, or a folder of OBJs when OUT has no ending.
 
-CURVES is a CSV with a frame, time or timecode column, a Live Link Face file as it comes, or USD with a SkelAnimation.
+CURVES is a CSV with a frame, time or timecode column, a Live Link Face file as it comes, USD with a SkelAnimation, or a fitted .aimperf.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Options:
     model: tyro.conf.Positional[Path]
     """The .aim file."""
     curves: tyro.conf.Positional[Path]
-    """CSV, Live Link Face CSV, or USD with blendShapeWeights over time."""
+    """CSV, Live Link Face CSV, USD with blendShapeWeights over time, or a fitted performance (.aimperf)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """OUT.usd, .usdc, .usda, .abc, .npz, or a folder for frame_<number>.obj."""
     resume: bool = False

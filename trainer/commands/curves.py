@@ -1,6 +1,7 @@
 """Look at weight curves, and convert them: resample, fill gaps, sort, and write CSV, Live Link Face CSV or a USD SkelAnimation.
 
-With --model it says which columns drive which controls, and which drive none.
+With --model it says which columns drive which controls, and which drive none. A global performance (.aimperf) comes as its weight curves;
+--model then turns targets into controls.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tyro
 from aim_maya.core.curves import Curves, match_controls, write_curves
 from aim_maya.core.curves.names import hits
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import FaceModel
+from aim_maya.runtime import FaceModel, Performance
+from trainer.performance_curves import head_moves, is_performance, weight_curves
 from trainer.take_options import TakeOptions, sampled
 from trainer.usd_actor import USD_ENDINGS
 from trainer.usd_curves import write_usd_curves
@@ -26,7 +28,7 @@ class Options:
     """What `aimface curves` takes."""
 
     curves: tyro.conf.Positional[Path]
-    """CSV, Live Link Face CSV, or USD with blendShapeWeights over time."""
+    """CSV, Live Link Face CSV, USD with blendShapeWeights over time, or a global performance (.aimperf)."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """OUT.csv, .usd, .usdc or .usda; nothing is written without it."""
     kind: Literal["plain", "live-link"] = "plain"
@@ -41,6 +43,8 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Print what was read, match it, write it."""
+    if is_performance(options.curves):
+        return _performed(options)
     take = sampled(options.curves, options.take)
     read, taken = take.read, take.curves
     lines = [
@@ -57,6 +61,27 @@ def run(options: Options) -> dict[str, Any]:
         lines.append(f"wrote {options.out}")
     sys.stdout.write("\n".join(lines) + "\n")
     return figures
+
+
+def _performed(options: Options) -> dict[str, Any]:
+    """The same for a performance."""
+    performance = Performance.load(options.curves)
+    model = None if options.model is None else FaceModel.load(options.model, "cpu")
+    take = sampled(options.curves, options.take)
+    curves, left = weight_curves(performance, take.curves, take.moments, model)
+    lines = [f"{options.curves}: {performance.frame_count} frames at {performance.fps:g} frames a second, jaw {performance.data.about['jaw']}"]
+    lines.append(f"taken: {len(curves.times)} frames at {curves.fps:g} frames a second, {len(curves.names)} curves")
+    if model is None:
+        lines.append("a column a target; with in-betweens or combinations --model turns them into controls")
+    elif left > 1e-6:
+        lines.append(f"the controls cannot show all of it: an activation is up to {left:.3g} off")
+    if performance.data.about["jaw"] == "tied" and head_moves(performance):
+        lines.append("the jaw follows the weights; the head's motion is not in the curves")
+    if options.out is not None:
+        _write(options.out, curves, options.kind, float(take.frames.first))
+        lines.append(f"wrote {options.out}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return {"rows": performance.frame_count, "frames": len(curves.times), "fps": curves.fps, "names": list(curves.names), "largest_difference": left}
 
 
 def _matched(curves: Curves, controls: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:

@@ -1,0 +1,42 @@
+"""What a fit expects before it has seen anything: how far weights go, how smoothly they vary over the face, how close the jaw keeps to them.
+
+The same for every target and every actor, in mm and weights. How the numbers were chosen is in docs/fitting.md: by leaving targets out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Standard deviations, all about zero."""
+
+    weight: float = 0.6
+    """Of a target's weight over the whole face."""
+    local: float = 0.3
+    """Of its variation over the face, on top of that."""
+    scale: float = 1.0
+    """Where its spectrum begins to fall, in eigenvalues of the basis over the first one that is not zero."""
+    power: float = 2.0
+    """How steeply: variance ~ (1 + eigenvalue / scale)^-power."""
+    offset: float = 0.2
+    """Of the smooth displacement that no target explains, mm an axis."""
+    jaw_share: float = 0.02
+    """Of the jaw along the motions that the targets know, as a weight beside the one that the skin's weights ask for."""
+    jaw_turn: float = 0.002
+    """Of the jaw in any other direction, radians."""
+    jaw_shift: float = 0.1
+    """The same, mm."""
+
+    def spectrum(self, eigenvalues: Floats) -> Floats:
+        """(M - 1,) variance of a local weight's modes after the first, sum local^2."""
+        first = eigenvalues[eigenvalues > 1e-6 * eigenvalues.max(initial=1.0)].min(initial=1.0)
+        shape = (1 + eigenvalues[1:] / (first * self.scale)) ** -self.power
+        spectrum: Floats = self.local**2 * shape / max(float(shape.sum()), 1e-30)
+        return spectrum

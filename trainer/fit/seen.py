@@ -1,0 +1,84 @@
+"""What one set of seen points says of the unknowns: the normal equations of a fit, put together once for all frames that see the same."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from .space import FaceSpace
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+
+class Seen:
+    """Vertices (P,) with confidences (P,), noise in model units, and optionally unit normals (P, 3) along which alone a point is sure.
+
+    slide: standard deviation along the surface in model units, on top of the noise.
+    """
+
+    def __init__(self, space: FaceSpace, vertices: Ints, confidence: Floats, noise: float, slide: float = 0.0, normals: Floats | None = None) -> None:
+        self.space, self.vertices, self.noise, self.confidence = space, vertices, noise, confidence
+        self._basis = space.basis[vertices].astype(np.float64)
+        root = np.sqrt(confidence)[:, None, None] * np.eye(3)
+        if slide and normals is not None:
+            along = np.eye(3) - normals[:, :, None] * normals[:, None, :]
+            root = root - np.sqrt(confidence)[:, None, None] * (1 - noise / np.hypot(noise, slide)) * along
+        self.root = root if slide else None
+        self._scale = np.sqrt(confidence)[:, None]
+        self._directions = self.whitened(space.directions[:, vertices].astype(np.float64)).astype(np.float32)
+        self._factor = cho_factor(self.data + space.precision + space.jaw_mean.T @ space.jaw_precision @ space.jaw_mean, lower=True)
+
+    def whitened(self, vectors: Floats) -> Floats:
+        """(..., P, 3) in units in which every component is as sure as `noise` says."""
+        if self.root is None:
+            scaled: Floats = vectors * self._scale
+            return scaled
+        turned: Floats = np.einsum("vab,...vb->...va", self.root, vectors)
+        return turned
+
+    @cached_property
+    def data(self) -> Floats:
+        """(K, K): B^T B / noise^2 over what is seen."""
+        r, m = len(self._directions), self._basis.shape[1]
+        gram = np.zeros((r, m, r, m))
+        for i in range(r):
+            for j in range(i, r):
+                product = np.einsum("va,va->v", self._directions[i], self._directions[j], dtype=np.float64)
+                if product.any():
+                    block = (self._basis * product[:, None]).T @ self._basis
+                    gram[i, :, j], gram[j, :, i] = block, block.T
+        gram = gram.reshape(r * m, r * m)
+        gram /= self.noise**2
+        return gram
+
+    def gathered(self, residual: Floats) -> Floats:
+        """(K,): B^T r / noise^2 for a whitened residual (P, 3)."""
+        per_vertex = np.einsum("rva,va->rv", self._directions, residual.astype(np.float32), optimize=True)
+        gathered: Floats = (per_vertex @ self.space.basis[self.vertices]).ravel().astype(np.float64) / self.noise**2
+        return gathered
+
+    def predicted(self, u: Floats) -> Floats:
+        """(P, 3) whitened displacement of the seen points."""
+        shares = self.space.basis[self.vertices] @ u.reshape(len(self._directions), -1).T.astype(np.float32)
+        moved: Floats = np.einsum("vr,rva->va", shares, self._directions, optimize=True)
+        return moved
+
+    def mean_distance(self, left: Floats, known: NDArray[np.bool_]) -> float:
+        """Mean length (model unit) of a whitened residual (P, 3) where points are known, each by its confidence; NaN where none is."""
+        total = float(self.confidence[known].sum())
+        return float(np.linalg.norm(left[known], axis=1) @ np.sqrt(self.confidence[known])) / total if total > 0 else float("nan")
+
+    def solved(self, right: Floats) -> Floats:
+        """A^-1 right for (K,) or (K, n); A holds data, prior, and what the jaw asks of the weights."""
+        solution: Floats = cho_solve(self._factor, right)
+        return solution
+
+    @cached_property
+    def explained(self) -> float:
+        """How many degrees of freedom the data really decides, of 3 P: trace of (data A^-1)."""
+        precision = self.space.precision + self.space.jaw_mean.T @ self.space.jaw_precision @ self.space.jaw_mean
+        return float(self.space.count - np.einsum("ij,ji->", precision, self.solved(np.eye(self.space.count))))

@@ -1,0 +1,146 @@
+"""One frame of dense or sparse 3D points: head and jaw by a few Gauss-Newton steps, and weights by one linear solve.
+
+For a given motion the unskinned points are linear in the unknowns, whose normal equations are factorised once for all frames that
+see the same vertices (Seen). What is left is a small problem in the motion alone: its gradient is exact, its Hessian (with the
+weights eliminated) is kept until the motion has gone far (variable projection; G. Golub and V. Pereyra, 2003).
+Points that are missing in this frame only, and outliers, are replaced by what the current fit says (additive half-quadratic, M.
+Nikolova and M. Ng, 2005): the factorisation stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+
+from .motion import Motion, unskinned
+from .seen import Seen
+from .space import FaceSpace
+
+Floats = NDArray[np.floating]
+_STEPS, _ENOUGH_MM, _FAR_MM, _FILLS = 6, 0.02, 15.0, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """unknowns (K,), the motion, and the mean distance (model unit) of the points that were really seen, NaN where none was."""
+
+    unknowns: Floats
+    motion: Motion
+    residual: float
+
+
+class MotionSolver:
+    """Solves frames that see the vertices of `seen`; carries the last frame over as a start for the next.
+
+    head: solve the head's motion, too. limit: distance in model units beyond which a point counts no more than that.
+    """
+
+    def __init__(self, space: FaceSpace, seen: Seen, *, head: bool, limit: float = np.inf) -> None:
+        self.space, self.seen, self.head, self.limit = space, seen, head, limit
+        self._curvature: tuple[Motion, Floats] | None = None
+        self._reach = float(np.linalg.norm(space.rest - space.centre, axis=1).max())
+
+    def solve(self, points: Floats, start: Frame | None) -> Frame:
+        """points (P, 3) of the seen vertices, NaN where this frame lacks one."""
+        known = np.isfinite(points).all(axis=1)
+        motion = start.motion if start else Motion(np.zeros(6), np.eye(4))
+        if start is None and self.head:
+            motion = Motion(motion.twist, self._first_head(points, known))
+        u = start.unknowns if start else np.zeros(self.space.count)
+        filled = np.where(known[:, None], points, 0.0)
+        residual = np.nan
+        for steps in range(_STEPS):
+            u, step, residual = self._step(filled, known, motion, u, fill=start is not None or steps > 0)
+            motion = Motion(within_bite(motion.moved(step).twist, self.space), motion.moved(step).head)
+            if self._travel(step) < _ENOUGH_MM / self.space.mm_per_unit and (steps or known.all()):
+                break
+        return Frame(u, motion, residual)
+
+    def _step(self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool) -> tuple[Floats, Floats, float]:
+        space, seen = self.space, self.seen
+        back = unskinned(space, seen.vertices, points, motion, self.head)
+        displacement = seen.whitened(back.points - space.rest[seen.vertices])
+        displacement = trusted(seen, displacement, known, u if fill else None, self.limit)
+        pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
+        u = seen.solved(seen.gathered(displacement) + pull)
+        left = displacement - seen.predicted(u)
+        jacobian = seen.whitened(back.jacobian.transpose(2, 0, 1))
+        gradient = -np.einsum("nva,va->n", jacobian, left) / seen.noise**2
+        apart = motion.twist - space.jaw_mean @ u
+        gradient[:6] += space.jaw_precision @ apart
+        return u, -np.linalg.solve(self._hessian(motion, jacobian), gradient), seen.mean_distance(left, known)
+
+    def _hessian(self, motion: Motion, jacobian: Floats) -> Floats:
+        """(6 or 12)^2 with the unknowns eliminated; taken anew when jaw or head have gone more than a few degrees or mm."""
+        if self._curvature is not None:
+            before, hessian = self._curvature
+            if self._travel(motion.twist - before.twist) < _FAR_MM / self.space.mm_per_unit and np.abs(motion.head - before.head)[:3, :3].max() < 0.15:
+                return hessian
+        seen, space = self.seen, self.space
+        cross = np.stack([seen.gathered(column) for column in jacobian], axis=1)
+        hessian = np.einsum("nva,mva->nm", jacobian, jacobian, optimize=True) / seen.noise**2
+        cross[:, :6] -= space.jaw_mean.T @ space.jaw_precision
+        hessian[:6, :6] += space.jaw_precision
+        hessian -= cross.T @ seen.solved(cross)
+        hessian += 1e-9 * np.diag(np.abs(np.diag(hessian)) + 1e-30)
+        self._curvature = (motion, hessian)
+        return hessian
+
+    def _travel(self, step: Floats) -> float:
+        """How far a step carries points at the most, model unit."""
+        return float(max(np.linalg.norm(s[:3]) * self._reach + np.linalg.norm(s[3:] + np.cross(s[:3], self.space.centre)) for s in step.reshape(-1, 6)))
+
+    def _first_head(self, points: Floats, known: NDArray[np.bool_]) -> Floats:
+        still = np.clip(1.0 - self.space.weight[self.seen.vertices][known], 0.05, 1.0)
+        return rigid.kabsch(self.space.rest[self.seen.vertices][known], points[known], still) if known.sum() >= 3 else np.eye(4)
+
+
+class WeightSolver:
+    """The weights of a frame whose motion is known; all frames that see the same vertices share one factorisation."""
+
+    def __init__(self, space: FaceSpace, seen: Seen, *, limit: float = np.inf) -> None:
+        self.space, self.seen, self.limit = space, seen, limit
+
+    def solve(self, points: Floats, motion: Motion, start: Floats | None) -> Frame:
+        """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame before."""
+        space, seen = self.space, self.seen
+        known = np.isfinite(points).all(axis=1)
+        back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion, False)
+        whole = seen.whitened(back.points - space.rest[seen.vertices])
+        pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
+        plain = bool(known.all()) and not np.isfinite(self.limit)
+        u = start
+        for _ in range(1 if plain else _FILLS):
+            u = seen.solved(seen.gathered(trusted(seen, whole, known, u, self.limit)) + pull)
+        assert u is not None
+        return Frame(u, motion, seen.mean_distance(whole - seen.predicted(u), known))
+
+
+def trusted(seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Floats | None, limit: float) -> Floats:
+    """The whitened displacement (P, 3) with outliers drawn in to `limit`, and points that are missing put where u (K,) has them."""
+    if known.all() and (u is None or not np.isfinite(limit)):
+        return displacement
+    predicted = np.zeros_like(displacement) if u is None else seen.predicted(u)
+    left = displacement - predicted
+    if u is not None and np.isfinite(limit):
+        length = np.linalg.norm(left, axis=1, keepdims=True)
+        left = left * np.minimum(1.0, limit / np.maximum(length, 1e-30))
+    drawn_in: Floats = predicted + np.where(known[:, None], left, 0.0)
+    return drawn_in
+
+
+def within_bite(twist: Floats, space: FaceSpace) -> Floats:
+    """The twist (6,) without what would close the jaw beyond the neutral: the teeth are there.
+
+    Opening is the motion of the target that turns the jaw furthest; rigs that turn it by less than three degrees are left alone.
+    """
+    turns = np.linalg.norm(space.twists[:, :3], axis=1)
+    if not len(turns) or turns.max() < np.radians(3):
+        return twist
+    opening = space.twists[turns.argmax()]
+    share = float(twist[:3] @ opening[:3]) / float(opening[:3] @ opening[:3])
+    return twist - min(share, 0.0) * opening

@@ -1,0 +1,131 @@
+"""What a fit solves for: local weights on a smooth basis, a smooth rest that no target explains, and the jaw they ask for.
+
+    p(v) = rest(v) + sum_r sum_m u[r, m] basis[v, m] directions[r, v]      u ~ N(0, precision^-1)
+    x(v) = head LBS(p(v), exp(xi), k(v))                                   xi ~ N(jaw_mean u, jaw_precision^-1)
+
+The first T directions are the targets' displacements before skinning, the last three the unit axes (local fits only).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.runtime import FaceModel
+
+from .modes import smooth_modes, vertex_areas
+from .prior import Prior
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+_MOST_UNKNOWNS = 1400  # a frame's solve grows with the square: 0.02 s here
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSpace:
+    """rest (V, 3), directions (R, V, 3), basis (V, M), weight k (V,), centre (3,), twists (T, 6): model unit, neutral's object space.
+
+    eigenvalues (M,) of the basis. tied: the jaw follows the weights exactly. Unknowns u are (R, M) in C order.
+    """
+
+    rest: Floats
+    directions: Floats
+    basis: Floats
+    eigenvalues: Floats
+    weight: Floats
+    centre: Floats
+    twists: Floats
+    mm_per_unit: float
+    prior: Prior
+    tied: bool = False
+
+    @property
+    def count(self) -> int:
+        """K = R M unknowns."""
+        return len(self.directions) * self.basis.shape[1]
+
+    @property
+    def targets(self) -> int:
+        """T."""
+        return len(self.twists)
+
+    def rows(self, vertices: Ints) -> Floats:
+        """(P, 3, K): how the unskinned points of `vertices` move with u."""
+        rows = np.einsum("rva,vm->varm", self.directions[:, vertices].astype(np.float64), self.basis[vertices])
+        return rows.reshape(len(vertices), 3, self.count)
+
+    def displaced(self, u: Floats, vertices: Ints | slice = slice(None)) -> Floats:
+        """(P, 3) the displacement that u (K,) stands for, before skinning."""
+        shares = self.basis[vertices] @ u.reshape(len(self.directions), -1).T.astype(np.float32)
+        moved: Floats = np.einsum("vr,rva->va", shares, self.directions[:, vertices], optimize=True)
+        return moved
+
+    def coefficients(self, u: Floats) -> tuple[Floats, Floats | None]:
+        """coefficients (T, M) and offsets (M, 3), or None where the space has none: what a performance keeps of a frame."""
+        table = u.reshape(len(self.directions), -1)
+        return table[: self.targets], table[self.targets :].T if len(table) > self.targets else None
+
+    @cached_property
+    def precision(self) -> Floats:
+        """(K, K) of u."""
+        deviation = np.empty((len(self.directions), self.basis.shape[1]))
+        deviation[:, 0] = self.prior.weight
+        if self.basis.shape[1] > 1:
+            spectrum = self.prior.spectrum(self.eigenvalues)
+            deviation[:, 1:] = np.sqrt(spectrum)
+            offset = self.prior.offset / self.mm_per_unit
+            deviation[self.targets :, 1:] = np.sqrt(spectrum) / self.prior.local * offset
+            deviation[self.targets :, 0] = 0.1 * offset
+        return np.diag(1 / deviation.ravel() ** 2)
+
+    @cached_property
+    def jaw_mean(self) -> Floats:
+        """(6, K): the twist that u asks for, from what of each weight holds over the whole face."""
+        mean = np.zeros((6, len(self.directions), self.basis.shape[1]))
+        mean[:, : self.targets, 0] = self.twists.T
+        return mean.reshape(6, -1)
+
+    @cached_property
+    def jaw_precision(self) -> Floats:
+        """(6, 6) of the twist about its mean: free along the targets' own motions, narrow elsewhere."""
+        p = self.prior
+        if self.tied:
+            return np.diag(1 / np.r_[np.full(3, 1e-5), np.full(3, 1e-3 / self.mm_per_unit)] ** 2)
+        shift = p.jaw_shift / self.mm_per_unit
+        about = np.eye(6)  # turns are about the model's centre: a small turn must not carry the jaw along by its distance from the origin
+        x, y, z = self.centre
+        about[3:, :3] = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        narrow = about @ np.diag(np.r_[np.full(3, p.jaw_turn**2), np.full(3, shift**2)]) @ about.T
+        precision: Floats = np.linalg.inv(p.jaw_share**2 * self.twists.T @ self.twists + narrow)
+        return precision
+
+
+def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> FaceSpace:
+    """The space of a model. modes: how fine local weights vary; 0 takes what makes about 1,400 unknowns, at most 64."""
+    data, prior = model.data, prior or Prior()
+    tables = data.tables(detail)
+    t, moves = tables.displacements, data.motion.twists
+    if local:
+        wanted = modes or min(64, _MOST_UNKNOWNS // (len(t) + 3))
+        basis, values = smooth_modes(data.mesh, _density(model, t), max(wanted, 2))
+        axes = np.broadcast_to(np.eye(3, dtype=np.float32)[:, None], (3, len(data.neutral), 3))
+        directions = np.concatenate([t, axes])
+    else:
+        basis, values, directions = np.ones((len(data.neutral), 1)), np.zeros(1), t
+    return FaceSpace(
+        tables.rest.astype(np.float64), directions, basis.astype(np.float32), values, data.weight.astype(np.float64), data.centre, moves,
+        model.mm_per_unit, prior, tied,
+    )  # fmt: skip
+
+
+def _density(model: FaceModel, displacements: Floats) -> Floats:
+    """(V,) area times how much expressions move the skin: the basis is finer there, and nearly absent on the back of the head."""
+    moves = np.sqrt((displacements.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
+    if model.data.motion.twists.any():
+        moves = moves + 0.2 * model.data.weight / model.mm_per_unit
+    largest = float(moves.max(initial=0.0))
+    density: Floats = vertex_areas(model.mesh) * (moves / largest + 0.02 if largest else 1.0)
+    return density
