@@ -19,7 +19,7 @@ def control_weights(rig: Rig, activations: Floats) -> tuple[Floats, Floats]:
     """(F, C) float64 weights whose activations are nearest to those given (F, T), and (F,) the largest difference that is left."""
     wanted = np.asarray(activations, np.float64)
     if not rig.poses and all(len(c.knots) == 1 for c in rig.controls):
-        weights = wanted * np.array([c.knots[0][0] for c in rig.controls])
+        weights: Floats = wanted * np.array([c.knots[0][0] for c in rig.controls])
     else:
         solver = _Solver(rig)
         weights, start = np.empty((len(wanted), len(rig.controls))), np.zeros(len(rig.controls))

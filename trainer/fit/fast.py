@@ -54,7 +54,9 @@ class FastSolver:
         sure = confidence[few] * coarse_noise**2 / (coarse_noise**2 + _DOUBT * doubt**2)
         given = (slide / unit, None if normals is None else normals[vertices])
         self._few = few
-        self._motion = MotionSolver(spaces.coarse, Seen(spaces.coarse, vertices[few], sure, coarse_noise, given[0], None if given[1] is None else given[1][few]), head=head, limit=limit / unit)
+        self._motion = MotionSolver(
+            spaces.coarse, Seen(spaces.coarse, vertices[few], sure, coarse_noise, given[0], None if given[1] is None else given[1][few]), head=head, limit=limit / unit
+        )
         self._weights = WeightSolver(spaces.fine, Seen(spaces.fine, vertices, confidence, noise / unit, *given), limit=limit / unit)
         self._last: tuple[Frame, Frame] | None = None
 
@@ -64,6 +66,26 @@ class FastSolver:
         fine = self._weights.solve(points, coarse.motion, self._last[1].unknowns if self._last else None)
         self._last = coarse, fine
         return fine
+
+    def after(self, before: FastSolver | None) -> FastSolver:
+        """This solver, starting where another one ended."""
+        if before is not None and before is not self:
+            self._last = before._last
+        return self
+
+    @property
+    def precision(self) -> Floats:
+        """(K, K) of a frame's unknowns."""
+        return self._weights.seen.precision
+
+    @property
+    def used(self) -> float:
+        """Degrees of freedom that the unknowns take from a frame's points."""
+        return self._weights.seen.explained
+
+    def squares(self, points: Floats) -> float:
+        """What a fit of these points leaves over, squared and summed by confidence, model unit squared."""
+        return self._weights.squares(points, self.solve(points))
 
 
 def rest_normals(model: FaceModel) -> Floats:
