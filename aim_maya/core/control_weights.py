@@ -22,7 +22,8 @@ def control_weights(rig: Rig, activations: Floats) -> tuple[Floats, Floats]:
         weights: Floats = wanted * np.array([c.knots[0][0] for c in rig.controls])
     else:
         solver = _Solver(rig)
-        weights, start = np.empty((len(wanted), len(rig.controls))), np.zeros(len(rig.controls))
+        weights = np.empty((len(wanted), len(rig.controls)))
+        start: Floats = np.zeros(len(rig.controls))
         for f, row in enumerate(wanted):
             weights[f] = start = solver.solve(row, start)
     reached = np.array([rig.activations(row) for row in weights]).reshape(wanted.shape)
