@@ -291,7 +291,7 @@ def test_a_fit_stands_between_training_and_baking(place: Path) -> None:
     steps = {s["name"]: s for s in made["steps"]}
     assert list(steps) == ["Train_anna", "Fit_010", "Bake_010", "Merge_010", "Fit_020", "Bake_020", "Merge_020"]
     fit = steps["Fit_010"]["script"]["actions"]["onRun"]["args"]
-    assert fit == ["fit", "{{Param.Baked}}/anna.aim", "{{Param.Take_010}}", "-o", "{{Param.Baked}}/010.aimperf", "--progress", "openjd", "--mode", "global"]
+    assert fit == ["fit", "{{Param.Baked}}/anna.aim", "{{Param.Take_010}}", "-o", "{{Param.Baked}}/010.aimperf", "--resume", "--progress", "openjd", "--mode", "global"]
     assert steps["Fit_010"]["dependencies"] == [{"dependsOn": "Train_anna"}]
     bake = steps["Bake_010"]
     assert [d["dependsOn"] for d in bake["dependencies"]] == ["Train_anna", "Fit_010"]
@@ -300,6 +300,10 @@ def test_a_fit_stands_between_training_and_baking(place: Path) -> None:
     assert steps["Bake_020"]["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-4"]
     done = subprocess.run([sys.executable, "-m", "openjd", "check", str(out)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert farm("fit", place / "model.aim", place / "020", "--to", place / "baked", "--fit-options=--fps 24", "--bake-options=--fps 48", "-o", out) == 0
+    assert json.loads(out.read_text())["steps"][1]["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-7"]
+    with pytest.raises(SystemExit):
+        farm("fit", place / "model.aim", place / "020", "--to", place / "baked", "--fit-options=--sauce", "-o", out)
     assert farm("fit", place / "model.aim", place / "010.npz", "--only", "--to", place / "baked", "-o", out) == 0
     assert [s["name"] for s in json.loads(out.read_text())["steps"]] == ["Fit_010"]
 

@@ -164,7 +164,7 @@ def _baking(work: Bake) -> Job:
     for name, take in _named(work.takes).items():
         given = job.input(f"Take_{name}", take, "captured frames to fit" if fits else "curves to bake")
         if isinstance(work, Fit):
-            shown, clock = add_fit(job, name, model, given, folder, _words(work.fit_options)), captured_clock(take)
+            shown, clock = add_fit(job, name, model, given, folder, _words(work.fit_options)), captured_clock(take, _words(work.fit_options))
             if not work.only:
                 _bake_one(job, work, name, model, shown, folder, clock)
         else:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tyro
 
 from aim_maya.core.curves import Curves
 from aim_maya.core.curves.curve_files import DEFAULT_FPS
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
+from trainer.commands.fit import Options
 
 
-def captured_clock(path: Path) -> Curves:
+def captured_clock(path: Path, words: Sequence[str] = ()) -> Curves:
     """A row for every captured frame and no columns, of a folder of OBJs or an npz with `frames` (F, V, 3); only its header is read.
 
-    The rate is the npz's `fps`, else 30. Raises AimError where there are no frames.
+    The rate is what a fit with the options `words` would take: --fps, the npz's `fps`, or 30. Raises AimError where there are no frames;
+    options that a fit does not know end the command with tyro's own message.
     """
-    count, fps = _npz(path) if path.suffix.lower() == ".npz" else (_objs(path), DEFAULT_FPS)
+    given = tyro.cli(Options, args=["model.aim", str(path), "-o", "take.aimperf", *words], prog="--fit-options:").fit.fps
+    count, own = _npz(path) if path.suffix.lower() == ".npz" else (_objs(path), DEFAULT_FPS)
+    fps = given or own
     if not count:
         raise AimError(f"{path} holds no frames.", "It is another folder, or the capture is empty.", "Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
     rate = float(exact_rate(fps))

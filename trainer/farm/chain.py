@@ -20,9 +20,9 @@ def add_train(job: Job, name: str, actor: Product, models: Product, preset: str,
 
 
 def add_fit(job: Job, name: str, model: Product, frames: Product, folder: Product, options: Sequence[str]) -> Product:
-    """Fit one capture; the performance is <folder>/<name>.aimperf, and takes the place of curves in a bake."""
+    """Fit one capture; the performance is <folder>/<name>.aimperf, and takes the place of curves in a bake. A task that comes back goes on."""
     out = f"{folder.path}/{name}.aimperf"
-    return job.step(f"Fit_{name}", ["fit", model, frames, "-o", out, "--progress", "openjd", *options], out)
+    return job.step(f"Fit_{name}", ["fit", model, frames, "-o", out, "--resume", "--progress", "openjd", *options], out)
 
 
 def add_bake(job: Job, name: str, model: Product, take: Product, folder: Product, ending: str, ranges: Sequence[str], options: Sequence[str]) -> list[Product]:
