@@ -22,7 +22,8 @@ from .seen_space import SeenSpace
 Floats = NDArray[np.floating]
 
 _MOST_STEPS = 30
-_SMALL = 1e-4  # of the cost: a step that gains less is the last
+_SLIDES = 24  # steps in which the outline's points move on: afterwards they would only go to and fro between two places
+_SMALL = 3e-4  # of the cost: a step that gains less is the last
 _BEHIND = 1e6  # what a point behind a camera costs
 
 
@@ -39,7 +40,7 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
-class Prior:
+class Belief:
     """What is believed before looking: q ~ N(mean, 1 / precision); the head near `head` within head_sd (6,) radians and model units, or anywhere."""
 
     mean: Floats
@@ -78,19 +79,19 @@ class FrameFit:
         self.seen, self.robust, self.mm_per_unit = seen, robust, mm_per_unit
         self.pivot = seen.centre
 
-    def solve(self, observed: Sequence[Observed], prior: Prior, start: State, *, pose_only: bool = False, steps: int = _MOST_STEPS) -> Fitted:
+    def solve(self, observed: Sequence[Observed], prior: Belief, start: State, *, pose_only: bool = False, steps: int = _MOST_STEPS) -> Fitted:
         """From `start` to the nearest minimum. pose_only leaves q as it is."""
         state, damping = start, 1e-3
-        observed = [seen.settled(self.seen, state, self.mm_per_unit) for seen in observed]
-        cost, normal, slope = self._linear(observed, prior, state, pose_only)
+        observed = self.settled(observed, state)
+        cost, normal, slope = self.linear(observed, prior, state, pose_only)
         done = 0
-        for done in range(1, steps + 1):  # noqa: B007
+        for done in range(1, steps + 1):
             step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
             if pose_only:
                 step = np.r_[np.zeros(len(state.q)), step]
             tried = state.stepped(step, rigid.apply(state.head, self.pivot))
-            slid = [seen.settled(self.seen, tried, self.mm_per_unit) for seen in observed]
-            new_cost, new_normal, new_slope = self._linear(slid, prior, tried, pose_only)
+            slid = self.settled(observed, tried) if done <= _SLIDES else list(observed)
+            new_cost, new_normal, new_slope = self.linear(slid, prior, tried, pose_only)
             if not new_cost <= cost:
                 damping *= 8.0
                 if damping > 1e6:
@@ -103,25 +104,34 @@ class FrameFit:
                 break
         return Fitted(state, cost, self.residual(observed, state), done)
 
+    def settled(self, observed: Sequence[Observed], state: State) -> list[Observed]:
+        """What was seen, with noise and outline as they are at a state."""
+        surface = self.seen.surface(state.q, state.head)
+        return [seen.settled(surface, self.mm_per_unit) for seen in observed]
+
     def residual(self, observed: Sequence[Observed], state: State) -> float:
         """Mean distance in mm between what was seen and the face, at the face's depth; NaN when nothing was seen."""
         distances = [seen.distances_mm(self.seen, state, self.mm_per_unit) for seen in observed]
         together = np.concatenate(distances) if distances else np.zeros(0)
         return float(together.mean()) if len(together) else float("nan")
 
-    def _linear(self, observed: Sequence[Observed], prior: Prior, state: State, pose_only: bool) -> tuple[float, Floats, Floats]:
+    def pull(self, square: Floats) -> Floats:
+        """(m,) weights of points whose errors squared are these: 1 near, towards 0 for outliers."""
+        c2 = self.robust**2
+        return (c2 / (c2 + square)) ** 2 if self.robust else np.ones(len(square))
+
+    def linear(self, observed: Sequence[Observed], prior: Belief, state: State, pose_only: bool = False) -> tuple[float, Floats, Floats]:
         """Cost, and normal matrix and slope of the re-weighted problem, over (q, head) or the head alone."""
         n = 0 if pose_only else len(state.q)
         normal, slope, cost = np.zeros((n + 6, n + 6)), np.zeros(n + 6), 0.0
         for seen in observed:
-            error, jacobian = seen.whitened(self.seen, state)
+            error, jacobian = seen.whitened(self.seen, state, head_only=pose_only)
             square = (error**2).sum(axis=1)
             behind = ~np.isfinite(square)
             square, error, jacobian = np.where(behind, _BEHIND, square), np.where(behind[:, None], 0.0, error), np.where(behind[:, None, None], 0.0, jacobian)
             c2 = self.robust**2
-            pull = (c2 / (c2 + square)) ** 2 if self.robust else np.ones(len(square))
+            pull = self.pull(square)
             cost += float((c2 * square / (c2 + square) if self.robust else square).sum())
-            jacobian = jacobian[:, :, -(n + 6) :]
             flat = (np.sqrt(pull)[:, None, None] * jacobian).reshape(-1, n + 6)
             normal += flat.T @ flat
             slope += np.einsum("p,pij,pi->j", pull, jacobian, error)

@@ -23,7 +23,7 @@ class LandmarkOptions:
     """Whether points of the face's outline slide along the skin with the view, as trackers find them, or stay at their vertices."""
     noise_px: float = 1.0
     """Pixels by which a landmark of confidence 1 is off, one standard deviation."""
-    skin_mm: float = 0.7
+    skin_mm: float = 0.5
     """Millimetres by which the model cannot follow a point of the skin, one standard deviation."""
     robust: float = 4.0
     """Standard deviations at which a landmark counts as an outlier; 0: all count in full."""

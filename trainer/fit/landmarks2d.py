@@ -19,7 +19,7 @@ from .filled import filled
 from .focal import solve_focal, with_cameras
 from .frame_fit import Fitted
 from .landmark_options import LandmarkOptions
-from .seen_space import FaceSpace
+from .seen_space import LinearSpace
 from .suspicion import UNLIKELY, refuse_wrong_cameras, unlikeliness, warnings
 from .viewed_take import ViewedTake, make_take
 from .take_fit import Steadiness, fit_take
@@ -30,7 +30,7 @@ Floats = NDArray[np.floating]
 
 def fit_landmarks(
     model: FaceModel,
-    space: FaceSpace,
+    space: LinearSpace,
     tracks: Tracks,
     cameras: Sequence[Camera],
     options: LandmarkOptions | None = None,
@@ -62,7 +62,7 @@ def fit_landmarks(
     return _performance(space, take, fitted, said)
 
 
-def _performance(space: FaceSpace, take: ViewedTake, fitted: list[Fitted | None], said: list[str]) -> PerformanceData:
+def _performance(space: LinearSpace, take: ViewedTake, fitted: list[Fitted | None], said: list[str]) -> PerformanceData:
     states = filled([None if found is None else found.state for found in fitted])
     seen = take.fit.seen
     parts = [space.coefficients(seen.lift @ state.q[: seen.size]) for state in states]

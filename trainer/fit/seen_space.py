@@ -28,7 +28,7 @@ _UNSEEN_MM = 0.02  # directions that move no site by more than this, at one stan
 _ARM_MM = 80.0  # from the jaw's hinge to the chin: what a turn is worth against a shift
 
 
-class FaceSpace(Protocol):
+class LinearSpace(Protocol):
     """x(v) = H LBS(rest(v) + B(v) u, exp(xi), k(v)); u (K,) ~ N(0, precision^-1), xi (6,) ~ N(jaw_mean u, jaw_precision^-1). Model unit."""
 
     @property
@@ -85,6 +85,15 @@ class Places:
 
 
 @dataclass(frozen=True, eq=False)
+class Surface:
+    """All places of a layout in the world: points and normals (N, 3), and the middle of the face (3,)."""
+
+    points: Floats
+    normals: Floats
+    middle: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class SeenSpace:
     """q = (s, e) (R + 6,), each N(0, 1): u = lift s, xi = jaw q; lift (K, R), jaw (6, R + 6). places: the layout's, rows on s; centre (3,) of skinning."""
 
@@ -106,6 +115,10 @@ class SeenSpace:
         """(n, 3) of the places before the head's motion."""
         return skin(places.rest + places.rows @ q[: self.size], rigid.exp(self.twist(q)), places.weight, self.centre)
 
+    def surface(self, q: Floats, head: Floats) -> Surface:
+        """Where everything is under a head (4, 4)."""
+        return Surface(rigid.apply(head, self.points(self.places, q)), self.normals(self.places, q) @ head[:3, :3].T, rigid.apply(head, self.centre))
+
     def place(self, places: Places, q: Floats) -> tuple[Floats, Floats]:
         """Points (n, 3) of the places before the head's motion, and their jacobian (n, 3, R + 6)."""
         points = places.rest + places.rows @ q[: self.size]
@@ -124,7 +137,7 @@ class SeenSpace:
         return places.normals + places.weight[:, None] * (places.normals @ turn.T)
 
 
-def seen_space(space: FaceSpace, layout: Layout, mm_per_unit: float) -> SeenSpace:
+def seen_space(space: LinearSpace, layout: Layout, mm_per_unit: float) -> SeenSpace:
     """Reduce a space to what the layout and the jaw can see of it."""
     g = space.rows(layout.vertices)
     count = layout.mixing.shape[0]
@@ -153,7 +166,7 @@ def left_jacobian(twist: Floats) -> Floats:
     small[:3, :3] = small[3:, 3:] = rigid.hat(twist[:3])
     small[3:, :3] = rigid.hat(twist[3:])
     total = term = np.eye(6)
-    for n in range(2, 24):
+    for n in range(2, 17):
         term = term @ small / n
         total = total + term
     return total

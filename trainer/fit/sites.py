@@ -129,7 +129,8 @@ def _crossings(mesh: Mesh, point: Floats, tangent: Floats, across: Floats, dista
     """Where edges near `point` cross the plane through it with normal `tangent`, each with its signed way along the skin."""
     edges = mesh.edges[np.isfinite(distance[mesh.edges]).all(axis=1)]
     height = (mesh.points[edges] - point) @ tangent
-    edges, height = edges[height[:, 0] * height[:, 1] < 0], height[height[:, 0] * height[:, 1] < 0]
+    crossing = (height[:, 0] < 0) != (height[:, 1] < 0)  # a vertex on the plane itself, as on the midline of a symmetric head, counts as in front
+    edges, height = edges[crossing], height[crossing]
     share = height[:, 0] / (height[:, 0] - height[:, 1])
     at = mesh.points[edges[:, 0]] * (1 - share)[:, None] + mesh.points[edges[:, 1]] * share[:, None]
     way = distance[edges[:, 0]] * (1 - share) + distance[edges[:, 1]] * share

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_fit import Fitted, FrameFit, Prior, State
+from .frame_fit import Belief, Fitted, FrameFit, State
 from .observed import InPicture, InSpace, Observed
 
 Floats = NDArray[np.floating]
 
 _FEWEST = 6  # points for an affine camera with two to spare
-_STEPS = 15
+_STEPS = 10
 
 
 def start_pose(fit: FrameFit, observed: Sequence[Observed], guesses: Sequence[Floats] = ()) -> Fitted | None:
@@ -30,7 +30,7 @@ def start_pose(fit: FrameFit, observed: Sequence[Observed], guesses: Sequence[Fl
             starts += [] if found is None else [found]
         elif isinstance(seen, InSpace) and len(seen.at) >= 3:
             starts.append(seen.rigid(fit.seen))
-    fits = [fit.solve(observed, Prior(still), State(still, head), pose_only=True, steps=_STEPS) for head in starts]
+    fits = [fit.solve(observed, Belief(still), State(still, head), pose_only=True, steps=_STEPS) for head in starts]
     return min(fits, key=lambda tried: tried.cost) if fits else None
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 from trainer.progress import Progress
 
-from .frame_fit import Fitted, FrameFit, Prior, State
+from .frame_fit import Belief, Fitted, FrameFit, State
 from .observed import Observed
 from .start_pose import start_pose
 
@@ -46,16 +46,16 @@ class Steadiness:
         drift = np.r_[np.full(3, _TURN), np.full(3, _SHIFT_MM / mm_per_unit)] / np.sqrt(fps)
         return cls(float(np.exp(-1.0 / (fps * seconds))), drift)
 
-    def prior(self, before: State | None, after: State | None, size: int) -> Prior:
+    def prior(self, before: State | None, after: State | None, size: int) -> Belief:
         """What a frame's neighbours say of it."""
         if self.head_sd is None or (before is None and after is None):
-            return Prior(np.zeros(size))
+            return Belief(np.zeros(size))
         known = [state for state in (before, after) if state is not None]
         a = self.keep
         total = sum((state.q for state in known), np.zeros(size))
         if len(known) == 1:
-            return Prior(a * total, 1.0 / (1.0 - a * a), known[0].head, self.head_sd)
-        return Prior(a / (1 + a * a) * total, (1 + a * a) / (1 - a * a), halfway(known[0].head, known[1].head), self.head_sd / np.sqrt(2.0))
+            return Belief(a * total, 1.0 / (1.0 - a * a), known[0].head, self.head_sd)
+        return Belief(a / (1 + a * a) * total, (1 + a * a) / (1 - a * a), halfway(known[0].head, known[1].head), self.head_sd / np.sqrt(2.0))
 
 
 def halfway(first: Floats, second: Floats, share: float = 0.5) -> Floats:
@@ -84,7 +84,7 @@ def fit_take(fit: FrameFit, frames: Frames, steadiness: Steadiness, progress: Pr
         head = middle_head([f.state.head for f in fitted if f is not None], fit.pivot)
         for i, found in enumerate(fitted):
             if found is not None:
-                prior = Prior(np.zeros(len(found.state.q)), 1.0, head, np.asarray(steadiness.head_sd))
+                prior = Belief(np.zeros(len(found.state.q)), 1.0, head, np.asarray(steadiness.head_sd))
                 fitted[i] = fit.solve(frames[i], prior, State(found.state.q, head))
             done += 1
             _report(progress, done, total, fitted[i])
@@ -111,7 +111,7 @@ def _frame(fit: FrameFit, frames: Frames, fitted: list[Fitted | None], i: int, s
     tries = [] if last is None else [fit.solve(frames[i], prior, last.state)]
     if last is None or tries[0].residual_mm > _LOST * max(last.residual_mm, 0.5):
         posed = start_pose(fit, frames[i])
-        tries += [] if posed is None else [fit.solve(frames[i], Prior(np.zeros(size)), posed.state)]
+        tries += [] if posed is None else [fit.solve(frames[i], Belief(np.zeros(size)), posed.state)]
     if not tries:
         return fit.solve(frames[i], prior, State(np.zeros(size), np.eye(4)))
     return min(tries, key=lambda tried: tried.residual_mm)

@@ -17,7 +17,7 @@ from .conventions import Convention, guess_convention, read_convention
 from .frame_fit import FrameFit
 from .landmark_options import LandmarkOptions
 from .observed import InPicture, InSpace, Noise, Observed
-from .seen_space import FaceSpace, seen_space
+from .seen_space import LinearSpace, seen_space
 from .sites import Layout, Site, lay_out, read_sites
 from .tracks import Tracks
 
@@ -39,7 +39,7 @@ class ViewedTake:
     notes: tuple[str, ...]
 
 
-def make_take(model: FaceModel, space: FaceSpace, tracks: Tracks, cameras: Sequence[Camera], options: LandmarkOptions, points: Floats | None, points_mm: float) -> ViewedTake:
+def make_take(model: FaceModel, space: LinearSpace, tracks: Tracks, cameras: Sequence[Camera], options: LandmarkOptions, points: Floats | None, points_mm: float) -> ViewedTake:
     """Bring all together. Raises AimError for landmarks that reach no site, and for points in space that are not this model's."""
     table = read_convention(options.convention or tracks.convention or guess_convention(tracks.ids))
     sites, notes = _sites(model, options)
