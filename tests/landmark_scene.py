@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from aim_maya.core import rigid
-from aim_maya.core.actor import Actor
 from aim_maya.core.performance import PerformanceData
-from aim_maya.core.posing import JawMotion, solve_displacements, solve_twists
 from aim_maya.core.skinning import skin
 from tests.stand_in_space import GlobalSpace
-from tests.synthetic_cameras import cameras_round
-from trainer.constraints import spread
 from trainer.fit.camera import Camera
 from trainer.fit.landmark_options import LandmarkOptions
 from trainer.fit.landmarks2d import fit_landmarks
 from trainer.fit.tracks import Tracks
-from trainer.sample.actor import true_jaw_poses
 
 OPTIONS = LandmarkOptions(contour="fixed", skin_mm=0.1, noise_px=0.3, steady=0.0)
 HEAD = rigid.exp([0.1, -0.2, 0.05, 20, 5, -10])
@@ -56,28 +49,3 @@ class Scene:
         """(F,) mean mm over the front of the face."""
         front = self.space.rest[:, 2] > 40
         return np.linalg.norm(self.points(fitted) - self.frames, axis=2)[:, front].mean(axis=1)
-
-
-def make_scene(sample: Actor, folder: Path) -> Scene:
-    """With the file of its sites in `folder`."""
-    rest, rig = sample.neutral.points, sample.rig
-    motion = JawMotion(solve_twists(rig, true_jaw_poses()))
-    weight = np.clip((-rest[:, 1] - 35) / 20, 0, 1)
-    space = GlobalSpace(rest, solve_displacements(rig, sample.stack, rest, motion, weight, rest.mean(axis=0)), weight, rest.mean(axis=0), motion.twists)
-    front = np.flatnonzero((rest[:, 2] > 45) & (np.abs(rest[:, 1] + 15) < 75))
-    vertices = front[spread(rest[front], 60)]
-    sites = folder / "sites.json"
-    sites.write_text(json.dumps({str(i): int(v) for i, v in enumerate(vertices)}))
-    weights = np.zeros((6, len(rig.targets)))
-    for name, values in {"jawOpen": (0, 0.1, 0.3, 0.5, 0.6, 0.6), "mouthSmile_L": (0.6, 0.5, 0.4, 0.2, 0, 0), "browInnerUp": (0, 0, 0.2, 0.5, 0.8, 0.8)}.items():
-        weights[:, rig.targets.index(name)] = values
-    jaws = np.array([motion.transform(row) for row in weights])
-    inside = [skin(rest + np.tensordot(row, space.displacements, 1), jaw, weight, space.centre) for row, jaw in zip(weights, jaws, strict=True)]
-    frames = np.array([rigid.apply(HEAD, points) for points in inside])
-    model = SimpleNamespace(mesh=sample.neutral, mm_per_unit=1.0, manifest={"name": "sample", "up": "y"})
-    return Scene(model, space, sites, vertices, weights, frames, jaws)
-
-
-def make_two(scene: Scene) -> tuple[Camera, ...]:
-    """Cameras at 25 degrees to both sides."""
-    return cameras_round(scene.space.rest, (-25.0, 25.0), away=900.0)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from aim_maya.core import rigid
-from aim_maya.core.actor import Actor
-from tests.landmark_scene import HEAD, Scene, make_scene, make_two
+from tests.landmark_scene import HEAD, Scene
 from trainer.fit.camera import Camera
 from trainer.fit.filled import filled
 from trainer.fit.frame_fit import Belief, FrameFit, State, away, turned_about
@@ -17,15 +16,7 @@ from trainer.fit.observed import InPicture, InSpace, Noise
 from trainer.fit.seen_space import left_jacobian, seen_space
 from trainer.fit.sites import lay_out
 
-
-@pytest.fixture(scope="module")
-def scene(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(sample, tmp_path_factory.mktemp("sites"))
-
-
-@pytest.fixture(scope="module")
-def two(scene: Scene) -> tuple[Camera, ...]:
-    return make_two(scene)
+pytest_plugins = ["tests.landmark_fixtures"]
 
 
 def test_what_is_solved_for_is_the_whole_prior(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

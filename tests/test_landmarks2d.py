@@ -15,22 +15,14 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.performance import Flag
-from tests.landmark_scene import HEAD, OPTIONS, Scene, make_scene, make_two
+from tests.landmark_scene import HEAD, OPTIONS, Scene
 from trainer.fit.camera import TURNED, Camera
 from trainer.fit.landmark_options import LandmarkOptions
 from trainer.fit.landmarks2d import fit_landmarks
 from trainer.fit.tracks import Tracks
 from trainer.progress import Progress
 
-
-@pytest.fixture(scope="module")
-def scene(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(sample, tmp_path_factory.mktemp("sites"))
-
-
-@pytest.fixture(scope="module")
-def two(scene: Scene) -> tuple[Camera, ...]:
-    return make_two(scene)
+pytest_plugins = ["tests.landmark_fixtures"]
 
 
 def test_two_cameras_tell_face_jaw_and_head(scene: Scene, two: tuple[Camera, ...]) -> None:
@@ -154,6 +146,14 @@ def test_landmarks_of_another_face_are_flagged(scene: Scene, two: tuple[Camera, 
     fitted = scene.fit(other.tracks(two), two)
     assert (fitted.flags & Flag.LARGE_RESIDUAL).all()
     assert any("another actor" in sentence for sentence in fitted.about["warnings"])
+
+
+def test_landmarks_of_another_face_in_one_camera_lean_away_from_the_neutral(scene: Scene, two: tuple[Camera, ...]) -> None:
+    """One camera and soft noise explain another face away frame by frame, but every frame in the same direction."""
+    options = replace(OPTIONS, noise_px=2.0, skin_mm=1.0)
+    words = [scene.fit(frames.tracks(two[:1], 1.0), two[:1], options).about["warnings"] for frames in (scene, replace(scene, frames=scene.frames * [1.1, 0.93, 1.0]))]
+    assert words[0] == []
+    assert any("another actor" in sentence for sentence in words[1])
 
 
 def test_sites_by_the_form_of_the_face(scene: Scene, sample: Actor, two: tuple[Camera, ...]) -> None:

@@ -21,6 +21,7 @@ Floats = NDArray[np.floating]
 Frames = Sequence[Sequence[Observed]]
 
 UNLIKELY = 1.0  # standard deviations a coordinate at which a frame is flagged: a model of the right actor leaves about half of that
+_NOT_WELL, _LEAN = 0.6, 15.0  # of the same; and squared standard deviations of a take's mean: the right actor's was 5 to 6, another's 17 to 27
 _BETTER = 0.4  # of the residual: another reading of the input that reaches it is the right one
 _TRIED = 3
 _ABOUT = 1.5  # how near two units' ratio a ratio of distances must be
@@ -72,6 +73,10 @@ def warnings(fit: FrameFit, frames: Frames, fitted: Sequence[Fitted | None], cam
         said.append(
             f"Landmarks and face stay {mm:.2g} mm apart, {usual:.2g} times what model and noise explain: a model trained on another actor, sites of another mesh, "
             "cameras that are not those of the take, or landmarks noisier than --noise-px."
+        )
+    elif usual > _NOT_WELL and (lean := float(np.sum(np.mean([found.state.q for _, found in known], axis=0) ** 2))) > _LEAN:
+        said.append(
+            f"The take as a whole lies {np.sqrt(lean):.2g} standard deviations from the model's neutral: a model trained on another actor, or one strong expression throughout."
         )
     return said
 
