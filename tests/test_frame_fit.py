@@ -1,4 +1,4 @@
-"""The parts of a 2D fit: derivatives against differences, the reduced space against the whole, small motions, gaps."""
+"""The parts of a 2D fit: derivatives against differences, the reduced space against the whole and small motions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from aim_maya.core import rigid
 from tests.landmark_scene import HEAD, Scene
 from trainer.fit.camera import Camera
-from trainer.fit.filled import filled
 from trainer.fit.frame_fit import Belief, FrameFit, State, away, turned_about
 from trainer.fit.observed import InPicture, InSpace, Noise
 from trainer.fit.seen_space import left_jacobian, seen_space
@@ -61,11 +60,3 @@ def test_small_motions(scene: Scene) -> None:
     pivot = np.array([5.0, 6, 7])
     moved_head = turned_about(twist, rigid.apply(HEAD, pivot)) @ HEAD
     np.testing.assert_allclose(away(moved_head, HEAD, pivot), twist, atol=1e-9)
-
-
-def test_gaps_are_filled_on_the_way_between() -> None:
-    states = [State(np.array([float(i)]), rigid.exp([0, 0.1 * i, 0, i, 0, 0])) for i in range(5)]
-    whole = filled([None, states[1], None, None, states[4], None])
-    np.testing.assert_allclose([s.q[0] for s in whole], [1, 1, 2, 3, 4, 4])
-    np.testing.assert_allclose(rigid.log(whole[2].head @ np.linalg.inv(whole[1].head))[1], 0.1)
-    assert whole[5] is states[4]

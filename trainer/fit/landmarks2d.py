@@ -15,15 +15,15 @@ from aim_maya.runtime import FaceModel
 from trainer.progress import Progress
 
 from .camera import Camera
-from .filled import filled
 from .focal import solve_focal, with_cameras
 from .frame_fit import Fitted
 from .landmark_options import LandmarkOptions
 from .seen_space import LinearSpace
 from .suspicion import UNLIKELY, refuse_wrong_cameras, unlikeliness, warnings
-from .viewed_take import ViewedTake, make_take
+from .take import filled, filled_rigid
 from .take_fit import Steadiness, fit_take
 from .tracks import Tracks
+from .viewed_take import ViewedTake, make_take
 
 Floats = NDArray[np.floating]
 
@@ -63,16 +63,18 @@ def fit_landmarks(
 
 
 def _performance(space: LinearSpace, take: ViewedTake, fitted: list[Fitted | None], said: list[str]) -> PerformanceData:
-    states = filled([None if found is None else found.state for found in fitted])
     seen = take.fit.seen
-    parts = [space.coefficients(seen.lift @ state.q[: seen.size]) for state in states]
+    size = seen.jaw.shape[1]
+    rows = filled(np.array([np.full(size, np.nan) if found is None else found.state.q for found in fitted]))
+    heads = filled_rigid(np.array([np.full((4, 4), np.nan) if found is None else found.state.head for found in fitted]))
+    parts = [space.coefficients(seen.lift @ q[: seen.size]) for q in rows]
     offsets = [part[1] for part in parts]
     flags = [_flags(frame, found, whole) for frame, found, whole in zip(take.frames, fitted, take.complete, strict=True)]
     residual = np.array([np.nan if found is None else found.residual_mm for found in fitted])
     return PerformanceData(
         fps=take.tracks.fps,
-        head=np.array([state.head for state in states]),
-        jaw=np.array([rigid.exp(seen.twist(state.q)) for state in states]),
+        head=heads,
+        jaw=np.array([rigid.exp(seen.twist(q)) for q in rows]),
         coefficients=np.array([part[0] for part in parts], np.float32),
         basis=np.asarray(space.basis, np.float32),
         offsets=None if offsets[0] is None else np.array(offsets, np.float32),

@@ -39,7 +39,9 @@ class ViewedTake:
     notes: tuple[str, ...]
 
 
-def make_take(model: FaceModel, space: LinearSpace, tracks: Tracks, cameras: Sequence[Camera], options: LandmarkOptions, points: Floats | None, points_mm: float) -> ViewedTake:
+def make_take(
+    model: FaceModel, space: LinearSpace, tracks: Tracks, cameras: Sequence[Camera], options: LandmarkOptions, points: Floats | None, points_mm: float
+) -> ViewedTake:
     """Bring all together. Raises AimError for landmarks that reach no site, and for points in space that are not this model's."""
     table = read_convention(options.convention or tracks.convention or guess_convention(tracks.ids))
     sites, notes = _sites(model, options)
