@@ -278,3 +278,44 @@ def test_merging_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture
     assert farm("merge", "-o", tmp_path / "b.npz") == 2
     assert "no chunks" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fit_stands_between_training_and_baking(place: Path) -> None:
+    np.savez(place / "010.npz", frames=np.zeros((10, 4, 3), np.float32), fps=25.0)
+    (place / "020").mkdir()
+    for i in range(4):
+        (place / f"020/frame_{i:04d}.obj").write_text("v 0 0 0\n")
+    out = place / "job.json"
+    assert farm("fit", place / "anna", place / "010.npz", place / "020", "--to", place / "baked", "--chunk", 5, "--fit-options=--mode global", "-o", out) == 0
+    made = json.loads(out.read_text())
+    steps = {s["name"]: s for s in made["steps"]}
+    assert list(steps) == ["Train_anna", "Fit_010", "Bake_010", "Merge_010", "Fit_020", "Bake_020", "Merge_020"]
+    fit = steps["Fit_010"]["script"]["actions"]["onRun"]["args"]
+    assert fit == ["fit", "{{Param.Baked}}/anna.aim", "{{Param.Take_010}}", "-o", "{{Param.Baked}}/010.aimperf", "--resume", "--progress", "openjd", "--mode", "global"]
+    assert steps["Fit_010"]["dependencies"] == [{"dependsOn": "Train_anna"}]
+    bake = steps["Bake_010"]
+    assert [d["dependsOn"] for d in bake["dependencies"]] == ["Train_anna", "Fit_010"]
+    assert bake["script"]["actions"]["onRun"]["args"][2] == "{{Param.Baked}}/010.aimperf"
+    assert bake["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-5", "6-10"]
+    assert steps["Bake_020"]["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-4"]
+    done = subprocess.run([sys.executable, "-m", "openjd", "check", str(out)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert farm("fit", place / "model.aim", place / "020", "--to", place / "baked", "--fit-options=--fps 24", "--bake-options=--fps 48", "-o", out) == 0
+    assert json.loads(out.read_text())["steps"][1]["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-7"]
+    with pytest.raises(SystemExit):
+        farm("fit", place / "model.aim", place / "020", "--to", place / "baked", "--fit-options=--sauce", "-o", out)
+    assert farm("fit", place / "model.aim", place / "010.npz", "--only", "--to", place / "baked", "-o", out) == 0
+    assert [s["name"] for s in json.loads(out.read_text())["steps"]] == ["Fit_010"]
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "flat"])
+def test_captures_that_are_none(place: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if kind == "empty":
+        (place / "cap").mkdir()
+    elif kind == "text":
+        (place / "cap.npz").write_text("no zip")
+    else:
+        np.savez(place / "cap.npz", frames=np.zeros((10, 4)))
+    assert farm("fit", place / "model.aim", place / ("cap" if kind == "empty" else "cap.npz"), "--to", place / "baked", "-o", place / "job.json") == 2
+    assert {"empty": "holds no frames", "text": "cannot be read as captured frames", "flat": "not (F, V, 3)"}[kind] in capsys.readouterr().err
+    assert not (place / "job.json").exists()

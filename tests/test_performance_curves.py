@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,3 +85,16 @@ def test_what_varies_over_the_face_is_refused(model: FaceModel, tmp_path: Path, 
     assert main(["curves", str(tmp_path / "l.aimperf"), "-o", str(tmp_path / "l.csv")]) == 2
     assert "has no weight curves: its coefficients vary over the face" in capsys.readouterr().err
     assert not (tmp_path / "l.csv").exists()
+
+
+def test_info_says_what_a_performance_holds(model: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = replace(local_performance(model), residual_mm=np.array([0.1, 0.3, np.nan, 0.2, 0.2, 0.2]), flags=np.array([0, 2, 1, 0, 6, 0], np.uint8))
+    write_performance(tmp_path / "l.aimperf", data)
+    assert main(["info", str(tmp_path / "l.aimperf"), "--json", str(tmp_path / "l.json")]) == 0
+    said = capsys.readouterr().out
+    for words in ("6 at 30 frames a second, 0.20 s", "local, fast: 38 targets on 4 spatial functions and offsets", "0.200 mm mean, 0.300 mm in the worst frame (1)",
+                  "1 empty (first 2); 2 partly (first 1); 1 large residual (first 4)", "mean_mm 0.2"):  # fmt: skip
+        assert words in said, said
+    assert json.loads((tmp_path / "l.json").read_text())["residual_mm"][2] is None
+    (tmp_path / "cut.aimperf").write_bytes((tmp_path / "l.aimperf").read_bytes()[:999])
+    assert main(["info", str(tmp_path / "cut.aimperf")]) == 2

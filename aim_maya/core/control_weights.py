@@ -18,11 +18,13 @@ _SWEEPS, _SETTLED = 30, 1e-7
 def control_weights(rig: Rig, activations: Floats) -> tuple[Floats, Floats]:
     """(F, C) float64 weights whose activations are nearest to those given (F, T), and (F,) the largest difference that is left."""
     wanted = np.asarray(activations, np.float64)
+    weights: Floats
     if not rig.poses and all(len(c.knots) == 1 for c in rig.controls):
         weights = wanted * np.array([c.knots[0][0] for c in rig.controls])
     else:
         solver = _Solver(rig)
-        weights, start = np.empty((len(wanted), len(rig.controls))), np.zeros(len(rig.controls))
+        weights = np.empty((len(wanted), len(rig.controls)))
+        start: Floats = np.zeros(len(rig.controls))
         for f, row in enumerate(wanted):
             weights[f] = start = solver.solve(row, start)
     reached = np.array([rig.activations(row) for row in weights]).reshape(wanted.shape)

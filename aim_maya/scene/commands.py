@@ -14,6 +14,7 @@ from aim_maya.core.errors import AimError, Cancelled
 from . import log
 
 _MODEL_FILTER = "AIM models (*.aim)"
+_PERFORMANCE_FILTER = "AIM performances (*.aimperf)"
 
 
 def reported(action: Callable[[], Any]) -> Callable[[], Any]:
@@ -136,6 +137,26 @@ def preset(name: str) -> str | None:
 
     done: str | None = reported(lambda: set_preset(_selected(1, "the face has to be")[0], name))()
     return done
+
+
+@reported
+def load_performance() -> str:
+    """Let the selected face play a performance; asks for the file."""
+    from .performances import load_performance as play
+
+    mesh = _selected(1, "the face has to be")[0]
+    return play(mesh, _ask_file("Load a performance", 1, _PERFORMANCE_FILTER))
+
+
+@reported
+def key_performance() -> list[str]:
+    """Key the performance that the selected face plays on its sliders."""
+    from .performances import key_performance as key
+
+    keyed = key(_selected(1, "the face has to be")[0])
+    for note in keyed.notes:
+        log.logger.warning("%s", note)
+    return keyed.plugs
 
 
 @reported

@@ -22,7 +22,7 @@ from aim_maya.runtime import current_model
 from .faces import Face, after_model, model_file
 from .mesh_reader import plug_points
 from .native import bake_native
-from .plugs import disconnect_source
+from .plugs import disconnect_source, key_linear
 
 Floats = NDArray[np.floating]
 _SETTINGS = (  # every switch that decides what is in the file; the rest stay as FBXResetExport leaves them
@@ -98,8 +98,7 @@ def _key(plugs: list[str], sampling: Sampling, weights: Floats) -> None:
     """Cut what drives the weights and key what was sampled, linear between."""
     for plug, column in zip(plugs, weights.T, strict=True):
         disconnect_source(plug)
-        for time, value in zip(sampling.times, column.tolist(), strict=True):
-            cmds.setKeyframe(plug, time=time, value=value, inTangentType="linear", outTangentType="linear")
+        key_linear(plug, sampling.times, column.tolist())
 
 
 def write_fbx(meshes: Sequence[str], out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,6 +171,13 @@ def _put_back(saved: list[tuple[str, PlugState]]) -> None:
             failed.append(f"{plug} ({str(error).strip()})")
     if failed:
         raise AimError(f"{len(failed)} plugs could not be put back: {'; '.join(failed)}.", "The scene changed meanwhile.", "Open the scene again without saving.")
+
+
+def key_linear(plug: str, times: Sequence[float], values: Sequence[float]) -> None:
+    """Key `plug` at times in scene frames, linear between, in the place of the keys it has."""
+    cmds.cutKey(plug, clear=True)
+    for time, value in zip(times, values, strict=True):
+        cmds.setKeyframe(plug, time=time, value=value, inTangentType="linear", outTangentType="linear")
 
 
 def ramp(plug: str, count: int) -> list[float]:

@@ -35,6 +35,8 @@ ENTRIES: tuple[Entry, ...] = (
         Entry(f"Preset: {name.replace('_', ' ')}", "aim_anatomy.png", about, _CALL.replace("()", f"('{name}')").format("preset"), on_shelf=False)
         for name, about in _PRESETS
     ),
+    Entry("Load performance", "aim_maya.png", "Let the selected face play a fitted performance", _CALL.format("load_performance"), on_shelf=False),
+    Entry("Key performance", "aim_maya.png", "Key the global performance that the selected face plays on its sliders", _CALL.format("key_performance"), on_shelf=False),
     Entry("Capture", "aim_train.png", "Write the selected mesh and its blendShape as an actor, to train elsewhere", _CALL.format("capture"), on_shelf=False),
     Entry("Bake back", "aim_attach.png", "Copy the face with a native blendShape that approximates the model", _CALL.format("bake_back"), on_shelf=False),
     Entry("Reload", "aim_maya.png", "Read the model files again after they changed on disk", _CALL.format("reload_models"), on_shelf=False),

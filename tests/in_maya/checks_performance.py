@@ -12,10 +12,11 @@ from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel, Performance
 from aim_maya.scene.attach import attach
 from aim_maya.scene.matrices import from_list
+from aim_maya.scene.performances import key_performance, load_performance
 from aim_maya.scene.reload import reload_models
 
-from .lab import Lab, close
-from .takes import local_performance
+from .lab import Lab, close, refused
+from .takes import global_performance, local_performance
 
 
 def _take(lab: Lab, name: str = "take.aimperf", **changes: object) -> tuple[FaceModel, Performance, str]:
@@ -144,6 +145,79 @@ def check_reload_takes_the_new_performance(lab: Lab) -> None:
     assert sorted(reload_models([nodes[0]])) == sorted(nodes)
     for rig in rigs:
         close(lab.points(rig.mesh), model.performance_points(new, 0, head=False))
+
+
+def check_loading_a_performance_plays_it_at_its_rate(lab: Lab) -> None:
+    """Load performance: one undo step; the take's seconds are the scene's, whatever the rates."""
+    model, take, path = _take(lab)
+    rig = lab.rig()
+    node = attach(rig.mesh, lab.model).node
+    before = lab.points(rig.mesh)
+    cmds.currentUnit(time="film")
+    load_performance(rig.mesh, path, start=101)
+    cmds.undo()
+    assert not cmds.getAttr(f"{node}.performance")
+    assert not cmds.keyframe(f"{node}.performanceFrame", query=True, keyframeCount=True)
+    assert np.array_equal(lab.points(rig.mesh), before)
+    load_performance(rig.mesh, path, start=101)
+    for frame, f in ((101, 0.0), (103, 2.5), (105, 5.0), (100, 0.0)):
+        cmds.currentTime(frame)
+        close(lab.points(rig.mesh), model.performance_points(take, f, head=False))
+    with refused("There is no performance at"):
+        load_performance(rig.mesh, lab.folder / "nowhere.aimperf")
+
+
+def check_keying_a_global_performance(lab: Lab) -> None:
+    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and in metres, and one undo takes it back."""
+    model = FaceModel.load(lab.model, "cpu")
+    rng = np.random.default_rng(1)
+    weights = rng.uniform(0, 1, (5, len(model.targets)))
+    activations = np.stack([model.data.rig.activations(row) for row in weights]).astype(np.float32)
+    for jaw in ("tied", "free"):
+        data = global_performance(model, 5, jaw=jaw)
+        moved = np.stack([model.data.motion.transform(row) for row in activations]) if jaw == "tied" else data.jaw
+        write_performance(lab.folder / "g.aimperf", replace(data, coefficients=activations[..., None], jaw=moved))
+        take = Performance.load(lab.folder / "g.aimperf")
+        for mode, unit in (("replace", "cm"), ("overlay", "m")):
+            cmds.file(newFile=True, force=True)
+            cmds.currentUnit(linear=unit, time="ntsc")
+            rig = lab.rig()
+            cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
+            node = attach(rig.mesh, lab.model, mode=mode).node
+            key_performance(rig.mesh, lab.folder / "g.aimperf", start=11)
+            cmds.undo()
+            assert not cmds.objExists(f"{node}_jaw")
+            assert cmds.getAttr(f"{node}.jawMode") == 0
+            close(lab.points(rig.mesh), lab.head.mesh.points)
+            keyed = key_performance(rig.mesh, lab.folder / "g.aimperf", start=11)
+            assert len(keyed.plugs) == len(model.targets)
+            face = from_list(cmds.getAttr(f"{node}.faceBindMatrix"))
+            for f in (0, 1, 4):
+                cmds.currentTime(11 + f)
+                close(lab.points(rig.mesh), model.performance_points(take, f, head=False), 1e-3)
+                close(from_list(cmds.getAttr(f"{node}.outJawMatrix")), take.jaw(f), 1e-4)
+                if jaw == "free":
+                    close(from_list(cmds.getAttr(f"{keyed.locators[1]}.worldMatrix[0]")), face @ take.head(f) @ np.linalg.inv(face), 1e-4)
+    cmds.currentUnit(linear="cm")
+
+
+def check_what_cannot_be_keyed(lab: Lab) -> None:
+    """A performance that varies over the face, sliders that a rig drives, a jaw that is driven: named, and nothing is changed."""
+    model, _, path = _take(lab)
+    write_performance(lab.folder / "g.aimperf", global_performance(model))
+    rig = lab.rig()
+    node = attach(rig.mesh, lab.model).node
+    with refused("varies over the face"):
+        key_performance(rig.mesh, path)
+    control = cmds.createNode("transform", name="control")
+    cmds.connectAttr(f"{control}.translateX", f"{node}.jawOpen")
+    with refused("1 sliders are driven"):
+        key_performance(rig.mesh, lab.folder / "g.aimperf")
+    cmds.disconnectAttr(f"{control}.translateX", f"{node}.jawOpen")
+    cmds.connectAttr(f"{control}.worldMatrix[0]", f"{node}.jawMatrix")
+    with refused("is driven by"):
+        key_performance(rig.mesh, lab.folder / "g.aimperf")
+    assert not cmds.keyframe(f"{node}.jawOpen", query=True, keyframeCount=True)
 
 
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

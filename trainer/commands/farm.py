@@ -1,4 +1,4 @@
-"""Write work for a render farm as an Open Job Description template (train, bake), and join what it baked (merge)."""
+"""Write work for a render farm as an Open Job Description template (train, bake, fit), and join what it baked (merge)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from aim_maya.core.curves import Curves
 from aim_maya.core.errors import AimError
 from trainer.config import Quality
-from trainer.farm.chain import add_bake, add_merge, add_train, add_whole_bake
+from trainer.farm.captured import captured_clock
+from trainer.farm.chain import add_bake, add_fit, add_merge, add_train, add_whole_bake
 from trainer.farm.chunks import split, wanted
-from trainer.farm.job import Hosts, Job
+from trainer.farm.job import Hosts, Job, Product
 from trainer.farm.write import write_job
 
 
@@ -66,7 +68,7 @@ class Bake(Farm):
     source: tyro.conf.Positional[Path]
     """The .aim file; or an actor (folder, dataset.npz, USD), which the job trains before it bakes."""
     takes: tyro.conf.Positional[tuple[Path, ...]]
-    """Curves, as `aimface bake` takes them."""
+    """Curves or performances, as `aimface bake` takes them."""
     to: Path
     """Folder for what is baked: <take><ending>, and chunks/ with the pieces."""
     ending: Literal[".usd", ".usdc", ".usda", ".npz", ".abc"] = ".usdc"
@@ -77,6 +79,18 @@ class Bake(Farm):
     """Frames (samples, with a --step) that one task bakes, at most."""
     bake_options: str = ""
     """More options for `aimface bake`, in one text: --bake-options="--fps 24 --start 1001"."""
+
+
+@dataclass(kw_only=True)
+class Fit(Bake):
+    """Fit captured frames, then bake what was fitted. An actor in the place of the model is trained first."""
+
+    takes: tyro.conf.Positional[tuple[Path, ...]]
+    """Captured frames, as `aimface fit` takes them: folders of OBJs, or npz files with `frames`."""
+    fit_options: str = ""
+    """More options for `aimface fit`, in one text: --fit-options="--mode global"."""
+    only: bool = False
+    """Fit alone: <take>.aimperf, and nothing is baked."""
 
 
 @dataclass(kw_only=True)
@@ -95,7 +109,10 @@ class Options:
     """What `aimface farm` takes."""
 
     work: Annotated[
-        Annotated[Train, tyro.conf.subcommand("train")] | Annotated[Bake, tyro.conf.subcommand("bake")] | Annotated[Merge, tyro.conf.subcommand("merge")],
+        Annotated[Train, tyro.conf.subcommand("train")]
+        | Annotated[Bake, tyro.conf.subcommand("bake")]
+        | Annotated[Fit, tyro.conf.subcommand("fit")]
+        | Annotated[Merge, tyro.conf.subcommand("merge")],
         tyro.conf.arg(name=""),
     ]
     """The work."""
@@ -134,8 +151,10 @@ def _training(work: Train) -> Job:
 
 def _baking(work: Bake) -> Job:
     if not work.takes:
-        raise AimError("No curves are named.", remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml")
-    job = work.job(f"AIM bake {', '.join(t.stem for t in work.takes)}", "Bakes curves through a face model, in chunks, and joins them.")
+        raise AimError("No takes are named.", remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml (or fit, with captured frames)")
+    fits = isinstance(work, Fit)
+    does = "Fits captured frames to a face model" if fits else "Bakes curves through a face model, in chunks, and joins them"
+    job = work.job(f"AIM {'fit' if fits else 'bake'} {', '.join(t.stem for t in work.takes)}", f"{does}.")
     folder = job.folder("Baked", work.to, "the folder for what is baked")
     if work.source.suffix == ".aim":
         model = job.input("Model", work.source, "the model to bake")
@@ -143,14 +162,25 @@ def _baking(work: Bake) -> Job:
         actor = job.input("Actor", work.source, "the actor to train")
         model = add_train(job, work.source.stem, actor, folder, work.preset, _words(work.train_options))
     for name, take in _named(work.takes).items():
-        curves = job.input(f"Take_{name}", take, "curves to bake")
-        frames, options = wanted(take, _words(work.bake_options), work.frames), _words(work.bake_options)
-        if work.ending == ".abc":
-            add_whole_bake(job, name, model, curves, folder, work.ending, split(frames, len(frames.numbers))[0], options)
+        given = job.input(f"Take_{name}", take, "captured frames to fit" if fits else "curves to bake")
+        if isinstance(work, Fit):
+            shown, clock = add_fit(job, name, model, given, folder, _words(work.fit_options)), captured_clock(take, _words(work.fit_options))
+            if not work.only:
+                _bake_one(job, work, name, model, shown, folder, clock)
         else:
-            chunks = add_bake(job, name, model, curves, folder, work.ending, split(frames, work.chunk), options)
-            add_merge(job, name, chunks, folder, work.ending)
+            _bake_one(job, work, name, model, given, folder, take)
     return job
+
+
+def _bake_one(job: Job, work: Bake, name: str, model: Product, shown: Product, folder: Product, take: Path | Curves) -> None:
+    """Bake curves, or a performance, in chunks and join them, or in one piece where they cannot be joined."""
+    options = _words(work.bake_options)
+    frames = wanted(take, options, work.frames)
+    if work.ending == ".abc":
+        add_whole_bake(job, name, model, shown, folder, work.ending, split(frames, len(frames.numbers))[0], options)
+    else:
+        chunks = add_bake(job, name, model, shown, folder, work.ending, split(frames, work.chunk), options)
+        add_merge(job, name, chunks, folder, work.ending)
 
 
 def _named(paths: tuple[Path, ...]) -> dict[str, Path]:

@@ -1,6 +1,6 @@
-"""The links of a chain, each a step made of the products before it: train -> bake -> merge.
+"""The links of a chain, each a step made of the products before it: train -> fit -> bake -> merge.
 
-A further link (a fit, a retarget) is one more function here: it takes products, adds a step, and returns what it makes.
+A further link (a retarget) is one more function here: it takes products, adds a step, and returns what it makes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ def add_train(job: Job, name: str, actor: Product, models: Product, preset: str,
     """Train one actor; the model is <models>/<name>.aim. A task that comes back goes on from its checkpoint, or finds the work done."""
     out = f"{models.path}/{name}.aim"
     return job.step(f"Train_{name}", ["train", actor, "-o", out, "--preset", preset, "--if-needed", "--progress", "openjd", *options], out)
+
+
+def add_fit(job: Job, name: str, model: Product, frames: Product, folder: Product, options: Sequence[str]) -> Product:
+    """Fit one capture; the performance is <folder>/<name>.aimperf, and takes the place of curves in a bake. A task that comes back goes on."""
+    out = f"{folder.path}/{name}.aimperf"
+    return job.step(f"Fit_{name}", ["fit", model, frames, "-o", out, "--resume", "--progress", "openjd", *options], out)
 
 
 def add_bake(job: Job, name: str, model: Product, take: Product, folder: Product, ending: str, ranges: Sequence[str], options: Sequence[str]) -> list[Product]:

@@ -11,25 +11,31 @@ from pathlib import Path
 
 import tyro
 
-from aim_maya.core.curves import FrameRange
+from aim_maya.core.curves import Curves, FrameRange
 from aim_maya.core.errors import AimError
 from trainer.commands.bake import Options
-from trainer.take_options import sampled
+from trainer.take_options import check_rates, sampled, taken
 
 MOST = 1024  # values of one task parameter, by the specification
 _OURS = ("-o", "--out", "--frames", "--resume", "--progress", "--json")
 
 
-def wanted(take: Path, words: Sequence[str], frames: str | None) -> FrameRange:
-    """The frames that `aimface bake` would bake with these options. Raises AimError for curves or frames that it would refuse.
+def wanted(take: Path | Curves, words: Sequence[str], frames: str | None) -> FrameRange:
+    """The frames of a take, or of a performance by its clock, that `aimface bake` would bake with these options.
+
+    Raises AimError for curves or frames that it would refuse.
 
     Options it does not know end the command with tyro's own message: better here than on every machine.
     """
     for word in words:
         if word.split("=")[0] in _OURS:
             raise AimError(f"'{word}' cannot be among the bake options.", "The job gives it to every task itself.", "Leave it out; --frames is an option of the job.")
-    options = tyro.cli(Options, args=["model.aim", str(take), "-o", "chunk.npz", *words], prog="--bake-options:")
-    return sampled(take, replace(options.shot, frames=frames)).frames
+    options = tyro.cli(Options, args=["model.aim", "take", "-o", "chunk.npz", *words], prog="--bake-options:")
+    shot = replace(options.shot, frames=frames)
+    if isinstance(take, Path):
+        return sampled(take, shot).frames
+    check_rates(shot)
+    return taken(take, shot).frames
 
 
 def split(frames: FrameRange, size: int) -> list[str]:

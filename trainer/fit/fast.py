@@ -67,6 +67,26 @@ class FastSolver:
         self._last = coarse, fine
         return fine
 
+    def after(self, before: FastSolver | None) -> FastSolver:
+        """This solver, starting where another one ended."""
+        if before is not None and before is not self:
+            self._last = before._last
+        return self
+
+    @property
+    def precision(self) -> Floats:
+        """(K, K) of a frame's unknowns."""
+        return self._weights.seen.precision
+
+    @property
+    def used(self) -> float:
+        """Degrees of freedom that the unknowns take from a frame's points."""
+        return self._weights.seen.explained
+
+    def squares(self, points: Floats) -> float:
+        """What a fit of these points leaves over, squared and summed by confidence, model unit squared."""
+        return self._weights.squares(points, self.solve(points))
+
 
 def rest_normals(model: FaceModel) -> Floats:
     """(V, 3) of the neutral."""

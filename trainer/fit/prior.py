@@ -21,11 +21,9 @@ class Prior:
     """Of a target's weight over the whole face."""
     local: float = 0.3
     """Of its variation over the face, on top of that."""
-    scale: float = 1.0
-    """Where its spectrum begins to fall, in eigenvalues of the basis over the first one that is not zero."""
-    power: float = 2.0
-    """How steeply: variance ~ (1 + eigenvalue / scale)^-power."""
-    offset: float = 0.2
+    power: float = 1.5
+    """How steeply the variance of its modes falls: eigenvalue^-power."""
+    offset: float = 0.5
     """Of the smooth displacement that no target explains, mm an axis."""
     jaw_share: float = 0.02
     """Of the jaw along the motions that the targets know, as a weight beside the one that the skin's weights ask for."""
@@ -36,7 +34,7 @@ class Prior:
 
     def spectrum(self, eigenvalues: Floats) -> Floats:
         """(M - 1,) variance of a local weight's modes after the first, sum local^2."""
-        first = eigenvalues[eigenvalues > 1e-6 * eigenvalues.max(initial=1.0)].min(initial=1.0)
-        shape = (1 + eigenvalues[1:] / (first * self.scale)) ** -self.power
-        spectrum: Floats = self.local**2 * shape / max(float(shape.sum()), 1e-30)
+        least = eigenvalues[eigenvalues > 1e-6 * eigenvalues.max(initial=0.0)].min()
+        shape = np.maximum(eigenvalues[1:] / least, 1.0) ** -self.power
+        spectrum: Floats = self.local**2 * shape / float(shape.sum())
         return spectrum

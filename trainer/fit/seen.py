@@ -14,6 +14,11 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 
+def complete(points: Floats) -> NDArray[np.bool_]:
+    """(P,): which of (P, 3) points are there."""
+    return np.asarray(np.isfinite(points).all(axis=1))
+
+
 class Seen:
     """Vertices (P,) with confidences (P,), noise in model units, and optionally unit normals (P, 3) along which alone a point is sure.
 
@@ -30,7 +35,7 @@ class Seen:
         self.root = root if slide else None
         self._scale = np.sqrt(confidence)[:, None]
         self._directions = self.whitened(space.directions[:, vertices].astype(np.float64)).astype(np.float32)
-        self._factor = cho_factor(self.data + space.precision + space.jaw_mean.T @ space.jaw_precision @ space.jaw_mean, lower=True)
+        self._factor = cho_factor(self.precision, lower=True)
 
     def whitened(self, vectors: Floats) -> Floats:
         """(..., P, 3) in units in which every component is as sure as `noise` says."""
@@ -51,9 +56,8 @@ class Seen:
                 if product.any():
                     block = (self._basis * product[:, None]).T @ self._basis
                     gram[i, :, j], gram[j, :, i] = block, block.T
-        gram = gram.reshape(r * m, r * m)
-        gram /= self.noise**2
-        return gram
+        normal: Floats = gram.reshape(r * m, r * m) / self.noise**2
+        return normal
 
     def gathered(self, residual: Floats) -> Floats:
         """(K,): B^T r / noise^2 for a whitened residual (P, 3)."""
@@ -77,8 +81,18 @@ class Seen:
         solution: Floats = cho_solve(self._factor, right)
         return solution
 
+    @property
+    def precision(self) -> Floats:
+        """(K, K): data, prior, and what the jaw asks of the weights."""
+        precision: Floats = self.data + self._expected
+        return precision
+
+    @property
+    def _expected(self) -> Floats:
+        expected: Floats = self.space.precision + self.space.jaw_mean.T @ self.space.jaw_precision @ self.space.jaw_mean
+        return expected
+
     @cached_property
     def explained(self) -> float:
         """How many degrees of freedom the data really decides, of 3 P: trace of (data A^-1)."""
-        precision = self.space.precision + self.space.jaw_mean.T @ self.space.jaw_precision @ self.space.jaw_mean
-        return float(self.space.count - np.einsum("ij,ji->", precision, self.solved(np.eye(self.space.count))))
+        return float(self.space.count - np.einsum("ij,ji->", self._expected, self.solved(np.eye(self.space.count))))

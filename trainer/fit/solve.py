@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 
 from .motion import Motion, unskinned
-from .seen import Seen
+from .seen import Seen, complete
 from .space import FaceSpace
 
 Floats = NDArray[np.floating]
@@ -46,7 +46,7 @@ class MotionSolver:
 
     def solve(self, points: Floats, start: Frame | None) -> Frame:
         """points (P, 3) of the seen vertices, NaN where this frame lacks one."""
-        known = np.isfinite(points).all(axis=1)
+        known = complete(points)
         motion = start.motion if start else Motion(np.zeros(6), np.eye(4))
         if start is None and self.head:
             motion = Motion(motion.twist, self._first_head(points, known))
@@ -108,7 +108,7 @@ class WeightSolver:
     def solve(self, points: Floats, motion: Motion, start: Floats | None) -> Frame:
         """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame before."""
         space, seen = self.space, self.seen
-        known = np.isfinite(points).all(axis=1)
+        known = complete(points)
         back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion, False)
         whole = seen.whitened(back.points - space.rest[seen.vertices])
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
@@ -118,6 +118,12 @@ class WeightSolver:
             u = seen.solved(seen.gathered(trusted(seen, whole, known, u, self.limit)) + pull)
         assert u is not None
         return Frame(u, motion, seen.mean_distance(whole - seen.predicted(u), known))
+
+    def squares(self, points: Floats, frame: Frame) -> float:
+        """Squared whitened residual of a solved frame, summed over its points (P, 3)."""
+        back = unskinned(self.space, self.seen.vertices, points, frame.motion, False)
+        left = self.seen.whitened(back.points - self.space.rest[self.seen.vertices]) - self.seen.predicted(frame.unknowns)
+        return float((left**2).sum())
 
 
 def trusted(seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Floats | None, limit: float) -> Floats:

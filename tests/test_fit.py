@@ -1,0 +1,245 @@
+"""Fitting a model to scans: the fast solver against plain twins, and everything that scans can be."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.core.obj import write_obj
+from aim_maya.core.performance import Flag, PerformanceData
+from aim_maya.runtime import FaceModel, Performance
+from trainer.fit.confidence import read_confidence
+from trainer.fit.fast import FastSolver, Spaces
+from trainer.fit.fit import fit_scans
+from trainer.fit.frames import open_frames
+from trainer.fit.modes import smooth_modes, vertex_areas
+from trainer.fit.options import FitOptions
+from trainer.fit.resume import Resume
+from trainer.fit.scans import ArrayScans
+from trainer.fit.seen import Seen
+from trainer.fit.smooth import smoothed
+from trainer.fit.space import face_space
+from trainer.fit.take import filled, filled_rigid
+from trainer.progress import Progress
+
+
+@pytest.fixture(scope="module")
+def model(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+def _weights(model: FaceModel, frames: int) -> np.ndarray:
+    """Slow curves of a few targets, jawOpen among them."""
+    rng = np.random.default_rng(4)
+    weights = np.zeros((frames, len(model.targets)))
+    for i, target in enumerate(("jawOpen", *rng.choice([t for t in model.targets if not t.startswith("jaw")], 3, replace=False))):
+        weights[:, model.targets.index(str(target))] = 0.5 - 0.5 * np.cos(0.35 * np.arange(frames) + i)
+    return 0.7 * weights
+
+
+def _fitted(model: FaceModel, frames: np.ndarray, progress: Progress | None = None, resume: Resume | None = None, **options: object) -> PerformanceData:
+    scans = ArrayScans(frames, np.arange(len(model.data.neutral)), 30.0)
+    with progress or Progress("none") as shown:
+        return fit_scans(model, scans, FitOptions(**{"modes": 7, "noise": 0.3, **options}), shown, resume=resume)  # type: ignore[arg-type]
+
+
+def _miss(model: FaceModel, data: PerformanceData, frames: np.ndarray) -> float:
+    take = Performance(data)
+    return float(np.mean([np.linalg.norm(model.performance_points(take, f) - x, axis=1).mean() for f, x in enumerate(frames)])) * model.mm_per_unit
+
+
+@pytest.fixture(scope="module")
+def take(model: FaceModel) -> np.ndarray:
+    return np.array([model.points(w) for w in _weights(model, 10)])
+
+
+def test_what_the_model_can_show_is_found_again(model: FaceModel, take: np.ndarray) -> None:
+    data = _fitted(model, take)
+    assert _miss(model, data, take) < 0.1
+    jaws = [model.jaw(w) for w in _weights(model, 10)]
+    chin = model.data.bone[model.data.weight.argmax()].astype(np.float64)
+    assert max(np.linalg.norm(rigid.apply(a, chin) - rigid.apply(b, chin)) for a, b in zip(data.jaw, jaws, strict=True)) * model.mm_per_unit < 1.5
+
+
+def test_a_moving_head_is_told_from_the_face(model: FaceModel, take: np.ndarray) -> None:
+    heads = [rigid.exp([0.02 * f, -0.03 * f, 0.01 * f, 0.8 * f, 0.3 * f, -0.5 * f]) for f in range(len(take))]
+    moved = np.array([rigid.apply(h, x) for h, x in zip(heads, take, strict=True)])
+    data = _fitted(model, moved)
+    assert _miss(model, data, moved) < 0.15
+    turn = np.linalg.inv(data.head[-1]) @ heads[-1]
+    assert np.degrees(np.linalg.norm(rigid.log(turn)[:3])) < 0.2
+    assert np.abs(_fitted(model, moved, head="still").head - np.eye(4)).max() == 0
+
+
+def test_noise_is_estimated_and_mostly_taken_out(model: FaceModel, take: np.ndarray) -> None:
+    noisy = take + np.random.default_rng(1).normal(0, 1.0 / model.mm_per_unit, take.shape)
+    data = _fitted(model, noisy, noise=None)
+    assert 0.8 < data.about["figures"]["noise_mm"] < 1.2
+    assert _miss(model, data, take) < 0.5  # 1.6 mm as it came
+    assert _miss(model, data, take) < _miss(model, _fitted(model, noisy, noise=1.0, smooth=0.0), take)
+
+
+def test_holes_are_filled_and_flagged(model: FaceModel, take: np.ndarray) -> None:
+    holed = take.copy()
+    rng = np.random.default_rng(2)
+    holed[3, rng.choice(take.shape[1], take.shape[1] // 100, replace=False)] = np.nan
+    holed[6] = np.nan
+    data = _fitted(model, holed)
+    assert [int(f) for f in data.flags[[2, 3, 6]]] == [0, int(Flag.PARTLY), int(Flag.EMPTY)]
+    assert np.flatnonzero(np.isnan(data.residual_mm)).tolist() == [6]
+    assert _miss(model, data, np.delete(take, 6, axis=0)[:6]) < 0.15
+    between = 0.5 * (take[5] + take[7])
+    assert np.linalg.norm(model.performance_points(Performance(data), 6) - between, axis=1).mean() * model.mm_per_unit < 0.3
+
+
+def test_outliers_count_little(model: FaceModel, take: np.ndarray) -> None:
+    spoilt = take.copy()
+    chosen = np.random.default_rng(3).choice(take.shape[1], take.shape[1] // 50, replace=False)
+    spoilt[:, chosen] += 20.0 / model.mm_per_unit
+    held = _miss(model, _fitted(model, spoilt, noise=0.2), take)
+    assert held < 0.3
+    assert held < 0.5 * _miss(model, _fitted(model, spoilt, noise=0.2, outliers=1e6), take)
+
+
+def test_tied_and_global_is_plain_weight_curves(model: FaceModel, take: np.ndarray) -> None:
+    data = _fitted(model, take, mode="global", jaw="tied")
+    assert data.is_global
+    activations = np.array([model.data.rig.activations(w) for w in _weights(model, 10)])
+    for f in (0, 5):
+        assert np.abs(data.jaw[f] - model.data.motion.transform(data.coefficients[f, :, 0].astype(np.float64))).max() < 1e-4
+    assert np.abs(data.coefficients[:, :, 0] - activations).max() < 0.1
+
+
+def test_stopped_and_resumed_is_the_same(model: FaceModel, take: np.ndarray, tmp_path: Path) -> None:
+    whole = _fitted(model, take)
+    calls = itertools.count()
+    with pytest.raises(Cancelled):
+        _fitted(model, take, Progress("none", cancelled=lambda: next(calls) >= 4), Resume(tmp_path / "a.aimperf", "mark"))
+    assert Resume(tmp_path / "a.aimperf", "other").read(1) is None
+    resumed = _fitted(model, take, None, Resume(tmp_path / "a.aimperf", "mark"))
+    assert np.abs(resumed.coefficients - whole.coefficients).max() < 0.02
+    assert np.abs(resumed.jaw - whole.jaw).max() < 0.02
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_the_normal_equations_are_those_of_the_rows(model: FaceModel, local: bool) -> None:
+    space = face_space(model, local=local, modes=5)
+    ids = np.arange(0, len(space.rest), 7)
+    confidence = np.linspace(0.2, 1.0, len(ids))
+    normals = np.random.default_rng(0).normal(size=(len(ids), 3))
+    seen = Seen(space, ids, confidence, 0.3, 1.5, normals / np.linalg.norm(normals, axis=1, keepdims=True))
+    rows = seen.whitened(space.rows(ids).transpose(2, 0, 1)).reshape(space.count, -1)
+    assert np.allclose(seen.data, rows @ rows.T / 0.09, rtol=1e-4, atol=1e-3 * np.abs(seen.data).max())
+    u = np.random.default_rng(1).normal(size=space.count)
+    assert np.allclose(space.displaced(u, ids), space.rows(ids) @ u, atol=1e-4)
+    assert np.allclose(seen.predicted(u).ravel(), u @ rows, atol=1e-3)
+    right = seen.gathered(seen.predicted(u))
+    assert np.allclose(right, seen.data @ u, rtol=1e-3, atol=1e-3 * np.abs(right).max())
+
+
+def test_a_jaw_never_bites_through_the_teeth(model: FaceModel, take: np.ndarray) -> None:
+    lifted = take[:1] + 4.0 / model.mm_per_unit * model.data.weight[:, None] * [0.0, 1.0, 0.0]
+    spaces = Spaces.of(model, local=True, modes=8)
+    solver = FastSolver(spaces, np.arange(len(take[0])), np.ones(len(take[0])), noise=0.3)
+    opening = max(model.data.motion.twists, key=lambda t: np.linalg.norm(t[:3]))
+    assert float(solver.solve(lifted[0].astype(np.float64)).motion.twist[:3] @ opening[:3]) >= -1e-9
+
+
+def test_modes_are_smooth_and_orthonormal_in_their_density(model: FaceModel) -> None:
+    density = vertex_areas(model.mesh)
+    modes, values = smooth_modes(model.mesh, density, 8)
+    assert np.allclose(modes.T @ (density[:, None] * modes) / density.sum(), np.eye(8), atol=1e-6)
+    assert (np.diff(values) >= -1e-9).all()
+
+
+@given(st.integers(3, 30), st.floats(0.01, 100.0), st.floats(-3, 3), st.floats(-3, 3))
+@settings(max_examples=30, deadline=None)
+def test_smoothing_keeps_straight_lines(frames: int, strength: float, start: float, slope: float) -> None:
+    line = (start + slope * np.arange(frames))[:, None] * [1.0, -2.0]
+    assert np.allclose(smoothed(line, np.eye(2), strength * np.eye(2)), line, atol=1e-6)
+
+
+def test_smoothing_goes_where_the_data_is_weak_and_spares_what_is_lively() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(60, 2))
+    calm = smoothed(noise * [1.0, 0.01], np.diag([1.0, 1e4]), 10 * np.eye(2))
+    assert calm[:, 0].std() < 0.6 * noise[:, 0].std()
+    assert np.abs(calm[:, 1] - 0.01 * noise[:, 1]).max() < 0.002
+    unrelated = 30 * rng.normal(size=(60, 2))  # single scans, no take
+    assert np.abs(smoothed(unrelated, np.eye(2), 10 * np.eye(2)) - unrelated).max() < 3.0
+
+
+def test_holes_in_time_are_filled_along_the_screw() -> None:
+    rows = np.array([[0.0], [np.nan], [np.nan], [3.0], [np.nan]])
+    assert filled(rows).ravel().tolist() == [0.0, 1.0, 2.0, 3.0, 3.0]
+    motion = rigid.exp([0.0, 0.0, 1.0, 2.0, 0.0, 0.0])
+    heads = np.array([np.eye(4), np.full((4, 4), np.nan), motion])
+    assert np.allclose(filled_rigid(heads)[1] @ filled_rigid(heads)[1], motion)
+
+
+def test_frames_are_read_one_by_one_from_npz_and_obj(model: FaceModel, take: np.ndarray, tmp_path: Path) -> None:
+    v = take.shape[1]
+    np.savez_compressed(tmp_path / "take.npz", frames=take[:3].astype(np.float32), fps=24.0, weights=np.zeros((3, 2)))
+    frames = open_frames(tmp_path / "take.npz", v)
+    assert (frames.count, frames.fps) == (3, 24.0)
+    assert np.array_equal(np.array(list(frames)), take[:3].astype(np.float32).astype(np.float64))
+    assert len(list(frames)) == 3
+    some = np.arange(5, 60)
+    np.savez(tmp_path / "part.npz", frames=take[:2, some], vertices=some)
+    assert np.array_equal(open_frames(tmp_path / "part.npz", v).vertices, some)
+    for number in (2, 10, 1):
+        write_obj(tmp_path / "objs" / f"scan_{number}.obj", model.mesh.with_points(take[number % 3]))
+    assert [p.stem for p in open_frames(tmp_path / "objs", v).files] == ["scan_1", "scan_2", "scan_10"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("short.npz", {"frames": np.zeros((2, 5, 3), np.float32)}, "5 vertices"),
+        ("flat.npz", {"frames": np.zeros((2, 15), np.float32)}, "frames"),
+        ("other.npz", {"points": np.zeros((2, 5, 3))}, "cannot be read"),
+        ("empty.npz", {"frames": np.zeros((0, 9, 3), np.float32)}, "no frames"),
+        ("ids.npz", {"frames": np.zeros((1, 2, 3), np.float32), "vertices": np.array([3, 3])}, "distinct"),
+    ],
+)
+def test_frames_that_are_none_are_refused(tmp_path: Path, name: str, content: dict[str, np.ndarray], word: str) -> None:
+    np.savez(tmp_path / name, **content)  # type: ignore[arg-type]
+    with pytest.raises(AimError, match=word):
+        open_frames(tmp_path / name, 9)
+
+
+def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "text.npz").write_text("no zip")
+    for path, word in ((tmp_path / "nothing", "no OBJ"), (tmp_path / "gone.npz", "no frames at"), (tmp_path / "text.npz", "cannot be read")):
+        with pytest.raises(AimError, match=word):
+            open_frames(path, 9)
+
+
+def test_scans_of_another_size_or_without_points_are_refused(model: FaceModel, take: np.ndarray) -> None:
+    with pytest.raises(AimError, match=r"0\.001 times.*in m;"):
+        _fitted(model, take / 1000)
+    with pytest.raises(AimError, match="Not one frame"):
+        _fitted(model, np.full_like(take[:2], np.nan))
+
+
+def test_another_actors_scans_are_fitted_and_flagged(model: FaceModel, take: np.ndarray) -> None:
+    stretched = take[:3] * [1.25, 0.85, 1.0]
+    data = _fitted(model, stretched, noise=0.3, modes=4)
+    assert (data.flags & Flag.LARGE_RESIDUAL).all()
+
+
+def test_confidence_comes_from_a_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "c.npy", np.array([1.0, 0.0, 0.5]))
+    assert read_confidence(tmp_path / "c.npy", 3).tolist() == [1.0, 0.0, 0.5]
+    (tmp_path / "c.txt").write_text("1\n-1\n0\n")
+    for path, count, word in ((tmp_path / "c.npy", 4, "4 from zero"), (tmp_path / "c.txt", 3, "from -1"), (tmp_path / "none.npy", 3, "cannot be read")):
+        with pytest.raises(AimError, match=word):
+            read_confidence(path, count)

@@ -1,0 +1,81 @@
+"""Fit a model to registered scans, 2D landmarks, or both, and write the performance (.aimperf).
+
+FRAMES is a folder of OBJs in the model's vertex order, or an npz with `frames` (F, V, 3), optionally `fps` and `vertices`. NaN is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.performance import Flag
+from aim_maya.core.performance_file import write_performance
+from aim_maya.runtime import FaceModel
+from trainer.fit.fit import fit_scans
+from trainer.fit.frames import open_frames
+from trainer.fit.options import FitOptions
+from trainer.fit.resume import Resume
+from trainer.progress import Progress
+
+
+@dataclass
+class Options:
+    """What `aimface fit` takes."""
+
+    model: tyro.conf.Positional[Path]
+    """The .aim file."""
+    frames: tyro.conf.Positional[Path]
+    """Folder of OBJs, or an npz with `frames`."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """OUT.aimperf."""
+    resume: bool = False
+    """Go on with a fit of the same model, frames and options that was stopped."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks run: the neural solver."""
+    progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
+    """How to report progress."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+    fit: Annotated[FitOptions, tyro.conf.arg(name="")] = field(default_factory=FitOptions)
+    """How it is fitted."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Fit; returns the figures."""
+    if options.out.suffix != ".aimperf":
+        raise AimError(f"The output '{options.out}' is no .aimperf.", remedy=f"Write to {options.out.with_suffix('.aimperf')}.")
+    model = FaceModel.load(options.model, "cpu")
+    frames = open_frames(options.frames, len(model.data.neutral))
+    resume = Resume(options.out, _mark(options))
+    began = time.perf_counter()
+    with Progress(options.progress) as progress:
+        if not options.resume:
+            resume.done()
+        data = fit_scans(model, frames, options.fit, progress, resume=resume)
+    seconds = time.perf_counter() - began
+    write_performance(options.out, data)
+    resume.done()
+    residual = data.residual_mm[np.isfinite(data.residual_mm)]
+    sys.stdout.write(f"wrote {data.frame_count} frames to {options.out}: {residual.mean():.3f} mm from what was seen, {seconds / data.frame_count:.3f} s a frame\n")
+    flags = {flag.name or "": int((data.flags & flag != 0).sum()) for flag in Flag}
+    return {
+        "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count, "output": str(options.out),
+        "residual_mean_mm": float(residual.mean()), "residual_max_mm": float(residual.max()), "flags": flags,
+    } | dict(data.about["figures"])  # fmt: skip
+
+
+def _mark(options: Options) -> str:
+    """Model, frames and options in one hash; files count by path, size and time."""
+    parts = [repr(options.fit)]
+    for path in (options.model, options.frames):
+        state = path.stat()
+        parts.append(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

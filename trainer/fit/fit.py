@@ -1,0 +1,135 @@
+"""Registered scans to a performance: frame by frame, then smooth where the data leaves room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError
+from aim_maya.core.performance import Flag, PerformanceData
+from aim_maya.runtime import FaceModel
+from trainer.progress import Progress
+
+from .confidence import read_confidence
+from .fast import FastSolver, Spaces, rest_normals
+from .masks import Solvers
+from .noise import estimated_noise
+from .options import FitOptions
+from .prior import Prior
+from .resume import Resume
+from .scale import check_scale
+from .scans import Scans
+from .seen import complete
+from .smooth import smoothed
+from .take import Take, filled, filled_rigid
+
+Floats = NDArray[np.floating]
+_FAR_MM, _PILOTS = 2.5, 6
+_SPEEDING_UP = 0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
+
+
+def fit_scans(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, prior: Prior | None = None, resume: Resume | None = None) -> PerformanceData:
+    """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is missing.
+
+    Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the progress says so.
+    """
+    fps = options.fps or scans.fps or 30.0
+    confidence = read_confidence(options.confidence, len(model.data.neutral))[scans.vertices]
+    check_scale(model, scans, progress)
+    tied = options.jaw == "tied"
+    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, prior=prior, tied=tied, detail=options.detail)
+    noise = options.noise if options.noise is not None else estimated_noise(spaces, scans, confidence, head=options.head == "solve", pilots=_PILOTS)
+    limit = options.outliers if options.outliers is not None else max(2.0, 4 * noise)
+    progress.note(f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame")
+    normals = rest_normals(model) if options.slide else None
+    solvers = Solvers(
+        lambda seen: FastSolver(
+            spaces, scans.vertices[seen], confidence[seen], noise=noise, slide=options.slide, limit=limit, head=options.head == "solve", normals=normals
+        )
+    )
+    take = (resume.read(spaces.fine.count) if resume else None) or Take()
+    solver = _solve(scans, solvers, spaces, take, confidence > 0, progress, resume, _FAR_MM + noise)
+    if solver is None:
+        raise AimError("Not one frame has three points.", "Every point of every frame is NaN, or has no confidence.", "Look at the scans, and at --confidence.")
+    unknowns, twists, heads = filled(np.array(take.unknowns)), filled(np.array(take.twists)), filled_rigid(np.array(take.heads))
+    if options.smooth > 0 and len(unknowns) > 2:
+        calm = options.smooth / (_SPEEDING_UP * (30.0 / fps) ** 2) ** 2
+        unknowns = smoothed(unknowns.astype(np.float64), solver.precision, calm * spaces.fine.precision).astype(np.float32)
+    if tied:
+        twists = unknowns @ spaces.fine.jaw_mean.T
+    data = _performance(model, spaces, take, unknowns, twists, heads, fps, options, noise)
+    _say(progress, data)
+    return data
+
+
+def _solve(
+    scans: Scans, solvers: Solvers, spaces: Spaces, take: Take, trusted: NDArray[np.bool_], progress: Progress, resume: Resume | None, far_mm: float
+) -> FastSolver | None:
+    """Every frame that the take lacks; the solver that was used last, or None where nothing was seen."""
+    progress.stage("fit", scans.count, len(take.flags))
+    solver: FastSolver | None = None
+    try:
+        for index, points in enumerate(_checked(scans)):
+            if index < len(take.flags) and not (index == len(take.flags) - 1 and solver is None):
+                continue
+            seen = complete(points) & trusted
+            frame = None
+            if seen.sum() >= 3:
+                mask, found = solvers.for_mask(seen)
+                solver = found.after(solver)
+                frame = solver.solve(np.where(seen[:, None], points, np.nan)[mask])
+            if index >= len(take.flags):
+                take.add(frame, spaces.fine, int((trusted & ~seen).sum()), far_mm)
+                progress.step(index + 1, scans.count, error_mm=take.residual[-1] if frame else 0.0)
+    except BaseException:
+        if resume:
+            resume.write(take)
+        raise
+    return solver
+
+
+def _checked(scans: Scans) -> Iterator[Floats]:
+    for index, points in enumerate(scans):
+        if points.shape != (len(scans.vertices), 3):
+            raise AimError(f"Frame {index} has points {points.shape}, not ({len(scans.vertices)}, 3).", "Frames of another mesh are among them.")
+        yield points
+
+
+def _performance(
+    model: FaceModel, spaces: Spaces, take: Take, unknowns: Floats, twists: Floats, heads: Floats, fps: float, options: FitOptions, noise: float
+) -> PerformanceData:
+    space = spaces.fine
+    tables = unknowns.reshape(len(unknowns), len(space.directions), -1)
+    local = options.mode == "local"
+    return PerformanceData(
+        fps=fps, head=heads, jaw=np.array([rigid.exp(t) for t in twists]), coefficients=tables[:, : space.targets], basis=space.basis,
+        offsets=np.ascontiguousarray(tables[:, space.targets :].transpose(0, 2, 1)) if local else None,
+        residual_mm=np.array(take.residual), flags=np.array(take.flags, np.uint8), about=about(model, options, noise, take),
+    )  # fmt: skip
+
+
+def about(model: FaceModel, options: FitOptions, noise: float, take: Take) -> dict[str, Any]:
+    """The manifest's words on a fit."""
+    residual = np.array(take.residual)
+    seen = residual[np.isfinite(residual)]
+    return {
+        "targets": list(model.data.rig.targets), "model": str(model.manifest.get("name", model.data.path.stem)), "topology_hash": model.manifest["topology_hash"],
+        "vertices": len(model.data.neutral), "mm_per_unit": model.mm_per_unit, "mode": options.mode, "solver": options.solver, "jaw": options.jaw,
+        "figures": {"noise_mm": noise, "residual_mean_mm": float(seen.mean()) if len(seen) else None, "residual_max_mm": float(seen.max()) if len(seen) else None},
+    }  # fmt: skip
+
+
+def _say(progress: Progress, data: PerformanceData) -> None:
+    flags = data.flags
+    for flag, words in (
+        (Flag.EMPTY, "nothing was seen: interpolated from their neighbours"), (Flag.PARTLY, "points were missing"),
+        (Flag.LARGE_RESIDUAL, "the model stays far from the scan: another actor's model, or damaged scans"),
+    ):  # fmt: skip
+        frames = np.flatnonzero(flags & flag)
+        if len(frames):
+            names = ", ".join(str(f) for f in frames[:8]) + (" ..." if len(frames) > 8 else "")
+            progress.note(f"in {len(frames)} of {len(flags)} frames {words} (frames {names})", warning=flag != Flag.PARTLY)

@@ -1,0 +1,115 @@
+"""What was captured: registered scans frame by frame, read as they are asked for, so that memory does not grow with the take."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.obj import read_obj
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """count frames of P points in `vertices` order of the model, fps or None where the file does not say. Iterate as often as you like."""
+
+    path: Path
+    count: int
+    vertices: Ints
+    fps: float | None
+
+    def __iter__(self) -> Iterator[Floats]:
+        """(P, 3) float64 a frame, as they are in the file; NaN is missing."""
+        return iter(())
+
+
+@dataclass(frozen=True, eq=False)
+class NpzFrames(Frames):
+    """An npz with `frames` (F, P, 3), optionally `fps` and `vertices` (P,) ids; nothing else in it is read."""
+
+    def __iter__(self) -> Iterator[Floats]:
+        with zipfile.ZipFile(self.path) as archive, archive.open("frames.npy") as stream:
+            shape, kind = _header(stream, self.path)
+            size = shape[1] * 3 * kind.itemsize
+            for index in range(shape[0]):
+                data = stream.read(size)
+                if len(data) != size:
+                    raise AimError(f"{self.path} ends within frame {index}.", "The file was cut off while it was copied.", "Copy it again.")
+                yield np.frombuffer(data, kind).reshape(shape[1], 3).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ObjFrames(Frames):
+    """A folder of OBJs, one a frame, in the order of the numbers in their names."""
+
+    files: tuple[Path, ...] = ()
+
+    def __iter__(self) -> Iterator[Floats]:
+        for file in self.files:
+            points = read_obj(file).points
+            if len(points) != len(self.vertices):
+                raise AimError(f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.", "Another mesh lies in the folder.", "Move it away.")
+            yield points
+
+
+def open_frames(path: Path, vertices: int) -> Frames:
+    """The frames at `path` for a model of `vertices` vertices. Raises AimError for what is missing, empty or of another mesh."""
+    if path.is_dir():
+        files = tuple(sorted(path.glob("*.obj"), key=_number))
+        if not files:
+            raise AimError(f"There are no OBJ files in {path}.", remedy="Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
+        count = len(read_obj(files[0]).points)
+        _check_count(path, count, vertices, None)
+        return ObjFrames(path, len(files), np.arange(vertices), None, files)
+    if not path.is_file():
+        raise AimError(f"There are no frames at {path}.", "The path is misspelt.", "Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as stream:
+            shape, _ = _header(stream, path)
+        with np.load(path, allow_pickle=False) as arrays:
+            fps = float(arrays["fps"]) if "fps" in arrays.files else None
+            ids = arrays["vertices"] if "vertices" in arrays.files else None
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise AimError(f"{path} cannot be read as frames ({error}).", "It is no npz, or has no array `frames`.", "Write np.savez(path, frames=..., fps=...).") from error
+    _check_count(path, shape[1], vertices, ids)
+    if not shape[0]:
+        raise AimError(f"{path} has no frames.", "The array `frames` is empty.")
+    if fps is not None and not 0 < fps < 1e6:
+        raise AimError(f"{path}: fps is {fps}.", remedy="Give a positive number of frames a second.")
+    return NpzFrames(path, shape[0], np.arange(vertices) if ids is None else ids.astype(np.int64), fps)
+
+
+def _header(stream: IO[bytes], path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
+    version = npy.read_magic(stream)
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, kind = reader(stream)
+    if len(shape) != 3 or shape[2] != 3 or fortran or kind.kind != "f":
+        raise AimError(f"{path}: `frames` is {kind} {shape}.", "It needs floats (frames, vertices, 3) in C order.", "Save np.ascontiguousarray(frames, np.float32).")
+    return shape, kind
+
+
+def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> None:
+    if ids is not None:
+        if ids.ndim != 1 or len(ids) != count or ids.dtype.kind not in "iu" or (count and (ids.min() < 0 or ids.max() >= vertices)) or len(set(ids.tolist())) != count:
+            raise AimError(f"{path}: `vertices` {ids.shape} does not name {count} distinct vertices of a model of {vertices}.", remedy="Write one vertex id a point.")
+    elif count != vertices:
+        raise AimError(
+            f"{path} has {count} vertices a frame, the model {vertices}.", "The scans are not in the model's topology, or it is another actor's model.",
+            "Register the scans to the model's neutral, or say which vertices they are in an array `vertices`.",
+        )  # fmt: skip
+
+
+def _number(path: Path) -> tuple[int, str]:
+    digits = re.findall(r"\d+", path.stem)
+    return (int(digits[-1]) if digits else 0, path.name)

@@ -1,0 +1,37 @@
+"""What shapes a fit to scans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Options of `aimface fit` for registered scans."""
+
+    mode: Literal["local", "global"] = "local"
+    """local: weights vary over the face. global: one weight a target and frame, which is also plain weight curves."""
+    solver: Literal["fast", "neural"] = "fast"
+    """fast: one linear solve a frame on a smooth basis. neural: the paper's networks, for comparison."""
+    jaw: Literal["free", "tied"] = "free"
+    """free: the jaw's motion is solved. tied: it follows the weights, so that weight curves stand alone."""
+    head: Literal["solve", "still"] = "solve"
+    """solve: the head moves. still: the scans are stabilised."""
+    noise: float | None = None
+    """Standard deviation of a scanned point, mm; estimated from the first frames when not given."""
+    slide: float = 0.0
+    """How far the registration drifts along the surface, mm: then points are trusted more across it."""
+    outliers: float | None = None
+    """Distance in mm beyond which a point counts no more than that; four times the noise and at least 2 when not given."""
+    smooth: float = 1.0
+    """Smoothness over time where the data leaves room for it; 0 for none."""
+    modes: int = 0
+    """How finely local weights vary over the face; 0 takes what makes about 1,400 unknowns."""
+    fps: float | None = None
+    """Frames a second; the file's own when not given, else 30."""
+    confidence: Path | None = None
+    """Confidence of every vertex in all frames: .npy (V,) or a text file with a number a line, 0 to ignore it."""
+    detail: bool = True
+    """Exact trained shapes; --no-detail takes everything from the networks."""

@@ -1,0 +1,123 @@
+"""2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.errors import AimError
+
+from .camera import Camera
+from .conventions import Convention
+
+Floats = NDArray[np.floating]
+
+_FAR_OUT = 0.25  # of the image, beyond its border: a tracker's guess at what the border cuts off
+_USUAL = (2.0, 0.5, 4.0, 0.25, 3.0, 1 / 3, 1.5, 2 / 3, 1920 / 1280, 1280 / 1920)  # between a shot and its proxy
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """points (F, C, P, 2) pixels from the upper left corner, or 0..1 when `normalised`; confidence (F, C, P), 0 where missing.
+
+    cameras (C,) and ids (P,) are names; sizes: the image that a camera's landmarks were found in, where the file says so. first_frame: its number.
+    """
+
+    cameras: tuple[str, ...]
+    ids: tuple[str, ...]
+    points: Floats
+    confidence: Floats
+    fps: float = 30.0
+    first_frame: int = 0
+    normalised: bool = False
+    convention: str | None = None
+    sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def frame_count(self) -> int:
+        """F."""
+        return len(self.points)
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(F, C, P) where there is a point with any confidence."""
+        return np.isfinite(self.points).all(axis=-1) & (self.confidence > 0)
+
+    @property
+    def missing(self) -> int:
+        """How many points of how many frames and cameras are not there."""
+        return int((~self.seen).sum())
+
+    def at_sites(self, convention: Convention) -> Tracks:
+        """The same take with P the sites of the convention, each the mean of its points. A site with a point missing is missing.
+
+        Raises AimError when no id of the file is one of the convention's.
+        """
+        index = {name: i for i, name in enumerate(self.ids)}
+        kept = {site: [index[i] for i in ids] for site, ids in convention.points.items() if all(i in index for i in ids)}
+        if not kept:
+            raise AimError(
+                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known to '{convention.name}'.", "The landmarks follow another convention.",
+                "Name it with --convention, or give a table of your own.",
+            )  # fmt: skip
+        confidence = np.where(self.seen, self.confidence, 0.0)
+        points = np.stack([self.points[:, :, ids].mean(axis=2) for ids in kept.values()], axis=2)
+        return replace(self, ids=tuple(kept), points=points, confidence=np.stack([confidence[:, :, ids].min(axis=2) for ids in kept.values()], axis=2))
+
+    def in_pixels(self, cameras: Sequence[Camera]) -> Tracks:
+        """The same take in pixels, its C cameras in the order of `cameras`; one camera on each side belongs together whatever the names.
+
+        Raises AimError for landmarks of a camera that is not there, or of an image of another size.
+        """
+        order = self._matched(cameras)
+        points, confidence = self.points[:, order], self.confidence[:, order]
+        for i, camera in enumerate(cameras):
+            size = self.sizes.get(self.cameras[order[i]])
+            if size is not None and not np.allclose(size, (camera.width, camera.height), atol=0.5):
+                raise AimError(
+                    f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x {size[1]:g}, the camera's is {camera.width:g} x {camera.height:g}.",
+                    "They come from a proxy or a crop.", "Give the camera for that image, or scale the landmarks.",
+                )  # fmt: skip
+        if self.normalised:
+            points = points * np.array([[c.width, c.height] for c in cameras])[:, None]
+        in_order = replace(self, cameras=tuple(c.name for c in cameras), points=points, confidence=confidence, normalised=False)
+        _check_inside(in_order, cameras)
+        return in_order
+
+    def _matched(self, cameras: Sequence[Camera]) -> list[int]:
+        if len(cameras) == 1 == len(self.cameras):
+            return [0]
+        names = [camera.name for camera in cameras]
+        extra, without = [n for n in self.cameras if n not in names], [n for n in names if n not in self.cameras]
+        if extra or without:
+            raise AimError(
+                f"The landmarks are of {', '.join(self.cameras)}, the cameras are {', '.join(names)}.", "The files belong to different shots, or the names differ.",
+                "Name the cameras alike in both files.",
+            )  # fmt: skip
+        return [self.cameras.index(name) for name in names]
+
+
+def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
+    """Raises AimError when most of what a camera sees lies far outside its image, or in a corner that only normalised coordinates fill."""
+    for i, camera in enumerate(cameras):
+        seen = tracks.points[:, i][tracks.seen[:, i]]
+        if len(seen) < 8:
+            continue
+        size = np.array([camera.width, camera.height])
+        if np.median(np.abs(seen).max(axis=1)) <= 1.5:
+            raise AimError(
+                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of the corner.", "They are normalised to 0..1.",
+                'Say "coordinates": "normalised", or --coordinates normalised.',
+            )  # fmt: skip
+        outside = ((seen < -_FAR_OUT * size) | (seen > (1 + _FAR_OUT) * size)).any(axis=1)
+        if outside.mean() > 0.5:
+            fit = next((f for f in _USUAL if np.mean(((seen * f >= 0) & (seen * f <= size)).all(axis=1)) > 0.95), None)
+            raise AimError(
+                f"{outside.mean():.0%} of the landmarks of '{camera.name}' lie far outside its image of {camera.width:g} x {camera.height:g}; "
+                f"they reach {seen[:, 0].max():.0f}, {seen[:, 1].max():.0f}.",
+                "They were found in an image of another size" + (f" ({1 / fit:.3g} times this one would do)." if fit else "."),
+                "Give width, height and intrinsics of the image that the landmarks were found in.",
+            )  # fmt: skip
