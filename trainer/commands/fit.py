@@ -16,11 +16,12 @@ import numpy as np
 import tyro
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.performance import Flag
+from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel
 from trainer.fit.fit import fit_scans
-from trainer.fit.frames import open_frames
+from trainer.fit.frames import Frames, open_frames
+from trainer.fit.neural_options import NeuralOptions
 from trainer.fit.options import FitOptions
 from trainer.fit.resume import Resume
 from trainer.progress import Progress
@@ -46,6 +47,8 @@ class Options:
     """Write the figures here as JSON."""
     fit: Annotated[FitOptions, tyro.conf.arg(name="")] = field(default_factory=FitOptions)
     """How it is fitted."""
+    neural: NeuralOptions = field(default_factory=NeuralOptions)
+    """What the neural solver is told beside that."""
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def run(options: Options) -> dict[str, Any]:
     with Progress(options.progress) as progress:
         if not options.resume:
             resume.done()
-        data = fit_scans(model, frames, options.fit, progress, resume=resume)
+        data = _neural(model, frames, options, progress) if options.fit.solver == "neural" else fit_scans(model, frames, options.fit, progress, resume=resume)
     seconds = time.perf_counter() - began
     write_performance(options.out, data)
     resume.done()
@@ -70,6 +73,15 @@ def run(options: Options) -> dict[str, Any]:
         "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count, "output": str(options.out),
         "residual_mean_mm": float(residual.mean()), "residual_max_mm": float(residual.max()), "flags": flags,
     } | dict(data.about["figures"])  # fmt: skip
+
+
+def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:
+    """By the networks, with the checkpoint in OUT.aimperf.run."""
+    from trainer.fit.neural import fit_neural
+    from trainer.run_folder import RunFolder
+
+    run = RunFolder(options.out.with_name(options.out.name + ".run"))  # beside that of a training of the same name
+    return fit_neural(model, frames, options.fit, options.neural, progress, device=options.device, run=run, resume=options.resume)
 
 
 def _mark(options: Options) -> str:
