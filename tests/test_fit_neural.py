@@ -20,8 +20,8 @@ from trainer.fit.neural import fit_neural
 from trainer.fit.neural_export import checked_graph
 from trainer.fit.neural_networks import CoefficientNetwork, rotation_6d
 from trainer.fit.neural_options import NeuralOptions
-from trainer.fit.recording import record
 from trainer.fit.options import FitOptions
+from trainer.fit.recording import record
 from trainer.fit.scans import ArrayScans
 from trainer.progress import Progress
 from trainer.run_folder import RunFolder

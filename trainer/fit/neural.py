@@ -16,8 +16,8 @@ from .neural_face import neural_face
 from .neural_fit import NeuralFit, OtherTerm
 from .neural_options import NeuralOptions
 from .neural_result import performance_of
-from .recording import record
 from .options import FitOptions
+from .recording import record
 from .scale import check_scale
 from .scans import Scans
 

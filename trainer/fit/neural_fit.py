@@ -23,8 +23,8 @@ from trainer.progress import Progress
 from .neural_face import NeuralFace, chained
 from .neural_networks import CoefficientNetwork, MotionNetwork
 from .neural_options import NeuralOptions
-from .recording import Recording
 from .options import FitOptions
+from .recording import Recording
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
