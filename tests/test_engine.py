@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Deformation, Edit, FaceModel, forget, open_models, shared_model
+from aim_maya.runtime import Deformation, Edit, FaceModel, forget, open_models, read_edit, shared_model
 from aim_maya.runtime import engine as engine_module
-from aim_maya.runtime.edit import read_edit
 from aim_maya.runtime.resident import ResidentEvaluator
 
 
@@ -138,16 +137,16 @@ def test_an_edit_at_rest_shows_at_rest(model: FaceModel) -> None:
     assert np.abs(offset - expected).max() < 1e-4
 
 
-def test_read_edit(tmp_path: Path) -> None:
+def test_read_edit(model: FaceModel, tmp_path: Path) -> None:
     file = tmp_path / "edit.json"
     file.write_text('{"thickness": 1.5, "jaw_gain": 0.5, "expression_gain": [1, 2]}')
-    edit = read_edit(file)
+    edit = read_edit(file, model.data)
     assert edit.thickness == 1.5
     assert np.array_equal(edit.expression_gain, [1, 2])
     for bad, said in (('{"thicknes": 1}', "Did you mean 'thickness'"), ('{"jaw_gain": "a"}', "not a number"), ("[1]", "must hold an object"), ("{", "not valid JSON")):
         file.write_text(bad)
         with pytest.raises(AimError, match=said):
-            read_edit(file)
+            read_edit(file, model.data)
 
 
 @pytest.mark.parametrize(("driver", "said"), [((12, 4), "missing: libcudnn.so.9"), (None, "no NVIDIA driver")])

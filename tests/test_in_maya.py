@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-PARTS = ("checks_node", "checks_performance", "checks_attach", "checks_capture", "checks_scene", "checks_batch")
+PARTS = ("checks_node", "checks_performance", "checks_edit", "checks_attach", "checks_capture", "checks_scene", "checks_batch")
 
 
 def _names() -> list[tuple[str, str]]:

@@ -70,6 +70,17 @@ def test_edits_act_as_on_the_sliders(model: FaceModel, takes: dict[str, Performa
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_edit_s_jaw_pose_and_neutral_hold_while_playing(model: FaceModel, takes: dict[str, Performance], kind: str) -> None:
+    pose, offset = rigid.exp([0.15, 0, 0.02, 0, 1, 0]), np.random.default_rng(0).normal(size=(len(model.mesh.points), 3))
+    face = model.edited(Edit(jaw_pose=pose, rest_offset=0.1 * offset))
+    assert np.array_equal(face.performance_jaw(takes[kind], 2.4), pose)
+    assert np.array_equal(face.performance_points(takes[kind], 2.4), model.edited(face.edit).performance_points(takes[kind], 2.4, jaw=pose))
+    moved = face.performance_points(takes[kind], 2.4, head=False) - model.performance_points(takes[kind], 2.4, head=False, jaw=pose)
+    skull = model.data.weight < 1e-3
+    assert np.abs(moved - face.edit.rest_offset)[skull].max() < 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_full_agrees_with_cached(draft: Path, model: FaceModel, takes: dict[str, Performance], kind: str) -> None:
     full = FaceModel.load(draft, "cpu", evaluation="full")
     for edit in (Edit(), Edit(thickness=1.3, jaw_gain=0.6)):

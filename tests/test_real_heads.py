@@ -15,7 +15,7 @@ from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.detail import tolerance
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points, write_obj
-from aim_maya.runtime import FaceModel
+from aim_maya.runtime import PRESETS, FaceModel
 from trainer.config import TrainConfig
 from trainer.run_folder import RunFolder
 from trainer.train import Trained, train
@@ -87,6 +87,24 @@ def test_jaw_follows_the_teeth(combined: Actor, trained: Trained) -> None:
     assert (
         np.linalg.norm(moved - combined.lower_teeth_shapes["jawOpen"], axis=1).mean() < 0.1
     )  # these teeth shrink by half a per cent in jawOpen: no rigid motion does better
+
+
+def test_edits_on_a_real_head(trained: Trained, ict_rig: Path) -> None:
+    """Regions lie where the 68 landmarks are, and a jaw that is 5 mm longer moves the chin by that in every pose of the jaw."""
+    ids = json.loads((ict_rig / "landmarks68.json").read_text())["vertex_ids"]
+    model = FaceModel.load(trained.metrics["file"])
+    for name, marks in {"nose": range(27, 31), "lips": range(48, 60), "eyes": range(36, 48), "chin": [8], "brow": [19, 24]}.items():
+        assert model.data.regions[name][[ids[i] for i in marks]].mean() > 0.5, name
+    longer = model.edited({"bones": {"jaw_longer_mm": 5}})
+    assert longer.edit_notes == ()
+    rest = (longer.points({}) - model.points({}))[ids[8]]
+    for weights in ({}, {"jawOpen": 0.3}, {"jawOpen": 1.0}, {"jawOpen": 0.6, "jawLeft": 0.7}, {"jawForward": 1.0}):
+        moved = (longer.points(weights) - model.points(weights))[ids[8]]
+        assert np.linalg.norm(moved) == pytest.approx(5.0, abs=0.5)
+        assert moved == pytest.approx(model.jaw(weights)[:3, :3] @ rest, abs=0.4)
+    for name, (_, recipe) in PRESETS.items():
+        lids = np.abs(model.edited(recipe).points({}) - model.points({}))[[ids[i] for i in range(36, 48)]]
+        assert lids.max() < 0.3, name
 
 
 def test_capture_of_a_real_head_in_centimetres(ict_rig: Path, maya: Any) -> None:

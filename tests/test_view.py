@@ -147,6 +147,38 @@ def test_window_moves_face(qtbot: Any, window: ViewWindow) -> None:
     assert window.face.scene.device in window.status.text()
 
 
+def test_an_edit_goes_in_and_out_of_the_window(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
+    panel, original = window.edits, window.face.original
+    assert not panel.more.isVisibleTo(window)
+    panel.fold.click()
+    assert panel.more.isVisibleTo(window)
+    panel.bones["jaw_longer_mm"].setValue(50)
+    panel.tissue["cheeks"].setValue(140)
+    recipe = panel.recipe()
+    assert recipe.bones == {"jaw_longer_mm": 5.0}
+    assert recipe.thickness == {"all": 1.0, "cheeks": 1.4}
+    assert np.array_equal(window.face.model.points({}), original.edited(recipe).points({}))
+    panel.save_file(tmp_path / "edit.json")
+    window.reset_edit()
+    assert window.face.model.edit.is_default
+    panel.load_file(tmp_path / "edit.json")
+    assert panel.recipe().to_json() == recipe.to_json()
+    panel.presets.setCurrentIndex(panel.presets.findData("wide_jaw"))
+    panel.presets.activated.emit(panel.presets.currentIndex())
+    assert panel.recipe().bones == {"jaw_wider_mm": 6.0}
+    (tmp_path / "edit.json").write_text('{"thickness": {"lips_L": 1.5}, "expression_gain": {"brow": 2}, "jaw_gain": 0.5}')
+    panel.load_file(tmp_path / "edit.json")
+    panel.tissue["nose"].setValue(120)
+    kept = panel.recipe()  # what no slider shows is not lost
+    assert kept.thickness == {"all": 1.0, "lips_L": 1.5, "nose": 1.2}
+    assert kept.expression_gain == {"all": 1.0, "brow": 2.0}
+    (tmp_path / "edit.json").write_text('{"thicknes": 1}')
+    panel.load_file(tmp_path / "edit.json")
+    assert "Did you mean" in panel.message.text()  # type: ignore[union-attr]
+    panel.tissue["lips"].setValue(0)
+    assert "Bone came through the skin" in window.caption.text()
+
+
 def test_mouse_and_keys(qtbot: Any, window: ViewWindow) -> None:
     before = np.array(window.face.scene.renderer.GetActiveCamera().GetPosition())
     qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
@@ -180,7 +212,7 @@ def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -
         "        if name.split('.')[0] in ('torch', 'igl', 'scipy', 'onnx'):\n            raise ImportError('blocked: ' + name)\n"
         "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
     )
-    for name, extra in (("face", []), ("window", ["--window", "--bones"])):
+    for name, extra in (("face", ["--preset", "long_jaw"]), ("window", ["--window", "--bones"])):
         out = tmp_path / f"{name}.png"
         command = [sys.executable, "-c", code, "view", str(draft), "--screenshot", str(out), "-w", "jawOpen=0.5", *extra]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -194,6 +226,7 @@ def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -
         (["-w", "jawOpn=1"], "Did you mean 'jawOpen'"),
         (["-w", "jawOpen=x"], "NAME=VALUE"),
         (["--screenshot", "x.jpg"], "ends in .png"),
+        (["--preset", "longjaw"], "Did you mean 'long_jaw'"),
         (["--screenshot", "/proc/x/y.png"], "Cannot write"),
     ],
 )

@@ -20,6 +20,7 @@ COMMANDS = {
     "bake": "weight curves to USD, Alembic, npz or an OBJ sequence",
     "curves": "look at weight curves, resample and convert them",
     "ui": "the training window, without Maya",
+    "edit": "edit a face by its anatomy, and bake the edited actor",
     "view": "look at a model: sliders, anatomy, errors",
     "bench": "measure speed and memory of a model on this machine",
     "doctor": "examine this installation and say what to do",

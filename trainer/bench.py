@@ -25,6 +25,8 @@ from aim_maya.runtime.engine import Engine
 from aim_maya.runtime.full import FullEvaluator
 from aim_maya.runtime.model_data import ModelData
 
+from .bench_edit import edited_frames
+
 Floats = NDArray[np.floating]
 _BLOCK = 16384
 
@@ -40,7 +42,7 @@ def subdivided(data: ModelData) -> ModelData:
     return replace(
         data, mesh=finer.refined, neutral=carry(data.neutral), template=carry(data.template), bone=carry(data.bone), normals=carry(data.normals),
         thickness=carry(data.thickness), weight=carry(data.weight), basis=np.stack([carry(b) for b in data.basis]),
-        detail=Detail(np.stack([carry(b) for b in tables]), np.ones(len(tables), np.float32)), _made={},
+        detail=Detail(np.stack([carry(b) for b in tables]), np.ones(len(tables), np.float32)), region_maps={}, _made={},
     )  # fmt: skip
 
 
@@ -180,5 +182,5 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     return {
         "model": path.name, "bytes": path.stat().st_size, "rounds": rounds, "frames": rows,
         "changing_sets_ms": {"model": changing_sets(model, 10, rounds // 5), "subdivided": changing_sets(finer, 10, rounds // 5)},
-        "full": full, "cold": cold_start(path),
+        "edited": [*edited_frames(model, 10, rounds // 5, paired), *edited_frames(finer, 10, rounds // 5, paired)], "full": full, "cold": cold_start(path),
     }  # fmt: skip

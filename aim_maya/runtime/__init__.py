@@ -7,12 +7,15 @@
 
 from .deformation import Deformation
 from .edit import Edit
+from .edit_build import build_edit, read_edit
+from .edit_recipe import EditRecipe, read_recipe
 from .face_model import Anatomy, FaceModel
 from .performance import Performance, Playing
 from .playback import blended_head, blended_jaw
+from .presets import PRESETS, preset
 from .shared import current_model, forget, open_models, shared_model, shared_performance
 
 __all__ = [
-    "Anatomy", "Deformation", "Edit", "FaceModel", "Performance", "Playing", "blended_head", "blended_jaw", "current_model", "forget", "open_models", "shared_model",
-    "shared_performance",
+    "PRESETS", "Anatomy", "Deformation", "Edit", "EditRecipe", "FaceModel", "Performance", "Playing", "blended_head", "blended_jaw", "build_edit", "current_model", "forget",
+    "open_models", "preset", "read_edit", "read_recipe", "shared_model", "shared_performance",
 ]  # fmt: skip

@@ -29,6 +29,7 @@ class BoundGraph:
         self._lock = threading.Lock()
         v = len(data.neutral)
         self._ones, self._no_offset = np.ones((v, 1), np.float32), np.zeros((v, 3), np.float32)
+        self._summed: tuple[Edit | None, Floats] = (None, self._no_offset)
         self._binding = self.session.handle.io_binding()
         self._bound: dict[str, tuple[object, object]] = {}
 
@@ -71,5 +72,12 @@ class BoundGraph:
                 self._keep(name, self._ones, self._ones)
             else:
                 self._keep(name, value, np.broadcast_to(np.float32(value).reshape(-1, 1), (v, 1)))
-        offset = edit.bone_offset if isinstance(edit.bone_offset, np.ndarray) else self._no_offset
+        offset = self._offset(edit)
         self._keep("bone_offset", offset, offset)
+
+    def _offset(self, edit: Edit) -> Floats:
+        """Bones and neutral together, the same array for the same edit: the skin is b0 + d0 n0, so that what moves b0 moves the skin."""
+        if self._summed[0] is not edit:
+            offset = edit.skin_offset
+            self._summed = edit, offset if isinstance(offset, np.ndarray) else self._no_offset
+        return self._summed[1]

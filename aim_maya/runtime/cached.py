@@ -20,13 +20,13 @@ Floats = NDArray[np.floating]
 
 
 def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
-    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0; untouched by a default edit."""
+    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0, a neutral edit s0."""
     rest = data.tables(detail).rest
     if np.ndim(edit.thickness) or edit.thickness != 1.0:
         factor = np.asarray(edit.thickness, np.float32) - np.float32(1)
         rest = rest + np.reshape(factor * data.thickness, (-1, 1)) * data.normals
-    if np.ndim(edit.bone_offset):
-        rest = rest + edit.bone_offset
+    if np.ndim(edit.skin_offset):
+        rest = rest + edit.skin_offset
     return rest
 
 
@@ -37,6 +37,7 @@ class CachedEvaluator:
         self._data, self._edit = data, edit
         self._tables = data.tables(detail)
         self._table = self._tables.planar
+        self._arc = edit.jaw_arc * data.baked.arc
         self._rest_points = edited_rest(data, edit, detail)
 
     @cached_property
@@ -51,7 +52,7 @@ class CachedEvaluator:
         """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one."""
         active = np.flatnonzero(activations)
         transform = self._data.motion.transform(activations, self._edit.jaw_gain) if jaw is None else jaw
-        blended = self._edit.jaw_arc != 1.0 and jaw is None
+        blended = self._arc != 1.0 and jaw is None
         moved = blended or not np.array_equal(transform, np.eye(4))
         if not len(active) and not moved:
             return self._rest_points.copy()
@@ -61,7 +62,7 @@ class CachedEvaluator:
             if moved:
                 carried = self._carried(scratch, e, transform)
                 if blended:
-                    arc = np.float32(self._edit.jaw_arc)
+                    arc = np.float32(self._arc)
                     carried = arc * carried + (1 - arc) * self._linear(active, activations)
                 carried *= self._data.weight
                 e = np.add(e, carried, out=carried)

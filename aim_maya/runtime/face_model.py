@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from aim_maya.core.mesh import Mesh
 
 from . import playback
 from .cached import CachedEvaluator
-from .edit import Edit
+from .clamp import clamped
+from .edit import Edit, checked_jaw
+from .edit_build import build_edit
+from .edit_recipe import EditRecipe, recipe_from_json
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing
@@ -47,9 +51,10 @@ class FaceModel:
     (11248, 3)
     """
 
-    def __init__(self, data: ModelData, edit: Edit, engine: Engine) -> None:
+    def __init__(self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = ()) -> None:
         """Use FaceModel.load."""
-        self._data, self._edit, self._engine = data, edit, engine
+        self._data, self._edit, self._engine, self._notes = data, edit, engine, notes
+        self._jaw_pose = edit.jaw_pose if edit.jaw_pose is not None else data.baked.pose
         self._cached: dict[tuple[bool, bool], CachedEvaluator] = {}
         self._lock = threading.Lock()
 
@@ -96,6 +101,16 @@ class FaceModel:
         return self._edit
 
     @property
+    def jaw_pose(self) -> Floats | None:
+        """(4, 4) that the edit, or the one baked into the file, puts in the learned jaw's place; None without."""
+        return self._jaw_pose
+
+    @property
+    def edit_notes(self) -> tuple[str, ...]:
+        """What of the edit had to be clamped, and where; empty when it is as it was asked for."""
+        return self._notes
+
+    @property
     def status(self) -> str:
         """In words: what runs where, and why."""
         return self._engine.status
@@ -116,7 +131,7 @@ class FaceModel:
 
     @property
     def anatomy(self) -> Anatomy:
-        """Bone points, normals, thickness and skinning weight, after this model's edit."""
+        """Bone points, normals, thickness and skinning weight, after this model's edit; a neutral edit moves the skin over them."""
         d, e = self._data, self._edit
         thickness = d.thickness if not np.ndim(e.thickness) and e.thickness == 1.0 else (d.thickness * e.thickness).astype(np.float32)
         return Anatomy(d.bone + e.bone_offset if np.ndim(e.bone_offset) else d.bone, d.normals, thickness, d.weight)
@@ -124,10 +139,10 @@ class FaceModel:
     def points(self, weights: Weights, *, jaw: Any = None, detail: bool = True) -> Floats:
         """(V, 3) float32 skin points, model unit, object space. weights: one per control in order, or {name: value}.
 
-        jaw (4, 4) takes the place of the learned jaw. detail False takes everything from the networks.
+        jaw (4, 4) takes the place of the learned jaw and of the edit's jaw pose. detail False takes everything from the networks.
         Raises AimError for an unknown control, a wrong length, a NaN, or a jaw that is not a finite 4x4.
         """
-        return self.posed(self._data.rig.activations(weights), None if jaw is None else _checked_jaw(jaw), detail)
+        return self.posed(self._data.rig.activations(weights), self._jaw_pose if jaw is None else checked_jaw(jaw), detail)
 
     def posed(self, activations: Floats, jaw: Floats | None, detail: bool = True) -> Floats:
         """(V, 3) float32 for activations (T,) float64 of the targets themselves; jaw (4, 4) takes the place of the learned one."""
@@ -151,7 +166,7 @@ class FaceModel:
         for weights or a jaw as `points` does, and when its network cannot be run.
         """
         playing = Playing(performance, f, blend)
-        points = playback.head_points(self, playing, weights, None if jaw is None else _checked_jaw(jaw), detail)
+        points = playback.head_points(self, playing, weights, None if jaw is None else checked_jaw(jaw), detail)
         return playback.carried(points, playback.blended_head(playing)) if head else points
 
     def performance_jaw(self, performance: Performance, f: float, *, weights: Weights | None = None, blend: float = 1.0) -> Floats:
@@ -159,12 +174,20 @@ class FaceModel:
         return playback.blended_jaw(self, Playing(performance, f, blend), weights, self._edit.jaw_gain)
 
     def jaw(self, weights: Weights) -> Floats:
-        """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights."""
+        """(4, 4) float64 rigid motion of the jaw, p' = M p; the identity exactly at zero weights, unless the edit poses the jaw."""
+        if self._jaw_pose is not None:
+            return self._jaw_pose.copy()
         return self._data.motion.transform(self._data.rig.activations(weights), self._edit.jaw_gain)
 
-    def edited(self, edit: Edit) -> FaceModel:
-        """This face under `edit`, which takes the place of any edit it has. Raises AimError for maps of another mesh."""
-        return FaceModel(self._data, edit.checked(len(self._data.neutral)), self._engine)
+    def edited(self, edit: Edit | EditRecipe | Mapping[str, Any]) -> FaceModel:
+        """This face under `edit` (arrays, a recipe, or its JSON), which takes the place of any edit it has. `edit_notes` says what was clamped.
+
+        Raises AimError for maps of another mesh, and for regions, handles and files that are not there.
+        """
+        if not isinstance(edit, Edit):
+            edit = build_edit(edit if isinstance(edit, EditRecipe) else recipe_from_json(edit, "the edit"), self._data)
+        possible, notes = clamped(self._data, edit.checked(len(self._data.neutral)))
+        return FaceModel(self._data, possible, self._engine, notes)
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
         data = data or self._data
@@ -174,10 +197,3 @@ class FaceModel:
             with self._lock:
                 found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail))
         return found
-
-
-def _checked_jaw(jaw: Any) -> Floats:
-    matrix = np.asarray(jaw, np.float64)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
-        raise AimError(f"The jaw must be a finite 4x4 matrix; this one has shape {matrix.shape}.", remedy="Pass p' = M p with the translation in M[:3, 3].")
-    return matrix

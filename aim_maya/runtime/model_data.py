@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,12 @@ from aim_maya.core.aim_file import read_aim, unpack_arrays
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.detail import Detail
 from aim_maya.core.errors import AimError
+from aim_maya.core.face_sites import FaceSites, sites_from_json
+from aim_maya.core.find_sites import find_sites
+from aim_maya.core.handles import Handles, bones_of
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import JawMotion, LinearBlend
+from aim_maya.core.regions import REGIONS, soft_regions
 
 Floats = NDArray[np.floating]
 
@@ -73,6 +77,15 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class BakedJaw:
+    """What a baked edit says of the jaw: its learned motion and arc times these, and a pose (4, 4) in its place. The graphs hold the same."""
+
+    gain: float = 1.0
+    arc: float = 1.0
+    pose: Floats | None = None
+
+
+@dataclass(frozen=True)
 class ModelData:
     """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
 
@@ -92,6 +105,9 @@ class ModelData:
     motion: JawMotion
     centre: Floats
     graphs: dict[str, bytes]
+    baked: BakedJaw = field(default_factory=lambda: BakedJaw())
+    landmarks: FaceSites | None = None
+    region_maps: dict[str, Floats] = field(default_factory=dict)
     _made: dict[bool, Tables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,9 +122,26 @@ class ModelData:
             return self._made[detail]
 
     @cached_property
+    def sites(self) -> FaceSites:
+        """The face's landmarks: the file's, or read off the learned anatomy. Raises AimError where there is no jaw to read them off."""
+        return self.landmarks or find_sites(self.neutral, self.weight, str(self.manifest["up"]), float(self.manifest["mm_per_unit"]))
+
+    @cached_property
+    def regions(self) -> dict[str, Floats]:
+        """{region: (V,) float32 in [0, 1]}: the file's, or made from the landmarks. Raises AimError as `sites` does."""
+        return self.region_maps or soft_regions(self.mesh, self.weight, self.sites)
+
+    @cached_property
+    def handles(self) -> Handles:
+        """Bone-point offsets of the handles on the learned bones. Raises AimError as `sites` does."""
+        return Handles(bones_of(self.mesh, self.weight, self.normals, self.regions, self.sites))
+
+    @cached_property
     def linear(self) -> LinearBlend:
         """The old linear look (jaw_arc 0) of the same tables."""
-        return LinearBlend.of(self.rig, self.motion, self.centre)
+        trained = LinearBlend.of(self.rig, _trained_motion(self.manifest), self.centre)
+        gain = self.baked.gain
+        return trained if gain == 1.0 else replace(trained, turns=gain * trained.turns, offsets=gain * trained.offsets)
 
 
 def read_model(path: str | Path) -> ModelData:
@@ -117,20 +150,31 @@ def read_model(path: str | Path) -> ModelData:
     manifest, members = read_aim(path)
     arrays = unpack_arrays(members.pop("mesh.npz", b""), f"{path}: mesh.npz")
     try:
-        rig = rig_from_json(manifest, str(path))
+        rig, baked = rig_from_json(manifest, str(path)), _baked_jaw(manifest.get("baked", {}))
         data = ModelData(
             path=Path(path), modified=modified, manifest=manifest, rig=rig,
             mesh=Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"], arrays.get("uvs"), arrays.get("uv_corners")),
             neutral=arrays["neutral"], template=arrays["template"], bone=arrays["bone"], normals=arrays["normals"],
             thickness=arrays["thickness"], weight=arrays["weight"], basis=arrays["basis"],
             detail=Detail(arrays["detail_steps"], arrays["detail_scales"]),
-            motion=JawMotion(np.array(manifest["jaw_twists"], np.float64).reshape(-1, 6)),
+            motion=JawMotion(baked.gain * _trained_motion(manifest).twists), baked=baked,
             centre=np.array(manifest["centre"], np.float64), graphs=members,
+            landmarks=sites_from_json(manifest["landmarks"], float(manifest["mm_per_unit"])) if "landmarks" in manifest else None,
+            region_maps=dict(zip(REGIONS, arrays["regions"].astype(np.float32), strict=True)) if manifest.get("regions") == list(REGIONS) else {},
         )  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
         raise AimError(f"{path}: an entry is missing or malformed ({error}).", "The file was altered.", "Export it again.") from error
     _check(data)
     return data
+
+
+def _trained_motion(manifest: dict[str, Any]) -> JawMotion:
+    return JawMotion(np.array(manifest["jaw_twists"], np.float64).reshape(-1, 6))
+
+
+def _baked_jaw(entry: dict[str, Any]) -> BakedJaw:
+    pose = entry.get("jaw_pose")
+    return BakedJaw(float(entry.get("jaw_gain", 1.0)), float(entry.get("jaw_arc", 1.0)), None if pose is None else np.array(pose, np.float64).reshape(4, 4))
 
 
 def _check(data: ModelData) -> None:
@@ -142,5 +186,7 @@ def _check(data: ModelData) -> None:
         array = getattr(data, name)
         if array.shape != shape or array.dtype != np.float32:
             raise AimError(f"{data.path}: '{name}' is {array.dtype} {array.shape}, not float32 {shape}.", "The file was altered.", "Export it again.")
+    if any(region.shape != (v,) for region in data.region_maps.values()):
+        raise AimError(f"{data.path}: its regions are not of its {v} vertices.", "The file was altered.", "Export it again.")
     if data.detail.steps.shape != (t, v, 3) or data.motion.twists.shape != (t, 6) or data.mesh.topology_hash != data.manifest.get("topology_hash"):
         raise AimError(f"{data.path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")

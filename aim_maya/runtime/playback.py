@@ -28,15 +28,18 @@ Floats = NDArray[np.floating]
 
 
 def blended_jaw(model: FaceModel, playing: Playing, weights: Weights | None, gain: float = 1.0) -> Floats:
-    """(4, 4) float64 motion of the jaw, its twist times gain. Raises AimError as performance_points does."""
+    """(4, 4) float64 motion of the jaw, its twist times gain; or the edit's jaw pose. Raises AimError as performance_points does."""
     performance, b = playing.performance, clamped(playing.blend)
     performance.check(model)
+    if model.jaw_pose is not None:
+        return model.jaw_pose
+    baked = model.data.baked.gain  # which the model's own twists have in them
     if b == 1.0 or weights is None:
-        return rigid.part(performance.jaw(playing.f), b * gain)
+        return rigid.part(performance.jaw(playing.f), b * baked * gain)
     activations, motion = model.data.rig.activations(weights), model.data.motion
     if b == 0.0:
         return motion.transform(activations, gain)
-    return rigid.exp(gain * ((1 - b) * (activations @ motion.twists) + b * rigid.log(performance.jaw(playing.f))))
+    return rigid.exp(gain * ((1 - b) * (activations @ motion.twists) + b * baked * rigid.log(performance.jaw(playing.f))))
 
 
 def blended_head(playing: Playing) -> Floats:

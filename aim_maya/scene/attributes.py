@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aim_maya.runtime.presets import PRESETS
+
 TYPE_NAME = "aimDeformer"
 TYPE_ID = 0x000A1FA5  # in the range 0x80000-0xfffff for development; .mb files store it, so it never changes without a note
 
 GEOMETRY, JAW, HEAD, STATUS, VECTOR, PAINT = "outputGeometry", "outJawMatrix", "outHeadMatrix", "status", "weightVector", "paintStamp"
 _SKIN = (GEOMETRY, STATUS)
+_MM = (-10, 10)
 _ALL = (GEOMETRY, JAW, HEAD, STATUS)
 _WEIGHTS = (VECTOR, GEOMETRY, JAW)
 
@@ -67,7 +70,14 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("thicknessList", "thl", "compound", "one painted thickness map a geometry", "Thickness List", array=True, affects=(PAINT, GEOMETRY)),
     Attribute("thicknessMap", "thm", "float", "painted factor of the thickness per vertex; missing = 1", "Thickness Map", 1.0, (0, 2), 0.0, array=True,
               parent="thicknessList", affects=(PAINT, GEOMETRY)),
-    Attribute("edit", "aimd", "file", "an anatomical edit (JSON); its numbers are multiplied by the sliders", "Edit", affects=_ALL),
+    Attribute("jawLonger", "hjl", "float", "mm: the chin down and forward along the jaw", "Jaw Longer", 0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("jawWider", "hjw", "float", "mm: both angles of the jaw outwards", "Jaw Wider", 0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("chinForward", "hcf", "float", "mm: the chin straight forward", "Chin Forward", 0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("cheekbonesOut", "hco", "float", "mm: both cheekbones outwards", "Cheekbones Out", 0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("browForward", "hbf", "float", "mm: the brow ridge straight forward", "Brow Forward", 0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("preset", "epr", "enum", "an edit that comes along, besides the sliders and the edit file", "Preset", 0, fields=("none", *PRESETS), affects=_SKIN),
+    Attribute("presetAmount", "epa", "float", "how much of the preset", "Preset Amount", 1.0, (0, 1), keyable=True, affects=_SKIN),
+    Attribute("edit", "aimd", "file", "an anatomical edit (JSON, docs/editing.md); the sliders come on top of it", "Edit", affects=_ALL),
     Attribute("detail", "det", "bool", "on: exact at every trained pose; off: everything from the networks", "Detail", True, affects=_SKIN),
     Attribute("device", "dev", "enum", "where the graphs run; auto takes CUDA when it is really there", "Device", 0, fields=("auto", "cuda", "cpu"), affects=_SKIN),
     Attribute("evaluation", "eva", "enum", "cached: stored fields; full: all networks every frame", "Evaluation", 0, fields=("cached", "full"), affects=_SKIN),
@@ -86,3 +96,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 )  # fmt: skip
 
 BY_NAME = {a.name: a for a in ATTRIBUTES}
+HANDLES = {
+    "jawLonger": "jaw_longer_mm", "jawWider": "jaw_wider_mm", "chinForward": "chin_forward_mm", "cheekbonesOut": "cheekbones_out_mm", "browForward": "brow_forward_mm",
+}  # fmt: skip

@@ -120,6 +120,26 @@ def teeth() -> list[str]:
 
 
 @reported
+def sculpt() -> str:
+    """Make the sculpted bone surface an edit of the face: the face is selected first, then its bones; asks where to write the edit."""
+    from .sculpt import edit_from_sculpt
+
+    face, bones = _selected(2, "the face first, then its sculpted bones, have to be")[:2]
+    path = _ask_file("Write the edit to", 0, "Edit (*.json)")
+    done = edit_from_sculpt(face, bones, path)
+    log.logger.info("%d bone points moved by up to %.1f mm: %s", done["vertices"], done["largest_mm"], path)
+    return path
+
+
+def preset(name: str) -> str | None:
+    """Set a preset, or "none", on the selected face."""
+    from .sculpt import set_preset
+
+    done: str | None = reported(lambda: set_preset(_selected(1, "the face has to be")[0], name))()
+    return done
+
+
+@reported
 def load_performance() -> str:
     """Let the selected face play a performance; asks for the file."""
     from .performances import load_performance as play

@@ -15,7 +15,7 @@ from maya import OpenMaya, OpenMayaMPx
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Playing, blended_head, blended_jaw
+from aim_maya.runtime import Playing, blended_head
 
 from . import geometry, weight_vector
 from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME, VECTOR
@@ -128,12 +128,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         return driven @ self._learned_jaw(block, model, weights, playing)
 
     def _learned_jaw(self, block: Any, model: Any, weights: Floats, playing: Playing | None) -> Floats:
-        """(4, 4) from the weights, or from the performance, or from both."""
-        gain = self.read(block, "jawGain")
-        if playing is not None:
-            return blended_jaw(model, playing, weights, gain)
-        jaw: Floats = model.data.motion.transform(model.data.rig.activations(weights), gain)
-        return jaw
+        """(4, 4) from the weights, or from the performance, or from both, under the edit."""
+        return self._models.jaw(model, self.read.edit(block), weights, playing)
 
     def _weights(self, block: Any, model: Any) -> Floats:
         """(C,) in the model's order."""

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Deformation, Edit, FaceModel, shared_model
-from aim_maya.runtime.edit import read_edit
+from aim_maya.runtime import Deformation, Edit, EditRecipe, FaceModel, Playing, blended_jaw, build_edit, preset, read_edit, shared_model
 
 from . import host_paths
 from .remembered import Remembered
-from .settings import EditSettings, ModelSettings
+from .settings import BaseEdit, EditSettings, ModelSettings
 from .weight_vector import positions
 
 Floats = NDArray[np.floating]
@@ -27,6 +26,8 @@ class NodeModels:
     def __init__(self) -> None:
         self._models: Remembered[FaceModel] = Remembered()
         self._bent: Remembered[Deformation] = Remembered()
+        self._bases: Remembered[Edit] = Remembered()
+        self._last: Deformation | None = None
         self._positions: tuple[FaceModel | None, str, dict[int, int]] = (None, "", {})
 
     def model(self, settings: ModelSettings) -> FaceModel:
@@ -41,9 +42,22 @@ class NodeModels:
         """The model under the sliders, the edit file and the painted thickness. `painted` tells one painting from another."""
 
         def make() -> Deformation:
-            return Deformation(model, _edit(settings, thickness), settings.overlay, settings.detail)
+            factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
+            own = Edit(factor, jaw_gain=settings.jaw_gain, expression_gain=settings.expression_gain, jaw_arc=settings.jaw_arc)
+            return Deformation(model, self._base_edit(model, settings.base).then(own), settings.overlay, settings.detail)
 
-        return self._bent.get((model, settings, None if thickness is None else painted), make)
+        self._last = self._bent.get((model, settings, None if thickness is None else painted), make)
+        return self._last
+
+    def jaw(self, model: FaceModel, settings: EditSettings, weights: Floats, playing: Playing | None) -> Floats:
+        """(4, 4) the jaw's motion under the edit, as the skin has it: what teeth have to follow."""
+        base = self._base_edit(model, settings.base)
+        face = model.edited(Edit(jaw_gain=base.jaw_gain * settings.jaw_gain, jaw_pose=base.jaw_pose))
+        return face.jaw(weights) if playing is None else blended_jaw(face, playing, weights, face.edit.jaw_gain)
+
+    def _base_edit(self, model: FaceModel, base: BaseEdit) -> Edit:
+        """Edit file, preset and handles, laid out on the model once. Raises AimError for a file that cannot be used."""
+        return self._bases.get((model, base), lambda: _laid_out(model, base))
 
     def positions(self, model: FaceModel, control_map: str) -> dict[int, int]:
         """{index of weight[]: position among the model's controls}."""
@@ -60,6 +74,8 @@ class NodeModels:
             model = self.model(settings)
             lines.append(f"{model.data.path}: {model.status}")
             lines += _file_warnings(model, attached_with) + played(model)
+            if self._last is not None and self._last.model is model:
+                lines += [f"warning: {note}" for note in self._last.face.edit_notes]
         except AimError as error:
             lines.append(str(error))
         return "\n".join([*lines, *(f"{subject}: {text}" for subject, text in sorted(troubles.items()) if text not in lines)])
@@ -83,10 +99,8 @@ def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
     return warnings
 
 
-def _edit(settings: EditSettings, thickness: Floats | None) -> Edit:
-    base = read_edit(host_paths.find(settings.edit)) if settings.edit else Edit()
-    factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
-    return Edit(
-        thickness=base.thickness * factor, bone_offset=base.bone_offset, jaw_gain=base.jaw_gain * settings.jaw_gain,
-        expression_gain=base.expression_gain * settings.expression_gain, jaw_arc=base.jaw_arc * settings.jaw_arc,
-    )  # fmt: skip
+def _laid_out(model: FaceModel, base: BaseEdit) -> Edit:
+    edit = read_edit(host_paths.find(base.file), model.data) if base.file else Edit()
+    for recipe in ([preset(base.preset, base.amount)] if base.preset != "none" else []) + ([EditRecipe(bones=dict(base.bones))] if base.bones else []):
+        edit = edit.then(build_edit(recipe, model.data))
+    return edit

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aim_maya.core.driven_jaw import driven_jaw
 from aim_maya.core.errors import AimError
 
-from .attributes import BY_NAME
+from .attributes import BY_NAME, HANDLES
 from .matrices import from_maya
 
 Floats = NDArray[np.floating]
@@ -39,7 +39,21 @@ class EditSettings:
     jaw_arc: float
     expression_gain: float
     thickness: float
-    edit: str
+    base: BaseEdit
+
+
+@dataclass(frozen=True)
+class BaseEdit:
+    """What of an edit is laid out once, not at every turn of a gain: edit file, preset and how much of it, handles (name, mm) that are not 0.
+
+    reload: a file of the same name may hold something else after one.
+    """
+
+    file: str
+    reload: int
+    preset: str
+    amount: float
+    bones: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,13 @@ class Reader:
 
     def edit(self, block: Any) -> EditSettings:
         """How it is bent."""
-        names = ("detail", "jawGain", "jawArc", "expressionGain", "thickness", "edit")
-        return EditSettings(self(block, "mode") == "overlay", *(self(block, name) for name in names))
+        detail, jaw_gain, jaw_arc, expression_gain, thickness = (self(block, name) for name in ("detail", "jawGain", "jawArc", "expressionGain", "thickness"))
+        return EditSettings(self(block, "mode") == "overlay", detail, jaw_gain, jaw_arc, expression_gain, thickness, self._base(block))
+
+    def _base(self, block: Any) -> BaseEdit:
+        preset = self(block, "preset")
+        bones = tuple((handle, mm) for name, handle in HANDLES.items() if (mm := self(block, name)) != 0.0)
+        return BaseEdit(self(block, "edit"), self(block, "reload"), preset, self(block, "presetAmount") if preset != "none" else 1.0, bones)
 
     def performance(self, block: Any) -> PerformanceSettings:
         """What is played."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aim_maya.runtime.presets import PRESETS
+
 _CALL = "from aim_maya.scene import commands; commands.{0}()"
 
 
@@ -19,6 +21,7 @@ class Entry:
 
 
 NAME = "AIM"
+_PRESETS = [("none", "The selected face without a preset"), *((name, f"{about}, on the selected face") for name, (about, _) in PRESETS.items())]
 ENTRIES: tuple[Entry, ...] = (
     Entry("Train", "aim_train.png", "Open the training window: learn a face from the selected mesh and its blendShape", _CALL.format("train")),
     Entry("Attach", "aim_attach.png", "Put a trained model in the place of the selected mesh's blendShape", _CALL.format("attach")),
@@ -27,6 +30,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Drive teeth", "aim_teeth.png", "Select the face, then teeth, tongue or gums: they follow the learned jaw", _CALL.format("teeth")),
     Entry("Batch bake", "aim_batch.png", "Bake the faces of whole scenes to caches, in a Maya without a window", _CALL.format("batch_bake")),
     Entry("Check installation", "aim_doctor.png", "Say what works here, what does not, and what to do", _CALL.format("doctor")),
+    Entry("Sculpt to edit", "aim_anatomy.png", "Select the face, then its sculpted bones: the sculpt becomes an edit", _CALL.format("sculpt"), on_shelf=False),
+    *(
+        Entry(f"Preset: {name.replace('_', ' ')}", "aim_anatomy.png", about, _CALL.replace("()", f"('{name}')").format("preset"), on_shelf=False)
+        for name, about in _PRESETS
+    ),
     Entry("Load performance", "aim_maya.png", "Let the selected face play a fitted performance", _CALL.format("load_performance"), on_shelf=False),
     Entry("Key performance", "aim_maya.png", "Key the global performance that the selected face plays on its sliders", _CALL.format("key_performance"), on_shelf=False),
     Entry("Capture", "aim_train.png", "Write the selected mesh and its blendShape as an actor, to train elsewhere", _CALL.format("capture"), on_shelf=False),

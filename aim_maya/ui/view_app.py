@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core.actor_folder import read_actor
-from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.runtime import FaceModel
+from aim_maya.core.errors import AimError
+from aim_maya.core.named_weights import parse_weights
+from aim_maya.runtime import EditRecipe, FaceModel, preset, read_recipe
 
 from . import app
 from .face_scene import FaceScene, can_draw
@@ -32,6 +33,8 @@ class Asked(Protocol):
     weights: tuple[str, ...]
     colours: Map
     bones: bool
+    edit: Path | None
+    preset: str | None
     curves: Path | None
     device: Any
     screenshot: Path | None
@@ -52,8 +55,9 @@ def view(asked: Asked) -> dict[str, Any]:
         )
     face = ViewedFace(model, FaceScene(str(model.manifest["up"])), actor)
     face.look.colours, face.look.bones = asked.colours, asked.bones
+    recipe = read_recipe(asked.edit) if asked.edit else preset(asked.preset) if asked.preset else None
     face.pose(weights)
-    face.dress()
+    face.edit(recipe or EditRecipe())
     if asked.screenshot is not None and not asked.window:
         face.scene.save(asked.screenshot)
         return {"picture": str(asked.screenshot), "device": face.scene.device}
@@ -61,26 +65,12 @@ def view(asked: Asked) -> dict[str, Any]:
         _need_no_display()
     qt = app.application(dark=not asked.light)
     window = ViewWindow(face)
-    window.set_up(weights)
+    window.set_up(weights, recipe)
     if asked.bench:
         return bench(window)
     if asked.curves is not None:
         window.play_file(asked.curves)
     return {"exit_code": app.show(window, qt, picture=asked.screenshot), "device": face.scene.device}
-
-
-def parse_weights(given: tuple[str, ...], controls: tuple[str, ...]) -> Any:
-    """(C,) weights from NAME=VALUE. Raises AimError naming what is wrong."""
-    weights = np.zeros(len(controls))
-    for entry in given:
-        name, _, text = entry.partition("=")
-        if name not in controls:
-            raise AimError(f"There is no control '{name}'.", nearest_name(name, controls), "aimface info lists them.")
-        try:
-            weights[controls.index(name)] = float(text or 1)
-        except ValueError as error:
-            raise AimError(f"'{entry}' is not NAME=VALUE.", remedy="For example --weights jawOpen=0.5") from error
-    return weights
 
 
 def _need_no_display() -> None:

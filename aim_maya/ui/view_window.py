@@ -8,26 +8,24 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QGroupBox,
     QHBoxLayout,
     QLabel,
     QMessageBox,
     QPushButton,
-    QSlider,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Edit
+from aim_maya.runtime import EditRecipe
 
+from .edit_panel import EditPanel
 from .face_view import FaceView
 from .messages import show_error
 from .player import Player
@@ -36,8 +34,6 @@ from .viewed_face import ViewedFace
 
 Floats = NDArray[np.floating]
 _MAPS = {"none": "Plain", "thickness": "Soft-tissue thickness", "weight": "Skinning weight", "error": "Error against the shapes"}
-_GAINS = (("jaw_gain", "Ja&w gain", "The learned jaw's motion, times this"), ("expression_gain", "E&xpression gain", "The skin's own motion, times this"),
-          ("thickness", "Thic&kness", "Soft tissue between bone and skin, times this"))  # fmt: skip
 
 
 class ViewWindow(QWidget):
@@ -50,7 +46,8 @@ class ViewWindow(QWidget):
         self.sliders, self.view, self.player = TargetSliders(face.model.data.rig.controls), FaceView(face.scene), Player(self)
         self.skin, self.bones, self.wires, self.detail = QCheckBox("&Skin"), QCheckBox("Skull and &jaw"), QCheckBox("&Wireframe"), QCheckBox("&Detail")
         self.colours, self.play, self.caption, self.status = QComboBox(), QPushButton("&Play curves ..."), QLabel(), QLabel()
-        self.gains = {name: QSlider(Qt.Orientation.Horizontal) for name, _, _ in _GAINS}
+        self.edits = EditPanel(face.has_anatomy)
+        self.gains = self.edits.gains
         self._times: list[float] = []
         self._told = 0.0
         self._lay_out()
@@ -69,7 +66,7 @@ class ViewWindow(QWidget):
         column = QVBoxLayout(left)
         column.addWidget(self.sliders, 1)
         column.addWidget(self.play)
-        column.addWidget(self._edit_group())
+        column.addWidget(self.edits)
         column.addWidget(self._look_group())
         right = QWidget()
         picture = QVBoxLayout(right)
@@ -84,23 +81,6 @@ class ViewWindow(QWidget):
         QHBoxLayout(self).addWidget(split)
         self.resize(1260, 780)
 
-    def _edit_group(self) -> QWidget:
-        group = QGroupBox("Edit")
-        form = QFormLayout(group)
-        for name, text, tip in _GAINS:
-            slider = self.gains[name]
-            slider.setRange(0, 200)
-            slider.setValue(100)
-            slider.setToolTip(f"{tip}")
-            slider.setAccessibleName(text.replace("&", ""))
-            label = QLabel(text)
-            label.setBuddy(slider)
-            form.addRow(label, slider)
-        reset = QPushButton("Unedi&ted")
-        reset.clicked.connect(self.reset_edit)
-        form.addRow("", reset)
-        return group
-
     def _look_group(self) -> QWidget:
         group = QGroupBox("Look")
         column, row = QVBoxLayout(group), QHBoxLayout()
@@ -113,8 +93,7 @@ class ViewWindow(QWidget):
 
     def _connect(self) -> None:
         self.sliders.changed.connect(self._pose)
-        for slider in self.gains.values():
-            slider.valueChanged.connect(self._edit)
+        self.edits.changed.connect(self._edit)
         for box in (self.skin, self.bones, self.wires, self.detail):
             box.toggled.connect(self._dress)
         self.colours.currentIndexChanged.connect(self._dress)
@@ -122,26 +101,29 @@ class ViewWindow(QWidget):
         self.play.clicked.connect(self._play)
         self.player.frame.connect(lambda weights, _number: self.sliders.set_weights(weights))
 
-    def set_up(self, weights: Floats) -> None:
-        """Make the widgets say what the face was told before there were any."""
+    def set_up(self, weights: Floats, recipe: EditRecipe | None = None) -> None:
+        """Make the widgets say what the face was told before there were any, and show an edit."""
         look = self.face.look
         self.bones.setChecked(look.bones)
         self.colours.setCurrentIndex(list(_MAPS).index(look.colours))
         self.sliders.set_weights(weights)
+        if recipe is not None:
+            self.edits.set_recipe(recipe)
 
     def _pose(self) -> None:
         self.face.pose(self.sliders.weights())
         self._show()
 
     def _edit(self) -> None:
-        values = {name: slider.value() / 100 for name, slider in self.gains.items()}
-        self.face.edit(Edit(**values))
+        try:
+            self.face.edit(self.edits.recipe())
+        except AimError as error:
+            self.message = show_error(self, error)
         self._show()
 
     def reset_edit(self) -> None:
-        """All gains to one."""
-        for slider in self.gains.values():
-            slider.setValue(100)
+        """The face as it was trained."""
+        self.edits.reset.click()
 
     def _dress(self) -> None:
         look = self.face.look
@@ -151,7 +133,7 @@ class ViewWindow(QWidget):
         self._show()
 
     def _show(self) -> None:
-        self.caption.setText(self.face.caption)
+        self.caption.setText("  ".join(text for text in (self.face.caption, *self.face.model.edit_notes) if text))
         self.view.update()
 
     def _drawn(self, ms: float) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aim_maya.core.actor import Actor
 from aim_maya.core.colours import heat
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime import Edit, EditRecipe, FaceModel
 
 from .face_scene import FaceScene, Surface
 
@@ -59,8 +59,16 @@ class ViewedFace:
         if self.look.colours == "error" and self._shown_error() != before:
             self._colour()
 
-    def edit(self, edit: Edit) -> None:
-        """Show the model under an edit."""
+    @property
+    def has_anatomy(self) -> bool:
+        """Whether the model has regions and handles: its file names landmarks, or they can be read off its jaw."""
+        try:
+            return bool(self.original.data.regions)
+        except AimError:
+            return False
+
+    def edit(self, edit: Edit | EditRecipe) -> None:
+        """Show the model under an edit. Raises AimError, and stays as it is, for one that is not of this model."""
         self.model = self.original.edited(edit)
         self.dress()
 

@@ -175,7 +175,7 @@ def check_shelf_entries_name_what_exists(lab: Lab) -> None:
 
     for entry in shelf.ENTRIES:
         assert (_ICONS / entry.icon).is_file(), entry.icon
-        assert callable(getattr(commands, entry.command.rsplit(".", 1)[1].rstrip("()"))), entry.command
+        assert callable(getattr(commands, entry.command.rsplit(".", 1)[1].split("(")[0])), entry.command
         assert entry.tooltip
         compile(entry.command, entry.label, "exec")
 

@@ -50,9 +50,10 @@ def main(argv: Sequence[str]) -> int:
 
 def all_checks() -> list[Callable[[Any], None]]:
     """Every check, in order."""
-    from . import checks_attach, checks_batch, checks_capture, checks_node, checks_performance, checks_scene
+    from . import checks_attach, checks_batch, checks_capture, checks_edit, checks_node, checks_performance, checks_scene
 
-    return [*checks_node.CHECKS, *checks_performance.CHECKS, *checks_attach.CHECKS, *checks_capture.CHECKS, *checks_scene.CHECKS, *checks_batch.CHECKS]
+    on_node = [*checks_node.CHECKS, *checks_performance.CHECKS, *checks_edit.CHECKS]
+    return [*on_node, *checks_attach.CHECKS, *checks_capture.CHECKS, *checks_scene.CHECKS, *checks_batch.CHECKS]
 
 
 def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, float, str]:

@@ -43,6 +43,10 @@ def run(options: Options) -> dict[str, Any]:
         ["jaw", f"{manifest['jaw']['source']}: {manifest['jaw']['report']}"],
         ["networks alone, skin", f"{skin.get('mean', 0):.3f} mm mean, {skin.get('max', 0):.2f} mm max"],
         ["parity", f"{max(manifest['parity_mm'].values()):.1e} mm"],
+        *[
+            ["edited from", f"{e['source']} ({e['source_sha256'][:12]}): {', '.join(sorted({k for r in e['edits'] for k in r} - {'schema'})) or 'nothing'}"]
+            for e in manifest.get("edits", [])
+        ],
         ["topology", manifest["topology_hash"][:16]],
         ["written by", f"{manifest['writer']}, schema {manifest['schema']}"],
         ["file", f"{options.model.stat().st_size / 1e6:.1f} MB, every member verified"],

@@ -25,6 +25,10 @@ class Options:
     """What the skin's colours mean to begin with."""
     bones: bool = False
     """Show the learned skull and jaw through the skin."""
+    edit: Path | None = None
+    """Show the model under this edit file (JSON)."""
+    preset: str | None = None
+    """Show the model under one of the edits that come along; aimface edit --list names them."""
     curves: Path | None = None
     """Play this CSV of weight curves."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

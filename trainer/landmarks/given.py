@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.core.face_sites import NAMES
 
 from .head_frame import HeadFrame
 
 Floats = NDArray[np.floating]
 
-MIDLINE = (
-    "supraglabella", "glabella", "nasion", "rhinion", "pronasale", "subnasale", "labrale superius", "stomion", "labrale inferius", "supramentale", "pogonion", "menton",
-)  # fmt: skip
-PAIRED = ("endocanthion", "exocanthion", "cheilion", "tragion", "zygion", "gonion")
-NAMES = (*MIDLINE, *(f"{name}{side}" for name in PAIRED for side in ("_l", "_r")))
 MULTI_PIE = {  # of its 68 points, those that are landmarks of ours; several are averaged
     "nasion": (27,), "pronasale": (30,), "subnasale": (33,), "labrale superius": (51,), "stomion": (62, 66), "labrale inferius": (57,), "menton": (8,),
     "exocanthion_r": (36,), "endocanthion_r": (39,), "endocanthion_l": (42,), "exocanthion_l": (45,), "cheilion_r": (48,), "cheilion_l": (54,),

@@ -1,0 +1,104 @@
+"""Edit files: recipes in JSON, maps and offsets beside them, presets, and everything that is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.regions import NAMES, REGIONS
+from aim_maya.runtime import PRESETS, EditRecipe, FaceModel, preset, read_edit, read_recipe
+from aim_maya.runtime.edit_recipe import recipe_from_json
+
+
+@pytest.fixture(scope="module")
+def model(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+def test_recipes_survive_json(tmp_path: Path) -> None:
+    for name, (_, recipe) in PRESETS.items():
+        recipe.write(tmp_path / f"{name}.json")
+        again = read_recipe(tmp_path / f"{name}.json")
+        assert again.to_json() == recipe.to_json()
+    changed = EditRecipe().changed(["thickness=1.2", "thickness.cheeks=1.5", "jaw_longer_mm=4", "bones.jaw_wider_mm=2", "jaw_gain=0.5"])
+    assert changed.thickness == {"all": 1.2, "cheeks": 1.5}
+    assert changed.bones == {"jaw_longer_mm": 4.0, "jaw_wider_mm": 2.0}
+    assert changed.jaw_gain == 0.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(sorted(PRESETS)), st.floats(0, 2))
+def test_presets_scale(name: str, amount: float) -> None:
+    recipe, whole = preset(name, amount), preset(name)
+    for handle, mm in whole.bones.items():
+        assert recipe.bones[handle] == pytest.approx(amount * mm)
+    if isinstance(whole.thickness, dict):
+        for part, factor in whole.thickness.items():
+            assert recipe.thickness[part] == pytest.approx(1 + amount * (factor - 1))  # type: ignore[index]
+
+
+def test_maps_and_offsets_from_files(model: FaceModel, tmp_path: Path) -> None:
+    v, rng = len(model.data.neutral), np.random.default_rng(0)
+    factor, mm = rng.uniform(1, 2, v).astype(np.float32), rng.normal(size=(v, 3)).astype(np.float32)
+    np.save(tmp_path / "map.npy", factor)
+    (tmp_path / "map.csv").write_text("thickness\n" + "\n".join(map(repr, factor.astype(float).tolist())))
+    (tmp_path / "some.csv").write_text("vertex,thickness\n3,1.5\n7,2\n")
+    np.savez(tmp_path / "sculpt.npz", bone_offset_mm=mm)
+    for file in ("map.npy", "map.csv"):
+        assert np.array_equal(model.edited(recipe_from_json({"thickness_map": file}, "x", tmp_path)).edit.thickness, factor)
+    some = model.edited(recipe_from_json({"thickness_map": "some.csv", "thickness": 2}, "x", tmp_path)).edit.thickness
+    assert (some[3], some[7], some[0]) == (3.0, 4.0, 2.0)  # type: ignore[index]
+    assert model.edited(recipe_from_json({"bone_offset": "sculpt.npz"}, "x", tmp_path)).edit.bone_offset == pytest.approx(mm / model.mm_per_unit)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"thicknes": 2}, "Did you mean 'thickness'"),
+        ({"thickness": {"cheek": 1.2}}, "Did you mean 'cheeks'"),
+        ({"bones": {"jaw_longer": 5}}, "Did you mean 'jaw_longer_mm'"),
+        ({"bones": 5}, "not handles and their mm"),
+        ({"bones": {"jaw_longer_mm": "5"}}, "not a number"),
+        ({"thickness": {"lips": None}}, "not a number"),
+        ({"schema": 99}, "newer version"),
+        ({"jaw_gain": float("nan")}, "not a number"),
+        ({"thickness": [1.0, 2.0]}, r"shape \(2,\)"),
+        ({"thickness_map": "short.npy"}, "holds 7 numbers; the model needs"),
+        ({"thickness_map": "nothing.npy"}, "cannot be read"),
+        ({"thickness_map": "bad.csv"}, "cannot be read as a map"),
+        ({"thickness_map": 3}, "not the name of a file"),
+        ({"bone_offset": "short.npy"}, "holds 7 numbers; the model needs"),
+        ({"bone_offset": "other.npz"}, "holds no array 'bone_offset_mm'"),
+        ({"neutral": "small.obj"}, "holds 3 x 3 numbers"),
+        ({"neutral": "gone.obj"}, "Cannot read"),
+        ({"jaw_pose": [[1, 2], [3, 4]]}, "no rigid motion"),
+        ({"jaw_pose": (2 * np.eye(4)).tolist()}, "no rigid motion"),
+        ([1], "must hold an object"),
+    ],
+)
+def test_bad_edits_are_refused_in_a_sentence(model: FaceModel, tmp_path: Path, entries: Any, said: str) -> None:
+    np.save(tmp_path / "short.npy", np.ones(7))
+    np.savez(tmp_path / "other.npz", offset=np.ones(7))
+    (tmp_path / "bad.csv").write_text("a,b\nc,d\n")
+    (tmp_path / "small.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    file = tmp_path / "edit.json"
+    file.write_text(json.dumps(entries))
+    with pytest.raises(AimError, match=said):
+        model.edited(read_edit(file, model.data))
+
+
+def test_bad_presets_and_settings() -> None:
+    with pytest.raises(AimError, match="Did you mean 'heavier'"):
+        preset("heavyer")
+    with pytest.raises(AimError, match="is not NAME=VALUE"):
+        EditRecipe().changed(["thickness"])
+    with pytest.raises(AimError, match="Did you mean 'thickness'"):
+        EditRecipe().changed(["thicknes=2"])
+    assert len(NAMES) == 3 * len(REGIONS)

@@ -1,0 +1,108 @@
+"""Edit a trained face by its anatomy (tissue, bones, jaw, expressions) and bake the edited actor; nothing is trained again."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path
+from aim_maya.core.handles import HANDLES
+from aim_maya.core.named_weights import parse_weights
+from aim_maya.core.obj import write_obj
+from aim_maya.core.regions import REGIONS
+from aim_maya.runtime import PRESETS, Edit, EditRecipe, FaceModel, build_edit, preset, read_recipe
+
+
+@dataclass
+class Options:
+    """What `aimface edit` takes."""
+
+    model: tyro.conf.Positional[Path | None] = None
+    """The .aim file."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The edited actor, a whole .aim."""
+    edit: Path | None = None
+    """An edit file (JSON); docs/editing.md describes it."""
+    preset: str | None = None
+    """One of the edits that come along; --list shows them."""
+    amount: float = 1.0
+    """How much of the preset: 0 nothing, 1 all, 2 twice as much."""
+    set: tuple[str, ...] = ()
+    """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3, jaw_longer_mm=5."""
+    name: str | None = None
+    """The edited actor's name; else the actor's own with "edited"."""
+    save: Path | None = None
+    """Also write the edit file and --set together as an edit file."""
+    obj: Path | None = None
+    """Also write the edited neutral as OBJ: the mesh to attach the edited actor to."""
+    picture: Path | None = None
+    """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in a row."""
+    pose: tuple[str, ...] = ("jawOpen=1",)
+    """Controls of the picture's lower row, as NAME=VALUE."""
+    list: bool = False
+    """Print presets, handles and regions, and end."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Bake, draw, or list."""
+    if options.list:
+        sys.stdout.write(_listing())
+        return {"presets": list(PRESETS), "handles": list(HANDLES), "regions": list(REGIONS)}
+    if options.model is None:
+        raise AimError("No model is given.", remedy="aimface edit MODEL.aim --preset heavier -o NEW.aim")
+    model = FaceModel.load(options.model, "cpu")
+    recipes = _recipes(options)
+    if options.out is None and options.picture is None and options.obj is None and options.save is None:
+        raise AimError("There is nothing to write.", remedy="Give -o NEW.aim, --picture, --obj or --save.")
+    edited = model.edited(reduce(Edit.then, [build_edit(recipe, model.data) for recipe in recipes], Edit()))
+    for note in edited.edit_notes:
+        sys.stdout.write(f"note: {note}\n")
+    figures: dict[str, Any] = {"notes": list(edited.edit_notes), "written": []}
+    if options.out is not None:
+        from trainer.bake_edit import bake_edit
+
+        if options.out.exists() and options.out.resolve() == options.model.resolve():
+            raise AimError(f"{options.out} is the model that is edited.", remedy="Choose another output.")
+        figures["parity_mm"] = bake_edit(model, edited, recipes, options.out, options.name or f"{str(model.manifest['name']).removesuffix(' edited')} edited")
+    if options.save is not None:
+        recipes[-1].write(options.save)
+    if options.obj is not None:
+        write_obj(options.obj, edited.mesh.with_points(edited.points({})), "edited neutral")
+    if options.picture is not None:
+        _draw(options.picture, model, recipes, options.pose)
+    for path in (options.out, options.save, options.obj, options.picture):
+        if path is not None:
+            figures["written"].append(str(path))
+            sys.stdout.write(f"wrote {path}\n")
+    return figures
+
+
+def _recipes(options: Options) -> list[EditRecipe]:
+    """The preset, and the edit file with what was set over it."""
+    recipe = read_recipe(options.edit) if options.edit else EditRecipe()
+    return [*([preset(options.preset, options.amount)] if options.preset else []), recipe.changed(options.set)]
+
+
+def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[str, ...]) -> None:
+    from trainer import pictures
+    from trainer.edit_pictures import edits_figure, preset_row
+
+    changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
+    edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())
+    figure = edits_figure(model, {"edited": edit} if changing else preset_row(), parse_weights(pose, model.targets))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(pictures.png(figure))
+
+
+def _listing() -> str:
+    rows = ["presets:", *(f"  {name:<18} {about}" for name, (about, _) in PRESETS.items())]
+    rows += ["handles (bones, mm):", *(f"  {name:<18} {about}" for name, (about, _) in HANDLES.items())]
+    return "\n".join([*rows, f"regions: {', '.join(REGIONS)}; each with _L or _R for one side"]) + "\n"
