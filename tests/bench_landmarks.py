@@ -79,9 +79,9 @@ def score(model: FaceModel, space: Any, truth: dict[str, np.ndarray], teeth: np.
     cameras = cameras_round(model.mesh.points, ANGLES[case.cameras], away=900.0 / mm)
     tracks = tracker.tracks(frames, cameras, noise=case.noise, fps=float(truth["fps"]))
     told = cameras if case.focal_known else tuple(replace(c, fx=2304.0, fy=2304.0, focal_known=False) for c in cameras)
-    options = LandmarkOptions(sites=sites, contour=case.contour, steady=case.steady, head=case.head)  # type: ignore[arg-type]
+    options = LandmarkOptions(sites=sites, contour=case.contour, steady=case.steady)  # type: ignore[arg-type]
     began = time.perf_counter()
-    fitted = fit_landmarks(model, space, tracks, told, options)
+    fitted = fit_landmarks(model, space, tracks, told, options, still_head=case.head == "still")
     seconds = time.perf_counter() - began
     points, jaws = frames_of(model, fitted)
     error = mm * np.linalg.norm(points - frames, axis=2)[:, :NARROW]

@@ -83,7 +83,16 @@ def test_noise_is_estimated_and_mostly_taken_out(model: FaceModel, take: np.ndar
     data = _fitted(model, noisy, noise=None)
     assert 0.8 < data.about["figures"]["noise_mm"] < 1.2
     assert _miss(model, data, take) < 0.5  # 1.6 mm as it came
-    assert _miss(model, data, take) < _miss(model, _fitted(model, noisy, noise=1.0, smooth=0.0), take)
+
+
+def test_a_face_that_keeps_still_hardly_trembles(model: FaceModel, take: np.ndarray) -> None:
+    noisy = take[5] + np.random.default_rng(1).normal(0, 1.0 / model.mm_per_unit, (8, *take.shape[1:]))
+    tremble = {}
+    for smooth in (0.0, 1.0):
+        data = Performance(_fitted(model, noisy, noise=1.0, smooth=smooth, head="still"))
+        points = np.array([model.performance_points(data, f) for f in range(8)])
+        tremble[smooth] = np.linalg.norm(np.diff(points, 2, axis=0), axis=2).mean() * model.mm_per_unit
+    assert tremble[1.0] < 0.8 * tremble[0.0] < 0.8
 
 
 def test_holes_are_filled_and_flagged(model: FaceModel, take: np.ndarray) -> None:

@@ -102,7 +102,7 @@ def test_steadiness_calms_noise(scene: Scene, two: tuple[Camera, ...]) -> None:
 
 
 def test_a_head_that_is_said_to_be_still(scene: Scene, two: tuple[Camera, ...]) -> None:
-    fitted = scene.fit(scene.tracks(two, 1.0), two, replace(OPTIONS, head="still"))
+    fitted = scene.fit(scene.tracks(two, 1.0), two, OPTIONS, still_head=True)
     assert np.abs(np.diff(fitted.head, axis=0)).max() < 0.01
     np.testing.assert_allclose(fitted.head[0], HEAD, atol=1.5)
 

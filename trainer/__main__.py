@@ -15,7 +15,7 @@ COMMANDS = {
     "sample": "write the built-in sample actor as an actor folder",
     "train": "train an actor folder into an actor.aim",
     "info": "say what an actor.aim holds",
-    "fit": "fit a model to scans: an .aimperf",
+    "fit": "fit a model to scans or 2D landmarks: an .aimperf",
     "report": "a self-contained HTML page of pictures and figures",
     "bake": "weight curves to USD, Alembic, npz or an OBJ sequence",
     "curves": "look at weight curves, resample and convert them",

@@ -18,7 +18,7 @@ from .siren import OMEGA, Siren
 
 Floats = NDArray[np.floating]
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "sine": "{o} = Sin({i})",
     "relu": "{o} = Relu({i})",
     "gelu": "{o}_r = Div({i}, root2) {o}_e = Erf({o}_r) {o}_p = Add({o}_e, one) {o}_h = Mul({i}, {o}_p) {o} = Mul({o}_h, half)",
@@ -99,7 +99,7 @@ def _hidden_nodes(graph: Graph, net: Siren, prefix: str) -> str:
         graph.keep(**{f"{prefix}_b{i}": (omega * _numpy(layer.bias)).astype(np.float32)})
         graph.add(f"{prefix}_m{i} = MatMul({value}, {prefix}_w{i})\n {prefix}_a{i} = Add({prefix}_m{i}, {prefix}_b{i})")
         value = f"{prefix}_h{i}"
-        graph.add(_ACTIVATIONS[net.activation].format(o=value, i=f"{prefix}_a{i}"))
+        graph.add(ACTIVATIONS[net.activation].format(o=value, i=f"{prefix}_a{i}"))
     return value
 
 

@@ -1,6 +1,7 @@
 """Fit a model to registered scans, 2D landmarks, or both, and write the performance (.aimperf).
 
 FRAMES is a folder of OBJs in the model's vertex order, or an npz with `frames` (F, V, 3), optionally `fps` and `vertices`. NaN is missing.
+With --landmarks and --camera it may be left out; given, its points count beside the landmarks, frame by frame.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import numpy as np
 import tyro
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.performance import Flag
+from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel
 from trainer.fit.fit import fit_scans
-from trainer.fit.frames import open_frames
+from trainer.fit.frames import Frames, open_frames, scattered
+from trainer.fit.landmark_options import LandmarkOptions
+from trainer.fit.neural_options import NeuralOptions
 from trainer.fit.options import FitOptions
 from trainer.fit.resume import Resume
+from trainer.fit.space import face_space
 from trainer.progress import Progress
 
 
@@ -32,10 +36,14 @@ class Options:
 
     model: tyro.conf.Positional[Path]
     """The .aim file."""
-    frames: tyro.conf.Positional[Path]
-    """Folder of OBJs, or an npz with `frames`."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """OUT.aimperf."""
+    frames: tyro.conf.Positional[Path | None] = None
+    """Folder of OBJs, or an npz with `frames`."""
+    landmarks: Path | None = None
+    """2D landmarks, JSON or CSV (docs/fitting2d.md)."""
+    camera: Path | None = None
+    """The cameras that saw them, JSON."""
     resume: bool = False
     """Go on with a fit of the same model, frames and options that was stopped."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -46,20 +54,33 @@ class Options:
     """Write the figures here as JSON."""
     fit: Annotated[FitOptions, tyro.conf.arg(name="")] = field(default_factory=FitOptions)
     """How it is fitted."""
+    neural: NeuralOptions = field(default_factory=NeuralOptions)
+    """What the neural solver is told beside that."""
+    outline: Annotated[LandmarkOptions, tyro.conf.arg(name="")] = field(default_factory=LandmarkOptions)
+    """How 2D landmarks are read and fitted."""
 
 
 def run(options: Options) -> dict[str, Any]:
     """Fit; returns the figures."""
     if options.out.suffix != ".aimperf":
         raise AimError(f"The output '{options.out}' is no .aimperf.", remedy=f"Write to {options.out.with_suffix('.aimperf')}.")
+    if (options.landmarks is None) != (options.camera is None):
+        raise AimError("Landmarks and cameras go together.", "One of --landmarks and --camera is missing.", "Give both.")
+    if options.frames is None and options.landmarks is None:
+        raise AimError("There is nothing to fit to.", remedy="Give FRAMES, or --landmarks and --camera, or all three.")
     model = FaceModel.load(options.model, "cpu")
-    frames = open_frames(options.frames, len(model.data.neutral))
+    frames = open_frames(options.frames, len(model.data.neutral)) if options.frames else None
     resume = Resume(options.out, _mark(options))
     began = time.perf_counter()
     with Progress(options.progress) as progress:
         if not options.resume:
             resume.done()
-        data = fit_scans(model, frames, options.fit, progress, resume=resume)
+        if options.landmarks is not None:
+            data = _landmarks(model, frames, options, progress)
+        elif options.fit.solver == "neural":
+            data = _neural(model, _given(frames), options, progress)
+        else:
+            data = fit_scans(model, _given(frames), options.fit, progress, resume=resume)
     seconds = time.perf_counter() - began
     write_performance(options.out, data)
     resume.done()
@@ -72,10 +93,42 @@ def run(options: Options) -> dict[str, Any]:
     } | dict(data.about["figures"])  # fmt: skip
 
 
+def _given(frames: Frames | None) -> Frames:
+    assert frames is not None
+    return frames
+
+
+def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progress: Progress) -> PerformanceData:
+    """By cameras, with points in space where frames are given, too."""
+    from trainer.fit.camera_files import read_cameras
+    from trainer.fit.landmark_files import read_landmarks
+    from trainer.fit.landmarks2d import fit_landmarks
+
+    assert options.landmarks is not None
+    assert options.camera is not None
+    fit = options.fit
+    if fit.solver == "neural":
+        raise AimError("The neural solver fits scans only.", remedy="Leave out --solver neural.")
+    tracks = read_landmarks(options.landmarks, fps=fit.fps)
+    cameras = read_cameras(options.camera, model.mm_per_unit)
+    space = face_space(model, local=fit.mode == "local", modes=fit.modes, tied=fit.jaw == "tied", detail=fit.detail)
+    points = None if frames is None else scattered(frames, len(model.data.neutral))
+    return fit_landmarks(model, space, tracks, cameras, options.outline, progress, points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still")
+
+
+def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:
+    """By the networks, with the checkpoint in OUT.aimperf.run."""
+    from trainer.fit.neural import fit_neural
+    from trainer.run_folder import RunFolder
+
+    run = RunFolder(options.out.with_name(options.out.name + ".run"))  # beside that of a training of the same name
+    return fit_neural(model, frames, options.fit, options.neural, progress, device=options.device, run=run, resume=options.resume)
+
+
 def _mark(options: Options) -> str:
     """Model, frames and options in one hash; files count by path, size and time."""
     parts = [repr(options.fit)]
-    for path in (options.model, options.frames):
+    for path in filter(None, (options.model, options.frames)):
         state = path.stat()
         parts.append(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -90,6 +90,14 @@ def open_frames(path: Path, vertices: int) -> Frames:
     return NpzFrames(path, shape[0], np.arange(vertices) if ids is None else ids.astype(np.int64), fps)
 
 
+def scattered(frames: Frames, vertices: int) -> Floats:
+    """(F, V, 3) float32 of all frames, NaN at the vertices that they do not have."""
+    whole = np.full((frames.count, vertices, 3), np.nan, np.float32)
+    for row, points in zip(whole, frames, strict=True):
+        row[frames.vertices] = points
+    return whole
+
+
 def _header(stream: IO[bytes], path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
     version = npy.read_magic(stream)
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0

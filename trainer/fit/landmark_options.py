@@ -29,8 +29,6 @@ class LandmarkOptions:
     """Standard deviations at which a landmark counts as an outlier; 0: all count in full."""
     steady: float = 0.1
     """Seconds for which an expression tends to last: landmarks of a frame then also tell of the next; 0: every frame alone."""
-    head: Literal["free", "still"] = "free"
-    """Whether the head moves before the cameras, or stays where it is all the while (a camera on a helmet, a stabilised take)."""
 
     def __post_init__(self) -> None:
         """Raises AimError for numbers that mean nothing."""

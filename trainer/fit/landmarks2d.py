@@ -38,10 +38,12 @@ def fit_landmarks(
     *,
     points: Floats | None = None,
     points_mm: float = 0.5,
+    still_head: bool = False,
 ) -> PerformanceData:
     """The likeliest performance of `model` for what the cameras saw.
 
     points (F, V, 3), optional, world, model unit, NaN where unknown: places in space of some vertices, each within points_mm (one standard deviation).
+    still_head: one pose of the head for the whole take (a camera on a helmet).
     Frames in which nothing was seen are interpolated and flagged EMPTY, frames with landmarks missing PARTLY, frames that model and noise do not
     explain LARGE_RESIDUAL. about["landmarks"] holds figures, about["warnings"] what looks wrong without stopping the fit.
     Raises AimError for input that cannot be meant, and Cancelled.
@@ -54,7 +56,7 @@ def fit_landmarks(
     if progress is not None:
         progress.stage(f"Fitting {len(take.frames)} frames to 2D landmarks", len(take.frames))
     steadiness = Steadiness.of(options.steady, tracks.fps, model.mm_per_unit)
-    fitted = fit_take(take.fit, take.frames, steadiness, progress, still_head=options.head == "still")
+    fitted = fit_take(take.fit, take.frames, steadiness, progress, still_head=still_head)
     refuse_wrong_cameras(take.fit, take.frames, fitted, take.cameras)
     said = [*take.notes, *warnings(take.fit, take.frames, fitted, take.cameras)]
     for sentence in said if progress is not None else ():

@@ -110,7 +110,7 @@ def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
         if np.median(np.abs(seen).max(axis=1)) <= 1.5:
             raise AimError(
                 f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of the corner.", "They are normalised to 0..1.",
-                'Say "coordinates": "normalised", or --coordinates normalised.',
+                'Say "coordinates": "normalised" in the file.',
             )  # fmt: skip
         outside = ((seen < -_FAR_OUT * size) | (seen > (1 + _FAR_OUT) * size)).any(axis=1)
         if outside.mean() > 0.5:
