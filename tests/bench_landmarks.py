@@ -27,8 +27,8 @@ from aim_maya.core.skinning import skin
 from aim_maya.runtime import FaceModel
 from tests.stand_in_space import global_space
 from tests.synthetic_cameras import Tracker, cameras_round
-from trainer.fit.landmark_options import LandmarkOptions
-from trainer.fit.landmarks2d import fit_landmarks
+from trainer.fit.cameras.fit import fit_landmarks
+from trainer.fit.cameras.options import LandmarkOptions
 
 NARROW = 6706
 ANGLES = {1: (10.0,), 2: (-25.0, 25.0)}

@@ -20,8 +20,8 @@ from aim_maya.core.obj import read_obj
 from aim_maya.core.performance import PerformanceData
 from aim_maya.runtime import FaceModel, Performance
 from trainer.figures import markdown
-from trainer.fit.neural import fit_neural
-from trainer.fit.neural_options import NeuralOptions
+from trainer.fit.neural.fit import fit_neural
+from trainer.fit.neural.options import NeuralOptions
 from trainer.fit.options import FitOptions
 from trainer.fit.scans import ArrayScans
 from trainer.progress import Progress

@@ -16,7 +16,7 @@ from tests.landmark_scene import HEAD, Scene
 from tests.stand_in_space import GlobalSpace
 from tests.synthetic_cameras import cameras_round
 from trainer.constraints import spread
-from trainer.fit.camera import Camera
+from trainer.fit.cameras.camera import Camera
 from trainer.sample.actor import true_jaw_poses
 
 

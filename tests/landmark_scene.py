@@ -12,10 +12,10 @@ from aim_maya.core import rigid
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.skinning import skin
 from tests.stand_in_space import GlobalSpace
-from trainer.fit.camera import Camera
-from trainer.fit.landmark_options import LandmarkOptions
-from trainer.fit.landmarks2d import fit_landmarks
-from trainer.fit.tracks import Tracks
+from trainer.fit.cameras.camera import Camera
+from trainer.fit.cameras.fit import fit_landmarks
+from trainer.fit.cameras.options import LandmarkOptions
+from trainer.fit.cameras.tracks import Tracks
 
 OPTIONS = LandmarkOptions(contour="fixed", skin_mm=0.1, noise_px=0.3, steady=0.0)
 HEAD = rigid.exp([0.1, -0.2, 0.05, 20, 5, -10])

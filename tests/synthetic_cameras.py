@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aim_maya.core.mesh import Mesh, vertex_normals
-from trainer.fit.camera import Camera, looking_at
-from trainer.fit.sites import Layout, lay_out
-from trainer.fit.tracks import Tracks
+from trainer.fit.cameras.camera import Camera, looking_at
+from trainer.fit.cameras.sites import Layout, lay_out
+from trainer.fit.cameras.tracks import Tracks
 
 OUTLINE = tuple(str(i) for i in range(17))
 

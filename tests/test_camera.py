@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
-from trainer.fit.camera import TURNED, Camera, looking_at
-from trainer.fit.camera_files import read_cameras
+from trainer.fit.cameras.camera import TURNED, Camera, looking_at
+from trainer.fit.cameras.camera_files import read_cameras
 
 SOME = {"name": "left", "width": 1920, "height": 1080, "fx": 2000, "fy": 1990, "cx": 950, "cy": 545}
 

@@ -16,12 +16,12 @@ from aim_maya.core import rigid
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.runtime import FaceModel, Performance
-from trainer.fit.neural import fit_neural
-from trainer.fit.neural_export import checked_graph
-from trainer.fit.neural_networks import CoefficientNetwork, rotation_6d
-from trainer.fit.neural_options import NeuralOptions
+from trainer.fit.neural.export import checked_graph
+from trainer.fit.neural.fit import fit_neural
+from trainer.fit.neural.networks import CoefficientNetwork, rotation_6d
+from trainer.fit.neural.options import NeuralOptions
+from trainer.fit.neural.recording import record
 from trainer.fit.options import FitOptions
-from trainer.fit.recording import record
 from trainer.fit.scans import ArrayScans
 from trainer.progress import Progress
 from trainer.run_folder import RunFolder
@@ -127,8 +127,8 @@ def test_few_points_are_enough_to_run(model: FaceModel, take: np.ndarray) -> Non
 
 
 def test_windows_are_taken_in_one_after_another(model: FaceModel, take: np.ndarray) -> None:
-    from trainer.fit.neural_face import neural_face
-    from trainer.fit.neural_fit import NeuralFit
+    from trainer.fit.neural.face import neural_face
+    from trainer.fit.neural.training import NeuralFit
 
     recording = record(scans(take), np.ones(take.shape[1]))
     fit = NeuralFit(neural_face(model, torch.device("cpu")), recording, FIT, replace(QUICK, window=2, iterations=20))

@@ -9,18 +9,18 @@ import pytest
 
 from aim_maya.core import rigid
 from tests.landmark_scene import HEAD, Scene
-from trainer.fit.camera import Camera
-from trainer.fit.frame_fit import Belief, FrameFit, State, away, turned_about
-from trainer.fit.observed import InPicture, InSpace, Noise
-from trainer.fit.seen_space import left_jacobian, seen_space
-from trainer.fit.sites import lay_out
+from trainer.fit.cameras.camera import Camera
+from trainer.fit.cameras.frame_fit import Belief, FrameFit, State, away, turned_about
+from trainer.fit.cameras.observed import InPicture, InSpace, Noise
+from trainer.fit.cameras.seen_space import left_jacobian, seen_space
+from trainer.fit.cameras.sites import lay_out
 
 pytest_plugins = ["tests.landmark_fixtures"]
 
 
 def test_what_is_solved_for_is_the_whole_prior(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the plain solution in u, through the full precision matrix, for points in space and a still jaw and head."""
-    monkeypatch.setattr("trainer.fit.seen_space._UNSEEN_MM", 1e-4)
+    monkeypatch.setattr("trainer.fit.cameras.seen_space._UNSEEN_MM", 1e-4)
     layout = lay_out(scene.model.mesh, {str(v): ((int(v), 1.0),) for v in scene.vertices[:7]}, (), 1.0)
     space = replace(scene.space, twists=np.zeros_like(scene.space.twists))
     seen = seen_space(space, layout, 1.0)

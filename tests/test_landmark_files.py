@@ -12,11 +12,11 @@ import pytest
 
 from aim_maya.core.errors import AimError
 from tests.conftest import grid_mesh
-from trainer.fit.camera import Camera
-from trainer.fit.conventions import guess_convention, known_conventions, read_convention
-from trainer.fit.landmark_files import read_landmarks
-from trainer.fit.sites import lay_out, read_sites
-from trainer.fit.tracks import Tracks
+from trainer.fit.cameras.camera import Camera
+from trainer.fit.cameras.conventions import guess_convention, known_conventions, read_convention
+from trainer.fit.cameras.landmark_files import read_landmarks
+from trainer.fit.cameras.sites import lay_out, read_sites
+from trainer.fit.cameras.tracks import Tracks
 
 
 def written(tmp_path: Path, data: Any, name: str = "landmarks.json") -> Path:

@@ -16,10 +16,10 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.performance import Flag
 from tests.landmark_scene import HEAD, OPTIONS, Scene
-from trainer.fit.camera import TURNED, Camera
-from trainer.fit.landmark_options import LandmarkOptions
-from trainer.fit.landmarks2d import fit_landmarks
-from trainer.fit.tracks import Tracks
+from trainer.fit.cameras.camera import TURNED, Camera
+from trainer.fit.cameras.fit import fit_landmarks
+from trainer.fit.cameras.options import LandmarkOptions
+from trainer.fit.cameras.tracks import Tracks
 from trainer.progress import Progress
 
 pytest_plugins = ["tests.landmark_fixtures"]

@@ -20,10 +20,10 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel
+from trainer.fit.cameras.options import LandmarkOptions
 from trainer.fit.fit import fit_scans
 from trainer.fit.frames import Frames, open_frames, scattered
-from trainer.fit.landmark_options import LandmarkOptions
-from trainer.fit.neural_options import NeuralOptions
+from trainer.fit.neural.options import NeuralOptions
 from trainer.fit.options import FitOptions
 from trainer.fit.resume import Resume
 from trainer.fit.space import face_space
@@ -100,9 +100,9 @@ def _given(frames: Frames | None) -> Frames:
 
 def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progress: Progress) -> PerformanceData:
     """By cameras, with points in space where frames are given, too."""
-    from trainer.fit.camera_files import read_cameras
-    from trainer.fit.landmark_files import read_landmarks
-    from trainer.fit.landmarks2d import fit_landmarks
+    from trainer.fit.cameras.camera_files import read_cameras
+    from trainer.fit.cameras.fit import fit_landmarks
+    from trainer.fit.cameras.landmark_files import read_landmarks
 
     assert options.landmarks is not None
     assert options.camera is not None
@@ -118,7 +118,7 @@ def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progre
 
 def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:
     """By the networks, with the checkpoint in OUT.aimperf.run."""
-    from trainer.fit.neural import fit_neural
+    from trainer.fit.neural.fit import fit_neural
     from trainer.run_folder import RunFolder
 
     run = RunFolder(options.out.with_name(options.out.name + ".run"))  # beside that of a training of the same name

@@ -15,8 +15,8 @@ from aim_maya.runtime import FaceModel
 from .camera import Camera
 from .conventions import Convention, guess_convention, read_convention
 from .frame_fit import FrameFit
-from .landmark_options import LandmarkOptions
 from .observed import InPicture, InSpace, Noise, Observed
+from .options import LandmarkOptions
 from .seen_space import LinearSpace, seen_space
 from .sites import Layout, Site, lay_out, read_sites
 from .tracks import Tracks

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-
-from .scans import Scans
-from .seen import complete
+from trainer.fit.scans import Scans
+from trainer.fit.seen import complete
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.seen import complete
+from trainer.fit.take import filled, filled_rigid
 from trainer.progress import Progress
 
-from .neural_export import checked_graph
-from .neural_fit import NeuralFit
-from .seen import complete
-from .take import filled, filled_rigid
+from .export import checked_graph
+from .training import NeuralFit
 
 Floats = NDArray[np.floating]
 _CHUNK, _FAR_MM = 4096, 2.5

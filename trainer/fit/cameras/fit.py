@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.take import filled, filled_rigid
 from trainer.progress import Progress
 
 from .camera import Camera
 from .focal import solve_focal, with_cameras
 from .frame_fit import Fitted
-from .landmark_options import LandmarkOptions
+from .options import LandmarkOptions
 from .seen_space import LinearSpace
 from .suspicion import UNLIKELY, refuse_wrong_cameras, unlikeliness, warnings
-from .take import filled, filled_rigid
 from .take_fit import Steadiness, fit_take
 from .tracks import Tracks
 from .viewed_take import ViewedTake, make_take

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.runtime import FaceModel
-
-from .seen import complete
+from trainer.fit.seen import complete
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]

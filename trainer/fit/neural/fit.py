@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.confidence import read_confidence
+from trainer.fit.options import FitOptions
+from trainer.fit.scale import check_scale
+from trainer.fit.scans import Scans
 from trainer.progress import Progress
 from trainer.run_folder import RunFolder
 from trainer.train import pick_device
 
-from .confidence import read_confidence
-from .neural_face import neural_face
-from .neural_fit import NeuralFit, OtherTerm
-from .neural_options import NeuralOptions
-from .neural_result import performance_of
-from .options import FitOptions
+from .face import neural_face
+from .options import NeuralOptions
 from .recording import record
-from .scale import check_scale
-from .scans import Scans
+from .result import performance_of
+from .training import NeuralFit, OtherTerm
 
 
 def fit_neural(

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aim_maya.core.errors import AimError
+from trainer.fit.options import FitOptions
 from trainer.muon import Muon
 from trainer.progress import Progress
 
-from .neural_face import NeuralFace, chained
-from .neural_networks import CoefficientNetwork, MotionNetwork
-from .neural_options import NeuralOptions
-from .options import FitOptions
+from .face import NeuralFace, chained
+from .networks import CoefficientNetwork, MotionNetwork
+from .options import NeuralOptions
 from .recording import Recording
 
 Floats = NDArray[np.floating]

@@ -11,7 +11,7 @@ from aim_maya.runtime.session import open_session
 from trainer.graphs import ACTIVATIONS
 from trainer.onnx_graph import Graph
 
-from .neural_networks import CoefficientNetwork
+from .networks import CoefficientNetwork
 
 Floats = NDArray[np.floating]
 _LARGEST_DIFFERENCE = 1e-3  # of a coefficient

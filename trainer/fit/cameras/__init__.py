@@ -1,0 +1,1 @@
+"""Fitting a face to 2D landmarks that cameras see."""

@@ -1,0 +1,1 @@
+"""The neural solver of local fits: the paper's reparameterisation."""
