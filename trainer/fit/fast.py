@@ -22,7 +22,7 @@ from .unexplained import unexplained
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 3000, 10.0, 0.5
+_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 1500, 10.0, 0.5
 
 
 @dataclass(frozen=True, eq=False)

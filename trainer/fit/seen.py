@@ -27,14 +27,16 @@ class Seen:
 
     def __init__(self, space: FaceSpace, vertices: Ints, confidence: Floats, noise: float, slide: float = 0.0, normals: Floats | None = None) -> None:
         self.space, self.vertices, self.noise, self.confidence = space, vertices, noise, confidence
-        self._basis = space.basis[vertices].astype(np.float64)
+        self._small = space.basis[vertices]
+        self._basis = self._small.astype(np.float64)
         root = np.sqrt(confidence)[:, None, None] * np.eye(3)
         if slide and normals is not None:
             along = np.eye(3) - normals[:, :, None] * normals[:, None, :]
             root = root - np.sqrt(confidence)[:, None, None] * (1 - noise / np.hypot(noise, slide)) * along
         self.root = root if slide else None
         self._scale = np.sqrt(confidence)[:, None]
-        self._directions = self.whitened(space.directions[:, vertices].astype(np.float64)).astype(np.float32)
+        rows = self.whitened(space.directions[:, vertices].astype(np.float64)).astype(np.float32)
+        self._planar = np.ascontiguousarray(rows.transpose(0, 2, 1))  # (R, 3, P): sums over it run along memory
         self._factor = cho_factor(self.precision, lower=True)
 
     def whitened(self, vectors: Floats) -> Floats:
@@ -48,11 +50,11 @@ class Seen:
     @cached_property
     def data(self) -> Floats:
         """(K, K): B^T B / noise^2 over what is seen."""
-        r, m = len(self._directions), self._basis.shape[1]
+        r, m = len(self._planar), self._basis.shape[1]
         gram = np.zeros((r, m, r, m))
         for i in range(r):
             for j in range(i, r):
-                product = np.einsum("va,va->v", self._directions[i], self._directions[j], dtype=np.float64)
+                product = np.einsum("av,av->v", self._planar[i], self._planar[j], dtype=np.float64)
                 if product.any():
                     block = (self._basis * product[:, None]).T @ self._basis
                     gram[i, :, j], gram[j, :, i] = block, block.T
@@ -61,15 +63,15 @@ class Seen:
 
     def gathered(self, residual: Floats) -> Floats:
         """(K,): B^T r / noise^2 for a whitened residual (P, 3)."""
-        per_vertex = np.einsum("rva,va->rv", self._directions, residual.astype(np.float32), optimize=True)
-        gathered: Floats = (per_vertex @ self.space.basis[self.vertices]).ravel().astype(np.float64) / self.noise**2
+        per_vertex = np.einsum("rav,av->rv", self._planar, np.ascontiguousarray(residual.T, np.float32))
+        gathered: Floats = (per_vertex @ self._small).ravel().astype(np.float64) / self.noise**2
         return gathered
 
     def predicted(self, u: Floats) -> Floats:
         """(P, 3) whitened displacement of the seen points."""
-        shares = self.space.basis[self.vertices] @ u.reshape(len(self._directions), -1).T.astype(np.float32)
-        moved: Floats = np.einsum("vr,rva->va", shares, self._directions, optimize=True)
-        return moved
+        shares = u.reshape(len(self._planar), -1).astype(np.float32) @ self._small.T
+        moved: Floats = np.einsum("rv,rav->av", shares, self._planar)
+        return moved.T
 
     def mean_distance(self, left: Floats, known: NDArray[np.bool_]) -> float:
         """Mean length (model unit) of a whitened residual (P, 3) where points are known, each by its confidence; NaN where none is."""

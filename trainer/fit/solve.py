@@ -55,20 +55,22 @@ class MotionSolver:
         residual = np.nan
         for steps in range(_STEPS):
             u, step, residual = self._step(filled, known, motion, u, fill=start is not None or steps > 0)
-            motion = Motion(within_bite(motion.moved(step).twist, self.space), motion.moved(step).head)
+            gone = motion.moved(step)
+            motion = Motion(within_bite(gone.twist, self.space), gone.head)
             if self._travel(step) < _ENOUGH_MM / self.space.mm_per_unit and (steps or known.all()):
                 break
         return Frame(u, motion, residual)
 
     def _step(self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool) -> tuple[Floats, Floats, float]:
         space, seen = self.space, self.seen
-        back = unskinned(space, seen.vertices, points, motion, self.head)
+        back = unskinned(space, seen.vertices, points, motion, jacobian=True, head=self.head)
         displacement = seen.whitened(back.points - space.rest[seen.vertices])
         displacement = trusted(seen, displacement, known, u if fill else None, self.limit)
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
         u = seen.solved(seen.gathered(displacement) + pull)
         left = displacement - seen.predicted(u)
-        jacobian = seen.whitened(back.jacobian.transpose(2, 0, 1))
+        assert back.jacobian is not None
+        jacobian = seen.whitened(back.jacobian)
         gradient = -np.einsum("nva,va->n", jacobian, left) / seen.noise**2
         apart = motion.twist - space.jaw_mean @ u
         gradient[:6] += space.jaw_precision @ apart
@@ -109,19 +111,21 @@ class WeightSolver:
         """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame before."""
         space, seen = self.space, self.seen
         known = complete(points)
-        back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion, False)
+        back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion)
         whole = seen.whitened(back.points - space.rest[seen.vertices])
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
-        plain = bool(known.all()) and not np.isfinite(self.limit)
-        u = start
-        for _ in range(1 if plain else _FILLS):
+        u = seen.solved(seen.gathered(trusted(seen, whole, known, start, self.limit)) + pull)
+        left = whole - seen.predicted(u)
+        for _ in range(_FILLS - 1):
+            if known.all() and float((left**2).sum(axis=1).max(initial=0.0)) <= self.limit**2:
+                break
             u = seen.solved(seen.gathered(trusted(seen, whole, known, u, self.limit)) + pull)
-        assert u is not None
-        return Frame(u, motion, seen.mean_distance(whole - seen.predicted(u), known))
+            left = whole - seen.predicted(u)
+        return Frame(u, motion, seen.mean_distance(left, known))
 
     def squares(self, points: Floats, frame: Frame) -> float:
         """Squared whitened residual of a solved frame, summed over its points (P, 3)."""
-        back = unskinned(self.space, self.seen.vertices, points, frame.motion, False)
+        back = unskinned(self.space, self.seen.vertices, points, frame.motion)
         left = self.seen.whitened(back.points - self.space.rest[self.seen.vertices]) - self.seen.predicted(frame.unknowns)
         return float((left**2).sum())
 
