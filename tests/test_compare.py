@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.curves import Curves, write_curves
 from aim_maya.core.errors import AimError
 from trainer.__main__ import main
 from trainer.baselines.gbs import Gbs, GbsOptions
@@ -25,6 +26,7 @@ from trainer.compare.face import make_face
 from trainer.compare.results import Results
 from trainer.compare.scores import jaw_error, score
 from trainer.compare.settings import SETTINGS, Scene, make_scene
+from trainer.compare.steadiness import curve_take, held, peaks_kept
 from trainer.compare.take import Take, landmark_vertices, read_take, scored_vertices
 from trainer.compare.tuned import keep, read_store, search, tuned_elsewhere
 
@@ -258,3 +260,36 @@ def test_the_command_tunes_on_one_actor_and_compares_another(sample: Actor, samp
     assert capsys.readouterr().out == first
     assert main(["compare", str(sample_folder), str(tmp_path / "take.npz"), "--settings", "al", "--progress", "none"]) == 2
     assert "all" in capsys.readouterr().err
+
+
+def blinking(face: Face, fps: float = 30.0) -> Curves:
+    times = np.arange(60) / fps
+    values = np.zeros((60, 1))
+    values[:, 0] = np.exp(-(((times - 1.0) / 0.07) ** 2))
+    return Curves((face.targets[0],), values, times, fps)
+
+
+def test_peaks_are_kept_by_the_truth_and_lost_by_what_lags(face: Face) -> None:
+    take, weights = curve_take(face, blinking(face), 30.0, np.ones(len(face.neutral), bool))
+    assert weights[:, 0].max() == pytest.approx(1.0, abs=1e-6)
+    assert peaks_kept(face, weights, 30.0, lambda f: take.frames[f]) == [pytest.approx(1.0, abs=1e-4)]
+    smooth = np.stack([take.frames[max(f - 3, 0) : f + 4].mean(axis=0) for f in range(len(take.frames))])
+    assert peaks_kept(face, weights, 30.0, lambda f: smooth[f])[0] < 0.9
+    faster, _ = curve_take(face, blinking(face), 60.0, np.ones(len(face.neutral), bool))
+    assert len(faster.frames) == 2 * len(take.frames) - 1
+    np.testing.assert_allclose(held(take, 30, 5).frames[4], take.frames[30])
+    with pytest.raises(AimError, match="none of the actor's targets"):
+        curve_take(face, replace(blinking(face), names=("xyz",)), 30.0, take.scored)
+
+
+def test_the_command_measures_steadiness_from_curves(sample: Actor, sample_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "tuned.json"
+    for setting in ("all", "noise"):
+        keep(store, "somebody", "GBS", setting, {"options": {"ridge": 1.0, "positive": False}})
+    write_curves(tmp_path / "c.csv", blinking(make_face(sample, None)))
+    assert main(["compare", str(sample_folder), str(tmp_path / "c.csv"), "-o", str(tmp_path / "o"), "--tuned", str(store), "--methods", "GBS", "--progress", "none"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("| GBS") == 6
+    found = json.loads((tmp_path / "o" / "steadiness.json").read_text(encoding="utf-8"))
+    assert all(r["least_peak"] > 0.95 for r in found if r["kind"] == "clean")
+    assert all(r["jitter"] > 0 for r in found if r["kind"].startswith("still"))

@@ -48,11 +48,13 @@ class Gbs:
         count = self._columns.shape[1]
         weights, heads = np.zeros((len(observed), count)), np.tile(np.eye(4), (len(observed), 1, 1))
         for f in range(len(observed)):
-            points = observed.frame(f)[self._seen].astype(np.float64)
-            weights[f], heads[f] = self._motion.solve(points, heads[max(f - 1, 0)])
-            if self.options.positive:
-                weights[f], heads[f] = self._positive(points, heads[f])
+            weights[f], heads[f] = self.solve(observed.frame(f)[self._seen].astype(np.float64), heads[max(f - 1, 0)])
         return Solution(lambda f: rigid.apply(heads[f], self.face.neutral + self.face.deltas @ weights[f]), heads, None, count + 6 * self._head_moves)
+
+    def solve(self, points: Floats, head: Floats) -> tuple[Floats, Floats]:
+        """Seen points (P, 3) and a head (4, 4) to begin with -> weights (T,) and head."""
+        weights, head = self._motion.solve(points, head)
+        return self._positive(points, head) if self.options.positive else (weights, head)
 
     def _positive(self, points: Floats, head: Floats) -> tuple[Floats, Floats]:
         """Non-negative weights; head and weights in turn."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
+from aim_maya.core.curves import Curves, read_curves
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import write_json, write_text
 from aim_maya.runtime import FaceModel
@@ -18,8 +20,9 @@ from trainer.compare.methods import chosen_rows
 from trainer.compare.picture import pictured_frames, write_pictures
 from trainer.compare.run import Comparison, compare, known_settings, tune_row
 from trainer.compare.settings import SETTINGS
-from trainer.compare.table import tables
-from trainer.compare.take import Take, landmark_vertices, read_landmarks, read_take, scored_vertices
+from trainer.compare.steadiness import RATES, curve_take, steadiness
+from trainer.compare.table import steady_table, tables
+from trainer.compare.take import landmark_vertices, read_landmarks, read_take, scored_vertices
 from trainer.compare.tuned import STORE, keep
 from trainer.figures import markdown
 from trainer.progress import Progress, Style
@@ -35,7 +38,7 @@ class Options:
     actor: tyro.conf.Positional[Path]
     """The actor whose shapes all methods are built from."""
     frames: tyro.conf.Positional[Path]
-    """The true take: an npz with 'frames' (F, V, 3), or a folder of OBJs. Its jaw_matrices, if any, are for scoring."""
+    """The true take: an npz with 'frames' (F, V, 3), or a folder of OBJs. Its jaw_matrices, if any, are for scoring. Weight curves (.csv): how steady fits of them are, at 30 and 60 fps."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/compare")
     """Folder for results.jsonl, table.md, figures.json and the pictures."""
     model: Path | None = None
@@ -76,6 +79,8 @@ def run(options: Options) -> dict[str, Any]:
     """Compare, or tune."""
     _check(options)
     with Progress(options.progress) as progress:
+        if options.frames.suffix.lower() == ".csv":
+            return _steadiness(options, progress)
         plan, up = _plan(options, progress)
         return _tune(plan, options, progress) if options.tune else _compare(plan, up, options, progress)
 
@@ -89,27 +94,40 @@ def _check(options: Options) -> None:
             raise AimError(f"--{name} is {getattr(options, name)}.", remedy="Give a whole number from 1.")
 
 
-def _plan(options: Options, progress: Progress) -> tuple[Comparison, str]:
+def _plan(options: Options, progress: Progress, curves: Curves | None = None) -> tuple[Comparison, str]:
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
     model = None if options.model is None else FaceModel.load(options.model, device="cpu")
     face, vertices = make_face(actor, model), len(actor.neutral.points)
-    take = read_take(options.frames, vertices, actor.mm_per_unit)
-    landmarks = landmark_vertices(actor.landmarks, vertices) if options.landmarks is None else read_landmarks(options.landmarks, vertices)
-    scored = take.scored if options.score_vertices is None else scored_vertices(options.score_vertices, vertices)
-    take = replace(take, scored=scored, landmarks=landmarks).every(QUICK if options.quick else options.every)
+    scored = np.ones(vertices, bool) if options.score_vertices is None else scored_vertices(options.score_vertices, vertices)
+    if curves is None:
+        landmarks = landmark_vertices(actor.landmarks, vertices) if options.landmarks is None else read_landmarks(options.landmarks, vertices)
+        take = replace(read_take(options.frames, vertices, actor.mm_per_unit), scored=scored, landmarks=landmarks)
+        take = take.every(QUICK if options.quick else options.every)
+    else:
+        take = curve_take(face, curves, RATES[0], scored)[0]
     rows = chosen_rows(options.methods, model is not None)
-    settings = known_settings(options.settings, take, progress)
+    settings = known_settings(options.settings, take, progress) if curves is None else []
     teeth = None if actor.lower_teeth is None else actor.lower_teeth.points * actor.mm_per_unit
     stamp = "" if model is None else str(model.manifest["members"])
     (options.out / "maps").mkdir(parents=True, exist_ok=True)
-    plan = Comparison(
-        face, take, teeth, rows, settings, 1 if options.quick else options.seeds, options.unknowns, options.out, options.tuned, stamp, _pictured(take, face.neutral)
-    )
-    return plan, actor.up
+    pictured = pictured_frames(take.frames, face.neutral, take.scored)
+    seeds = 1 if options.quick else options.seeds
+    return Comparison(face, take, teeth, rows, settings, seeds, options.unknowns, options.out, options.tuned, stamp, pictured), actor.up
 
 
-def _pictured(take: Take, neutral: Any) -> tuple[int, ...]:
-    return pictured_frames(take.frames, neutral, take.scored)
+def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
+    curves = read_curves(options.frames)
+    plan, _ = _plan(options, progress, curves)
+
+    def told(line: dict[str, Any]) -> None:
+        progress.note(f"{line['fps']:g} fps, {line['kind']}: {line['method']} jitter {line['jitter']:.4f} mm/frame^2, mean {line['mean']:.3f} mm")
+
+    found = steadiness(plan, curves, progress, told)
+    text = steady_table(found)
+    write_text(plan.folder / "steadiness.md", text + "\n")
+    write_json(plan.folder / "steadiness.json", found)
+    sys.stdout.write(text + "\n")
+    return {"actor": plan.face.name, "steadiness": found}
 
 
 def _compare(plan: Comparison, up: str, options: Options, progress: Progress) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aim_maya.core.errors import AimError, nearest_name
+from trainer.baselines.alm import Alm, AlmOptions
 from trainer.baselines.gbs import Gbs, GbsOptions
 from trainer.baselines.method import Face, Method
 from trainer.baselines.pbs import Pbs, PbsOptions
@@ -30,9 +31,18 @@ def _decades(first: int, last: int) -> tuple[float, ...]:
     return tuple(float(f"{10 ** (i / 2):.2g}") for i in range(2 * first, 2 * last + 1))
 
 
+def _tens(first: int, last: int) -> tuple[float, ...]:
+    return tuple(10.0**i for i in range(first, last + 1))
+
+
 def _gbs(face: Face, unknowns: int, tuned: Tuned) -> Method:
     del unknowns
     return Gbs(face, GbsOptions(**tuned))
+
+
+def _alm(face: Face, unknowns: int, tuned: Tuned) -> Method:
+    own = 6 + int(tuned["components"]) + AlmOptions.thickness
+    return Alm(face, AlmOptions(patches=max(round((unknowns - 6) / own), 1), **tuned))
 
 
 def _pbs(face: Face, unknowns: int, tuned: Tuned) -> Method:
@@ -44,6 +54,12 @@ ROWS = {
     for row in (
         Row("GBS", _gbs, {"ridge": _decades(-4, 4), "positive": (False, True)}, local=False),
         Row("PBS", _pbs, {"ridge": _decades(-6, 4), "consistency": _decades(-6, 4), "overlap": (1.25, 1.5, 2.0, 3.0, 4.0, 6.0)}),
+        Row(
+            "ALM",
+            _alm,
+            {"consistency": _tens(-4, 2), "ridge": _tens(-4, 3), "anatomy": _tens(-4, 2), "components": (4, 6, 9, 12, 16, 20), "overlap": (1.25, 1.5, 2.0, 3.0)},
+            needs_anatomy=True,
+        ),
     )
 }
 
