@@ -208,17 +208,12 @@ def test_bad_takes_are_refused(tmp_path: Path) -> None:
     frames = np.zeros((2, 4, 3), np.float32)
     file = tmp_path / "take.npz"
     for arrays, said in (
-        ({"frames": frames[:, :3]}, "asks for"), ({"points": frames}, "no 'frames'"), ({"frames": frames, "clip": np.zeros(5)}, "must be"),
+        ({"frames": frames[:, :3]}, "3 vertices a frame"), ({"frames": frames, "clip": np.zeros(5)}, "must be"),
         ({"frames": np.full_like(frames, np.nan)}, "missing points"), ({"frames": frames, "jaw_matrices": np.ones((2, 4, 4))}, "rigid"),
     ):  # fmt: skip
         np.savez(file, **arrays)
         with pytest.raises(AimError, match=said):
             read_take(file, 4, 1.0)
-    file.write_bytes(b"PK nonsense")
-    with pytest.raises(AimError, match="Cannot read"):
-        read_take(file, 4, 1.0)
-    with pytest.raises(AimError, match="holds no"):
-        read_take(tmp_path, 4, 1.0)
 
 
 def test_units_clips_and_scored_vertices_are_read(tmp_path: Path) -> None:

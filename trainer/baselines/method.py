@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh
+from aim_maya.runtime import FaceModel
 
 Floats = NDArray[np.floating]
 Flags = NDArray[np.bool_]
@@ -28,7 +29,7 @@ class Anatomy:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """The actor as the baselines know it: neutral (V, 3) float64 and deltas (V, 3, T) float32, mm; anatomy where a trained model is at hand."""
+    """The actor as the baselines know it: neutral (V, 3) float64 and deltas (V, 3, T) float32, mm; anatomy and model where a trained one is at hand."""
 
     name: str
     mesh: Mesh
@@ -36,6 +37,7 @@ class Face:
     deltas: Floats
     targets: tuple[str, ...]
     anatomy: Anatomy | None = None
+    model: FaceModel | None = None
 
     @property
     def motion(self) -> Floats:
@@ -49,7 +51,7 @@ class Observed:
     """What a method may see of a take: frame(f) -> (V, 3) mm with NaN where nothing is seen, the same vertices `seen` (V,) in all frames.
 
     clip (F,) ids of continuous pieces. head_moves: whether the head's motion is unknown; where it is still, no method solves for it.
-    noise_mm: how far a point is off, as whoever took the scans would know it.
+    drift_mm: how far the registration is known to drift along the surface.
     """
 
     frame: Callable[[int], Floats]
@@ -57,7 +59,7 @@ class Observed:
     clip: NDArray[np.integer]
     fps: float
     head_moves: bool = False
-    noise_mm: float = 0.0
+    drift_mm: float = 0.0
 
     def __len__(self) -> int:
         return len(self.clip)

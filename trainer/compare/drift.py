@@ -11,7 +11,7 @@ from aim_maya.core.mesh import vertex_normals
 from trainer.baselines.method import Face
 
 Floats = NDArray[np.floating]
-LEAST_MM, MOST_MM = 1.0, 3.0
+LEAST_MM, MEAN_DRIFT_MM, MOST_MM = 1.0, 2.0, 3.0
 _WAVES, _WAVELENGTH_MM = 12, 80.0
 _STOPS = np.linspace(0.0, MOST_MM, 7)
 

@@ -23,4 +23,4 @@ def make_face(actor: Actor, model: FaceModel | None) -> Face:
         jaws = np.array([data.motion.transform(row) for row in pose_matrix(data.rig)]).reshape(-1, 4, 4)
         jaws[:, :3, 3] *= mm
         anatomy = Anatomy(a.bone_points * np.float64(mm), a.normals.astype(np.float64), a.thickness * np.float64(mm), a.skinning_weight.astype(np.float64), jaws)
-    return Face(actor.name, actor.neutral.with_points(actor.neutral.points * mm), actor.neutral.points * mm, deltas, actor.rig.targets, anatomy)
+    return Face(actor.name, actor.neutral.with_points(actor.neutral.points * mm), actor.neutral.points * mm, deltas, actor.rig.targets, anatomy, model)

@@ -12,18 +12,24 @@ from trainer.baselines.gbs import Gbs, GbsOptions
 from trainer.baselines.method import Face, Method
 from trainer.baselines.pbs import Pbs, PbsOptions
 
+from .aim import Aim, AimOptions
+
 Tuned = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Row:
-    """make(face, unknowns, tuned) -> the method with about that many unknowns a frame. grids: {option: values searched}; needs_anatomy: only with a trained model."""
+    """make(face, unknowns, tuned) -> the method with about that many unknowns a frame. grids: {option: values searched}; needs_anatomy: only with a trained model.
+
+    asked_for: too slow to be among the rows unless it is named.
+    """
 
     name: str
     make: Callable[[Face, int, Tuned], Method]
     grids: Mapping[str, tuple[Any, ...]]
     local: bool = True
     needs_anatomy: bool = False
+    asked_for: bool = False
 
 
 def _decades(first: int, last: int) -> tuple[float, ...]:
@@ -60,6 +66,9 @@ ROWS = {
             {"consistency": _tens(-4, 2), "ridge": _tens(-4, 3), "anatomy": _tens(-4, 2), "components": (4, 6, 9, 12, 16, 20), "overlap": (1.25, 1.5, 2.0, 3.0)},
             needs_anatomy=True,
         ),
+        Row("AIM global", lambda face, _, __: Aim(face, AimOptions("global")), {}, local=False, needs_anatomy=True),
+        Row("AIM local", lambda face, unknowns, _: Aim(face, AimOptions("local", unknowns=unknowns)), {}, needs_anatomy=True),
+        Row("AIM local, neural", lambda face, _, __: Aim(face, AimOptions("local", "neural")), {}, local=False, needs_anatomy=True, asked_for=True),
     )
 }
 
@@ -71,4 +80,4 @@ def chosen_rows(names: tuple[str, ...] | None, with_model: bool) -> list[Row]:
             raise AimError(f"There is no method '{name}'.", nearest_name(name, ROWS), f"Methods: {', '.join(ROWS)}.")
         if ROWS[name].needs_anatomy and not with_model:
             raise AimError(f"The method '{name}' needs the anatomy of a trained model.", remedy="Give --model FILE.aim.")
-    return [row for row in ROWS.values() if (row.name in names if names else with_model or not row.needs_anatomy)]
+    return [row for row in ROWS.values() if (row.name in names if names else not row.asked_for and (with_model or not row.needs_anatomy))]

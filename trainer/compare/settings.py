@@ -16,7 +16,7 @@ from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from trainer.baselines.method import Face, Observed
 
-from .drift import Drift, drift_amount
+from .drift import MEAN_DRIFT_MM, Drift, drift_amount
 from .take import Take
 
 Floats = NDArray[np.floating]
@@ -91,7 +91,7 @@ def make_scene(face: Face, take: Take, setting: Setting, seed: int) -> Scene:
         return np.where(seen[:, None], points, np.nan).astype(np.float32)
 
     scored = take.scored & ~seen if setting.sees == "blocks" else take.scored
-    return Scene(Observed(observed, seen, take.clip, take.fps, setting.head_moves, setting.noise_mm), truth, scored)
+    return Scene(Observed(observed, seen, take.clip, take.fps, setting.head_moves, MEAN_DRIFT_MM if setting.drifts else 0.0), truth, scored)
 
 
 def _random(setting: Setting, seed: int, frame: int = -1) -> np.random.Generator:

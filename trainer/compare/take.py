@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
-from aim_maya.core.obj import read_points
+from trainer.fit.frames import open_frames, scattered
 
 Floats = NDArray[np.floating]
 Flags = NDArray[np.bool_]
@@ -47,10 +47,9 @@ def read_take(path: Path, vertices: int, mm_per_unit: float) -> Take:
 
     Raises AimError for frames of another mesh, and for missing points: there is nothing to score against.
     """
-    arrays = _folder(path) if path.is_dir() else _arrays(path)
-    frames = np.asarray(arrays["frames"])
-    if frames.ndim != 3 or frames.shape[1:] != (vertices, 3) or not len(frames):
-        raise AimError(f"{path}: frames is {frames.shape}; the actor asks for (F, {vertices}, 3).", "The frames are of another mesh, or there are none.")
+    opened = open_frames(path, vertices)
+    frames = scattered(opened, vertices)
+    arrays = _truth(path) if path.is_file() else {}
     missing = ~np.isfinite(frames).all(axis=(1, 2))
     if missing.any():
         raise AimError(
@@ -60,33 +59,18 @@ def read_take(path: Path, vertices: int, mm_per_unit: float) -> Take:
     count = len(frames)
     try:
         clip = np.asarray(arrays.get("clip", np.zeros(count))).astype(np.int64).reshape(count)
-        fps = float(arrays.get("fps", 30.0))
         jaw = _jaw(arrays["jaw_matrices"], count, mm_per_unit) if "jaw_matrices" in arrays else None
     except (TypeError, ValueError) as error:
-        raise AimError(f"{path}: clip, fps and jaw_matrices must be (F,), one number and (F, 4, 4) ({error}).") from error
-    return Take((frames * mm_per_unit).astype(np.float32), np.arange(count), clip, fps, jaw, np.ones(vertices, bool))
+        raise AimError(f"{path}: clip and jaw_matrices must be (F,) and (F, 4, 4) ({error}).") from error
+    return Take(frames * np.float32(mm_per_unit), np.arange(count), clip, opened.fps or 30.0, jaw, np.ones(vertices, bool))
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _truth(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as data:
-            arrays = {key: data[key] for key in ("frames", "clip", "fps", "jaw_matrices") if key in data.files}
+            return {key: data[key] for key in ("clip", "jaw_matrices") if key in data.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise AimError(f"Cannot read frames from {path} ({error}).", "It is no npz, or cut off.", "Give an npz with 'frames' (F, V, 3) or a folder of OBJs.") from error
-    if "frames" not in arrays:
-        raise AimError(f"{path} has no 'frames'.", "It is another npz.", "Give an npz with 'frames' (F, V, 3).")
-    return arrays
-
-
-def _folder(path: Path) -> dict[str, Any]:
-    files = sorted(path.glob("*.obj"), key=lambda f: f.name.encode())
-    if not files:
-        raise AimError(f"{path} holds no .obj files.", remedy="Give a folder of OBJs, one a frame, or an npz.")
-    points = [read_points(f) for f in files]
-    for file, one in zip(files, points, strict=True):
-        if one.shape != points[0].shape:
-            raise AimError(f"{file} has {len(one)} vertices, {files[0].name} has {len(points[0])}.", "It is of another mesh.")
-    return {"frames": np.stack(points).astype(np.float32)}
+        raise AimError(f"Cannot read {path} ({error}).", "It holds other things than arrays, or is cut off.") from error
 
 
 def _jaw(matrices: Floats, count: int, mm_per_unit: float) -> Floats:
