@@ -27,6 +27,7 @@ COMMANDS = {
     "farm": "work for a render farm as Open Job Description templates",
     "ablate": "train an actor with one thing changed at a time: what each is worth",
     "bones": "estimate skull and jaw from the skin alone",
+    "compare": "the model beside the baselines on one take",
     "jaw": "judge the jaw estimated from the skin against true teeth",
     "accuracy": "train several actors and seeds and print the table of figures",
 }

@@ -1,0 +1,1 @@
+"""What the model is compared with: global blendshapes, blendshapes on patches, and the anatomical local model."""

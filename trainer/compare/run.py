@@ -1,0 +1,150 @@
+"""Every method in every setting and seed, one after another; results are kept as they come."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.baselines.method import Face, Observed
+from trainer.progress import Progress
+
+from .methods import Row
+from .results import Results
+from .scores import Scores, score
+from .settings import SETTINGS, Scene, Setting, make_scene
+from .take import Take
+from .tuned import middle, read_store, search, tuned_elsewhere
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All that a run needs. teeth (P, 3) mm or None; pictured: frames whose error maps are kept in `folder`; store: tuned options; name_of_model goes into the results."""
+
+    face: Face
+    take: Take
+    teeth: Floats | None
+    rows: list[Row]
+    settings: list[Setting]
+    seeds: int
+    unknowns: int
+    folder: Path
+    store: Path
+    model_stamp: str = ""
+    pictured: tuple[int, ...] = ()
+
+    def made_from(self) -> dict[str, Any]:
+        """What decides every result, besides the method's own options."""
+        scored = zlib.crc32(np.packbits(self.take.scored).tobytes())
+        frames = zlib.crc32(np.ascontiguousarray(self.take.frames[:: max(len(self.take.frames) // 4, 1)]).tobytes())
+        landmarks = None if self.take.landmarks is None else self.take.landmarks.tolist()
+        return {"actor": self.face.name, "ids": self.take.ids.tolist(), "scored": scored, "frames": frames, "landmarks": landmarks, "model": self.model_stamp}
+
+    def cases(self) -> Iterator[tuple[Setting, int, Row]]:
+        """In the order of the run: the methods of one scene follow each other."""
+        for setting in self.settings:
+            for seed in range(self.seeds if setting.seeded else 1):
+                for row in self.rows:
+                    yield setting, seed, row
+
+
+def compare(plan: Comparison, progress: Progress, *, resume: bool, told: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
+    """All results, told one by one. Raises Cancelled; what is known by then is on disk."""
+    results, store = Results(plan.folder / "results.jsonl", resume=resume), read_store(plan.store)
+    found, cases = [], list(plan.cases())
+    progress.stage("comparing", len(cases))
+    for done, (setting, seed, row) in enumerate(cases):
+        options, tuned_on = tuned_elsewhere(store, plan.face.name, row.name, setting.name) if row.grids else ({}, "")
+        key = f"{row.name}|{setting.name}|{seed}"
+        made_from = plan.made_from() | {"options": options, "unknowns": plan.unknowns}
+        line = results.find(key, made_from)
+        if line is None:
+            scene = watched(make_scene(plan.face, plan.take, setting, seed), progress, done, len(cases))
+            maps = np.zeros((len(plan.pictured), len(plan.face.neutral)), np.float32) if plan.pictured and seed == 0 else None
+            figures = one(plan, row, options, scene, maps)
+            if maps is not None:
+                np.save(map_file(plan.folder, row.name, setting.name), maps)
+            told_of = {"method": row.name, "setting": setting.name, "seed": seed, "options": options, "tuned_on": tuned_on}
+            line = results.add(key, made_from, told_of | figures)
+        found.append(line)
+        told(line)
+        progress.step(done + 1, len(cases))
+    return found
+
+
+def one(plan: Comparison, row: Row, options: dict[str, Any], scene: Scene, maps: Floats | None = None, unknowns: int = 0) -> dict[str, Any]:
+    """Fit and score one method; its times apart: preparing for a set of seen vertices, and fitting a frame (ms)."""
+    began = time.perf_counter()
+    method = row.make(plan.face, unknowns or plan.unknowns, options)
+    method.prepare(scene.observed.seen, scene.observed.head_moves)
+    prepared = time.perf_counter()
+    solution = method.fit(scene.observed)
+    fitted = time.perf_counter()
+    scores = score(solution, scene, plan.take.jaw, plan.teeth, maps, plan.pictured)
+    per_frame = 1e3 * (fitted - prepared) / len(scene.observed)
+    return scores.to_json() | {"unknowns": solution.unknowns, "prepare_s": prepared - began, "frame_ms": per_frame}
+
+
+def tune_row(plan: Comparison, row: Row, setting: Setting, starts: list[dict[str, Any]], progress: Progress) -> dict[str, Any]:
+    """Search a method's options for one setting on the plan's own truth: the mean error over the seeds."""
+    scenes = [watched(make_scene(plan.face, plan.take, setting, seed), progress, 0, 1) for seed in range(plan.seeds if setting.seeded else 1)]
+    tried = 0
+
+    def judge(options: dict[str, Any]) -> float:
+        nonlocal tried
+        tried += 1
+        return float(np.mean([one(plan, row, options, scene)["mean"] for scene in scenes]))
+
+    best, error, edges = search(row.grids, judge, [middle(row.grids), *starts])
+    return {"options": best, "error": round(error, 5), "edges": edges, "tried": tried}
+
+
+def watched(scene: Scene, progress: Progress, done: int, cases: int) -> Scene:
+    """The scene, with a stop heard at every frame that a method asks for."""
+
+    def frame(f: int) -> Floats:
+        progress.step(done, cases)
+        return scene.observed.frame(f)
+
+    return dataclasses.replace(scene, observed=_with_frame(scene.observed, frame))
+
+
+def _with_frame(observed: Observed, frame: Callable[[int], Floats]) -> Observed:
+    return dataclasses.replace(observed, frame=frame)
+
+
+def map_file(folder: Path, method: str, setting: str) -> Path:
+    """Where the error maps of a method in a setting lie, (pictured frames, V) mm."""
+    return folder / "maps" / f"{method.replace(' ', '_').replace(',', '')}-{setting}.npy"
+
+
+def known_settings(names: tuple[str, ...] | None, take: Take, progress: Progress) -> list[Setting]:
+    """The settings by name, or all that this take allows, saying which are left out."""
+    chosen = [SETTINGS[name] for name in names] if names else list(SETTINGS.values())
+    if take.landmarks is None and not names:
+        left_out = [s.name for s in chosen if s.needs_landmarks]
+        progress.note(f"Left out without landmarks: {', '.join(left_out)}. --landmarks FILE brings them in.", warning=True)
+        chosen = [s for s in chosen if not s.needs_landmarks]
+    return chosen
+
+
+def mean_scores(lines: list[dict[str, Any]]) -> Scores:
+    """Over seeds; the largest error is that of all seeds."""
+
+    def mean(key: str) -> float | None:
+        values = [line[key] for line in lines if line[key] is not None]
+        return float(np.mean(values)) if values else None
+
+    def sure(key: str) -> float:
+        return float(np.mean([line[key] for line in lines]))
+
+    return Scores(sure("mean"), sure("median"), sure("p95"), max(line["max"] for line in lines), mean("jitter"), mean("jaw"))
