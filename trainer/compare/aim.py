@@ -63,8 +63,8 @@ class Aim:
 
 
 def _neural(model: FaceModel, scans: ArrayScans, options: FitOptions, iterations: int, progress: Progress) -> PerformanceData:
-    from trainer.fit.neural import fit_neural
-    from trainer.fit.neural_options import NeuralOptions
+    from trainer.fit.neural.fit import fit_neural
+    from trainer.fit.neural.options import NeuralOptions
 
     return fit_neural(model, scans, replace(options, solver="neural"), NeuralOptions(iterations=iterations), progress)
 
