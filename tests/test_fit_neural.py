@@ -211,7 +211,7 @@ def test_the_command_fits_by_networks(draft: Path, model: FaceModel, take: np.nd
     from trainer.commands.fit import Options, run
 
     np.savez(tmp_path / "take.npz", frames=take[:3], fps=25.0)
-    figures = run(Options(draft, tmp_path / "take.npz", tmp_path / "take.aimperf", device="cpu", progress="none", fit=FIT, neural=QUICK))
+    figures = run(Options(draft, frames=tmp_path / "take.npz", out=tmp_path / "take.aimperf", device="cpu", progress="none", fit=FIT, neural=QUICK))
     assert figures["iterations"] == QUICK.iterations
     back = Performance.load(tmp_path / "take.aimperf")
     assert back.data.about["solver"] == "neural"
