@@ -10,13 +10,13 @@ from .scans import Scans
 from .seen import complete
 
 Floats = NDArray[np.floating]
-_START_MM, _ROUNDS, _MISFIT_MM, _SPARSE = 0.5, 3, (0.2, 0.4), 1000
+_START_MM, _ROUNDS, _MISFIT_MM, _SPARSE = 0.5, 3, (0.1, 0.3), 1000
 
 
 def estimated_noise(spaces: Spaces, scans: Scans, confidence: Floats, *, head: bool, pilots: int) -> float:
     """Standard deviation of a coordinate in mm, from the first `pilots` frames in which enough is seen.
 
-    Never less than what such a model misses anyway: 0.2 mm, and 0.4 where few points are seen, each of which then has to speak for its
+    Never less than what such a model misses anyway: 0.1 mm, and 0.3 where few points are seen, each of which then has to speak for its
     neighbourhood. Residuals are summed over the degrees of freedom that are left (points less what the unknowns have used).
     """
     frames: list[tuple[NDArray[np.bool_], Floats]] = []

@@ -19,11 +19,13 @@ class Prior:
 
     weight: float = 0.6
     """Of a target's weight over the whole face."""
-    local: float = 0.3
-    """Of its variation over the face, on top of that."""
-    power: float = 1.5
+    local: float = 2.0
+    """Of its variation over the face, in mm of the skin it moves most: a target that moves the skin far has a weight that varies little."""
+    local_most: float = 2.0
+    """At most this, as a weight, for targets that hardly move the skin."""
+    power: float = 1.0
     """How steeply the variance of its modes falls: eigenvalue^-power."""
-    offset: float = 0.5
+    offset: float = 0.3
     """Of the smooth displacement that no target explains, mm an axis."""
     jaw_share: float = 0.02
     """Of the jaw along the motions that the targets know, as a weight beside the one that the skin's weights ask for."""
@@ -33,8 +35,8 @@ class Prior:
     """The same, mm."""
 
     def spectrum(self, eigenvalues: Floats) -> Floats:
-        """(M - 1,) variance of a local weight's modes after the first, sum local^2."""
+        """(M - 1,) shares of the modes after the first in a local weight's variance; they sum to one."""
         least = eigenvalues[eigenvalues > 1e-6 * eigenvalues.max(initial=0.0)].min()
         shape = np.maximum(eigenvalues[1:] / least, 1.0) ** -self.power
-        spectrum: Floats = self.local**2 * shape / float(shape.sum())
+        spectrum: Floats = shape / float(shape.sum())
         return spectrum

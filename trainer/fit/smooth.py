@@ -2,7 +2,7 @@
 
 A frame's estimate z has a precision; between frames z is expected to speed up and slow down little. In coordinates in which both are
 diagonal every component has its own filter (I + s D^T D)^-1 z over the frames, D the second difference (E. Whittaker, 1923): what the data
-decides stays as it is, peaks included, and what it does not is smoothed. Where the take is livelier than expected, less so.
+decides stays as it is, peaks included, and what it does not is smoothed. How lively the take is tells it itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, solveh_banded
 
 Floats = NDArray[np.floating]
-_JUDGES = 50
+_JUDGES, _CALMEST = 50, 0.05
 
 
 def smoothed(values: Floats, precision: Floats, acceleration: Floats) -> Floats:
@@ -22,7 +22,7 @@ def smoothed(values: Floats, precision: Floats, acceleration: Floats) -> Floats:
     strength, vectors = eigh(acceleration, precision)
     inverse = vectors.T @ precision
     components = values @ inverse.T
-    strength = strength / max(1.0, _liveliness(components, strength))
+    strength = strength / max(_CALMEST, _liveliness(components, strength))
     for i in np.flatnonzero(strength > 1e-4):
         components[:, i] = _whittaker(components[:, i], float(strength[i]))
     result: Floats = components @ vectors.T

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aim_maya.runtime import FaceModel
 
-from .modes import smooth_modes, vertex_areas
+from .modes import smooth_modes
 from .prior import Prior
 
 Floats = NDArray[np.floating]
@@ -71,15 +71,24 @@ class FaceSpace:
     @cached_property
     def precision(self) -> Floats:
         """(K, K) of u."""
+        p = self.prior
         deviation = np.empty((len(self.directions), self.basis.shape[1]))
-        deviation[:, 0] = self.prior.weight
+        deviation[:, 0] = p.weight
         if self.basis.shape[1] > 1:
-            spectrum = self.prior.spectrum(self.eigenvalues)
-            deviation[:, 1:] = np.sqrt(spectrum)
-            offset = self.prior.offset / self.mm_per_unit
-            deviation[self.targets :, 1:] = np.sqrt(spectrum) / self.prior.local * offset
+            spread = np.sqrt(p.spectrum(self.eigenvalues))
+            offset = p.offset / self.mm_per_unit
+            deviation[: self.targets, 1:] = np.minimum(p.local / (self.reach * self.mm_per_unit), p.local_most)[:, None] * spread
+            deviation[self.targets :, 1:] = offset * spread
             deviation[self.targets :, 0] = 0.1 * offset
         return np.diag(1 / deviation.ravel() ** 2)
+
+    @cached_property
+    def reach(self) -> Floats:
+        """(T,) how far each target's displacement moves the skin, model unit: the 95th percentile over what any of them moves."""
+        lengths = np.linalg.norm(self.directions[: self.targets], axis=2)
+        moved = lengths.max(axis=0, initial=0.0) > 0.02 * lengths.max(initial=0.0)
+        reach = np.percentile(lengths[:, moved], 95, axis=1) if moved.any() else np.ones(self.targets)
+        return np.maximum(reach, 1e-3 / self.mm_per_unit)
 
     @cached_property
     def jaw_mean(self) -> Floats:
@@ -110,7 +119,7 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     t, moves = tables.displacements, data.motion.twists
     if local:
         wanted = modes or min(64, _MOST_UNKNOWNS // (len(t) + 3))
-        basis, values = smooth_modes(data.mesh, _density(model, t), max(wanted, 2))
+        basis, values = smooth_modes(data.mesh, _liveliness(model, t), max(wanted, 2))
         axes = np.broadcast_to(np.eye(3, dtype=np.float32)[:, None], (3, len(data.neutral), 3))
         directions = np.concatenate([t, axes])
     else:
@@ -121,11 +130,10 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     )  # fmt: skip
 
 
-def _density(model: FaceModel, displacements: Floats) -> Floats:
-    """(V,) area times how much expressions move the skin: the basis is finer there, and nearly absent on the back of the head."""
+def _liveliness(model: FaceModel, displacements: Floats) -> Floats:
+    """(V,) 0 to 1: how much expressions and the jaw move the skin, on average over the targets."""
     moves = np.sqrt((displacements.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
     if model.data.motion.twists.any():
         moves = moves + 0.2 * model.data.weight / model.mm_per_unit
     largest = float(moves.max(initial=0.0))
-    density: Floats = vertex_areas(model.mesh) * (moves / largest + 0.02 if largest else 1.0)
-    return density
+    return moves / largest if largest else np.ones(len(moves))
