@@ -50,6 +50,7 @@ class Energy:
         self._deltas, self._twists = face.deltas, np.array([rigid.log(jaw) for jaw in face.anatomy.jaws]).reshape(-1, 6)
         self._neutral, self.middle = face.neutral, face.neutral.mean(axis=0)
         self._seen, self._head_moves = seen, head_moves
+        self._shapes = [patches.shapes[own].reshape(-1, patches.shapes.shape[2]) for own in patches.own]
         self._arm = face.neutral[patches.vertex] - patches.centre[patches.patch]
         self.block = 6 + patches.deviation.shape[1] + patches.swell_deviation.shape[1]
         self.count = patches.count * self.block + 6 + 6 * head_moves
@@ -60,7 +61,7 @@ class Energy:
         """The state nearest to global blendshapes with weights (T,): every patch laid onto them rigidly, the jaw as they have it."""
         p, moved = self.patches, self._deltas @ weights
         turns, shifts = np.empty((p.count, 3, 3)), np.empty((p.count, 3))
-        for i, own in enumerate(np.split(np.arange(len(p.vertex)), p.starts[1:])):
+        for i, own in enumerate(p.own):
             ids, middle = p.vertex[own], p.centre[i]
             motion = rigid.kabsch(self._neutral[ids], self._neutral[ids] + moved[ids], p.share[own])
             turns[i], shifts[i] = motion[:3, :3], motion[:3, :3] @ middle + motion[:3, 3] - middle
@@ -119,9 +120,11 @@ class Energy:
 
     def _placed(self, state: State) -> tuple[Floats, Floats]:
         """(E, 3) arms in the patches' own frames, deformed, and where they are."""
-        p = self.patches
-        arm = self._arm + np.matmul(p.shapes, state.coefficients[p.patch][:, :, None].astype(np.float32))[:, :, 0]
-        return arm, np.matmul(state.turns[p.patch], arm[:, :, None])[:, :, 0] + (p.centre + state.shifts)[p.patch]
+        arm, placed = self._arm.copy(), np.empty_like(self._arm)
+        for i, own in enumerate(self.patches.own):
+            arm[own] += (self._shapes[i] @ state.coefficients[i]).reshape(-1, 3)
+            placed[own] = arm[own] @ state.turns[i].T + self.patches.centre[i] + state.shifts[i]
+        return arm, placed
 
     def _tied(self, state: State, skin: Floats) -> Tie:
         p, a = self.patches, self.anatomy
@@ -137,11 +140,17 @@ class Energy:
 
     def _gradient(self, state: State, arm: Floats, push: Floats, tie: Tie) -> Floats:
         """(P, 6 + C + D) of data, overlaps and tie; push (E, 3) is minus the gradient at every pair."""
-        p = self.patches
-        local = np.matmul(push[:, None], state.turns[p.patch])[:, 0]
-        swell = p.summed(p.swell * (p.share * np.einsum("va,va->v", tie.force, tie.normal)[p.vertex])[:, None])
-        parts = [p.summed(np.cross(arm, local)), p.summed(local), p.summed(np.matmul(local[:, None], p.shapes)[:, 0]), swell]
-        return -np.concatenate(parts, axis=1)
+        p, c = self.patches, self.patches.deviation.shape[1]
+        outward = np.einsum("va,va->v", tie.force, tie.normal)
+        gradient = np.empty((p.count, self.block))
+        for i, own in enumerate(p.own):
+            local = push[own] @ state.turns[i]
+            turning = arm[own].T @ local
+            gradient[i, :3] = turning[1, 2] - turning[2, 1], turning[2, 0] - turning[0, 2], turning[0, 1] - turning[1, 0]
+            gradient[i, 3:6] = local.sum(axis=0)
+            gradient[i, 6 : 6 + c] = local.ravel() @ self._shapes[i]
+            gradient[i, 6 + c :] = (p.share[own] * outward[p.vertex[own]]) @ p.swell[own]
+        return -gradient
 
     def _own_step(self, jaw: Floats) -> Floats:
         """(6,) turn about the middle, and shift of the middle, of a jaw (4, 4)."""

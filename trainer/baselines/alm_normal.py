@@ -75,7 +75,7 @@ def _own_blocks(p: Patches, pairs: Floats) -> Floats:
     """(N, N) sums of share columns^T columns of every patch by itself."""
     n = pairs.shape[2]
     gram = np.zeros((p.count * n + 12, p.count * n + 12))
-    for i, own in enumerate(np.split(np.arange(len(p.vertex)), p.starts[1:])):
+    for i, own in enumerate(p.own):
         columns = (np.sqrt(p.share[own])[:, None, None] * pairs[own]).reshape(-1, n)
         at = slice(i * n, (i + 1) * n)
         gram[at, at] = columns.T @ columns

@@ -7,6 +7,8 @@ the deformation of a patch is what is left of the shapes once its own rigid moti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,10 +50,10 @@ class Patches:
         """P."""
         return len(self.centre)
 
-    def summed(self, values: Floats) -> Floats:
-        """(P, ...) sums of pair values (E, ...) over each patch."""
-        total: Floats = np.add.reduceat(values, self.starts, axis=0)
-        return total
+    @cached_property
+    def own(self) -> list[slice]:
+        """The pairs of every patch."""
+        return [slice(a, b) for a, b in pairwise([*self.starts.tolist(), len(self.vertex)])]
 
 
 def make_patches(face: Face, anatomy: Anatomy, count: int, overlap: float, components: int, thickness: int) -> Patches:
