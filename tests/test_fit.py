@@ -182,8 +182,8 @@ def test_smoothing_goes_where_the_data_is_weak_and_spares_what_is_lively() -> No
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60, 2))
     calm = smoothed(noise * [1.0, 0.01], np.diag([1.0, 1e4]), 10 * np.eye(2))
-    assert calm[:, 0].std() < 0.6 * noise[:, 0].std()
-    assert np.abs(calm[:, 1] - 0.01 * noise[:, 1]).max() < 0.002
+    assert calm[:, 0].std() < 0.75 * noise[:, 0].std()
+    assert np.abs(calm[:, 1] - 0.01 * noise[:, 1]).max() < 0.005  # against 0.025 at the most of the noise itself
     unrelated = 30 * rng.normal(size=(60, 2))  # single scans, no take
     assert np.abs(smoothed(unrelated, np.eye(2), 10 * np.eye(2)) - unrelated).max() < 3.0
 

@@ -8,6 +8,7 @@ decides stays as it is, peaks included, and what it does not is smoothed. How li
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.linalg import eigh, solveh_banded
 
@@ -22,29 +23,32 @@ def smoothed(values: Floats, precision: Floats, acceleration: Floats) -> Floats:
     strength, vectors = eigh(acceleration, precision)
     inverse = vectors.T @ precision
     components = values @ inverse.T
-    strength = strength / max(_CALMEST, _liveliness(components, strength))
-    for i in np.flatnonzero(strength > 1e-4):
-        components[:, i] = _whittaker(components[:, i], float(strength[i]))
+    calm = 1.0 / np.maximum(_liveliness(components, strength), _CALMEST)
+    for i in np.flatnonzero(strength * calm.max() > 1e-4):
+        components[:, i] = _whittaker(components[:, i], strength[i] * calm)
     result: Floats = components @ vectors.T
     return result
 
 
-def _liveliness(components: Floats, strength: Floats) -> float:
-    """How many times as large the second differences really are, squared, as `strength` expects: frames may be far apart, or unrelated.
+def _liveliness(components: Floats, strength: Floats) -> Floats:
+    """(F - 2,) how many times as large second differences really are there, squared, as `strength` expects: a cut, a blink, single scans.
 
-    From the components that the data decides best; each has variance one from frame to frame, and so six in its second difference.
+    The mean over the components that the data decides best, and the largest of three neighbours; each component has variance one from frame to
+    frame, and so six in its second difference.
     """
     sure = np.argsort(strength)[:_JUDGES]
     bent = np.diff(components[:, sure], 2, axis=0)
-    return float(np.median(((bent**2).mean(axis=0) - 6.0) * strength[sure]))
+    lively = ((bent**2 - 6.0) * strength[sure]).mean(axis=1)
+    largest: Floats = np.max(sliding_window_view(np.pad(lively, 1, mode="edge"), 3), axis=1)
+    return largest
 
 
-def _whittaker(signal: Floats, strength: float) -> Floats:
-    """argmin |x - signal|^2 + strength |D x|^2 for one component (F,)."""
+def _whittaker(signal: Floats, strength: Floats) -> Floats:
+    """argmin |x - signal|^2 + sum strength_f (D x)_f^2 for one component (F,), strength (F - 2,)."""
     n = len(signal)
     bands = np.zeros((3, n))
-    bands[2] = 1 + strength * np.convolve(np.ones(n - 2), [1, 4, 1])
-    bands[1, 1:] = strength * np.convolve(np.ones(n - 2), [-2, -2])
+    bands[2] = 1 + np.convolve(strength, [1, 4, 1])
+    bands[1, 1:] = np.convolve(strength, [-2, -2])
     bands[0, 2:] = strength
     solved: Floats = solveh_banded(bands, signal)
     return solved

@@ -54,18 +54,18 @@ class MotionSolver:
         filled = np.where(known[:, None], points, 0.0)
         residual = np.nan
         for steps in range(_STEPS):
-            u, step, residual = self._step(filled, known, motion, u, fill=start is not None or steps > 0)
+            u, step, residual = self._step(filled, known, motion, u, fill=start is not None or steps > 0, limit=self.limit if steps else np.inf)
             gone = motion.moved(step)
             motion = Motion(within_bite(gone.twist, self.space), gone.head)
             if self._travel(step) < _ENOUGH_MM / self.space.mm_per_unit and (steps or known.all()):
                 break
         return Frame(u, motion, residual)
 
-    def _step(self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool) -> tuple[Floats, Floats, float]:
+    def _step(self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool, limit: float) -> tuple[Floats, Floats, float]:
         space, seen = self.space, self.seen
         back = unskinned(space, seen.vertices, points, motion, jacobian=True, head=self.head)
         displacement = seen.whitened(back.points - space.rest[seen.vertices])
-        displacement = trusted(seen, displacement, known, u if fill else None, self.limit)
+        displacement = trusted(seen, displacement, known, u if fill else None, limit)
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
         u = seen.solved(seen.gathered(displacement) + pull)
         left = displacement - seen.predicted(u)
@@ -114,7 +114,7 @@ class WeightSolver:
         back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion)
         whole = seen.whitened(back.points - space.rest[seen.vertices])
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
-        u = seen.solved(seen.gathered(trusted(seen, whole, known, start, self.limit)) + pull)
+        u = seen.solved(seen.gathered(trusted(seen, whole, known, start, np.inf)) + pull)
         left = whole - seen.predicted(u)
         for _ in range(_FILLS - 1):
             if known.all() and float((left**2).sum(axis=1).max(initial=0.0)) <= self.limit**2:
@@ -131,14 +131,18 @@ class WeightSolver:
 
 
 def trusted(seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Floats | None, limit: float) -> Floats:
-    """The whitened displacement (P, 3) with outliers drawn in to `limit`, and points that are missing put where u (K,) has them."""
+    """The whitened displacement (P, 3) with outliers drawn in to `limit`, and points that are missing put where u (K,) has them.
+
+    An outlier is far off beside the others, too: where half of the points are, the model is what is off.
+    """
     if known.all() and (u is None or not np.isfinite(limit)):
         return displacement
     predicted = np.zeros_like(displacement) if u is None else seen.predicted(u)
     left = displacement - predicted
     if u is not None and np.isfinite(limit):
         length = np.linalg.norm(left, axis=1, keepdims=True)
-        left = left * np.minimum(1.0, limit / np.maximum(length, 1e-30))
+        reach = max(limit, 4.0 * float(np.median(length[known]))) if known.any() else limit
+        left = left * np.minimum(1.0, reach / np.maximum(length, 1e-30))
     drawn_in: Floats = predicted + np.where(known[:, None], left, 0.0)
     return drawn_in
 
