@@ -23,7 +23,7 @@ from trainer.compare.settings import SETTINGS
 from trainer.compare.steadiness import RATES, curve_take, steadiness
 from trainer.compare.table import steady_table, tables
 from trainer.compare.take import landmark_vertices, read_landmarks, read_take, scored_vertices
-from trainer.compare.tuned import STORE, keep
+from trainer.compare.tuned import STORE, keep, read_store
 from trainer.figures import markdown
 from trainer.progress import Progress, Style
 from trainer.usd_actor import load_actor
@@ -153,13 +153,14 @@ def _compare(plan: Comparison, up: str, options: Options, progress: Progress) ->
 
 
 def _tune(plan: Comparison, options: Options, progress: Progress) -> dict[str, Any]:
-    """The best of one setting is a start for the next."""
-    found: dict[str, Any] = {}
+    """A search starts from what is kept for this actor, else from the best of the setting before."""
+    found, kept = dict[str, Any](), read_store(options.tuned).get(plan.face.name, {})
     for row in (r for r in plan.rows if r.grids):
         starts: list[dict[str, Any]] = []
         for setting in plan.settings:
             progress.stage(f"tuning {row.name} for {setting.name}")
-            entry = tune_row(plan, row, setting, starts, progress)
+            before = kept.get(row.name, {}).get(setting.name)
+            entry = tune_row(plan, row, setting, [before["options"]] if before else starts, progress)
             starts = [entry["options"]]
             keep(options.tuned, plan.face.name, row.name, setting.name, entry)
             progress.note(f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}" + (f", at the edge: {entry['edges']}" if entry["edges"] else ""))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.errors import AimError
 from trainer.baselines.method import Face, Observed
 from trainer.progress import Progress
 
@@ -60,10 +61,9 @@ class Comparison:
 def compare(plan: Comparison, progress: Progress, *, resume: bool, told: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
     """All results, told one by one. Raises Cancelled; what is known by then is on disk."""
     results, store = Results(plan.folder / "results.jsonl", resume=resume), read_store(plan.store)
-    found, cases = [], list(plan.cases())
+    found, cases = [], list(_tuned_cases(plan, store, progress))
     progress.stage("comparing", len(cases))
-    for done, (setting, seed, row) in enumerate(cases):
-        options, tuned_on = tuned_elsewhere(store, plan.face.name, row.name, setting.name) if row.grids else ({}, "")
+    for done, (setting, seed, row, options, tuned_on) in enumerate(cases):
         key = f"{row.name}|{setting.name}|{seed}"
         made_from = plan.made_from() | {"options": options, "unknowns": plan.unknowns}
         line = results.find(key, made_from)
@@ -79,6 +79,24 @@ def compare(plan: Comparison, progress: Progress, *, resume: bool, told: Callabl
         told(line)
         progress.step(done + 1, len(cases))
     return found
+
+
+def _tuned_cases(plan: Comparison, store: dict[str, Any], progress: Progress) -> Iterator[tuple[Setting, int, Row, dict[str, Any], str]]:
+    """The cases with their options and where those were found; what was tuned nowhere else is left out, and said. Raises AimError when that is all."""
+    left_out: dict[str, AimError] = {}
+    cases = 0
+    for setting, seed, row in plan.cases():
+        try:
+            options = tuned_elsewhere(store, plan.face.name, row.name, setting.name) if row.grids else ({}, "")
+        except AimError as error:
+            left_out[f"{row.name} in {setting.name}"] = error
+            continue
+        cases += 1
+        yield setting, seed, row, *options
+    if left_out and not cases:
+        raise next(iter(left_out.values()))
+    if left_out:
+        progress.note(f"Left out, since tuned on no other actor: {', '.join(left_out)}. aimface compare --tune on another one brings them in.", warning=True)
 
 
 def one(plan: Comparison, row: Row, options: dict[str, Any], scene: Scene, maps: Floats | None = None, unknowns: int = 0) -> dict[str, Any]:
@@ -104,7 +122,7 @@ def tune_row(plan: Comparison, row: Row, setting: Setting, starts: list[dict[str
         tried += 1
         return float(np.mean([one(plan, row, options, scene)["mean"] for scene in scenes]))
 
-    best, error, edges = search(row.grids, judge, [middle(row.grids), *starts])
+    best, error, edges = search(row.grids, judge, starts or [middle(row.grids)])
     return {"options": best, "error": round(error, 5), "edges": edges, "tried": tried}
 
 

@@ -26,7 +26,7 @@ from .tuned import read_store, tuned_elsewhere
 
 Floats = NDArray[np.floating]
 RATES = (30.0, 60.0)
-SECONDS, STILL_FRAMES = 4.0, 30
+SECONDS, STILL_FRAMES = 6.0, 30
 _PROMINENT, _BRIEF_S = 0.25, 0.5
 
 
@@ -95,7 +95,7 @@ def peaks_kept(face: Face, weights: Floats, fps: float, points: Callable[[int], 
     true = {f: {t: float(np.einsum("va,va->", face.deltas @ weights[f], d)) for t, d in directions.items()} for f in wanted}
     kept = []
     for t, peak in events:
-        height = true[peak.top][t] - max(true[peak.left][t], true[peak.right][t])
+        height = max(true[f][t] for f in peak.around) - max(true[peak.left][t], true[peak.right][t])
         if height > 0.5 * _PROMINENT:
             found = max(seen[f][t] for f in peak.around) - max(seen[peak.left][t], seen[peak.right][t])
             kept.append(found / height)

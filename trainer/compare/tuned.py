@@ -1,7 +1,7 @@
 """Regularisation of the baselines: searched on one actor, used on others, kept in tuned.json with what it reached.
 
 The search knows the truth of the actor it runs on, which a fit never does: the baselines get the better of it. It goes along one option
-at a time over a fixed grid until no option gains any more, beginning with the middle of every grid, and then from the best found for another setting.
+at a time over a fixed grid until no option gains any more, from the middle of every grid for the first setting and then from the best of the one before; asked for again, from what is kept.
 """
 
 from __future__ import annotations
