@@ -110,7 +110,7 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     t, moves = tables.displacements, data.motion.twists
     if local:
         wanted = modes or min(64, _MOST_UNKNOWNS // (len(t) + 3))
-        basis, values = smooth_modes(data.mesh, _density(model, t), max(wanted, 2))
+        basis, values = smooth_modes(data.mesh, motion_density(model, t), max(wanted, 2))
         axes = np.broadcast_to(np.eye(3, dtype=np.float32)[:, None], (3, len(data.neutral), 3))
         directions = np.concatenate([t, axes])
     else:
@@ -121,7 +121,7 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     )  # fmt: skip
 
 
-def _density(model: FaceModel, displacements: Floats) -> Floats:
+def motion_density(model: FaceModel, displacements: Floats) -> Floats:
     """(V,) area times how much expressions move the skin: the basis is finer there, and nearly absent on the back of the head."""
     moves = np.sqrt((displacements.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
     if model.data.motion.twists.any():
