@@ -20,7 +20,7 @@ from aim_maya.runtime import Edit, FaceModel, Performance, forget, shared_perfor
 from tests.in_maya.takes import global_performance, local_performance
 from tests.performances import neural_performance, neural_truth
 
-KINDS = ("global", "local", "neural")
+KINDS = ("global", "local", "neural", "carried")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,15 @@ def model(draft: Path) -> FaceModel:
 @pytest.fixture(scope="module")
 def takes(model: FaceModel) -> dict[str, Performance]:
     made = {"global": global_performance(model), "local": local_performance(model), "neural": neural_performance(model)}
+    made["carried"] = with_fields(made["global"])
     return {name: Performance(data) for name, data in made.items()}
+
+
+def with_fields(data: PerformanceData) -> PerformanceData:
+    """The same, with displacement fields beside the targets."""
+    rng = np.random.default_rng(5)
+    fields = rng.normal(size=(3, len(data.basis), 3)).astype(np.float32)
+    return replace(data, fields=fields, amounts=rng.normal(size=(data.frame_count, 3)).astype(np.float32))
 
 
 def at_vertices(model: FaceModel, data: PerformanceData, i: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +47,10 @@ def at_vertices(model: FaceModel, data: PerformanceData, i: int) -> tuple[np.nda
     if data.network is not None:
         return neural_truth(model, data, i), np.zeros((len(model.mesh.points), 3))
     basis = data.basis.astype(np.float64)
-    return data.coefficients[i] @ basis.T, np.zeros((len(basis), 3)) if data.offsets is None else basis @ data.offsets[i]
+    moved = np.zeros((len(basis), 3)) if data.offsets is None else basis @ data.offsets[i]
+    if data.fields is not None and data.amounts is not None:
+        moved = moved + np.tensordot(data.amounts[i].astype(np.float64), data.fields, 1)
+    return data.coefficients[i] @ basis.T, moved
 
 
 def plain(model: FaceModel, data: PerformanceData, i: int, detail: bool, edit: Edit = Edit()) -> np.ndarray:  # noqa: B008 - frozen

@@ -44,12 +44,14 @@ def made(frames: int = 4, columns: int = 2, seed: int = 0, offsets: bool = True,
 @given(frames=st.integers(1, 5), columns=st.integers(1, 3), seed=st.integers(0, 99), offsets=st.booleans(), network=st.none() | st.binary(max_size=20))
 def test_round_trip(frames: int, columns: int, seed: int, offsets: bool, network: bytes | None) -> None:
     data = made(frames, columns, seed, offsets, network)
+    if columns == 3:
+        data = replace(data, fields=np.ones((2, V, 3), np.float32), amounts=np.full((frames, 2), 0.5, np.float32))
     with tempfile.TemporaryDirectory() as folder:
         for name in ("a.aimperf", "b.aimperf"):
             write_performance(Path(folder) / name, data)
         assert (Path(folder) / "a.aimperf").read_bytes() == (Path(folder) / "b.aimperf").read_bytes()
         back = read_performance(Path(folder) / "a.aimperf")
-    for name in ("head", "jaw", "coefficients", "basis", "offsets", "codes", "residual_mm", "flags"):
+    for name in ("head", "jaw", "coefficients", "basis", "offsets", "codes", "fields", "amounts", "residual_mm", "flags"):
         one, other = getattr(data, name), getattr(back, name)
         assert (one is None and other is None) or (one.dtype == other.dtype and np.array_equal(one, other, equal_nan=name == "residual_mm")), name
     assert (back.network, back.fps, dict(back.about)) == (network, 29.97, ABOUT)
@@ -82,6 +84,8 @@ def nan_at(array: np.ndarray) -> np.ndarray:
         (lambda d: {"basis": d.basis[1:]}, r"'basis' is float32 \(6, 2\), not float32 \(7, 2\)"),
         (lambda d: {"basis": nan_at(d.basis)}, "'basis' holds NaN"),
         (lambda d: {"offsets": d.offsets[:, :1]}, "'offsets' is"),
+        (lambda d: {"fields": d.basis[None, :, :1].repeat(3, 2)}, "one is missing"),
+        (lambda d: {"fields": np.zeros((2, V, 3)), "amounts": np.zeros((4, 1))}, "'amounts' is"),
         (lambda d: {"network": b"x"}, "neither a basis with numbers nor a network"),
         (lambda d: {"basis": d.basis[:, :0], "coefficients": d.coefficients[..., :0], "offsets": None}, "neither a basis"),
         (lambda d: {"residual_mm": -np.ones(4)}, "'residual_mm' is"),

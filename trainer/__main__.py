@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train an actor folder into an actor.aim",
     "info": "say what an actor.aim holds",
     "fit": "fit a model to scans or 2D landmarks: an .aimperf",
+    "retarget": "carry a performance to another actor: an .aimperf of its model",
     "report": "a self-contained HTML page of pictures and figures",
     "bake": "weight curves to USD, Alembic, npz or an OBJ sequence",
     "curves": "look at weight curves, resample and convert them",

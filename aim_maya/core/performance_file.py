@@ -22,6 +22,7 @@ from .performance import PerformanceData
 Floats = NDArray[np.floating]
 _CHOICES = {"mode": ("global", "local"), "solver": ("fast", "neural"), "jaw": ("free", "tied")}
 _ARRAYS = ("head", "jaw", "coefficients", "basis", "residual_mm", "flags")
+_OPTIONAL = ("offsets", "codes", "fields", "amounts")
 _RIGID = 1e-4
 _AGAIN = "Fit it again, or copy the file again."
 
@@ -32,7 +33,7 @@ def write_performance(path: str | Path, data: PerformanceData) -> None:
     residual_mm and flags that are left out are written as NaN and 0. Raises AimError naming what does not fit together.
     """
     data = checked(data, str(path))
-    arrays = {name: getattr(data, name) for name in _ARRAYS} | {name: a for name in ("offsets", "codes") if (a := getattr(data, name)) is not None}
+    arrays = {name: getattr(data, name) for name in _ARRAYS} | {name: a for name in _OPTIONAL if (a := getattr(data, name)) is not None}
     members = {"performance.npz": pack_arrays(**arrays)} | ({} if data.network is None else {"coefficients.onnx": data.network})
     write_container(AIMPERF, path, {"fps": data.fps, "frames": data.frame_count, "about": dict(data.about)}, members)
 
@@ -46,6 +47,7 @@ def read_performance(path: str | Path) -> PerformanceData:
         raise AimError(f"{path}: '{(missing or ['fps or about'])[0]}' is missing.", "The file was altered.", _AGAIN)
     data = PerformanceData(
         fps=float(manifest["fps"]), **{name: arrays[name] for name in _ARRAYS}, offsets=arrays.get("offsets"), codes=arrays.get("codes"),
+        fields=arrays.get("fields"), amounts=arrays.get("amounts"),
         network=members.get("coefficients.onnx"), about=manifest["about"],
     )  # fmt: skip
     return checked(data, str(path))
@@ -65,6 +67,11 @@ def checked(data: PerformanceData, where: str) -> PerformanceData:
         raise AimError(f"{where}: its coefficients are neither a basis with numbers nor a network with codes.", "It was put together wrongly.", _AGAIN)
     if data.codes is not None:
         shapes["codes"] = (f, data.codes.shape[-1])
+    if data.fields is not None and data.amounts is not None:
+        r = len(data.fields)
+        shapes |= {"fields": (r, v, 3), "amounts": (f, r)}
+    elif data.fields is not data.amounts:
+        raise AimError(f"{where}: of its fields and their amounts one is missing.", "It was put together wrongly.", _AGAIN)
     for name, shape in shapes.items():
         made[name] = _finite(getattr(data, name), name, shape, where)
     made["residual_mm"] = _a_frame(data.residual_mm, "residual_mm", np.full(f, np.nan), where).astype(np.float64)
@@ -80,7 +87,7 @@ def _finite(array: Any, name: str, shape: tuple[int, ...], where: str) -> Floats
     if given.shape != shape or given.dtype.kind != "f":
         raise AimError(f"{where}: '{name}' is {given.dtype} {given.shape}, not float32 {shape}.", "The arrays do not belong together.", _AGAIN)
     if not np.isfinite(given).all():
-        frame = f" at frame {int(np.argwhere(~np.isfinite(given))[0, 0])}" if name != "basis" else ""
+        frame = f" at frame {int(np.argwhere(~np.isfinite(given))[0, 0])}" if name not in ("basis", "fields") else ""
         raise AimError(f"{where}: '{name}' holds NaN or infinity{frame}.", "The fit did not converge there.", _AGAIN)
     return np.array(given, np.float32, order="C")
 

@@ -30,27 +30,44 @@ class LocalCoefficients(Protocol):
         """In words: what runs where. Raises AimError when it cannot run."""
 
 
+class Fields:
+    """fields (R, V, 3) with amounts (F, R), or none."""
+
+    def __init__(self, data: PerformanceData) -> None:
+        self._amounts = data.amounts
+        self._planar = None if data.fields is None else np.ascontiguousarray(data.fields.transpose(0, 2, 1)).reshape(len(data.fields), -1)
+
+    def added(self, offsets: Floats | None, i: int, share: float) -> Floats | None:
+        """offsets (3, V) or None, with those of frame i + share."""
+        if self._planar is None or self._amounts is None:
+            return offsets
+        moved = (mixed(self._amounts, i, share) @ self._planar).reshape(3, -1)
+        return moved if offsets is None else np.add(offsets, moved, out=moved)
+
+
 class SpatialBasis:
     """basis (V, M) with coefficients (F, T, M) and offsets (F, M, 3): one product a frame, too small to be worth a GPU."""
 
     def __init__(self, data: PerformanceData) -> None:
-        self._data, self._basis = data, np.ascontiguousarray(data.basis.T)
+        self._data, self._basis, self._fields = data, np.ascontiguousarray(data.basis.T), Fields(data)
 
     def at(self, i: int, share: float, template: Floats, device: str) -> tuple[Floats, Floats | None]:  # noqa: ARG002 - a network needs them
         """As LocalCoefficients.at."""
         numbers, moved = self._data.coefficients, self._data.offsets
-        return mixed(numbers, i, share) @ self._basis, None if moved is None else mixed(moved, i, share).T @ self._basis
+        offsets = None if moved is None else mixed(moved, i, share).T @ self._basis
+        return mixed(numbers, i, share) @ self._basis, self._fields.added(offsets, i, share)
 
     def report(self, template: Floats, device: str) -> str:  # noqa: ARG002 - a network needs them
         """As LocalCoefficients.report."""
-        return f"{self._basis.shape[0]} spatial functions, summed by numpy"
+        count = 0 if self._data.fields is None else len(self._data.fields)
+        return f"{self._basis.shape[0]} spatial functions{f' and {count} fields' if count else ''}, summed by numpy"
 
 
 class CoefficientNetwork:
     """A network of (code of the frame, template point); between frames its answers are mixed, not its codes."""
 
     def __init__(self, data: PerformanceData, graph: bytes, name: str) -> None:
-        self._data, self._graph, self._name = data, graph, name
+        self._data, self._graph, self._name, self._fields = data, graph, name, Fields(data)
         self._sessions: dict[str, Session] = {}
         self._answers: OrderedDict[tuple[str, int, int], tuple[Floats, Floats]] = OrderedDict()
         self._lock = threading.Lock()
@@ -59,10 +76,9 @@ class CoefficientNetwork:
         """As LocalCoefficients.at. Raises AimError when the network does not run or gives something else."""
         with self._lock:
             before = self._answer(i, template, device)
-            if share == 0.0:
-                return before, None
-            after = self._answer(i + 1, template, device)
-        return before * np.float32(1 - share) + after * np.float32(share), None
+            after = before if share == 0.0 else self._answer(i + 1, template, device)
+        mean = before if share == 0.0 else before * np.float32(1 - share) + after * np.float32(share)
+        return mean, self._fields.added(None, i, share)
 
     def report(self, template: Floats, device: str) -> str:
         """As LocalCoefficients.report."""

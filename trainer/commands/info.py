@@ -80,4 +80,5 @@ def _performance(path: Path) -> dict[str, Any]:
 def _functions(data: PerformanceData) -> str:
     if data.network is not None:
         return f", a network of {len(data.network) / 1e6:.1f} MB"
-    return "" if data.is_global else f" on {data.basis.shape[1]} spatial functions{' and offsets' if data.offsets is not None else ''}"
+    fields = "" if data.fields is None else f", {len(data.fields)} carried fields"
+    return "" if data.is_global else f" on {data.basis.shape[1]} spatial functions{' and offsets' if data.offsets is not None else ''}{fields}"

@@ -119,7 +119,7 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     t, moves = tables.displacements, data.motion.twists
     if local:
         wanted = modes or min(64, _MOST_UNKNOWNS // (len(t) + 3))
-        basis, values = smooth_modes(data.mesh, _liveliness(model, t), max(wanted, 2))
+        basis, values = smooth_modes(data.mesh, liveliness(model, t), max(wanted, 2))
         axes = np.broadcast_to(np.eye(3, dtype=np.float32)[:, None], (3, len(data.neutral), 3))
         directions = np.concatenate([t, axes])
     else:
@@ -130,7 +130,7 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     )  # fmt: skip
 
 
-def _liveliness(model: FaceModel, displacements: Floats) -> Floats:
+def liveliness(model: FaceModel, displacements: Floats) -> Floats:
     """(V,) 0 to 1: how much expressions and the jaw move the skin, on average over the targets."""
     moves = np.sqrt((displacements.astype(np.float64) ** 2).sum(axis=2)).mean(axis=0)
     if model.data.motion.twists.any():

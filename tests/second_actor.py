@@ -1,0 +1,59 @@
+"""Copies of a trained model as if it were another actor's: moved, turned, scaled, in another vertex order, with other names. Graphs stay as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from aim_maya.core import rigid
+from aim_maya.core.container import AIM, pack_arrays, read_container, unpack_arrays, write_container
+from aim_maya.core.detail import Detail
+from aim_maya.core.mesh import Mesh
+
+
+def similar(
+    draft: Path, out: Path, twist: list[float], scale: float = 1.0, *, renamed: dict[str, str] | None = None, order: np.ndarray | None = None, jaw: bool = True
+) -> Path:
+    """scale exp(twist) of a model, in the same unit. order (V,): the copy's vertex i is the model's order[i], its faces triangles. jaw False: it never moves."""
+    manifest, members = read_container(AIM, draft)
+    arrays = unpack_arrays(members["mesh.npz"], "the draft")
+    motion = rigid.exp(twist)
+    turn = motion[:3, :3]
+    for name in ("neutral", "bone"):
+        arrays[name] = (scale * rigid.apply(motion, arrays[name].astype(np.float64))).astype(np.float32)
+    arrays["normals"] = (arrays["normals"] @ turn.T).astype(np.float32)
+    arrays["thickness"] = (scale * arrays["thickness"]).astype(np.float32)
+    arrays["basis"] = (scale * arrays["basis"] @ turn.T).astype(np.float32)
+    moved = scale * Detail(arrays["detail_steps"], arrays["detail_scales"]).displacements() @ turn.T
+    twists = np.array([rigid.log(carried(rigid.exp(t), motion, scale)) for t in manifest["jaw_twists"]]) * jaw
+    if order is not None:
+        moved = _reordered(arrays, moved, order)
+        manifest["topology_hash"] = Mesh(arrays["neutral"], arrays["counts"], arrays["corners"]).topology_hash
+    kept = Detail.encode(moved.astype(np.float64), 1e-6)
+    arrays |= {"detail_steps": kept.steps, "detail_scales": kept.scales}
+    manifest |= {"jaw_twists": twists.tolist(), "centre": (scale * rigid.apply(motion, np.array(manifest["centre"]))).tolist(), "name": out.stem}
+    text = json.dumps({k: v for k, v in manifest.items() if k != "members"})
+    for name, other in (renamed or {}).items():
+        text = text.replace(f'"{name}"', f'"{other}"')
+    write_container(AIM, out, json.loads(text), members | {"mesh.npz": pack_arrays(**arrays)})
+    return out
+
+
+def carried(jaw: np.ndarray, motion: np.ndarray, scale: float) -> np.ndarray:
+    """(4, 4) the jaw's motion on the copy: S T S^-1 with S = scale motion."""
+    whole = np.array(motion)
+    whole[:3] *= scale
+    return whole @ jaw @ np.linalg.inv(whole)
+
+
+def _reordered(arrays: dict[str, np.ndarray], moved: np.ndarray, order: np.ndarray) -> np.ndarray:
+    mesh = Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"])
+    place = np.argsort(order)
+    arrays |= {name: arrays[name][order] for name in ("neutral", "template", "bone", "normals", "thickness", "weight")}
+    arrays["basis"] = arrays["basis"][:, order]
+    arrays |= {"counts": np.full(len(mesh.triangles), 3, np.int32), "corners": place[mesh.triangles[::-1]].astype(np.int32).ravel()}
+    for name in ("uvs", "uv_corners"):
+        arrays.pop(name, None)
+    return moved[:, order]

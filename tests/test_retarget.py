@@ -1,0 +1,288 @@
+"""A performance on another actor: laws on copies of the sample head, whose truth is known, and everything that can be given wrongly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aim_maya.core import rigid
+from aim_maya.core.controls import Control, Pose, Rig
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import vertex_normals
+from aim_maya.core.performance import PerformanceData
+from aim_maya.core.performance_file import read_performance, write_performance
+from aim_maya.runtime import FaceModel, Performance
+from tests.conftest import grid_mesh
+from tests.in_maya.takes import global_performance, local_performance
+from tests.second_actor import carried, similar
+from trainer.__main__ import main
+from trainer.fit.scans import ArrayScans
+from trainer.progress import Progress
+from trainer.retarget.correspondence import Correspondence
+from trainer.retarget.fields import FieldGatherer
+from trainer.retarget.gradient import carrying, deformation_gradient
+from trainer.retarget.jaw import JawCarrier, hinge
+from trainer.retarget.mapping import control_map, read_mapping, same_names
+from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
+from trainer.retarget.options import RetargetOptions
+from trainer.retarget.retarget import Pair, retarget
+from trainer.retarget.similarity import similarity
+from trainer.retarget.suggest import concept, suggested
+
+MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("retarget")
+
+
+@pytest.fixture(scope="module")
+def source(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+@pytest.fixture(scope="module")
+def twin(draft: Path, folder: Path) -> FaceModel:
+    return FaceModel.load(similar(draft, folder / "twin.aim", MOVED, SCALE), "cpu")
+
+
+def by_name(source: FaceModel, target: FaceModel) -> Pair:
+    a, b = source.data.rig, target.data.rig
+    return Pair.of(source, target, control_map(same_names(a, b), a, b))
+
+
+def done(pair: Pair, moments: Moments, **options: object) -> PerformanceData:
+    with Progress("none") as progress:
+        return retarget(pair, moments, RetargetOptions(**{"modes": 6, **options}), progress)  # type: ignore[arg-type]
+
+
+def on_twin(points: np.ndarray) -> np.ndarray:
+    return SCALE * rigid.apply(rigid.exp(MOVED), points.astype(np.float64))
+
+
+def of(model: FaceModel, data: PerformanceData, f: float) -> np.ndarray:
+    return model.performance_points(Performance(data), f).astype(np.float64)
+
+
+def small(model: FaceModel) -> PerformanceData:
+    data = local_performance(model, 3)
+    return replace(data, coefficients=0.5 * data.coefficients, jaw=np.array([rigid.exp(0.3 * rigid.log(j)) for j in data.jaw]))
+
+
+@pytest.mark.parametrize("carry", ["turn", "stretch", "thickness"])
+def test_a_similar_actor_shows_the_similar_face(source: FaceModel, twin: FaceModel, carry: str) -> None:
+    data = small(source)
+    moved = done(by_name(source, twin), PerformanceMoments(source, Performance(data)), carry=carry)
+    for f in range(3):
+        assert np.abs(of(twin, moved, f) - on_twin(of(source, data, f))).max() < 0.2
+        assert np.linalg.norm(of(twin, moved, f) - on_twin(of(source, data, f)), axis=1).mean() < 0.02
+        assert np.abs(moved.jaw[f] - carried(data.jaw[f], rigid.exp(MOVED), SCALE)).max() < 1e-3
+
+
+def test_scans_are_followed_to_the_point_and_holes_by_the_performance(source: FaceModel, twin: FaceModel) -> None:
+    data = replace(small(source), offsets=None)
+    scans = np.array([of(source, data, f) for f in range(3)]) + 0.5 * vertex_normals(source.mesh)
+    holed = scans.copy()
+    holed[1, ::9] = np.nan
+    moments = PerformanceMoments(source, Performance(data), ArrayScans(holed, np.arange(len(scans[0])), 30.0))
+    moved = done(by_name(source, twin), moments)
+    apart = np.array([np.linalg.norm(of(twin, moved, f) - on_twin(scans[f]), axis=1) for f in range(3)])
+    assert apart[:, 1::9].mean() < 0.02
+    assert apart[1, ::9].mean() == pytest.approx(0.5 * SCALE, abs=0.1)
+
+
+def test_weight_curves_stay_weight_curves(source: FaceModel, twin: FaceModel) -> None:
+    weights = np.zeros((4, len(source.targets)))
+    weights[:, source.targets.index("jawOpen")] = [0, 0.3, 0.6, 1.0]
+    weights[:, source.targets.index("eyeBlink_L")] = [1.0, 0.25, 0.5, 0]
+    data = done(by_name(source, twin), CurveMoments(source, weights, 24.0))
+    assert data.is_global
+    assert data.about["jaw"] == "tied"
+    for f, row in enumerate(weights):
+        assert np.abs(of(twin, data, f) - twin.points(row)).max() < 2e-3
+
+
+def test_a_global_performance_stays_one(source: FaceModel, twin: FaceModel) -> None:
+    data = global_performance(source, 3)
+    moved = done(by_name(source, twin), PerformanceMoments(source, Performance(data)))
+    assert moved.is_global
+    assert np.array_equal(moved.coefficients, data.coefficients)
+
+
+def test_what_has_no_counterpart_is_carried_as_a_displacement(source: FaceModel, twin: FaceModel) -> None:
+    weights = np.zeros((2, len(source.targets)))
+    weights[1, source.targets.index("cheekPuff")] = 0.8
+    a, b = source.data.rig, twin.data.rig
+    pair = Pair.of(source, twin, control_map({"jawOpen": {"jawOpen": 1.0}}, a, b))
+    data = done(pair, CurveMoments(source, weights, 24.0))
+    assert not data.coefficients.any()
+    assert np.abs(of(twin, data, 1) - twin.points(weights[1])).max() < 0.05
+    dropped = done(pair, CurveMoments(source, weights, 24.0), fields=0)
+    assert dropped.is_global
+    assert np.abs(of(twin, dropped, 1) - twin.data.neutral).max() < 1e-3
+
+
+def test_a_moving_head_moves_the_other_head_alike(source: FaceModel, twin: FaceModel) -> None:
+    head = rigid.exp([0.2, -0.3, 0.1, 5.0, 2.0, -4.0])
+    data = replace(global_performance(source, 1), head=head[None])
+    moved = done(by_name(source, twin), PerformanceMoments(source, Performance(data)))
+    assert np.abs(moved.head[0] - carried(head, rigid.exp(MOVED), SCALE)).max() < 1e-4
+
+
+def test_the_jaw_goes_by_its_targets_and_the_rest_about_the_hinge(source: FaceModel, twin: FaceModel) -> None:
+    a, b = source.data.rig, twin.data.rig
+    matrix = control_map(same_names(a, b), a, b).targets
+    match = Correspondence.same(len(source.data.neutral))
+    motions = [rigid.exp(0.6 * source.data.motion.twists[a.targets.index("jawOpen")]), rigid.exp([0.02, 0.05, -0.03, 1.0, -2.0, 0.5])]
+    for targets in (matrix, 0 * matrix):  # without one target in common the hinge alone has to do
+        carrier = JawCarrier.of(source, twin, targets, match)
+        for jaw in motions:
+            assert np.abs(rigid.exp(carrier.carry(rigid.log(jaw))) - carried(jaw, rigid.exp(MOVED), SCALE)).max() < 2e-3
+
+
+def test_a_hinge_lies_on_the_axis_of_opening() -> None:
+    point, axis = np.array([1.0, 20.0, -5.0]), np.array([0.3, 0.0, 0.0])
+    twists = np.array([[0, 0, 0, 1.0, 0, 0], np.r_[axis, -np.cross(axis, point)]])
+    assert np.allclose(hinge(twists, np.array([7.0, 0.0, 0.0])), [7.0, 20.0, -5.0])
+    assert np.array_equal(hinge(twists[:1], point), point)
+
+
+def test_a_target_without_a_jaw_is_refused(source: FaceModel, draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jawless = similar(draft, folder / "jawless.aim", MOVED, jaw=False)
+    write_performance(folder / "take.aimperf", global_performance(source, 2))
+    assert main(["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(jawless), "-o", str(folder / "no.aimperf")]) == 2
+    assert "the target has no jaw" in capsys.readouterr().err
+    assert not (folder / "no.aimperf").exists()
+
+
+@given(st.integers(1, 150), st.integers(1, 6), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_fields_keep_what_they_are_given(frames: int, rank: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    given_ = np.einsum("fr,rva->fva", rng.normal(size=(frames, rank)), rng.normal(size=(rank, 20, 3)))
+    gatherer = FieldGatherer(20, 256, 1e-3)
+    for displacement in given_:
+        gatherer.add(displacement)
+    fields, amounts = gatherer.gathered()
+    assert len(fields) <= min(rank, frames)
+    assert np.sqrt(((np.einsum("fr,rva->fva", amounts, fields) - given_) ** 2).sum(2).mean(1)).max() < 2e-3
+    assert max(gatherer.left) < 2e-3
+
+
+def test_few_fields_say_what_they_leave() -> None:
+    gatherer = FieldGatherer(30, 2, 1e-3)
+    for displacement in np.random.default_rng(0).normal(size=(5, 30, 3)):
+        gatherer.add(displacement)
+    assert len(gatherer.gathered()[0]) == 2
+    assert max(gatherer.left) > 0.5
+    still = FieldGatherer(30, 8, 1e-3)
+    still.add(np.zeros((30, 3)))
+    assert still.gathered()[0].shape == (0, 30, 3)
+
+
+def test_a_gradient_of_an_affine_motion_is_its_matrix() -> None:
+    flat = grid_mesh(6, 7)
+    affine = np.array([[1.2, 0.3, 0.0], [-0.1, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    turn = rigid.exp([0.3, -0.5, 0.2, 0, 0, 0])[:3, :3]
+    mesh = flat.with_points(flat.points @ (turn @ affine).T)
+    gradient = deformation_gradient(mesh, flat.points, np.full(42, 1.5))
+    assert np.allclose(gradient, turn @ np.diag([1, 1, 1.5]) @ affine, atol=1e-4)
+    rigidly = carrying(flat.with_points(2.0 * flat.points @ turn.T), flat.points, 2.0, "turn", np.ones(42))
+    assert np.allclose(rigidly, 2.0 * turn, atol=1e-4)
+    thicker = carrying(flat.with_points(flat.points), flat.points, 1.0, "thickness", np.full(42, 9.0))
+    assert np.allclose(thicker[:, 2, 2], 2.0, atol=1e-4)
+
+
+def test_a_similarity_is_found_again() -> None:
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    found = similarity(points, on_twin(points))
+    assert found.scale == pytest.approx(SCALE)
+    assert np.allclose(found.apply(points), on_twin(points))
+
+
+SPLIT = Rig((Control("smile_L", 0, ((1.0, "smile_L"),)), Control("smile_R", 1, ((1.0, "smile_R"),)), Control("blink", 2, ((0.5, "half"), (1.0, "full")))))
+WHOLE = Rig((Control("Smile", 0, ((1.0, "Smile"),)), Control("blink", 1, ((2.0, "closed"),))))
+
+
+def test_names_match_through_sides_and_knots() -> None:
+    assert same_names(SPLIT, WHOLE) == {"Smile": {"smile_L": 0.5, "smile_R": 0.5}, "blink": {"blink": 1.0}}
+    assert same_names(WHOLE, SPLIT) == {"smile_L": {"Smile": 1.0}, "smile_R": {"Smile": 1.0}, "blink": {"blink": 1.0}}
+    matrix = control_map(same_names(SPLIT, WHOLE), SPLIT, WHOLE).targets
+    assert matrix.tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.25, 0.5]]
+    poses = [replace(rig, poses=(Pose(name, dict.fromkeys(of_, 1.0)),)) for rig, name, of_ in ((SPLIT, "p", ("smile_L", "blink")), (WHOLE, "q", ("Smile", "blink")))]
+    assert control_map(same_names(*poses), *poses).targets[2, 4] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[1]", "holds no table"), ('{"Smil": "smile_L"}', "Did you mean 'Smile'"), ('{"Smile": "smile"}', "the source has no control 'smile'"),
+        ('{"Smile": 3}', "'Smile' is '3'"), ('{"Smile": {"smile_L": "x"}}', "Smile"), ("{", "not valid JSON"),
+    ],
+)  # fmt: skip
+def test_mappings_that_are_none(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "map.json").write_text(text)
+    with pytest.raises(AimError, match=says.replace("?", r"\?")):
+        read_mapping(tmp_path / "map.json", SPLIT, WHOLE)
+    with pytest.raises(AimError, match="no control in common"):
+        control_map({}, SPLIT, WHOLE)
+
+
+def test_the_table_knows_arkit_and_action_units() -> None:
+    assert concept("AU12_L") == concept("mouthSmileLeft") == concept("lipCornerPuller_l")
+    assert concept("AU26") == concept("jawOpen")
+    assert concept("nose_flare") == ("noseflare", "")
+
+
+RENAMED = {"jawOpen": "AU26", "cheekPuff": "strange_one", "browDown_L": "AU4_L"}
+
+
+def test_suggestions_come_from_names_table_and_displacements(source: FaceModel, draft: Path, folder: Path) -> None:
+    other = FaceModel.load(similar(draft, folder / "renamed.aim", [0.0] * 6, renamed=RENAMED), "cpu")
+    match = Correspondence.same(len(source.data.neutral))
+    found = suggested(source, other, match)
+    assert {name: found[name] for name in RENAMED.values()} == {new: {old: 1.0} for old, new in RENAMED.items()}
+    assert "strange_one" not in suggested(source, other, None)
+
+
+def test_nothing_in_common_prints_a_suggestion_that_works(source: FaceModel, draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    foreign = similar(draft, folder / "foreign.aim", MOVED, renamed={name: f"q{i}x" for i, name in enumerate(source.data.rig.names)})
+    write_performance(folder / "take.aimperf", global_performance(source, 2))
+    command = ["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(foreign), "--progress", "none"]
+    assert main([*command, "-o", str(folder / "f.aimperf")]) == 2
+    said = capsys.readouterr()
+    assert "no control in common" in said.err
+    (folder / "map.json").write_text(said.out)
+    assert main([*command, "-o", str(folder / "f.aimperf"), "--mapping", str(folder / "map.json"), "--json", str(folder / "f.json")]) == 0
+    assert main([*command, "-o", str(folder / "f.aimperf"), "--suggest", str(folder / "written.json")]) == 0
+    assert json.loads((folder / "written.json").read_text()) == json.loads(said.out)
+    assert json.loads((folder / "f.json").read_text())["output"][0]["frames"] == 2
+
+
+def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "take.csv").write_text("time,jawOpen\n0.0,0.0\n0.041667,0.5\n")
+    command = ["retarget", str(folder / "take.csv"), "--source", str(draft), "--progress", "none"]
+    many = ["--target", str(draft), str(twin.data.path)]
+    assert main([*command, *many, "-o", str(folder / "many")]) == 0
+    assert sorted(p.name for p in (folder / "many").iterdir()) == ["sample.aimperf", "twin.aimperf"]
+    assert read_performance(folder / "many" / "twin.aimperf").about["retargeted_from"] == "sample"
+    for arguments, says in (
+        ([*many, "-o", "x.aimperf"], "is no folder"), (["--target", str(draft), "-o", "x.csv"], "is no .aimperf"),
+        (["--target", str(draft), str(draft), "-o", "x"], "one name"), (["--target", str(draft), "-o", "x.aimperf", "--scans", "y.npz"], "weight curves"),
+    ):  # fmt: skip
+        assert main([*command, *arguments]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_scans_of_another_length_are_refused(source: FaceModel, twin: FaceModel) -> None:
+    data = global_performance(source, 3)
+    scans = ArrayScans(np.zeros((2, len(source.data.neutral), 3)), np.arange(len(source.data.neutral)))
+    with pytest.raises(AimError, match="3 frames, the scans 2"):
+        done(by_name(source, twin), PerformanceMoments(source, Performance(data), scans))

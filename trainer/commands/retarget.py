@@ -1,0 +1,155 @@
+"""Carry a performance, or weight curves, from one actor's model to another's, or to several.
+
+With --scans the scans that a performance was fitted to are followed to the point, not only as far as the fit did. Controls are matched by
+name; --mapping takes a table, and --suggest writes one to begin from.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from aim_maya.core.curves import match_controls
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import write_json
+from aim_maya.core.performance_file import write_performance
+from aim_maya.runtime import FaceModel, Performance
+from trainer.fit.frames import open_frames
+from trainer.performance_curves import ENDING, is_performance
+from trainer.progress import Progress
+from trainer.retarget.correspondence import find_correspondence
+from trainer.retarget.mapping import ControlMap, Drivers, control_map, read_mapping, same_names
+from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
+from trainer.retarget.options import RetargetOptions
+from trainer.retarget.retarget import Pair, retarget
+from trainer.retarget.suggest import suggested
+from trainer.take_options import TakeOptions, sampled
+
+
+@dataclass
+class Options:
+    """What `aimface retarget` takes."""
+
+    performance: tyro.conf.Positional[Path]
+    """TAKE.aimperf, or weight curves as `aimface bake` reads them."""
+    source: Path
+    """The model that it belongs to (.aim)."""
+    target: tuple[Path, ...]
+    """The model, or models, to carry it to (.aim)."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """OUT.aimperf; with several targets a folder, in which each gets <target>.aimperf."""
+    scans: Path | None = None
+    """The scans that the performance was fitted to: what the fit left of them is carried, too."""
+    mapping: Path | None = None
+    """JSON: {control of the target: control of the source, or {control: factor}}; by names when not given."""
+    suggest: Path | None = None
+    """Write a suggested mapping here, and do nothing else."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network of a neural performance runs."""
+    progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
+    """How to report progress."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+    retarget: Annotated[RetargetOptions, tyro.conf.arg(name="")] = field(default_factory=RetargetOptions)
+    """How it is carried."""
+    take: Annotated[TakeOptions, tyro.conf.arg(name="")] = field(default_factory=TakeOptions)
+    """How weight curves are read."""
+
+
+def run(options: Options) -> dict[str, Any]:
+    """Carry it to every target; returns the figures."""
+    outputs = _outputs(options)
+    source = FaceModel.load(options.source, options.device)
+    targets = {path: FaceModel.load(path, "cpu") for path in options.target}
+    if options.suggest is not None:
+        return _suggest(source, targets, options.suggest)
+    moments, notes = _moments(options, source)
+    maps = {path: _mapping(options, source, target) for path, target in targets.items()}
+    with Progress(options.progress) as progress:
+        for note in notes:
+            progress.note(note, warning=True)
+        return {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress) for path in targets]}
+
+
+def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress) -> dict[str, Any]:
+    for name in _idle(pair):
+        progress.note(f"'{name}' of the source has no counterpart: what it does is carried as a displacement")
+    began = time.perf_counter()
+    data = retarget(pair, moments, options.retarget, progress)
+    write_performance(out, data)
+    seconds = time.perf_counter() - began
+    figures = data.about["figures"]
+    sys.stdout.write(
+        f"wrote {data.frame_count} frames to {out}: {figures['carried_mean_mm']:.3f} mm carried beside the targets in {figures['fields']} fields, "
+        f"{seconds / data.frame_count:.3f} s a frame\n"
+    )
+    return {"file": str(out), "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count} | figures
+
+
+def _idle(pair: Pair) -> list[str]:
+    return [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]
+
+
+def _outputs(options: Options) -> dict[Path, Path]:
+    """{target: file}. Raises AimError for no target, another ending, or two targets that would write one file."""
+    if not options.target:
+        raise AimError("No target is named.", remedy="aimface retarget TAKE.aimperf --source A.aim --target B.aim -o OUT.aimperf")
+    if len(options.target) == 1 and options.out.suffix == ENDING:
+        return {options.target[0]: options.out}
+    if options.out.suffix:
+        raise AimError(
+            f"The output '{options.out}' is no {'folder' if len(options.target) > 1 else ENDING}.", remedy=f"Write to {options.out.with_suffix(ENDING)}, or to a folder."
+        )
+    outputs = {path: options.out / f"{path.stem}{ENDING}" for path in options.target}
+    if len(set(outputs.values())) < len(options.target):
+        raise AimError("Two targets have one name and would write one file.", "They lie in different folders.", "Retarget them one at a time.")
+    return outputs
+
+
+def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
+    """What is retargeted, and a sentence on everything odd about it."""
+    if is_performance(options.performance):
+        performance = Performance.load(options.performance)
+        performance.check(source)
+        warning = performance.warning(source)
+        scans = None if options.scans is None else open_frames(options.scans, len(source.data.neutral))
+        return PerformanceMoments(source, performance, scans), [f"{options.performance} was {warning}."] if warning else []
+    if options.scans is not None:
+        raise AimError("--scans goes with a performance, not with weight curves.", "Nothing was fitted to these frames.", "Fit them first: aimface fit.")
+    taken = sampled(options.performance, options.take)
+    weights, unmatched = match_controls(taken.curves, source.targets)
+    return CurveMoments(source, weights, taken.curves.fps), [*taken.curves.notes, *unmatched]
+
+
+def _mapping(options: Options, source: FaceModel, target: FaceModel) -> ControlMap:
+    """By the file or by names. Prints what could be meant, and raises AimError, where there is no file and no name in common."""
+    a, b = source.data.rig, target.data.rig
+    drivers = same_names(a, b) if options.mapping is None else read_mapping(options.mapping, a, b)
+    if not drivers and options.mapping is None:
+        sys.stdout.write(json.dumps(_readable(suggested(source, target, find_correspondence(source, target))), indent=1) + "\n")
+        raise AimError(
+            f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.", "Their controls are named differently.",
+            "Look at the suggested mapping above, write it to a file, and give it as --mapping; --suggest FILE writes it.",
+        )  # fmt: skip
+    return control_map(drivers, a, b)
+
+
+def _suggest(source: FaceModel, targets: dict[Path, FaceModel], out: Path) -> dict[str, Any]:
+    if len(targets) > 1:
+        raise AimError("A mapping is for one target.", remedy="Give --suggest with one --target.")
+    target = next(iter(targets.values()))
+    drivers = suggested(source, target, find_correspondence(source, target))
+    write_json(out, _readable(drivers))
+    sys.stdout.write(f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n")
+    return {"mapping": _readable(drivers), "output": str(out), "without": [t for t in target.targets if t not in drivers]}
+
+
+def _readable(drivers: Drivers) -> dict[str, str | dict[str, float]]:
+    """A single driver at factor 1 by its name alone."""
+    return {name: next(iter(row)) if list(row.values()) == [1.0] else row for name, row in drivers.items()}

@@ -1,0 +1,107 @@
+"""Which control of the source drives which control of the target, as matrices over controls and over targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.controls import Control, Rig
+from aim_maya.core.curves.names import hits
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.core.files import read_json
+
+Floats = NDArray[np.floating]
+Drivers = dict[str, dict[str, float]]  # {control of the target: {control of the source: factor}}
+
+
+@dataclass(frozen=True, eq=False)
+class ControlMap:
+    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations."""
+
+    controls: Floats
+    targets: Floats
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """(T_A,): which targets of the source have a counterpart."""
+        return np.asarray((self.targets != 0).any(axis=0))
+
+
+def same_names(source: Rig, target: Rig) -> Drivers:
+    """Controls of the same name, however sides and cases are written; one control drives both halves of a split one, and two halves the mean."""
+    drivers: Drivers = {}
+    for name in source.names:
+        for i in hits(name, target.names):
+            drivers.setdefault(target.names[i], {name: 1.0})
+    for name in target.names:
+        if name not in drivers and (found := hits(name, source.names)):
+            drivers[name] = {source.names[i]: 1.0 / len(found) for i in found}
+    return drivers
+
+
+def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
+    """{target control: source control, or {source control: factor}} from JSON. Raises AimError naming the entry that cannot be meant."""
+    data = read_json(path)
+    if not isinstance(data, Mapping):
+        raise AimError(f"{path} holds no table of controls.", remedy='Write {"control of the target": "control of the source"} or {...: {"control": factor}}.')
+    drivers: Drivers = {}
+    for name, given in data.items():
+        _known(name, target.names, f"{path}: the target")
+        drivers[name] = _factors(given, f"{path}: '{name}'")
+        for driver in drivers[name]:
+            _known(driver, source.names, f"{path}: '{name}': the source")
+    return drivers
+
+
+def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
+    """The matrices of a table; a control that is not in it stays at zero. Raises AimError when no control is left.
+
+    Knots go to the knots at their place where both controls have as many; else the weight, sum of values times activations, goes to the
+    outermost. A combination goes to the one of the same name, or of the same controls.
+    """
+    if not any(drivers.values()):
+        raise AimError(
+            "The two models have no control in common.", "Their controls are named differently.", "Give --mapping, a JSON file; --suggest writes one to begin from."
+        )
+    controls, targets = np.zeros((len(target.names), len(source.names))), np.zeros((len(target.targets), len(source.targets)))
+    for name, row in drivers.items():
+        for driver, factor in row.items():
+            i, j = target.names.index(name), source.names.index(driver)
+            controls[i, j] = factor
+            _map_knots(targets, target, source, target.controls[i], source.controls[j], factor)
+    _map_poses(targets, target, source, controls)
+    return ControlMap(controls, targets)
+
+
+def _map_knots(matrix: Floats, target: Rig, source: Rig, to: Control, by: Control, factor: float) -> None:
+    pairs = list(zip(to.knots, by.knots, strict=True)) if len(to.knots) == len(by.knots) else [(max(to.knots, key=lambda k: abs(k[0])), k) for k in by.knots if to.knots]
+    for (value, name), (driving, driver) in pairs:
+        matrix[target.targets.index(name), source.targets.index(driver)] = factor * driving / value
+
+
+def _map_poses(matrix: Floats, target: Rig, source: Rig, controls: Floats) -> None:
+    for pose in target.poses:
+        wanted = {target.names.index(c) for c in pose.weights}
+        for other in source.poses:
+            driven = {int(i) for c in other.weights for i in np.flatnonzero(controls[:, source.names.index(c)])}
+            if other.target == pose.target or driven == wanted:
+                matrix[target.targets.index(pose.target), source.targets.index(other.target)] = 1.0
+                break
+
+
+def _factors(given: Any, where: str) -> dict[str, float]:
+    row = {given: 1.0} if isinstance(given, str) else given
+    if not isinstance(row, Mapping) or not all(isinstance(f, int | float) and not isinstance(f, bool) and math.isfinite(f) for f in row.values()):
+        raise AimError(f"{where} is {str(given)[:60]!r}.", remedy="Give the name of a control, or a table {control: factor}.")
+    return {str(name): float(factor) for name, factor in row.items()}
+
+
+def _known(name: str, names: tuple[str, ...], where: str) -> None:
+    if name not in names:
+        raise AimError(f"{where} has no control '{name}'.", nearest_name(name, names), "See aimface info for the names.")

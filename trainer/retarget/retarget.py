@@ -1,0 +1,110 @@
+"""A take of one actor to a performance of another.
+
+    p_A - rest_A = sum_i c_i e'_A,i + left        (before skinning; explain.py)
+    p_B - rest_B = sum_i c_i e'_B,i + J left      with T_B from T_A (jaw.py) and J between the two neutrals (gradient.py)
+
+Only targets that have a counterpart take part: whatever the others did is in `left`, and so carried as a displacement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+from aim_maya.core.performance import PerformanceData
+from aim_maya.runtime import FaceModel
+from trainer.progress import Progress
+
+from .correspondence import Correspondence, find_correspondence
+from .explain import Explainer, Given, Local
+from .fields import FieldGatherer
+from .gradient import carrying
+from .jaw import JawCarrier
+from .mapping import ControlMap
+from .moments import CurveMoments, Moment, Moments, PerformanceMoments
+from .options import RetargetOptions
+from .similarity import Similarity, similarity
+
+Floats = NDArray[np.floating]
+_TIED = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two models, which control goes to which, where each vertex of the target lies on the source, and how one face lies to the other."""
+
+    source: FaceModel
+    target: FaceModel
+    mapping: ControlMap
+    match: Correspondence
+    lies: Similarity
+
+    @classmethod
+    def of(cls, source: FaceModel, target: FaceModel, mapping: ControlMap) -> Pair:
+        """Raises AimError where the two faces cannot be registered."""
+        match = find_correspondence(source, target)
+        return cls(source, target, mapping, match, similarity(match.carry(source.mesh.points), target.mesh.points))
+
+
+def retarget(pair: Pair, moments: Moments, options: RetargetOptions, progress: Progress) -> PerformanceData:
+    """The take as a performance of pair.target. Raises AimError for a target without a jaw, or what the moments raise; Cancelled as progress says."""
+    known = isinstance(moments, CurveMoments) or (moments.performance.is_global and moments.scans is None)
+    used = pair.mapping.used
+    explainer: Explainer = Given(pair.source, used) if known else Local(pair.source, used, options.modes, options.doubt)
+    carrier = JawCarrier.of(pair.source, pair.target, pair.mapping.targets, pair.match)
+    turn = _carrying(pair, options)
+    gatherer = FieldGatherer(len(turn), options.fields, options.fine / pair.target.mm_per_unit)
+    tables, twists, heads, lost = [], [], [], []
+    progress.stage("retarget", moments.count)
+    for done, moment in enumerate(moments, 1):
+        found = explainer.explain(moment)
+        moved = np.einsum("vab,vb->va", turn, pair.match.carry(found.left.astype(np.float32)))
+        gatherer.add(moved)
+        lost.append(float(np.linalg.norm(moved, axis=1).mean()))
+        tables.append((pair.mapping.targets[:, used] @ found.table).astype(np.float32))
+        twists.append(carrier.carry(moment.twist, moment.activations))
+        heads.append(_head(moment, pair.lies))
+        progress.step(done, moments.count)
+    return _performance(pair, moments, np.array(tables), np.array(twists), np.array(heads), pair.match.carry(explainer.basis), gatherer, float(np.mean(lost)))
+
+
+def _carrying(pair: Pair, options: RetargetOptions) -> Floats:
+    """(V_B, 3, 3)."""
+    source, target = pair.source.data, pair.target.data
+    thickness = target.thickness / np.maximum(pair.match.carry(source.thickness), 1e-9)
+    return carrying(target.mesh, pair.match.carry(source.mesh.points), pair.lies.scale, options.carry, thickness.astype(np.float64))
+
+
+def _head(moment: Moment, lies: Similarity) -> Floats:
+    """(4, 4) the same motion about the same place of the other head, as far as it is larger."""
+    head = np.eye(4)
+    head[:3, :3] = lies.rotation @ moment.head[:3, :3] @ lies.rotation.T
+    head[:3, 3] = lies.scale * lies.rotation @ moment.head[:3, 3] + lies.shift - head[:3, :3] @ lies.shift
+    return head
+
+
+def _performance(pair: Pair, moments: Moments, tables: Floats, twists: Floats, heads: Floats, basis: Floats, gatherer: FieldGatherer, carried: float) -> PerformanceData:
+    """Frames (F, ...) as the target's performance; carried: what no target explains, mean over all points, the target's unit."""
+    fields, amounts = gatherer.gathered()
+    whole = basis.shape[1] == 1
+    tied = whole and np.abs(tables[:, :, 0].astype(np.float64) @ pair.target.data.motion.twists - twists).max(initial=0.0) < _TIED * _extent(pair.target)
+    unit, read = pair.target.mm_per_unit, moments.performance.data if isinstance(moments, PerformanceMoments) else None
+    about: dict[str, Any] = {
+        "targets": list(pair.target.data.rig.targets), "model": str(pair.target.manifest.get("name", pair.target.data.path.stem)),
+        "topology_hash": pair.target.manifest["topology_hash"], "vertices": len(pair.target.data.neutral), "mm_per_unit": unit,
+        "mode": "global" if whole and not len(fields) else "local", "solver": "fast", "jaw": "tied" if tied else "free",
+        "retargeted_from": str(pair.source.manifest.get("name", pair.source.data.path.stem)),
+        "figures": {"carried_mean_mm": carried * unit, "fields": len(fields), "fields_left_mm": float(max(gatherer.left, default=0.0)) * unit},
+    }  # fmt: skip
+    extra: dict[str, Any] = {"fields": fields, "amounts": amounts} if len(fields) else {}
+    if read is not None:
+        extra |= {"residual_mm": read.residual_mm, "flags": read.flags}
+    return PerformanceData(moments.fps, heads, np.array([rigid.exp(t) for t in twists]), tables, np.ascontiguousarray(basis), about=about, **extra)
+
+
+def _extent(model: FaceModel) -> float:
+    return max(1.0, float(np.abs(model.mesh.points).max()))
