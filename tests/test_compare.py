@@ -23,12 +23,13 @@ from trainer.baselines.patches import data_and_disagreement, patch_shares
 from trainer.baselines.pbs import Pbs, PbsOptions
 from trainer.compare.drift import Drift
 from trainer.compare.face import make_face
+from trainer.compare.methods import ROWS
 from trainer.compare.results import Results
 from trainer.compare.scores import jaw_error, score
 from trainer.compare.settings import SETTINGS, Scene, make_scene
 from trainer.compare.steadiness import curve_take, held, peaks_kept
 from trainer.compare.take import Take, landmark_vertices, read_take, scored_vertices
-from trainer.compare.tuned import keep, read_store, search, tuned_elsewhere
+from trainer.compare.tuned import STORE, keep, read_store, search, tuned_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +289,12 @@ def test_the_command_measures_steadiness_from_curves(sample: Actor, sample_folde
     found = json.loads((tmp_path / "o" / "steadiness.json").read_text(encoding="utf-8"))
     assert all(r["least_peak"] > 0.95 for r in found if r["kind"] == "clean")
     assert all(r["jitter"] > 0 for r in found if r["kind"].startswith("still"))
+
+
+def test_what_is_kept_of_gbs_and_pbs_serves_any_actor() -> None:
+    store = read_store(STORE)
+    for setting in SETTINGS:
+        for name in ("GBS", "PBS"):
+            options, _ = tuned_elsewhere(store, "anybody", name, setting)
+            assert set(options) == set(ROWS[name].grids)
+            assert all(value in ROWS[name].grids[key] for key, value in options.items())
