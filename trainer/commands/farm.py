@@ -151,7 +151,7 @@ def _training(work: Train) -> Job:
 
 def _baking(work: Bake) -> Job:
     if not work.takes:
-        raise AimError("No takes are named.", remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml (or fit, with captured frames)")
+        raise AimError("No curves or performances are named.", remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml (or fit, with captured frames)")
     fits = isinstance(work, Fit)
     does = "Fits captured frames to a face model" if fits else "Bakes curves through a face model, in chunks, and joins them"
     job = work.job(f"AIM {'fit' if fits else 'bake'} {', '.join(t.stem for t in work.takes)}", f"{does}.")
