@@ -23,7 +23,6 @@ from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.frames import open_frames
 from trainer.performance_curves import ENDING, is_performance
 from trainer.progress import Progress
-from trainer.retarget.correspondence import find_correspondence
 from trainer.retarget.mapping import ControlMap, Drivers, control_map, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
 from trainer.retarget.options import RetargetOptions
@@ -132,7 +131,7 @@ def _mapping(options: Options, source: FaceModel, target: FaceModel) -> ControlM
     a, b = source.data.rig, target.data.rig
     drivers = same_names(a, b) if options.mapping is None else read_mapping(options.mapping, a, b)
     if not drivers and options.mapping is None:
-        sys.stdout.write(json.dumps(_readable(suggested(source, target, find_correspondence(source, target))), indent=1) + "\n")
+        sys.stdout.write(json.dumps(_readable(suggested(source, target)), indent=1) + "\n")
         raise AimError(
             f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.", "Their controls are named differently.",
             "Look at the suggested mapping above, write it to a file, and give it as --mapping; --suggest FILE writes it.",
@@ -144,7 +143,7 @@ def _suggest(source: FaceModel, targets: dict[Path, FaceModel], out: Path) -> di
     if len(targets) > 1:
         raise AimError("A mapping is for one target.", remedy="Give --suggest with one --target.")
     target = next(iter(targets.values()))
-    drivers = suggested(source, target, find_correspondence(source, target))
+    drivers = suggested(source, target)
     write_json(out, _readable(drivers))
     sys.stdout.write(f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n")
     return {"mapping": _readable(drivers), "output": str(out), "without": [t for t in target.targets if t not in drivers]}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 
 Floats = NDArray[np.floating]
@@ -36,12 +35,10 @@ class Correspondence:
         return carried
 
 
-def find_correspondence(source: FaceModel, target: FaceModel) -> Correspondence:
-    """Vertex by vertex where both have one topology; else by registering the surfaces. Raises AimError for a face that is not found."""
+def find_correspondence(source: FaceModel, target: FaceModel, controls: Floats) -> Correspondence:
+    """Vertex by vertex where both have one topology; else by registering the surfaces. controls (C_B, C_A) as ControlMap has them. Raises AimError for a face that is not found."""
     if source.manifest["topology_hash"] == target.manifest["topology_hash"]:
         return Correspondence.same(len(target.data.neutral))
-    raise AimError(
-        f"'{source.data.path.name}' has {len(source.data.neutral)} vertices, '{target.data.path.name}' {len(target.data.neutral)}, in another order.",
-        "They are two topologies.",
-        "Retarget between models of one topology.",
-    )
+    from .register import registered
+
+    return registered(source, target, controls)

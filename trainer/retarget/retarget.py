@@ -46,7 +46,7 @@ class Pair:
     @classmethod
     def of(cls, source: FaceModel, target: FaceModel, mapping: ControlMap) -> Pair:
         """Raises AimError where the two faces cannot be registered."""
-        match = find_correspondence(source, target)
+        match = find_correspondence(source, target, mapping.controls)
         return cls(source, target, mapping, match, similarity(match.carry(source.mesh.points), target.mesh.points))
 
 

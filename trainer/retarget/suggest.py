@@ -12,7 +12,7 @@ from aim_maya.core.files import read_json
 from aim_maya.runtime import FaceModel
 from trainer.fit.modes import vertex_areas
 
-from .correspondence import Correspondence
+from .correspondence import Correspondence, find_correspondence
 from .mapping import Drivers, same_names
 
 Floats = NDArray[np.floating]
@@ -20,19 +20,20 @@ _TABLE = Path(__file__).parent / "name_tables" / "arkit_facs.json"
 _ALIKE = 0.6  # cosine below which two displacements are not called the same expression
 
 
-def suggested(source: FaceModel, target: FaceModel, match: Correspondence | None) -> Drivers:
-    """{target control: {source control: factor}}, the surest first: names, the table, then (where match is known) the displacement fields.
+def suggested(source: FaceModel, target: FaceModel) -> Drivers:
+    """{target control: {source control: factor}}, the surest first: names, the table, then the displacement fields.
 
-    A control for which nothing is found is left out.
+    A control for which nothing is found is left out. Raises AimError where the two faces cannot be registered.
     """
     drivers = same_names(source.data.rig, target.data.rig)
     for name in target.targets:
         if name not in drivers and (row := _by_table(name, source.targets)):
             drivers[name] = row
-    if match is not None:
-        taken = {s for row in drivers.values() for s in row}
-        left = [t for t in target.targets if t not in drivers], [s for s in source.targets if s not in taken]
-        drivers |= _by_fields(source, target, match, *left)
+    taken = {s for row in drivers.values() for s in row}
+    targets, sources = [t for t in target.targets if t not in drivers], [s for s in source.targets if s not in taken]
+    if targets and sources:
+        controls = np.array([[drivers.get(t, {}).get(s, 0.0) for s in source.targets] for t in target.targets])
+        drivers |= _by_fields(source, target, find_correspondence(source, target, controls), targets, sources)
     return {name: drivers[name] for name in target.targets if name in drivers}
 
 
@@ -56,8 +57,6 @@ def _by_table(name: str, sources: tuple[str, ...]) -> dict[str, float]:
 
 def _by_fields(source: FaceModel, target: FaceModel, match: Correspondence, targets: list[str], sources: list[str]) -> Drivers:
     """Pairs of controls whose full poses move the face alike, the most alike first, each used once."""
-    if not targets or not sources:
-        return {}
     root = np.sqrt(vertex_areas(target.mesh))[:, None]
     ours = np.array([root * (target.points({t: 1.0}) - target.data.neutral) for t in targets]).reshape(len(targets), -1)
     theirs = np.array([root * match.carry(source.points({s: 1.0}) - source.data.neutral) for s in sources]).reshape(len(sources), -1)

@@ -1,0 +1,86 @@
+"""Two faces of different topology laid over each other: landmarks, then smooth registration by form and by how the faces move.
+
+The target's neutral is bent onto the source's: first by the landmarks that are found on both, then step by step towards the points of the
+source that are nearest in place, facing and motion, as smoothly as it has to (a bi-Laplacian energy that is relaxed; after B. Amberg,
+S. Romdhani, T. Vetter, Optimal Step Nonrigid ICP, 2007). On cheeks and chin the form alone lets points slide by centimetres; what
+targets and jaw do there tells them apart, as it does with lips and lids that touch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import boundary_vertices, vertex_normals
+from aim_maya.runtime import FaceModel
+from trainer.landmarks import find_landmarks
+from trainer.smoothness import extend
+
+from .correspondence import Correspondence
+from .similarity import Similarity, similarity
+from .surface import Surface
+
+Floats = NDArray[np.floating]
+_SMOOTHNESS = (1e5, 1e4, 1e4, 1e3, 1e3, 300.0, 300.0, 100.0, 100.0, 30.0, 30.0, 30.0)
+_SHARES = (0.5,) * 6 + (0.15,) * 6  # of motion beside place: it says where a point belongs, but each actor moves in its own way
+_REACH_MM, _MARKS, _TURN_MM, _APART_MM = 25.0, 1.0, 10.0, 1.5
+
+
+def registered(source: FaceModel, target: FaceModel, controls: Floats) -> Correspondence:
+    """Where the target's vertices lie on the source's face. controls (C_B, C_A): as ControlMap has them.
+
+    Raises AimError when no face is found on one of the two, or they do not meet.
+    """
+    at, on = _landmarks(source), _landmarks(target)
+    common = sorted(set(at) & set(on))
+    before, after = np.array([on[name] for name in common]), np.array([at[name] for name in common])
+    lies = similarity(before, after)
+    points, mesh, reach = lies.apply(target.mesh.points), target.mesh, _REACH_MM / source.mm_per_unit
+    theirs, ours = motions(source, target, controls, lies)
+    marks = np.array([int(np.linalg.norm(mesh.points - p, axis=1).argmin()) for p in before])
+    inside, border = ~boundary_vertices(mesh), boundary_vertices(source.mesh)
+    size = _TURN_MM / source.mm_per_unit
+    moved = points
+    for step, smoothness in enumerate(_SMOOTHNESS):
+        offset, sure = np.zeros_like(points), np.zeros(len(points))
+        if step:
+            share = _SHARES[step]
+            tree = cKDTree(np.hstack([source.mesh.points, size * vertex_normals(source.mesh), share * theirs]))
+            _, nearest = tree.query(np.hstack([moved, size * vertex_normals(mesh, moved), share * ours]))
+            goal = source.mesh.points[nearest]
+            sure = (inside & ~border[nearest] & (np.linalg.norm(goal - moved, axis=1) < reach)).astype(float)
+            offset = np.where(sure[:, None] > 0, goal - points, 0.0)
+        if step < len(_SMOOTHNESS) // 2:
+            offset[marks], sure[marks] = after - lies.apply(before), _MARKS
+        moved = points + extend(mesh, offset, sure, smoothness)
+    surface = Surface(source.mesh)
+    if np.median(surface.distance(moved)) * source.mm_per_unit > _APART_MM:
+        raise AimError("The two faces do not meet: one is another thing, or has no face.", remedy="Look at both with aimface view.")
+    return surface.places(mesh.with_points(moved))
+
+
+def motions(source: FaceModel, target: FaceModel, controls: Floats, lies: Similarity) -> tuple[Floats, Floats]:
+    """(V_A, 3 N) and (V_B, 3 N): what each control with one counterpart moves, source's space and size; the same expression equally far on both."""
+    pairs = [(i, int(np.flatnonzero(row)[0])) for i, row in enumerate(controls) if (row != 0).sum() == 1]
+    theirs, ours = [np.zeros((len(source.mesh.points), 0))], [np.zeros((len(target.mesh.points), 0))]
+    for i, j in pairs:
+        a = source.points({source.targets[j]: 1.0}) - source.data.neutral
+        b = lies.scale * (target.points({target.targets[i]: 1.0}) - target.data.neutral) @ lies.rotation.T
+        far = [float(np.quantile(np.linalg.norm(x, axis=1), 0.98)) for x in (a, b)]
+        if min(far) > 0:
+            theirs.append(a)
+            ours.append(b * (far[0] / far[1]))
+    return np.hstack(theirs), np.hstack(ours)
+
+
+def _landmarks(model: FaceModel) -> dict[str, Floats]:
+    """{name: point (3,)} of the model's neutral, model unit, object space: its own, or found, without those that were only guessed."""
+    own = model.data.landmarks
+    if own is not None:
+        return {k: own.to_object(p) + own.origin for k, p in own.points.items()}
+    name = str(model.manifest.get("name", model.data.path.stem))
+    found = find_landmarks(Actor(name, model.mesh, {}, model.data.rig, model.mm_per_unit, str(model.manifest.get("up", "y"))))
+    return {k: found.frame.to_object(p) for k, p in found.points.items() if k not in found.guessed}
