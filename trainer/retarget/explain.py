@@ -24,7 +24,7 @@ from trainer.fit.space import FaceSpace, face_space, liveliness
 from .moments import Moment
 
 Floats = NDArray[np.floating]
-_POINTS, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.5, 1400, 64
+_POINTS, _WEIGHT, _LOCAL_MM, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.6, 2.0, 0.5, 1400, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Local:
 
 def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
     """The fit's local space on the targets (T,) that are used, without the offsets that no target explains."""
-    whole = face_space(model, local=True, modes=modes, prior=replace(Prior(), power=_POWER))
+    whole = face_space(model, local=True, modes=modes, prior=Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER))
     return replace(whole, directions=whole.directions[: len(used)][used], twists=whole.twists[used])
 
 
