@@ -7,6 +7,7 @@ each other unexplained, the skin says less of the jaw: a point counts as much as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from .unexplained import unexplained
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 FINE_MODES, UNKNOWNS = 150, 1400
-_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 1500, 10.0, 0.5
+_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 4000, 10.0, 0.5
 _TOGETHER_MM, _ASKED = 15.0, 200  # skin this near slides as one
 
 
@@ -50,6 +51,7 @@ class Spaces:
         return cls(face_space(model, local=True, modes=_COARSE_MODES, prior=coarse, tied=tied, detail=detail) if few else fine, fine)
 
 
+@lru_cache(maxsize=2)  # seconds to make, and takes of one actor follow each other
 def fine_space(model: FaceModel, *, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> PrincipalSpace:
     """The space that weights are solved on. modes of the basis, 0 for 150; unknowns, 0 for 1,400."""
     space = face_space(model, local=True, modes=modes or FINE_MODES, prior=prior or Prior.fine(), tied=tied, detail=detail)

@@ -25,11 +25,11 @@ class Prior:
     """At most this, as a weight, for targets that hardly move the skin."""
     power: float = 1.0
     """How steeply the variance of its modes falls: eigenvalue^-power."""
-    strain: float = 0.22
+    strain: float = 0.15
     """Of the stretch of a square centimetre of skin by local weights that no target explains (fine spaces only)."""
-    offset: float = 0.3
+    offset: float = 0.6
     """Of the smooth displacement that no target explains, mm an axis."""
-    jaw_share: float = 0.1
+    jaw_share: float = 0.05
     """Of the jaw along the motions that the targets know, as a weight beside the one that the skin's weights ask for."""
     jaw_turn: float = 0.002
     """Of the jaw in any other direction, radians."""
