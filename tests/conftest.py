@@ -32,6 +32,7 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.mesh import Mesh
+from tests.once import made_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -63,9 +64,7 @@ def sample() -> Actor:
 
 @pytest.fixture(scope="session")
 def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("actor") / "sample"
-    write_actor(sample, folder)
-    return folder
+    return made_once(tmp_path_factory, "actor", lambda folder: write_actor(sample, folder / "sample")) / "sample"
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +74,10 @@ def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.run_folder import RunFolder
     from trainer.train import train
 
-    folder = tmp_path_factory.mktemp("draft")
-    train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
-    return folder / "sample.aim"
+    def make(folder: Path) -> None:
+        train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
+
+    return made_once(tmp_path_factory, "draft", make) / "sample.aim"
 
 
 def turned(actor: Actor, twist: list[float], scale: float = 1.0) -> Actor:
