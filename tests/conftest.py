@@ -68,6 +68,19 @@ def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
+def small() -> Actor:
+    """The sample head on a coarser grid, 2,376 vertices: for what is about the course of a training, and not about a face."""
+    from trainer.sample import sample_actor
+
+    return sample_actor((40, 52))
+
+
+@pytest.fixture(scope="session")
+def small_folder(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "small", lambda folder: write_actor(small, folder / "sample")) / "sample"
+
+
+@pytest.fixture(scope="session")
 def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample actor trained with the draft preset."""
     from trainer.config import TrainConfig
