@@ -35,6 +35,13 @@ from aim_maya.core.mesh import Mesh
 from tests.once import made_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# The files with the longest tests go first, so that none of them is what one worker still does when the other has finished.
+LONGEST = ("training_process", "farm", "train_window", "real_heads", "bones", "cli", "training", "node", "ablate", "maya_batch", "landmarks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {f"test_{name}": i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def head_data(name: str) -> Path:
