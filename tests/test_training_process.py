@@ -20,8 +20,9 @@ from aim_maya.core.files import write_json
 from aim_maya.core.processes import is_alive, write_owner
 from aim_maya.ui import options, training_python
 from aim_maya.ui.endings import explain
-from aim_maya.ui.process import clean_environment, detached, last_lines, start, trainer_command
+from aim_maya.ui.process import clean_environment, detached, last_lines, start
 from aim_maya.ui.run_state import RunReader, ask_to_stop
+from trainer.__main__ import main
 from trainer.config import TrainConfig
 from trainer.describe import described
 from trainer.run_folder import RunFolder
@@ -29,6 +30,7 @@ from trainer.run_folder import RunFolder
 ROOT = Path(__file__).resolve().parents[1]
 # without "inside": see test_training
 LONG = ["--steps", "100000", "--anatomy-steps", "100", "--batch", "256", "--check-every", "50", "--without", "inside", "--device", "cpu", "--progress", "lines"]
+LONG += ["--expression.width", "64", "--expression.depth", "2"]
 POISON = {
     "PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "PYTHONSTARTUP": "/nowhere", "LD_LIBRARY_PATH": "/nowhere", "LD_PRELOAD": "/nowhere.so",
     "QT_PLUGIN_PATH": "/nowhere", "QT_QPA_PLATFORM": "maya", "MAYA_LOCATION": "/opt/maya", "MAYA_PLUG_IN_PATH": "/x", "DYLD_LIBRARY_PATH": "/nowhere", "VIRTUAL_ENV": "/x",
@@ -104,17 +106,14 @@ def test_it_outlives_its_window_or_stops_with_it_as_chosen(small_folder: Path, t
     assert any("what started this training is gone" in line for line in reader.snapshot.lines) is not stays
 
 
-def test_two_trainings_at_once_and_never_two_in_one_folder(small_folder: Path, tmp_path: Path) -> None:
+def test_two_trainings_at_once_and_never_two_in_one_folder(small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python = Path(sys.executable)
     both = [start(python, training_arguments(small_folder, tmp_path / f"{name}.aim"), tmp_path / f"{name}.run") for name in "ab"]
     readers = [RunReader(s.folder) for s in both]
     for reader in readers:
         wait_for(lambda r=reader: r.look() and r.snapshot.stage == "train")
-    second = subprocess.run(
-        trainer_command(python, training_arguments(small_folder, tmp_path / "a.aim")), capture_output=True, text=True, env=clean_environment(os.environ), check=False
-    )
-    assert second.returncode == 2
-    assert f"is in use by the training of process {both[0].process.pid}" in second.stderr
+    assert main(training_arguments(small_folder, tmp_path / "a.aim")) == 2
+    assert f"is in use by the training of process {both[0].process.pid}" in capsys.readouterr().err
     for started, reader in zip(both, readers, strict=True):
         ask_to_stop(started.folder)
         assert started.process.wait(30) == 130
