@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from threadpoolctl import threadpool_limits
 
-from aim_maya.core.curves import FrameRange, match_controls
+from aim_maya.core.curves import FrameRange
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel, Performance
@@ -111,8 +111,7 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
     """The sampled take, what it shows on the model, and a sentence for every column without a control."""
     if not is_performance(path):
         take = sampled(path, options)
-        weights, unmatched = match_controls(take.curves, model.targets)
-        return take, CurveSource(model, weights, options.detail), unmatched
+        return take, *CurveSource.of(model, take, options.gaps, options.detail)
     performance = Performance.load(path)
     performance.check(model)
     if options.skel and not performance.is_global:
