@@ -4,8 +4,8 @@ python -m tests.bench_bake MODEL.aim CURVES.csv [--frames 1000] [--rounds 7] [--
 
 Time: the whole of `bake` (model and curves read, every frame evaluated, file renamed) and usd-core writing the same points, which it is
 handed ready in memory, in the usual way: one attribute, `Set` at every frame, one `Save`. In turns, each in a fresh process as a farm
-runs it (imports not counted), and again both in one process.
-Memory: the peak of a fresh process, and of those it starts, that bakes the curves repeated to that many frames, to USD and to npz.
+runs it (imports not counted), with the processor's seconds of the process and of the one that it forks, and again both in one process.
+Memory: the peak of a fresh process, or of the one it forks if that is larger, that bakes the curves repeated to that many frames, to USD and to npz (on Linux).
 Blender, when bpy is there: the largest difference of any point of any frame from FaceModel, USD and Alembic opened in Blender.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,18 +21,21 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aim_maya.core.curves import Curves, match_controls, read_curves, write_curves
 from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import FaceModel
 from trainer.bake import BakeOptions, bake
 
+# VmHWM is of this process alone: ru_maxrss of a process begins at the size of the one that started it
 _PEAK = """
-import resource, sys
+import resource, re, sys
 from pathlib import Path
 from trainer.bake import bake
 bake(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), style="none")
-print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024)
+own = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024)
 """
 
 
@@ -73,39 +77,52 @@ def ratios(model_path: Path, curves_path: Path, folder: Path, rounds: int) -> li
 
 
 _BAKE = """
-import sys, time, pxr.Usd, pxr.UsdGeom, pxr.UsdShade, threadpoolctl
+import sys, pxr.Usd, pxr.UsdGeom, pxr.UsdShade, threadpoolctl
 from pathlib import Path
+from tests.bench_bake import clocks
 from trainer.bake import bake
-began = time.perf_counter()
+began = clocks()
 bake(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), device="cpu", style="none")
-print(time.perf_counter() - began)
+print(*(clocks() - began))
 """
 
 _ALONE = """
-import sys, time, numpy as np, pxr.Usd, pxr.UsdGeom
+import sys, numpy as np, pxr.Usd, pxr.UsdGeom
 from pathlib import Path
 from aim_maya.runtime import FaceModel
-from tests.bench_bake import usd_alone
+from tests.bench_bake import clocks, usd_alone
 mesh, frames = FaceModel.load(sys.argv[1], "cpu").mesh, list(np.load(sys.argv[2])["frames"])
-began = time.perf_counter()
+began = clocks()
 usd_alone(mesh, frames, 30.0, Path(sys.argv[3]))
-print(time.perf_counter() - began)
+print(*(clocks() - began))
 """
 
 
-def fresh_ratios(model: Path, take: Path, folder: Path, rounds: int) -> list[tuple[float, float]]:
-    """The same seconds, every figure from a process of its own."""
+def clocks() -> np.ndarray:
+    """(3,) seconds: the clock on the wall, the processor's of this process, and of those it started that have ended."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return np.array([time.perf_counter(), *(use.ru_utime + use.ru_stime for use in spent)])
+
+
+def fresh_clocks(model: Path, take: Path, folder: Path, rounds: int) -> np.ndarray:
+    """(rounds, 2, 3) seconds as `clocks` has them, of the bake and of usd-core alone, every figure from a process of its own."""
     bake(model, take, folder / "points.npz", device="cpu", style="none")
 
-    def seconds(code: str, source: Path, out: Path) -> float:
+    def measured(code: str, source: Path, out: Path) -> list[float]:
         out.unlink(missing_ok=True)
-        return float(subprocess.run([sys.executable, "-c", code, str(model), str(source), str(out)], capture_output=True, text=True, check=True).stdout)
+        done = subprocess.run([sys.executable, "-c", code, str(model), str(source), str(out)], capture_output=True, text=True, check=True)
+        return [float(text) for text in done.stdout.split()]
 
-    return [(seconds(_BAKE, take, folder / "ours.usdc"), seconds(_ALONE, folder / "points.npz", folder / "alone.usdc")) for _ in range(rounds)]
+    return np.array([(measured(_BAKE, take, folder / "ours.usdc"), measured(_ALONE, folder / "points.npz", folder / "alone.usdc")) for _ in range(rounds)])
 
 
-def print_ratios(what: str, seconds: list[tuple[float, float]]) -> None:
-    rows = np.array(seconds)
+def print_processor(clock: np.ndarray) -> None:
+    ours, alone = np.median(clock[:, 0, 1:], axis=0), np.median(clock[:, 1, 1])
+    sys.stdout.write(f"    processor: bake {ours[0]:.3f} s and {ours[1]:.3f} s in its second process, usd-core alone {alone:.3f} s\n")
+
+
+def print_ratios(what: str, seconds: ArrayLike) -> None:
+    rows = np.asarray(seconds)
     ratio = rows[:, 0] / rows[:, 1]
     sys.stdout.write(
         f"{what}, {len(rows)} rounds: bake {np.median(rows[:, 0]):.3f} s, usd-core alone {np.median(rows[:, 1]):.3f} s, "
@@ -142,7 +159,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         take = repeated(curves, given.frames, folder / "take.csv")
-        print_ratios(f"{given.frames} frames to usdc, fresh processes", fresh_ratios(given.model, take, folder, given.rounds))
+        clock = fresh_clocks(given.model, take, folder, given.rounds)
+        print_ratios(f"{given.frames} frames to usdc, fresh processes", clock[:, :, 0])
+        print_processor(clock)
         print_ratios(f"{given.frames} frames to usdc, one process", ratios(given.model, take, folder, given.rounds))
         if importlib.util.find_spec("bpy"):
             differences_in_blender(given.model, given.curves, folder, given.actor)

@@ -59,6 +59,32 @@ def test_missing_files(draft: Path, take: Path, tmp_path: Path, name: str, capsy
     assert [f.name for f in tmp_path.iterdir()] == ["teeth"]
 
 
+def test_no_input_is_written_over(draft: Path, take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    curves, link = tmp_path / "anim.usda", tmp_path / "link.usda"
+    assert main(["curves", str(take), "-o", str(curves), "--frames", "1-9"]) == 0
+    link.symlink_to(curves)
+    chunk = tmp_path / "chunk.npz"
+    assert main(["bake", str(draft), str(curves), "-o", str(chunk), "--progress", "none"]) == 0
+    before = {file: file.read_bytes() for file in (curves, chunk)}
+    for command in (
+        ["bake", draft, curves, "-o", curves],
+        ["bake", draft, curves, "-o", link],
+        ["curves", curves, "-o", curves, "--fps", "30"],
+        ["farm", "merge", chunk, "-o", chunk],
+    ):
+        assert main([str(word) for word in command]) == 2
+        assert "is an input, too. Likely cause: It would be lost" in " ".join(capsys.readouterr().err.split())
+    assert before == {file: file.read_bytes() for file in (curves, chunk)}
+
+
+@pytest.mark.parametrize("name", ["o.npz", "o.usdc", "o.usda"])
+def test_a_folder_in_the_outputs_place(draft: Path, take: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).mkdir()
+    assert main(["bake", str(draft), str(take), "-o", str(tmp_path / name), "--frames", "1-3"]) == 2
+    assert "a folder has that name" in capsys.readouterr().err
+    assert [f.name for f in tmp_path.rglob("*")] == [name]
+
+
 def test_teeth_of_another_unit(draft: Path, take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from aim_maya.core.obj import write_obj
     from tests.conftest import grid_mesh

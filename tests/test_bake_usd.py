@@ -77,8 +77,9 @@ def test_points_and_scene(draft: Path, take: Path, truth: list[np.ndarray], tmp_
     skin = skin_of(stage)
     assert skin.GetPointsAttr().GetTimeSamples() == [1001.0 + i for i in range(100)]
     for i, points in enumerate(truth):
-        assert np.array_equal(np.array(skin.GetPointsAttr().Get(1001.0 + i)), points)
-        assert np.array_equal(np.array(skin.GetExtentAttr().Get(1001.0 + i)), [points.min(0), points.max(0)])
+        baked = np.array(skin.GetPointsAttr().Get(1001.0 + i))
+        assert np.abs(baked - points).max() < 1e-4
+        assert np.array_equal(np.array(skin.GetExtentAttr().Get(1001.0 + i)), [baked.min(0), baked.max(0)])
     assert np.array_equal(skin.GetFaceVertexIndicesAttr().Get(), model.mesh.corners)
     assert np.array_equal(skin.GetFaceVertexCountsAttr().Get(), model.mesh.counts)
     assert stage.GetTimeCodesPerSecond() == stage.GetFramesPerSecond() == pytest.approx(FPS)
@@ -107,6 +108,21 @@ def test_uvs_come_along(draft: Path, take: Path, tmp_path: Path) -> None:
     if model.mesh.uvs is not None and model.mesh.uv_corners is not None:
         baked = np.array(UsdGeom.PrimvarsAPI(skin_of(stage)).GetPrimvar("st").ComputeFlattened())
         assert baked == pytest.approx(model.mesh.uvs[model.mesh.uv_corners], abs=1e-6)
+
+
+def test_points_become_usd_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copied in one piece and number by number: the same values, memory of their own."""
+    from trainer.caches import usd_scene
+
+    assert usd_scene._shows_its_memory()  # with the usd-core that is pinned
+    wide = np.random.default_rng(0).normal(size=(9, 4))
+    given = [np.zeros((0, 3), np.float32), wide[:, :3].astype(np.float32), wide[:, 1:], np.asfortranarray(wide[:, :3]), np.full((1, 3), np.nan)]
+    fast = [usd_scene.vec3f(points) for points in given]
+    monkeypatch.setattr(usd_scene, "_shows_its_memory", lambda: False)
+    for points, one, other in zip(given, fast, map(usd_scene.vec3f, given), strict=True):
+        assert np.array(one).tobytes() == np.array(other).tobytes() == points.astype(np.float32).tobytes()
+    given[1][:] = 0
+    assert np.array(fast[1]).all()
 
 
 def test_teeth_bones_and_normals(draft: Path, take: Path, sample: Actor, tmp_path: Path) -> None:
@@ -162,11 +178,11 @@ def test_ranges_steps_and_sub_frames(draft: Path, take: Path, truth: list[np.nda
     stage = stage_of(tmp_path / "a.usdc")
     points = skin_of(stage).GetPointsAttr()
     assert points.GetTimeSamples() == [1011, 1014, 1017, 1020]
-    assert np.array_equal(np.array(points.Get(1014.0)), truth[13])
+    assert np.abs(np.array(points.Get(1014.0)) - truth[13]).max() < 1e-4
     run(draft, take, tmp_path / "b.npz", start=1001, frames="1011-1012", step="0.5")
     with np.load(tmp_path / "b.npz") as baked:
         assert baked["frame_numbers"].tolist() == [1011, 1011.5, 1012]
-        assert np.array_equal(baked["frames"][0], truth[10])
+        assert np.abs(baked["frames"][0] - truth[10]).max() < 1e-4
         assert baked["times"] == pytest.approx((np.array([10, 10.5, 11])) / FPS)
         assert float(baked["fps"]) == pytest.approx(2 * FPS)
 
@@ -241,16 +257,19 @@ def test_a_process_of_its_own_changes_nothing(draft: Path, take: Path, truth: li
     """100 frames go through the second process where there is one, and through a thread otherwise: the same bytes."""
     from trainer.caches import shot
 
+    frames = {}
     for name, forks in (("forked", True), ("threaded", False)):
         monkeypatch.setattr(shot, "can_fork", lambda forks=forks: forks and hasattr(__import__("os"), "fork"))
         run(draft, take, tmp_path / f"{name}.npz")
         with np.load(tmp_path / f"{name}.npz") as baked:
-            assert np.array_equal(baked["frames"], truth)
+            frames[name] = baked["frames"]
+        assert np.abs(frames[name] - truth).max() < 1e-4
+    assert frames["forked"].tobytes() == frames["threaded"].tobytes()
 
 
 def test_a_failing_evaluation_is_raised(draft: Path, take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = {"n": 0}
-    points = FaceModel.points
+    points = FaceModel.posed
 
     def failing(self: FaceModel, *given: Any, **options: Any) -> Any:
         calls["n"] += 1
@@ -258,7 +277,7 @@ def test_a_failing_evaluation_is_raised(draft: Path, take: Path, tmp_path: Path,
             raise MemoryError("no memory left")
         return points(self, *given, **options)
 
-    monkeypatch.setattr(FaceModel, "points", failing)
+    monkeypatch.setattr(FaceModel, "posed", failing)
     with pytest.raises((AimError, MemoryError), match="no memory left"):
         run(draft, take, tmp_path / "o.usdc")
     assert list(tmp_path.iterdir()) == []

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from threadpoolctl import threadpool_limits
 
-from aim_maya.core.curves import FrameRange, match_controls
+from aim_maya.core.curves import FrameRange
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_apart
 from aim_maya.runtime import FaceModel, Performance
 
 from .caches.alembic import alembic_marks, check_alembic, write_alembic
@@ -59,9 +60,10 @@ def bake(
 ) -> dict[str, Any]:  # fmt: skip
     """Bake the curves or the performance; returns the figures. With resume, an output that carries this bake's fingerprint is left as it is.
 
-    Raises AimError for what cannot be read, a performance of another model, frames that are not there, or an output that cannot be written.
+    Raises AimError for what cannot be read, a performance of another model, frames that are not there, or an output that cannot be written or is an input.
     """
     options = options or BakeOptions()
+    check_apart(out, model_path, curves_path)
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
@@ -111,8 +113,7 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
     """The sampled take, what it shows on the model, and a sentence for every column without a control."""
     if not is_performance(path):
         take = sampled(path, options)
-        weights, unmatched = match_controls(take.curves, model.targets)
-        return take, CurveSource(model, weights, options.detail), unmatched
+        return take, *CurveSource.of(model, take, options.gaps, options.detail)
     performance = Performance.load(path)
     performance.check(model)
     if options.skel and not performance.is_global:

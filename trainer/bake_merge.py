@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path
+from aim_maya.core.files import atomic_path, check_apart
 
 from .caches.crate import CrateStream, copy_without_samples, sampled_attributes, usd, usd_errors
 from .caches.marks import of_range
@@ -40,6 +40,7 @@ def merge(chunks: Sequence[Path], out: Path) -> dict[str, Any]:
     kind = out.suffix.lower()
     if kind not in (".npz", *USD_ENDINGS):
         raise AimError(f"'{out}' cannot be merged to.", "Only npz and USD are.", "An OBJ sequence needs no merging; bake Alembic in one piece.")
+    check_apart(out, *chunks)
     described = sorted((_describe(Path(path), kind == ".npz") for path in chunks), key=lambda chunk: chunk.first)
     _check(described)
     frames = _merge_npz(described, out) if kind == ".npz" else _merge_usd(described, out)

@@ -17,9 +17,11 @@ from .errors import AimError
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` on success, remove it on any error.
 
-    Raises AimError when the folder cannot be written.
+    Raises AimError when the folder cannot be written, or `path` is a folder itself.
     """
     final = Path(path)
+    if final.is_dir():
+        raise AimError(f"Cannot write {final}: a folder has that name.", remedy="Choose another output.")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
@@ -35,6 +37,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise AimError(f"Writing {final} failed: {error.strerror}.", "The disk may be full.", "Nothing was left behind; try again.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_apart(out: str | Path, *inputs: str | Path) -> None:
+    """Raises AimError when `out` is one of the files that it is made of."""
+    for file in inputs:
+        if Path(out).resolve() == Path(file).resolve():
+            raise AimError(f"The output {out} is an input, too.", "It would be lost.", "Choose another output.")
 
 
 def _umask() -> int:

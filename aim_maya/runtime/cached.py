@@ -2,6 +2,8 @@
 planar (3, 4) x (4, V) product.
 
     s(w) = p + k (arc (T p - p) + (1 - arc) linear),   p = rest + sum over active a_i e_i
+
+A single frame reads every active table for its sum; `displacements` reads them once for many frames.
 """
 
 from __future__ import annotations
@@ -48,8 +50,20 @@ class CachedEvaluator:
     def _centred(self) -> Floats:
         return np.ascontiguousarray((self._rest_points - self._data.centre).astype(np.float32).T)
 
-    def points(self, activations: Floats, jaw: Floats | None) -> Floats:
-        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one."""
+    def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
+        """(N, 3, V) float32, in `out` when it is given: sums over the active targets for activations (N, T), before skinning, for `points`.
+
+        Row i is the same to the last bit for equal N, i, activations[i] and set of columns that are not zero in all rows.
+        """
+        active = np.flatnonzero(activations.any(0))
+        e = np.empty((len(activations), *self._rest.shape), np.float32) if out is None else out
+        with self._tables.scratch() as scratch:
+            np.dot(np.ascontiguousarray(activations[:, active], np.float32), scratch.rows(active), out=e.reshape(len(e), -1))
+        self._apply_gain(e)
+        return e
+
+    def points(self, activations: Floats, jaw: Floats | None, displacement: Floats | None = None) -> Floats:
+        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one; displacement (3, V) is a row of `displacements`."""
         active = np.flatnonzero(activations)
         transform = self._data.motion.transform(activations, self._edit.jaw_gain) if jaw is None else jaw
         blended = self._arc != 1.0 and jaw is None
@@ -58,7 +72,7 @@ class CachedEvaluator:
             return self._rest_points.copy()
         out = np.empty(self._rest_points.shape, np.float32)
         with self._tables.scratch() as scratch:
-            e = self._displacement(scratch, active, activations)
+            e = self._displacement(scratch, active, activations) if displacement is None else displacement
             if moved:
                 carried = self._carried(scratch, e, transform)
                 if blended:

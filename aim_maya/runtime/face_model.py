@@ -144,10 +144,17 @@ class FaceModel:
         """
         return self.posed(self._data.rig.activations(weights), self._jaw_pose if jaw is None else checked_jaw(jaw), detail)
 
-    def posed(self, activations: Floats, jaw: Floats | None, detail: bool = True) -> Floats:
-        """(V, 3) float32 for activations (T,) float64 of the targets themselves; jaw (4, 4) takes the place of the learned one."""
+    def posed(self, activations: Floats, jaw: Floats | None, detail: bool = True, displacement: Floats | None = None) -> Floats:
+        """(V, 3) float32 for activations (T,) float64 of the targets themselves; jaw (4, 4) takes the place of the learned one.
+
+        displacement: the row of `displacements` for these activations, which spares numpy the sum.
+        """
         points = self._engine.points(activations, jaw, self._edit, detail)
-        return self._evaluator(detail).points(activations, jaw) if points is None else points
+        return self._evaluator(detail).points(activations, jaw, displacement) if points is None else points
+
+    def displacements(self, activations: Floats, detail: bool = True, out: Floats | None = None) -> Floats:
+        """(N, 3, V) float32 sums over the targets for activations (N, T), formed at once, as CachedEvaluator.displacements."""
+        return self._evaluator(detail).displacements(activations, out)
 
     def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats, detail: bool = True) -> Floats:
         """(V, 3) float32 for coefficients (T, V) and offsets (3, V), float32, that vary over the face, under jaw (4, 4).

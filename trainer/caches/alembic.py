@@ -59,7 +59,7 @@ def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     caches = ["skin", *(p.name for p in shot.parts if shot.moves(p))]
     with contextlib.ExitStack() as open_files:
         files = {n: open_files.enter_context(PointCache2(folder / f"{n}.pc2", len(meshes[n][0].points), count, first)) for n in caches}
-        for frame in shot.frames():
+        for frame in open_files.enter_context(shot.frames()):
             files["skin"].write(_z_up(frame.points))
             for part in filter(shot.moves, shot.parts):
                 files[part.name].write(_z_up(moved(part.mesh.points, shot.motion(part, frame.index))))

@@ -16,7 +16,7 @@ from aim_maya.runtime import FaceModel
 
 from .shot import Marks
 
-_LAYOUT = 1  # of the files that are written: another one makes other fingerprints
+_LAYOUT = 2  # of the files that are written: another one makes other fingerprints
 
 
 def marks(model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange) -> Marks:

@@ -22,10 +22,11 @@ def write_npz(shot: Shot, out: Path) -> None:
     heads: list[Any] = []
 
     def points() -> Iterable[np.ndarray]:
-        for frame in shot.frames():
-            jaws.append(shot.source.jaw(frame.index))
-            heads.append(shot.source.head(frame.index))
-            yield frame.points
+        with shot.frames() as frames:
+            for frame in frames:
+                jaws.append(shot.source.jaw(frame.index))
+                heads.append(shot.source.head(frame.index))
+                yield frame.points
 
     def small() -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ The child is a fork that shares one ring of frames with its parent and nothing e
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import sys
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from aim_maya.core.errors import AimError
 
 Floats = NDArray[np.floating]
-_SLOTS = 16
+_SLOTS, _HANDED_BACK = 64, 16  # frames in the ring; how many at a time the parent hands back
 _DONE, _FAILED = b".", b"!"
+_MOST_SAID = 4096  # bytes: a ring of _DONE and a failure are less, and are read whole
 
 
 def can_fork() -> bool:
@@ -25,57 +27,58 @@ def can_fork() -> bool:
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
 
 
-def forked(fill: Callable[[int, Floats], object], count: int, size: int) -> Iterator[Floats]:
-    """For i = 0, 1, ... the `size` float32 that fill(i, them) wrote, most of them in a fork. Each is valid until the next is asked for.
+@contextlib.contextmanager
+def forked(fill: Callable[[int, Floats], object], count: int, size: int) -> Iterator[Iterator[Floats]]:
+    """For i = 0, 1, ... the `size` float32 that fill(i, them) wrote in a fork, which begins now. Each is valid until the next is asked for.
 
-    fill must not need threads or locks of this process. Raises AimError when the child fails or is killed.
+    fill must not need threads or locks of this process. Iterating raises AimError when the child fails or is killed.
     """
     ring = np.frombuffer(mmap.mmap(-1, _SLOTS * size * 4), np.float32).reshape(_SLOTS, size)
-    own = np.empty(size, np.float32)
     made, tell_made = os.pipe()
     free, tell_free = os.pipe()
-    theirs = [i for i in range(count) if not _ours(i)]
     child = os.fork()
     if child == 0:
         os.close(made)
         os.close(tell_free)
-        _work(fill, theirs, ring, tell_made, free)  # does not return
+        _work(fill, count, ring, tell_made, free)  # does not return
     os.close(tell_made)
     os.close(free)
-    taken = 0
     try:
-        for i in range(count):
-            if _ours(i):
-                fill(i, own)
-                yield own
-                continue
-            said = os.read(made, 1)
-            if said != _DONE:
-                why = os.read(made, 500).decode(errors="replace") if said == _FAILED else "it was killed"
-                raise AimError(f"The process that evaluates frames stopped at frame {i + 1} of {count}: {why}.", "Memory may be short.", "Try again.")
-            yield ring[taken % _SLOTS]
-            if taken + _SLOTS < len(theirs):  # the child waits for no more than it has left
-                os.write(tell_free, _DONE)
-            taken += 1
+        yield _taken(ring, count, made, tell_free)
     finally:
         os.close(made)
         os.close(tell_free)
         os.waitpid(child, 0)
 
 
-def _ours(i: int) -> bool:
-    """Whether this process evaluates frame i itself: writing takes less time than evaluating, so it has some left."""
-    return i % 4 == 3
+def _taken(ring: Floats, count: int, made: int, tell_free: int) -> Iterator[Floats]:
+    """The parent's side: every frame when the child says that it is done, its slot handed back when the next is asked for."""
+    ready, failed, why = 0, b"", b""
+    for i in range(count):
+        if not ready and not failed:
+            done, failed, why = os.read(made, _MOST_SAID).partition(_FAILED)
+            ready = len(done)
+        if not ready:
+            raise AimError(f"The process that evaluates frames stopped at frame {i + 1} of {count}: {why.decode(errors='replace') or 'it was killed'}.",
+                "Memory may be short.", "Try again.")  # fmt: skip
+        yield ring[i % _SLOTS]
+        ready -= 1
+        if (i + 1) % _HANDED_BACK == 0 and i + 1 + _SLOTS - _HANDED_BACK < count:  # the child waits for no more than it has left
+            with contextlib.suppress(BrokenPipeError):  # it is dead: what it made is still taken, and then its end is told
+                os.write(tell_free, _DONE * _HANDED_BACK)
 
 
-def _work(fill: Callable[[int, Floats], object], frames: list[int], ring: Floats, tell: int, free: int) -> None:
+def _work(fill: Callable[[int, Floats], object], count: int, ring: Floats, tell: int, free: int) -> None:
     """The child's life: fill the ring, wait for a slot, leave without running anything of the parent's."""
+    room = _SLOTS
     try:
-        for n, i in enumerate(frames):
-            if n >= _SLOTS and not os.read(free, 1):
+        for i in range(count):
+            room = room or len(os.read(free, _SLOTS))
+            if not room:
                 break  # the parent is gone
-            fill(i, ring[n % _SLOTS])
+            fill(i, ring[i % _SLOTS])
             os.write(tell, _DONE)
+            room -= 1
     except BrokenPipeError:
         pass
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent raises it

@@ -118,19 +118,20 @@ def _animate(animation: Any, skin: Any, shot: Shot) -> dict[str, float]:
     values, places, turns = animation.CreateBlendShapeWeightsAttr(), animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
     checked = set(np.linspace(0, len(shot.numbers) - 1, min(_CHECKED, len(shot.numbers))).astype(int).tolist())
     errors = []
-    for i, frame in enumerate(shot.frames()):
-        code = float(frame.number)
-        activations, head = shot.source.activations(i).astype(np.float32), shot.source.head(i)
-        jaw = head @ shot.source.jaw(i)
-        motions = np.stack([head[:3, 3], jaw[:3, :3] @ data.centre + jaw[:3, 3]]).astype(np.float32)
-        quaternions = [Gf.Quatf(Gf.Matrix4d(joint.T.tolist()).ExtractRotationQuat()) for joint in (head, jaw)]
-        values.Set(Vt.FloatArray.FromNumpy(activations), code)
-        places.Set(vec3f(motions), code)
-        turns.Set(Vt.QuatfArray(quaternions), code)
-        box.Set(vec3f(frame.box), code)
-        if i in checked:
-            matrices = [np.array(Gf.Matrix3d(quaternion)).T for quaternion in quaternions]
-            errors.append(np.linalg.norm(_skinned(shot, activations, matrices, motions) - frame.points, axis=1) * shot.model.mm_per_unit)
+    with shot.frames() as frames:
+        for i, frame in enumerate(frames):
+            code = float(frame.number)
+            activations, head = shot.source.activations(i).astype(np.float32), shot.source.head(i)
+            jaw = head @ shot.source.jaw(i)
+            motions = np.stack([head[:3, 3], jaw[:3, :3] @ data.centre + jaw[:3, 3]]).astype(np.float32)
+            quaternions = [Gf.Quatf(Gf.Matrix4d(joint.T.tolist()).ExtractRotationQuat()) for joint in (head, jaw)]
+            values.Set(Vt.FloatArray.FromNumpy(activations), code)
+            places.Set(vec3f(motions), code)
+            turns.Set(Vt.QuatfArray(quaternions), code)
+            box.Set(vec3f(frame.box), code)
+            if i in checked:
+                matrices = [np.array(Gf.Matrix3d(quaternion)).T for quaternion in quaternions]
+                errors.append(np.linalg.norm(_skinned(shot, activations, matrices, motions) - frame.points, axis=1) * shot.model.mm_per_unit)
     return {"residual_max_mm": float(np.max(errors)), "residual_rms_mm": float(np.sqrt(np.mean(np.square(errors))))}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.curves import Gaps, match_controls, resampled
 from aim_maya.runtime import FaceModel, Performance
+from trainer.take_options import Taken
 
 Floats = NDArray[np.floating]
+
+BLOCK = 16  # frames whose tables are summed at once
 
 
 class Source(Protocol):
@@ -39,12 +43,25 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class CurveSource:
-    """weights (F, C) float64 on a model's controls; the head stays."""
+    """weights (N, C) float64 on a model's controls, of which row `before` is the shot's first frame; the head stays.
+
+    Frames are summed in blocks of BLOCK rows. A chunk of a shot comes with the whole blocks that the shot has, so that a frame has the same
+    neighbours, and with them the same bytes, in whichever chunk it is.
+    """
 
     model: FaceModel
     weights: Floats
+    before: int = 0
     detail: bool = True
     moves_head: bool = False
+    _block: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, model: FaceModel, take: Taken, gaps: Gaps = "interpolate", detail: bool = True) -> tuple[CurveSource, list[str]]:
+        """The sampled frames of a take, and a sentence for every column without a control. Raises AimError as `resampled` does."""
+        blocks, before = take.frames.in_blocks(BLOCK)
+        weights, unmatched = match_controls(resampled(take.read, take.curves.fps, blocks.positions, gaps), model.targets)
+        return cls(model, weights, before, detail), unmatched
 
     @property
     def on_numpy(self) -> bool:
@@ -53,15 +70,27 @@ class CurveSource:
 
     def points(self, i: int) -> Floats:
         """As Source.points."""
-        return self.model.points(self.weights[i], detail=self.detail)
+        if not self.on_numpy:
+            return self.model.points(self.weights[self.before + i], detail=self.detail)
+        number, row = divmod(self.before + i, BLOCK)
+        if number not in self._block:
+            self._sum(number)
+        activations, displacements = self._block[number]
+        return self.model.posed(activations[row], self.model.jaw_pose, self.detail, displacements[row])
+
+    def _sum(self, number: int) -> None:
+        """Put a block in the last one's place, and into its memory."""
+        activations = np.array([self.model.data.rig.activations(row) for row in self.weights[number * BLOCK : (number + 1) * BLOCK]])
+        memory = self._block.popitem()[1][1] if self._block else None
+        self._block[number] = activations, self.model.displacements(activations, self.detail, memory)
 
     def activations(self, i: int) -> Floats:
         """As Source.activations."""
-        return self.model.data.rig.activations(self.weights[i])
+        return self.model.data.rig.activations(self.weights[self.before + i])
 
     def jaw(self, i: int) -> Floats:
         """As Source.jaw."""
-        return self.model.jaw(self.weights[i])
+        return self.model.jaw(self.weights[self.before + i])
 
     def head(self, i: int) -> Floats:  # noqa: ARG002 - the same in every frame
         """As Source.head."""

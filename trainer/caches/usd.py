@@ -42,17 +42,18 @@ def as_text_if_wanted(write: Callable[[Path], None], path: Path, named: Path) ->
 def _write(shot: Shot, path: Path, out: Path) -> None:
     from pxr import Sdf, Usd
 
-    with usd_errors(f"Writing {out} failed"):
-        layer = Sdf.Layer.CreateNew(str(path), args={"format": "usdc"} if path.suffix.lower() == ".usd" else {})
-        stage = Usd.Stage.Open(layer)
-        root = set_stage(stage, shot)
-        skin, carried = _still(stage, root, shot)
-        del stage  # no stage may listen: it would be told of every sample
-    stream = CrateStream(layer, out)
-    stream.finish()
-    for frame in shot.frames():
-        _sample(stream, frame, skin, carried, shot)
-    stream.finish()
+    with shot.frames() as frames:
+        with usd_errors(f"Writing {out} failed"):
+            layer = Sdf.Layer.CreateNew(str(path), args={"format": "usdc"} if path.suffix.lower() == ".usd" else {})
+            stage = Usd.Stage.Open(layer)
+            root = set_stage(stage, shot)
+            skin, carried = _still(stage, root, shot)
+            del stage  # no stage may listen: it would be told of every sample
+        stream = CrateStream(layer, out)
+        stream.finish()
+        for frame in frames:
+            _sample(stream, frame, skin, carried, shot)
+        stream.finish()
 
 
 def _still(stage: Any, root: str, shot: Shot) -> tuple[str, dict[str, Part]]:

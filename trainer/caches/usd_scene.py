@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -85,7 +87,26 @@ def bind_material(stage: Any, root: str, shape: Any, name: str) -> None:
 
 
 def vec3f(points: Floats) -> Any:
-    """(N, 3) as USD's own array, copied once."""
+    """(N, 3) as USD's own array, copied once: in one piece where that can be done, as FromNumpy converts number by number."""
     from pxr import Vt
 
-    return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
+    points = np.ascontiguousarray(points, np.float32)
+    if not _shows_its_memory():
+        return Vt.Vec3fArray.FromNumpy(points)
+    made = Vt.Vec3fArray(len(points))  # nobody else has it yet, so that it may be filled from outside
+    ctypes.memmove(_address(made), points.ctypes.data, points.nbytes)
+    return made
+
+
+@cache
+def _shows_its_memory() -> bool:
+    """Whether numpy sees a USD array's own memory, as it does up to usd-core 26.11; a copy of it would be filled in vain."""
+    from pxr import Vt
+
+    tried = Vt.Vec3fArray(1)
+    ctypes.memmove(_address(tried), np.ones(3, np.float32).ctypes.data, 12)
+    return tuple(tried[0]) == (1, 1, 1)
+
+
+def _address(array: Any) -> int:
+    return int(np.asarray(array).ctypes.data)

@@ -16,6 +16,7 @@ import tyro
 from aim_maya.core.curves import Curves, match_controls, write_curves
 from aim_maya.core.curves.names import hits
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_apart
 from aim_maya.runtime import FaceModel, Performance
 from trainer.performance_curves import head_moves, is_performance, weight_curves
 from trainer.take_options import TakeOptions, sampled
@@ -43,6 +44,8 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Print what was read, match it, write it."""
+    if options.out is not None:
+        check_apart(options.out, options.curves)
     if is_performance(options.curves):
         return _performed(options)
     take = sampled(options.curves, options.take)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -30,14 +32,29 @@ class FrameRange:
     take_start: Fraction
 
     @property
+    def count(self) -> int:
+        """F, how many frames are sampled."""
+        return int((self.last - self.first) / self.step) + 1
+
+    @cached_property
     def numbers(self) -> list[Fraction]:
         """Every sampled frame's number."""
-        return [self.first + i * self.step for i in range(int((self.last - self.first) / self.step) + 1)]
+        return [self.first + i * self.step for i in range(self.count)]
 
     @property
     def positions(self) -> Floats:
-        """(F,) frames after the take's first row."""
-        return np.array([float(number - self.take_start) for number in self.numbers])
+        """(F,) frames after the take's first row: the doubles nearest to the exact numbers, formed of whole numbers as fractions are slow."""
+        start = self.first - self.take_start
+        unit = math.lcm(start.denominator, self.step.denominator)
+        first, step = int(start * unit), int(self.step * unit)
+        return np.array([(first + i * step) / unit for i in range(self.count)])
+
+    def in_blocks(self, size: int) -> tuple[FrameRange, int]:
+        """The same frames with those about them that fill blocks of `size` steps, which parts of one shot share; how many come before."""
+        before = int(self.first // self.step) % size
+        whole = -(-(before + self.count) // size) * size
+        first = self.first - before * self.step
+        return replace(self, first=first, last=first + (whole - 1) * self.step), before
 
 
 def positions(curves: Curves, fps: float) -> Floats:
