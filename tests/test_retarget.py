@@ -23,9 +23,12 @@ from tests.in_maya.takes import global_performance, local_performance
 from tests.remeshed import Remeshed
 from tests.second_actor import carried, in_another_topology, similar
 from trainer.__main__ import main
+from trainer.fit.motion import Motion, unskinned
 from trainer.fit.scans import ArrayScans
+from trainer.fit.solve import WeightSolver
 from trainer.progress import Progress
 from trainer.retarget.correspondence import Correspondence
+from trainer.retarget.explain import Local
 from trainer.retarget.fields import FieldGatherer
 from trainer.retarget.gradient import carrying, deformation_gradient
 from trainer.retarget.jaw import JawCarrier, hinge
@@ -163,6 +166,18 @@ def test_a_target_without_a_jaw_is_refused(source: FaceModel, draft: Path, folde
     assert main(["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(jawless), "-o", str(folder / "no.aimperf")]) == 2
     assert "the target has no jaw" in capsys.readouterr().err
     assert not (folder / "no.aimperf").exists()
+
+
+def test_frames_together_are_explained_as_one_at_a_time(source: FaceModel) -> None:
+    used = np.arange(len(source.data.rig.targets)) % 3 > 0
+    local, moments = Local(source, used, 5, 1.8), list(PerformanceMoments(source, Performance(small(source))))
+    together, solver, everywhere = local.explain(moments), WeightSolver(local.space, local.seen), np.arange(len(source.data.neutral))
+    for moment, table, left in zip(moments, together.table, together.left, strict=True):
+        motion = Motion(moment.twist, np.eye(4))
+        alone = solver.solve(moment.points[local.seen.vertices], motion, None).unknowns
+        assert np.abs(table.ravel() - alone).max() < 1e-4
+        displacement = unskinned(local.space, everywhere, moment.points, motion).points - local.space.rest
+        assert np.abs(left - (displacement - local.space.displaced(alone))).max() < 1e-4
 
 
 @given(st.integers(1, 150), st.integers(1, 6), st.integers(0, 99))

@@ -62,10 +62,11 @@ class Seen:
         return normal
 
     def gathered(self, residual: Floats) -> Floats:
-        """(K,): B^T r / noise^2 for a whitened residual (P, 3)."""
-        per_vertex = np.einsum("rav,av->rv", self._planar, np.ascontiguousarray(residual.T, np.float32))
-        gathered: Floats = (per_vertex @ self._small).ravel().astype(np.float64) / self.noise**2
-        return gathered
+        """(..., K): B^T r / noise^2 for whitened residuals (..., P, 3)."""
+        planar = np.ascontiguousarray(np.swapaxes(residual, -1, -2), np.float32)
+        per_vertex = np.einsum("rav,...av->...rv", self._planar, planar)
+        gathered = per_vertex.reshape(-1, len(self._small)) @ self._small
+        return gathered.reshape(*residual.shape[:-2], self.space.count).astype(np.float64) / self.noise**2
 
     def predicted(self, u: Floats) -> Floats:
         """(P, 3) whitened displacement of the seen points."""
