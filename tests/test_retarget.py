@@ -39,6 +39,7 @@ from trainer.retarget.retarget import Pair, retarget
 from trainer.retarget.similarity import similarity
 from trainer.retarget.suggest import concept, suggested
 from trainer.retarget.surface import Surface
+from trainer.retarget_pictures import telling_frames
 
 MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2
 NEAR = [0.02, -0.03, 0.01, 30.0, -12.0, 55.0]  # upright enough for landmarks to be found
@@ -319,9 +320,14 @@ def test_nothing_in_common_prints_a_suggestion_that_works(source: FaceModel, dra
     assert "no control in common" in said.err
     (folder / "map.json").write_text(said.out)
     assert main([*command, "-o", str(folder / "f.aimperf"), "--mapping", str(folder / "map.json"), "--json", str(folder / "f.json")]) == 0
-    assert main([*command, "-o", str(folder / "f.aimperf"), "--suggest", str(folder / "written.json")]) == 0
+    assert main(["retarget", *command[2:], "--suggest", str(folder / "written.json")]) == 0
     assert json.loads((folder / "written.json").read_text()) == json.loads(said.out)
     assert json.loads((folder / "f.json").read_text())["output"][0]["frames"] == 2
+    both = ["--target", str(draft), str(foreign), "-o", str(folder / "both"), "--mapping"]
+    assert main([*command, *both, "names", str(folder / "map.json")]) == 0
+    assert read_performance(folder / "both/foreign.aimperf").about["figures"] == read_performance(folder / "f.aimperf").about["figures"]
+    assert main([*command, *both, *["names"] * 3]) == 2
+    assert "3 mappings are given for 2 targets" in capsys.readouterr().err
 
 
 def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -333,10 +339,26 @@ def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceMode
     assert read_performance(folder / "many" / "twin.aimperf").about["retargeted_from"] == "sample"
     for arguments, says in (
         ([*many, "-o", "x.aimperf"], "is no folder"), (["--target", str(draft), "-o", "x.csv"], "is no .aimperf"),
-        (["--target", str(draft), str(draft), "-o", "x"], "one name"), (["--target", str(draft), "-o", "x.aimperf", "--scans", "y.npz"], "weight curves"),
+        (["--target", str(draft), str(draft), "-o", "x"], "one name"), (["--target", str(draft)], "No output is named"), (["--target", str(draft), "-o", "x.aimperf", "--scans", "y.npz"], "weight curves"),
     ):  # fmt: skip
         assert main([*command, *arguments]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_one_performance_on_two_actors_is_drawn(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "drawn.csv").write_text("time,jawOpen\n0.0,0.0\n0.04,0.5\n0.08,1.0\n")
+    command = ["retarget", str(folder / "drawn.csv"), "--source", str(draft), "--target", str(twin.data.path), "-o", str(folder / "drawn.aimperf"), "--progress", "none"]
+    assert main([*command, "--picture", str(folder / "drawn.png"), "--picture-frames", "0", "2"]) == 0
+    assert (folder / "drawn.png").read_bytes()[:4] == b"\x89PNG"
+    assert main([*command, "--picture", str(folder / "drawn.png"), "--picture-frames", "3"]) == 2
+    assert "frames 0 to 2" in capsys.readouterr().err
+
+
+def test_telling_frames_are_far_from_the_rest_and_from_each_other() -> None:
+    rest, moves = np.zeros((50, 3)), np.random.default_rng(0).normal(size=(2, 50, 3))
+    frames = [rest, moves[0], 1.01 * moves[0], moves[1], 0.1 * moves[1]]
+    assert telling_frames(frames, rest, 2) == [2, 3]
+    assert telling_frames(frames, rest, 9) == [0, 1, 2, 3, 4]
 
 
 def test_scans_of_another_length_are_refused(source: FaceModel, twin: FaceModel) -> None:

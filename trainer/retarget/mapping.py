@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from aim_maya.core.files import read_json
 
 Floats = NDArray[np.floating]
 Drivers = dict[str, dict[str, float]]  # {control of the target: {control of the source: factor}}
+BY_NAMES = "names"  # in the place of a mapping file
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,16 @@ def same_names(source: Rig, target: Rig) -> Drivers:
         if name not in drivers and (found := hits(name, source.names)):
             drivers[name] = {source.names[i]: 1.0 / len(found) for i in found}
     return drivers
+
+
+def mapping_files(given: Sequence[str], targets: Sequence[Path]) -> dict[Path, Path | None]:
+    """{target: its mapping file, or None where names do}. given: none, one for all, or one each. Raises AimError for another number of them."""
+    each = list(given) * len(targets) if len(given) == 1 else list(given) or [BY_NAMES] * len(targets)
+    if len(each) != len(targets):
+        raise AimError(
+            f"{len(each)} mappings are given for {len(targets)} targets.", remedy=f"Give one for all, or one each in their order; '{BY_NAMES}' where names do."
+        )
+    return {target: None if mapping == BY_NAMES else Path(mapping) for target, mapping in zip(targets, each, strict=True)}
 
 
 def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
