@@ -346,6 +346,7 @@ def test_a_retarget_stands_between_fitting_and_baking(place: Path) -> None:
         (["take.csv", "--targets", "model.aim", "./model.aim"], "both be called"),
         (["take.csv", "--targets", "model.aim", "--mapping", "names", "names"], "2 mappings are given for 1"),
         (["take.csv", "--targets", "model.aim", "--mapping", "gone.json"], "There is no"),
+        (["take.csv", "--targets", "model.aim", "--retarget-options=--doubt 0"], "doubt is 0.0"),
     ],
 )
 def test_a_retarget_that_would_fail_everywhere_is_not_written(

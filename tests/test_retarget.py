@@ -284,7 +284,7 @@ def test_names_match_through_sides_and_knots() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[1]", "holds no table"), ('{"Smil": "smile_L"}', "Did you mean 'Smile'"), ('{"Smile": "smile"}', "the source has no control 'smile'"),
+        ("[1]", "holds no table"), ("{}", "maps no control"), ('{"Smil": "smile_L"}', "Did you mean 'Smile'"), ('{"Smile": "smile"}', "the source has no control 'smile'"),
         ('{"Smile": 3}', "'Smile' is '3'"), ('{"Smile": {"smile_L": "x"}}', "Smile"), ("{", "not valid JSON"),
     ],
 )  # fmt: skip
@@ -343,6 +343,12 @@ def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceMode
     ):  # fmt: skip
         assert main([*command, *arguments]) == 2
         assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("doubt", 0.0), ("doubt", float("nan")), ("modes", -3), ("fields", -1), ("fine", -0.1)])
+def test_numbers_that_are_none_are_refused(option: str, value: float) -> None:
+    with pytest.raises(AimError, match=f"{option} is {value}"):
+        RetargetOptions(**{option: value}).checked()  # type: ignore[arg-type]
 
 
 def test_one_performance_on_two_actors_is_drawn(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

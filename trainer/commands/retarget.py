@@ -31,7 +31,7 @@ from trainer.retarget.retarget import Pair, retarget
 from trainer.retarget.suggest import suggested
 from trainer.take_options import TakeOptions, sampled
 
-_COLUMNS = 5
+_COLUMNS, _NAMED = 5, 6
 
 
 @dataclass
@@ -72,6 +72,7 @@ def run(options: Options) -> dict[str, Any]:
     """Carry it to every target; returns the figures."""
     if options.suggest is not None:
         return _suggest(FaceModel.load(options.source, "cpu"), options.target, options.suggest)
+    options.retarget.checked()
     outputs, mappings = _outputs(options), mapping_files(options.mapping, options.target)
     source = FaceModel.load(options.source, options.device)
     targets = {path: FaceModel.load(path, "cpu") for path in options.target}
@@ -88,8 +89,12 @@ def run(options: Options) -> dict[str, Any]:
 
 
 def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress) -> dict[str, Any]:
-    for name in _idle(pair):
-        progress.note(f"'{name}' of the source has no counterpart: what it does is carried as a displacement")
+    if idle := [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]:
+        names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
+        progress.note(
+            f"{len(idle)} of the source's {len(pair.mapping.used)} targets have no counterpart on {out.stem} ({names}): what they do is carried as displacements; "
+            "--suggest proposes a mapping"
+        )
     began = time.perf_counter()
     data = retarget(pair, moments, options.retarget, progress)
     write_performance(out, data)
@@ -100,10 +105,6 @@ def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Pr
         f"{seconds / data.frame_count:.3f} s a frame\n"
     )
     return {"file": str(out), "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count} | figures
-
-
-def _idle(pair: Pair) -> list[str]:
-    return [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]
 
 
 def _outputs(options: Options) -> dict[Path, Path]:

@@ -26,5 +26,7 @@ def carried_clock(take: Path, words: Sequence[str]) -> Curves:
 
 
 def checked_words(words: Sequence[str]) -> Options:
-    """The options as `aimface retarget` reads them; those that it does not know end the command with tyro's own message."""
-    return tyro.cli(Options, args=["take", "--source", "a.aim", "--target", "b.aim", "-o", "take.aimperf", *words], prog="--retarget-options:")
+    """The options as `aimface retarget` reads them; those that it does not know end the command with tyro's own message. Raises AimError for numbers that are none."""
+    options = tyro.cli(Options, args=["take", "--source", "a.aim", "--target", "b.aim", "-o", "take.aimperf", *words], prog="--retarget-options:")
+    options.retarget.checked()
+    return options

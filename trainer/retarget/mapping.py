@@ -67,6 +67,8 @@ def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
         drivers[name] = _factors(given, f"{path}: '{name}'")
         for driver in drivers[name]:
             _known(driver, source.names, f"{path}: '{name}': the source")
+    if not any(drivers.values()):
+        raise AimError(f"{path} maps no control.", "It is empty.", "Fill it in; --suggest FILE writes one to begin from.")
     return drivers
 
 

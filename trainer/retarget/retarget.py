@@ -53,9 +53,9 @@ class Pair:
 
 
 def retarget(pair: Pair, moments: Moments, options: RetargetOptions, progress: Progress) -> PerformanceData:
-    """The take as a performance of pair.target. Raises AimError for a target without a jaw, or what the moments raise; Cancelled as progress says."""
+    """The take as a performance of pair.target. Raises AimError for a target without a jaw, options that are none, or what the moments raise; Cancelled as progress says."""
     with threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: 0.7 s a frame in place of 0.02
-        return _retargeted(pair, moments, options, progress)
+        return _retargeted(pair, moments, options.checked(), progress)
 
 
 def _retargeted(pair: Pair, moments: Moments, options: RetargetOptions, progress: Progress) -> PerformanceData:
