@@ -4,6 +4,8 @@
     p_B - rest_B = sum_i c_i e'_B,i + J left      with T_B from T_A (jaw.py) and J between the two neutrals (gradient.py)
 
 Only targets that have a counterpart take part: whatever the others did is in `left`, and so carried as a displacement.
+
+BLAS gets one thread: several wait for each other on a busy machine, 0.7 s a frame in place of 0.02.
 """
 
 from __future__ import annotations
@@ -48,13 +50,14 @@ class Pair:
     @classmethod
     def of(cls, source: FaceModel, target: FaceModel, mapping: ControlMap) -> Pair:
         """Raises AimError where the two faces cannot be registered."""
-        match = find_correspondence(source, target, mapping.controls)
+        with threadpool_limits(1):
+            match = find_correspondence(source, target, mapping.controls)
         return cls(source, target, mapping, match, similarity(match.carry(source.mesh.points), target.mesh.points))
 
 
 def retarget(pair: Pair, moments: Moments, options: RetargetOptions, progress: Progress) -> PerformanceData:
     """The take as a performance of pair.target. Raises AimError for a target without a jaw, options that are none, or what the moments raise; Cancelled as progress says."""
-    with threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: 0.7 s a frame in place of 0.02
+    with threadpool_limits(1):
         return _retargeted(pair, moments, options.checked(), progress)
 
 
