@@ -315,6 +315,8 @@ def test_nothing_in_common_prints_a_suggestion_that_works(source: FaceModel, dra
     foreign = similar(draft, folder / "foreign.aim", MOVED, renamed={name: f"q{i}x" for i, name in enumerate(source.data.rig.names)})
     write_performance(folder / "take.aimperf", global_performance(source, 2))
     command = ["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(foreign), "--progress", "none"]
+    assert main([*command, "-o", str(folder / "f.aimperf"), "--frames", "1-2"]) == 2
+    assert "--frames goes with weight curves" in capsys.readouterr().err
     assert main([*command, "-o", str(folder / "f.aimperf")]) == 2
     said = capsys.readouterr()
     assert "no control in common" in said.err

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -129,6 +129,11 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     """What is retargeted, and a sentence on everything odd about it."""
     assert options.performance is not None
     if is_performance(options.performance):
+        if idle := [f.name for f in fields(TakeOptions) if getattr(options.take, f.name) != f.default]:
+            raise AimError(
+                f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.", "A performance is carried whole, frame by frame.",
+                "Leave it out; aimface bake takes parts of a performance, at any rate.",
+            )  # fmt: skip
         performance = Performance.load(options.performance)
         performance.check(source)
         warning = performance.warning(source)
