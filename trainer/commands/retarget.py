@@ -82,18 +82,18 @@ def run(options: Options) -> dict[str, Any]:
     with Progress(options.progress) as progress:
         for note in notes:
             progress.note(note, warning=True)
-        figures = {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress) for path in targets]}
+        figures = {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress, mappings[path] is None) for path in targets]}
     if options.picture is not None:
         _draw(options.picture, moments, frames, [(target, outputs[path]) for path, target in targets.items()])
     return figures
 
 
-def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress) -> dict[str, Any]:
+def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress, by_names: bool) -> dict[str, Any]:
     if idle := [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]:
         names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
         progress.note(
-            f"{len(idle)} of the source's {len(pair.mapping.used)} targets have no counterpart on {out.stem} ({names}): what they do is carried as displacements; "
-            "--suggest proposes a mapping"
+            f"without a counterpart on {out.stem} are {len(idle)} of the source's {len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
+            + ("; --suggest proposes a mapping" if by_names else "")
         )
     began = time.perf_counter()
     data = retarget(pair, moments, options.retarget, progress)
