@@ -26,6 +26,7 @@ from trainer.__main__ import main
 from trainer.fit.motion import Motion, unskinned
 from trainer.fit.scans import ArrayScans
 from trainer.fit.solve import WeightSolver
+from trainer.performance_curves import clock, weight_curves
 from trainer.progress import Progress
 from trainer.retarget.correspondence import Correspondence
 from trainer.retarget.explain import Local
@@ -131,9 +132,24 @@ def test_what_has_no_counterpart_is_carried_as_a_displacement(source: FaceModel,
     data = done(pair, CurveMoments(source, weights, 24.0))
     assert not data.coefficients.any()
     assert np.abs(of(twin, data, 1) - twin.points(weights[1])).max() < 0.05
+    with pytest.raises(AimError, match="carried displacements beside the weights"):
+        weight_curves(Performance(data), clock(Performance(data)), np.arange(2), None)
     dropped = done(pair, CurveMoments(source, weights, 24.0), fields=0)
     assert dropped.is_global
     assert np.abs(of(twin, dropped, 1) - twin.data.neutral).max() < 1e-3
+
+
+def test_what_halves_do_differently_is_carried_where_one_control_has_both(source: FaceModel, twin: FaceModel) -> None:
+    left, right = "mouthSmile_L", "mouthSmile_R"
+    weights = np.zeros((2, len(source.targets)))
+    weights[0, [source.targets.index(left), source.targets.index(right)]] = 0.8
+    weights[1, source.targets.index(left)] = 0.8
+    pair = Pair.of(source, twin, control_map({left: {left: 0.5, right: 0.5}}, source.data.rig, twin.data.rig))
+    alike, both = done(pair, CurveMoments(source, weights[:1], 24.0)), done(pair, CurveMoments(source, weights, 24.0))
+    assert alike.is_global
+    assert np.abs(of(twin, alike, 0) - twin.points({left: 0.8})).max() < 2e-3
+    assert np.abs(of(twin, both, 1) - twin.points({left: 0.8, right: -0.4})).max() < 0.05
+    assert np.abs(both.coefficients[1, :, 0] - 0.4 * (np.array(twin.data.rig.targets) == left)).max() < 1e-6
 
 
 def test_a_moving_head_moves_the_other_head_alike(source: FaceModel, twin: FaceModel) -> None:
@@ -170,8 +186,9 @@ def test_a_target_without_a_jaw_is_refused(source: FaceModel, draft: Path, folde
 
 
 def test_frames_together_are_explained_as_one_at_a_time(source: FaceModel) -> None:
-    used = np.arange(len(source.data.rig.targets)) % 3 > 0
-    local, moments = Local(source, used, 5, 1.8), list(PerformanceMoments(source, Performance(small(source))))
+    rig = source.data.rig
+    some = control_map({name: {name: 1.0} for i, name in enumerate(rig.names) if i % 3}, rig, rig)
+    local, moments = Local(source, some, 5, 1.8), list(PerformanceMoments(source, Performance(small(source))))
     together, solver, everywhere = local.explain(moments), WeightSolver(local.space, local.seen), np.arange(len(source.data.neutral))
     for moment, table, left in zip(moments, together.table, together.left, strict=True):
         motion = Motion(moment.twist, np.eye(4))

@@ -22,6 +22,7 @@ from trainer.fit.prior import Prior
 from trainer.fit.seen import Seen
 from trainer.fit.space import FaceSpace, face_space, liveliness
 
+from .mapping import ControlMap
 from .moments import Moment
 
 Floats = NDArray[np.floating]
@@ -48,20 +49,21 @@ class Explainer(Protocol):
 class Given:
     """Activations that are known, one a target for the whole face."""
 
-    def __init__(self, model: FaceModel, used: NDArray[np.bool_]) -> None:
-        self._space, self._used = _space(model, used, 2), used
+    def __init__(self, model: FaceModel, mapping: ControlMap) -> None:
+        self._space, self._used, self._shown = _space(model, mapping.used, 2), mapping.used, _shown(mapping)
         self.basis = np.ones((len(self._space.rest), 1), np.float32)
 
     def explain(self, moments: Sequence[Moment]) -> Explained:
         """As Explainer.explain. The moments have activations."""
         table = np.array([moment.activations for moment in moments], np.float32)[:, self._used]
-        return Explained(table[:, :, None], _displacements(self._space, moments) - np.tensordot(table, self._space.directions, 1))
+        return Explained(table[:, :, None], _displacements(self._space, moments) - np.tensordot(table @ self._shown, self._space.directions, 1))
 
 
 class Local:
     """Coefficients that vary over the face: one linear solve, whose factorisation all frames share. doubt in mm."""
 
-    def __init__(self, model: FaceModel, used: NDArray[np.bool_], modes: int, doubt: float) -> None:
+    def __init__(self, model: FaceModel, mapping: ControlMap, modes: int, doubt: float) -> None:
+        used, self._shown = mapping.used, _shown(mapping)
         self.space = space = _space(model, used, modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1))))
         density = vertex_areas(model.mesh) * (liveliness(model, model.data.tables(True).displacements) + 0.02)
         count = min(_POINTS, len(density))
@@ -76,10 +78,15 @@ class Local:
         pull = np.array([moment.twist for moment in moments]) @ space.jaw_precision @ space.jaw_mean
         unknowns = self.seen.solved((self.seen.gathered(left[:, self.seen.vertices]) + pull).T).T
         table = unknowns.astype(np.float32).reshape(len(moments), len(space.directions), -1)
-        shares = (table.reshape(-1, table.shape[2]) @ self.basis.T).reshape(*table.shape[:2], -1)
+        shares = ((self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T).reshape(*table.shape[:2], -1)
         for frame, share in zip(left, shares, strict=True):
             frame -= np.einsum("rv,rva->va", share, space.directions)
         return Explained(table, left)
+
+
+def _shown(mapping: ControlMap) -> Floats:
+    """(P, P), symmetric: of the targets that are used what the target can show."""
+    return mapping.shown[np.ix_(mapping.used, mapping.used)].astype(np.float32)
 
 
 def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.controls import Control, Rig
-from aim_maya.core.curves.names import hits
+from aim_maya.core.curves.names import hits, key
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
 
@@ -23,10 +23,14 @@ BY_NAMES = "names"  # in the place of a mapping file
 
 @dataclass(frozen=True, eq=False)
 class ControlMap:
-    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations."""
+    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations.
+
+    shown (T_A, T_A): of the source's activations what the target can show. Two halves that drive one control come out as their mean.
+    """
 
     controls: Floats
     targets: Floats
+    shown: Floats
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -83,19 +87,36 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
             "The two models have no control in common.", "Their controls are named differently.", "Give --mapping, a JSON file; --suggest writes one to begin from."
         )
     controls, targets = np.zeros((len(target.names), len(source.names))), np.zeros((len(target.targets), len(source.targets)))
+    shown = np.eye(len(source.targets))
     for name, row in drivers.items():
         for driver, factor in row.items():
             i, j = target.names.index(name), source.names.index(driver)
             controls[i, j] = factor
             _map_knots(targets, target, source, target.controls[i], source.controls[j], factor)
+    for row in drivers.values():
+        if _are_halves(row) and all((controls[:, source.names.index(driver)] != 0).sum() == 1 for driver in row):
+            _mix_halves(shown, source, *(source.controls[source.names.index(driver)] for driver in row))
     _map_poses(targets, target, source, controls)
-    return ControlMap(controls, targets)
+    return ControlMap(controls, targets, shown)
 
 
 def _map_knots(matrix: Floats, target: Rig, source: Rig, to: Control, by: Control, factor: float) -> None:
     pairs = list(zip(to.knots, by.knots, strict=True)) if len(to.knots) == len(by.knots) else [(max(to.knots, key=lambda k: abs(k[0])), k) for k in by.knots if to.knots]
     for (value, name), (driving, driver) in pairs:
         matrix[target.targets.index(name), source.targets.index(driver)] = factor * driving / value
+
+
+def _are_halves(row: Mapping[str, float]) -> bool:
+    """Whether a control is driven by left and right of one thing alike."""
+    named = [key(driver) for driver in row]
+    return sorted(side for _, side in named) == ["l", "r"] and len({stem for stem, _ in named}) == 1 and len(set(row.values())) == 1
+
+
+def _mix_halves(shown: Floats, source: Rig, left: Control, right: Control) -> None:
+    if [value for value, _ in left.knots] == [value for value, _ in right.knots]:
+        for (_, one), (_, other) in zip(left.knots, right.knots, strict=True):
+            pair = [source.targets.index(one), source.targets.index(other)]
+            shown[np.ix_(pair, pair)] = 0.5
 
 
 def _map_poses(matrix: Floats, target: Rig, source: Rig, controls: Floats) -> None:

@@ -3,7 +3,8 @@
     p_A - rest_A = sum_i c_i e'_A,i + left        (before skinning; explain.py)
     p_B - rest_B = sum_i c_i e'_B,i + J left      with T_B from T_A (jaw.py) and J between the two neutrals (gradient.py)
 
-Only targets that have a counterpart take part: whatever the others did is in `left`, and so carried as a displacement.
+Only targets that have a counterpart take part: whatever the others did is in `left`, and so carried as a displacement. So is what two halves
+do differently that have one control for both.
 
 BLAS gets one thread: several wait for each other on a busy machine, 0.7 s a frame in place of 0.02.
 """
@@ -64,7 +65,7 @@ def retarget(pair: Pair, moments: Moments, options: RetargetOptions, progress: P
 def _retargeted(pair: Pair, moments: Moments, options: RetargetOptions, progress: Progress) -> PerformanceData:
     known = isinstance(moments, CurveMoments) or (moments.performance.is_global and moments.scans is None)
     used = pair.mapping.used
-    explainer: Explainer = Given(pair.source, used) if known else Local(pair.source, used, options.modes, options.doubt)
+    explainer: Explainer = Given(pair.source, pair.mapping) if known else Local(pair.source, pair.mapping, options.modes, options.doubt)
     carrier = JawCarrier.of(pair.source, pair.target, pair.mapping.targets, pair.match)
     turn = _carrying(pair, options)
     gatherer = FieldGatherer(len(turn), options.fields, options.fine / pair.target.mm_per_unit)
