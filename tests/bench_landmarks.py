@@ -124,9 +124,9 @@ def main() -> None:
 
 
 def _face_space(model: FaceModel, *, local: bool) -> Any:
-    from trainer.fit.space import face_space
+    from trainer.fit.fast import Spaces
 
-    return face_space(model, local=local)
+    return Spaces.of(model, local=local).fine
 
 
 if __name__ == "__main__":

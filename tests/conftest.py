@@ -32,8 +32,16 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.mesh import Mesh
+from tests.once import made_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# The files with the longest tests go first, so that none of them is what one worker still does when the other has finished.
+LONGEST = ("training_process", "farm", "train_window", "real_heads", "bones", "cli", "training", "node", "ablate", "maya_batch", "landmarks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {f"test_{name}": i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def head_data(name: str) -> Path:
@@ -63,9 +71,20 @@ def sample() -> Actor:
 
 @pytest.fixture(scope="session")
 def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("actor") / "sample"
-    write_actor(sample, folder)
-    return folder
+    return made_once(tmp_path_factory, "actor", lambda folder: write_actor(sample, folder / "sample")) / "sample"
+
+
+@pytest.fixture(scope="session")
+def small() -> Actor:
+    """The sample head on a coarser grid, 2,376 vertices: for what is about the course of a training, and not about a face."""
+    from trainer.sample import sample_actor
+
+    return sample_actor((40, 52))
+
+
+@pytest.fixture(scope="session")
+def small_folder(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "small", lambda folder: write_actor(small, folder / "sample")) / "sample"
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +94,10 @@ def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.run_folder import RunFolder
     from trainer.train import train
 
-    folder = tmp_path_factory.mktemp("draft")
-    train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
-    return folder / "sample.aim"
+    def make(folder: Path) -> None:
+        train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
+
+    return made_once(tmp_path_factory, "draft", make) / "sample.aim"
 
 
 def turned(actor: Actor, twist: list[float], scale: float = 1.0) -> Actor:

@@ -53,15 +53,15 @@ def test_configurations_survive_their_file() -> None:
     assert config_from_json(__import__("json").loads(__import__("json").dumps(config.to_json()))) == config
 
 
-def test_a_closed_template_is_the_neutral(sample: Actor) -> None:
-    closed = prepare(sample, TrainConfig(preset="draft", open_template=False)).template
-    opened = prepare(sample, TrainConfig(preset="draft")).template
-    assert np.abs(closed.points - sample.neutral.points).max() == 0
-    assert np.abs(opened.points - sample.neutral.points).max() > 0.5
+def test_a_closed_template_is_the_neutral(small: Actor) -> None:
+    closed = prepare(small, TrainConfig(preset="draft", open_template=False)).template
+    opened = prepare(small, TrainConfig(preset="draft")).template
+    assert np.abs(closed.points - small.neutral.points).max() == 0
+    assert np.abs(opened.points - small.neutral.points).max() > 0.5
 
 
-def test_the_table_has_every_row_and_names_what_failed(sample: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    write_actor(sample, tmp_path / "actor")
+def test_the_table_has_every_row_and_names_what_failed(small: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    write_actor(small, tmp_path / "actor")
     config = TrainConfig(preset="draft", device="cpu")
     chosen: dict[str, Any] = {"as configured": config, "jaw: poses": TrainConfig(preset="draft", device="cpu", jaw="poses"), "refused": config}
     plain = train_module.export

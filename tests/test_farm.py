@@ -182,13 +182,13 @@ def openjd(job: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_training_comes_back_finished(sample_folder: Path, program: Path, tmp_path: Path) -> None:
+def test_a_training_comes_back_finished(small_folder: Path, program: Path, tmp_path: Path) -> None:
     job = tmp_path / "train.yaml"
-    assert farm("train", sample_folder, "--models", tmp_path / "models", "--preset", "draft", "--program", program, "-o", job) == 0
+    assert farm("train", small_folder, "--models", tmp_path / "models", "--preset", "draft", "--program", program, "-o", job) == 0
     done = openjd(job)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "openjd_status: export" in done.stdout
-    model = tmp_path / f"models/{sample_folder.stem}.aim"
+    model = tmp_path / f"models/{small_folder.stem}.aim"
     made = (model.read_bytes(), model.stat().st_mtime_ns)
     again = openjd(job)
     assert again.returncode == 0
@@ -264,11 +264,11 @@ def points(path: Path) -> list[bytes]:
     return [np.array(skin.GetPointsAttr().Get(t)).tobytes() for t in skin.GetPointsAttr().GetTimeSamples()]
 
 
-def test_the_chain_from_an_actor(sample_folder: Path, program: Path, tmp_path: Path) -> None:
+def test_the_chain_from_an_actor(small_folder: Path, program: Path, tmp_path: Path) -> None:
     """Train, bake, merge in one job; the merge waits for all of it."""
     (tmp_path / "take.csv").write_text(TAKE)
     job = tmp_path / "chain.json"
-    assert farm("bake", sample_folder, tmp_path / "take.csv", "--to", tmp_path / "baked", "--preset", "draft", "--chunk", 3, "--program", program, "-o", job) == 0
+    assert farm("bake", small_folder, tmp_path / "take.csv", "--to", tmp_path / "baked", "--preset", "draft", "--chunk", 3, "--program", program, "-o", job) == 0
     done = openjd(job, "--step", "Merge_take", "--run-dependencies")
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(points(tmp_path / "baked/take.usdc")) == 9

@@ -16,9 +16,10 @@ from aim_maya.core.detail import tolerance
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points, write_obj
 from aim_maya.runtime import PRESETS, FaceModel
+from tests.once import made_once
 from trainer.config import TrainConfig
 from trainer.run_folder import RunFolder
-from trainer.train import Trained, train
+from trainer.train import train
 
 DRAFT = TrainConfig(preset="draft", device="cpu")
 
@@ -26,7 +27,10 @@ DRAFT = TrainConfig(preset="draft", device="cpu")
 @pytest.fixture(scope="module")
 def combined(ict_rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Actor:
     """A copy of ict_rig whose mouthClose.obj is neutral + jawOpen + mouthClose, named as a pose in actor.json."""
-    folder = tmp_path_factory.mktemp("combined") / "ict"
+    return read_actor(made_once(tmp_path_factory, "combined", lambda folder: _combine(ict_rig, folder / "ict")) / "ict")
+
+
+def _combine(ict_rig: Path, folder: Path) -> None:
     shutil.copytree(ict_rig, folder)
     rest = read_actor(ict_rig).neutral
     opened, corrective = (read_points(folder / f"shapes/{t}.obj") - rest.points for t in ("jawOpen", "mouthClose"))
@@ -36,29 +40,30 @@ def combined(ict_rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Actor:
     poses = [{"target": "mouthClose", "weights": {"jawOpen": 1.0, "mouthClose": 1.0}}]
     (folder / "actor.json").write_text(json.dumps({"name": "ict_combined", "controls": controls, "poses": poses}))
     (folder / "lower_teeth/mouthClose.obj").unlink()  # the corrective alone moves nothing rigid: the jaw is jawOpen's
-    return read_actor(folder)
 
 
 @pytest.fixture(scope="module")
-def trained(combined: Actor, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder = tmp_path_factory.mktemp("real")
-    made = train(combined, folder / "ict.aim", DRAFT, RunFolder(folder / "run"), style="none")
-    made.metrics["file"] = str(folder / "ict.aim")
-    return made
+def trained(combined: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The draft of it; what its training measured is in run/metrics.json beside it."""
+    return made_once(tmp_path_factory, "real", lambda folder: _draft(combined, folder)) / "ict.aim"
 
 
-def test_every_trained_pose_is_exact_and_so_is_rest(combined: Actor, trained: Trained) -> None:
-    model = FaceModel.load(trained.metrics["file"])
+def _draft(actor: Actor, folder: Path) -> None:
+    train(actor, folder / "ict.aim", DRAFT, RunFolder(folder / "run"), style="none")
+
+
+def test_every_trained_pose_is_exact_and_so_is_rest(combined: Actor, trained: Path) -> None:
+    model = FaceModel.load(trained)
     assert np.array_equal(model.points({}), combined.neutral.points.astype(np.float32))
     within = tolerance(combined.neutral.points, 1.0)
     worst = {t: float(np.abs(model.points(combined.rig.trained_pose(t)) - combined.shapes[t]).max()) for t in combined.rig.targets}
     assert max(worst.values()) <= within, max(worst, key=worst.__getitem__)
 
 
-def test_lips_at_the_combination_and_half_way(combined: Actor, trained: Trained, ict_rig: Path, record_property) -> None:
+def test_lips_at_the_combination_and_half_way(combined: Actor, trained: Path, ict_rig: Path, record_property) -> None:
     """ICT's own combination over-closes the lips by 7 mm; half way of both, the product of the two ratios leaves them apart."""
     ids = json.loads((ict_rig / "landmarks68.json").read_text())["vertex_ids"]
-    model = FaceModel.load(trained.metrics["file"])
+    model = FaceModel.load(trained)
 
     def gap(**weights: float) -> float:
         return float(np.linalg.norm(np.subtract(*model.points(weights)[[ids[62], ids[66]]])))
@@ -69,18 +74,18 @@ def test_lips_at_the_combination_and_half_way(combined: Actor, trained: Trained,
     record_property("lip_gap_mm_at_half_of_both", gap(jawOpen=0.5, mouthClose=0.5))
 
 
-def test_draft_is_good_enough_to_look_at(trained: Trained) -> None:
+def test_draft_is_good_enough_to_look_at(trained: Path) -> None:
     """A regression guard far above what is measured (docs/benchmarks.md), not a claim."""
-    m = trained.metrics
+    m = json.loads((trained.parent / "run/metrics.json").read_text())
     assert m["skin"]["mean"] < 0.2
     assert m["neutral"]["mean"] < 0.15
     assert m["anatomy"]["unseen_surface_median"] < 1.0
     assert 0.05 <= m["anatomy"]["used_share"] <= 0.10
-    assert Path(m["file"]).stat().st_size < 25e6
+    assert trained.stat().st_size < 25e6
 
 
-def test_jaw_follows_the_teeth(combined: Actor, trained: Trained) -> None:
-    model = FaceModel.load(trained.metrics["file"])
+def test_jaw_follows_the_teeth(combined: Actor, trained: Path) -> None:
+    model = FaceModel.load(trained)
     assert combined.lower_teeth is not None
     jaw = model.jaw({"jawOpen": 1.0})
     moved = combined.lower_teeth.points @ jaw[:3, :3].T + jaw[:3, 3]
@@ -89,10 +94,10 @@ def test_jaw_follows_the_teeth(combined: Actor, trained: Trained) -> None:
     )  # these teeth shrink by half a per cent in jawOpen: no rigid motion does better
 
 
-def test_edits_on_a_real_head(trained: Trained, ict_rig: Path) -> None:
+def test_edits_on_a_real_head(trained: Path, ict_rig: Path) -> None:
     """Regions lie where the 68 landmarks are, and a jaw that is 5 mm longer moves the chin by that in every pose of the jaw."""
     ids = json.loads((ict_rig / "landmarks68.json").read_text())["vertex_ids"]
-    model = FaceModel.load(trained.metrics["file"])
+    model = FaceModel.load(trained)
     for name, marks in {"nose": range(27, 31), "lips": range(48, 60), "eyes": range(36, 48), "chin": [8], "brow": [19, 24]}.items():
         assert model.data.regions[name][[ids[i] for i in marks]].mean() > 0.5, name
     longer = model.edited({"bones": {"jaw_longer_mm": 5}})

@@ -69,7 +69,7 @@ def test_resume_gives_what_an_uninterrupted_run_gives(problem: Problem, tmp_path
         assert torch.equal(x, y)
 
 
-def test_cancel_file_leaves_a_checkpoint_and_no_model(sample: Actor, tmp_path: Path) -> None:
+def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
 
     class CancelLater(RunFolder):
@@ -78,13 +78,13 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(sample: Actor, tmp_path: P
             self.cancel.touch()
 
     with pytest.raises(Cancelled):
-        train(sample, tmp_path / "x.aim", QUICK, CancelLater(tmp_path / "run"), style="none")
+        train(small, tmp_path / "x.aim", QUICK, CancelLater(tmp_path / "run"), style="none")
     assert folder.load()["step"] <= 1  # none, when it was stopped while preparing
     assert not (tmp_path / "x.aim").exists()
     lines = [json.loads(line) for line in folder.progress.read_text().splitlines()]
     assert {line["event"] for line in lines} >= {"run", "stage", "cancelling", "end"}
-    train(sample, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
-    assert FaceModel.load(tmp_path / "x.aim").points({"jawOpen": 1.0}).shape == sample.neutral.points.shape
+    train(small, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
+    assert FaceModel.load(tmp_path / "x.aim").points({"jawOpen": 1.0}).shape == small.neutral.points.shape
 
 
 def test_a_plateau_is_noticed_and_mended(problem: Problem, tmp_path: Path) -> None:
@@ -110,28 +110,28 @@ def test_no_checkpoint_and_a_damaged_one(tmp_path: Path) -> None:
         folder.load()
 
 
-def test_paper_form_end_to_end(sample: Actor, tmp_path: Path) -> None:
+def test_paper_form_end_to_end(small: Actor, tmp_path: Path) -> None:
     """B a network of its own, e after skinning, the paper's losses; e is converted on export and parity is checked there."""
     config = replace(QUICK, losses="paper")
-    made = train(sample, tmp_path / "p.aim", config, RunFolder(tmp_path / "run"), style="none")
+    made = train(small, tmp_path / "p.aim", config, RunFolder(tmp_path / "run"), style="none")
     assert made.networks.paper
     assert "bone" in made.networks.nets
     assert max(made.metrics["parity_mm"].values()) <= 1e-3
-    assert np.abs(FaceModel.load(tmp_path / "p.aim").points({"jawOpen": 1.0}) - sample.shapes["jawOpen"]).max() < 1e-3
+    assert np.abs(FaceModel.load(tmp_path / "p.aim").points({"jawOpen": 1.0}) - small.shapes["jawOpen"]).max() < 1e-3
 
 
-def test_free_jaw_learns_some_motion(sample: Actor, tmp_path: Path) -> None:
+def test_free_jaw_learns_some_motion(small: Actor, tmp_path: Path) -> None:
     config = replace(QUICK, losses="paper", jaw="free")
-    train(sample, tmp_path / "f.aim", config, RunFolder(tmp_path / "run"), style="none")
+    train(small, tmp_path / "f.aim", config, RunFolder(tmp_path / "run"), style="none")
     model = FaceModel.load(tmp_path / "f.aim")
     assert model.manifest["jaw"]["source"] == "free"
     assert not np.array_equal(model.jaw({"jawOpen": 1.0}), np.eye(4))
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_other_activations_export_with_parity(sample: Actor, tmp_path: Path, activation: str) -> None:
+def test_other_activations_export_with_parity(small: Actor, tmp_path: Path, activation: str) -> None:
     config = replace(QUICK, activation=activation, steps=20)
-    made = train(sample, tmp_path / "a.aim", config, RunFolder(tmp_path / "run"), style="none")
+    made = train(small, tmp_path / "a.aim", config, RunFolder(tmp_path / "run"), style="none")
     assert max(made.metrics["parity_mm"].values()) <= 1e-3
 
 

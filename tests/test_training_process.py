@@ -20,14 +20,17 @@ from aim_maya.core.files import write_json
 from aim_maya.core.processes import is_alive, write_owner
 from aim_maya.ui import options, training_python
 from aim_maya.ui.endings import explain
-from aim_maya.ui.process import clean_environment, detached, last_lines, start, trainer_command
+from aim_maya.ui.process import clean_environment, detached, last_lines, start
 from aim_maya.ui.run_state import RunReader, ask_to_stop
+from trainer.__main__ import main
 from trainer.config import TrainConfig
 from trainer.describe import described
 from trainer.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = ["--steps", "100000", "--anatomy-steps", "100", "--batch", "256", "--check-every", "50", "--device", "cpu", "--progress", "lines"]
+# without "inside": see test_training
+LONG = ["--steps", "100000", "--anatomy-steps", "100", "--batch", "256", "--check-every", "50", "--without", "inside", "--device", "cpu", "--progress", "lines"]
+LONG += ["--expression.width", "64", "--expression.depth", "2"]
 POISON = {
     "PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "PYTHONSTARTUP": "/nowhere", "LD_LIBRARY_PATH": "/nowhere", "LD_PRELOAD": "/nowhere.so",
     "QT_PLUGIN_PATH": "/nowhere", "QT_QPA_PLATFORM": "maya", "MAYA_LOCATION": "/opt/maya", "MAYA_PLUG_IN_PATH": "/x", "DYLD_LIBRARY_PATH": "/nowhere", "VIRTUAL_ENV": "/x",
@@ -85,11 +88,11 @@ def test_what_cannot_be_started_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stays", [True, False])
-def test_it_outlives_its_window_or_stops_with_it_as_chosen(sample_folder: Path, tmp_path: Path, stays: bool) -> None:
+def test_it_outlives_its_window_or_stops_with_it_as_chosen(small_folder: Path, tmp_path: Path, stays: bool) -> None:
     run = tmp_path / "s.run"
     code = (
         "import sys, time; from pathlib import Path; from aim_maya.ui.process import start\n"
-        f"start(Path(sys.executable), {training_arguments(sample_folder, tmp_path / 's.aim')!r}, Path({str(run)!r}), with_parent={not stays})\n"
+        f"start(Path(sys.executable), {training_arguments(small_folder, tmp_path / 's.aim')!r}, Path({str(run)!r}), with_parent={not stays})\n"
         f"while not Path({str(run / 'pid')!r}).exists(): time.sleep(0.05)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=90)
@@ -103,17 +106,14 @@ def test_it_outlives_its_window_or_stops_with_it_as_chosen(sample_folder: Path, 
     assert any("what started this training is gone" in line for line in reader.snapshot.lines) is not stays
 
 
-def test_two_trainings_at_once_and_never_two_in_one_folder(sample_folder: Path, tmp_path: Path) -> None:
+def test_two_trainings_at_once_and_never_two_in_one_folder(small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python = Path(sys.executable)
-    both = [start(python, training_arguments(sample_folder, tmp_path / f"{name}.aim"), tmp_path / f"{name}.run") for name in "ab"]
+    both = [start(python, training_arguments(small_folder, tmp_path / f"{name}.aim"), tmp_path / f"{name}.run") for name in "ab"]
     readers = [RunReader(s.folder) for s in both]
     for reader in readers:
         wait_for(lambda r=reader: r.look() and r.snapshot.stage == "train")
-    second = subprocess.run(
-        trainer_command(python, training_arguments(sample_folder, tmp_path / "a.aim")), capture_output=True, text=True, env=clean_environment(os.environ), check=False
-    )
-    assert second.returncode == 2
-    assert f"is in use by the training of process {both[0].process.pid}" in second.stderr
+    assert main(training_arguments(small_folder, tmp_path / "a.aim")) == 2
+    assert f"is in use by the training of process {both[0].process.pid}" in capsys.readouterr().err
     for started, reader in zip(both, readers, strict=True):
         ask_to_stop(started.folder)
         assert started.process.wait(30) == 130
@@ -121,8 +121,8 @@ def test_two_trainings_at_once_and_never_two_in_one_folder(sample_folder: Path, 
         assert reader.snapshot.state == "cancelled"
 
 
-def test_a_killed_training_is_explained_and_goes_on(sample_folder: Path, tmp_path: Path) -> None:
-    started = start(Path(sys.executable), training_arguments(sample_folder, tmp_path / "s.aim"), tmp_path / "s.run")
+def test_a_killed_training_is_explained_and_goes_on(small_folder: Path, tmp_path: Path) -> None:
+    started = start(Path(sys.executable), training_arguments(small_folder, tmp_path / "s.aim"), tmp_path / "s.run")
     reader = RunReader(started.folder)
     wait_for(lambda: reader.look() and reader.snapshot.step > 120)
     started.process.send_signal(signal.SIGKILL)
@@ -133,7 +133,7 @@ def test_a_killed_training_is_explained_and_goes_on(sample_folder: Path, tmp_pat
     assert "train ..." in error.what
     assert "killed" in error.cause
     assert "Resume" in error.remedy
-    again = start(Path(sys.executable), training_arguments(sample_folder, tmp_path / "s.aim", "--resume"), tmp_path / "s.run")
+    again = start(Path(sys.executable), training_arguments(small_folder, tmp_path / "s.aim", "--resume"), tmp_path / "s.run")
     reader.expect(resume=True)
     wait_for(lambda: reader.look() and reader.snapshot.stage == "train")
     ask_to_stop(started.folder)
@@ -141,9 +141,9 @@ def test_a_killed_training_is_explained_and_goes_on(sample_folder: Path, tmp_pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
-def test_a_disk_that_takes_no_more(sample_folder: Path, tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more(small_folder: Path, tmp_path: Path) -> None:
     """No file may grow beyond 200 kB: the checkpoint and the model cannot be written."""
-    arguments = ["train", str(sample_folder), "-o", str(tmp_path / "s.aim"), *LONG, "--steps", "60"]
+    arguments = ["train", str(small_folder), "-o", str(tmp_path / "s.aim"), *LONG, "--steps", "60"]
     full = "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))\n"
     done = subprocess.run(
         [sys.executable, "-c", full + f"sys.argv[1:] = {arguments!r}; runpy.run_module('trainer', run_name='__main__')"],

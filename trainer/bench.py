@@ -173,10 +173,10 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     finer = FaceModel(fine_data, model.edit, Engine(fine_data, "cpu", "cached"))
     everything = len(model.targets)
     rows = [cached_against_bare(m, n, rounds) for m in (model, finer) for n in (1, 10, everything)]
-    full = [full_frames(model.data, "cpu", 100)]
+    full = [full_frames(model.data, "cpu", min(rounds, 100))]
     if device != "cpu":
         try:
-            full += [full_frames(d, "cuda", 200) for d in (model.data, finer.data)]
+            full += [full_frames(d, "cuda", min(rounds, 200)) for d in (model.data, finer.data)]
         except AimError as why:
             full.append({"device": "cuda", "report": why.what, "median_ms": None, "p99_ms": None})
     return {

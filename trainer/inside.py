@@ -32,13 +32,10 @@ def inward_room(skin: Mesh, points: Floats, normals: Floats, longest: float) -> 
 
     Of a thin fold (an ear) half the thickness, since the bone points of its other side need room as well.
     """
-    free = np.full(len(points), 0.0)
-    alive = np.ones(len(points), bool)
-    for step in longest * _STEPS:  # from the skin inwards: a depth counts only while all before it were inside
-        ids = np.flatnonzero(alive)
-        out = outside(points[ids] - step * normals[ids], skin, _SURELY)
-        alive[ids[out]] = False
-        free[ids[~out]] = step
+    depths = longest * _STEPS[:, None]
+    below = points - depths[..., None] * normals
+    out = outside(below.reshape(-1, 3), skin, _SURELY).reshape(below.shape[:2])  # all at once: every question builds its tree anew
+    free = (depths * np.logical_and.accumulate(~out)).max(0)  # from the skin inwards: a depth counts only while all before it were inside
     through = np.minimum(free, _way_out(skin, points, normals))
     return np.where(through < longest, 0.5 * through, longest)
 

@@ -67,12 +67,13 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what cannot be learned."""
     actor, bones = with_bones(actor)
     constraints = find_constraints(actor)
-    mirror = mirror_map(actor.neutral, facial_plane(actor.neutral.points))
+    plane = facial_plane(actor.neutral.points)
+    mirror = mirror_map(actor.neutral, plane)
     template = open_template(actor, mirror) if config.open_template else closed_template(actor)
     jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
     return Problem(
         actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),
-        skinning_labels(actor, constraints, jaw), find_tissue(actor, constraints, config.prior), bones,
+        skinning_labels(actor, constraints, jaw), find_tissue(actor, constraints, config.prior, plane), bones,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .constraints import LONGEST_MM, Constraints
 from .inside import inward_room
 from .landmarks import Landmarks, find_landmarks
 from .smoothness import bent_least, extend
+from .symmetry import Plane
 
 Floats = NDArray[np.floating]
 
@@ -50,12 +51,12 @@ class Tissue:
         return replace(self, label=_label(actor, constraints, self.expected, self.room))
 
 
-def find_tissue(actor: Actor, constraints: Constraints, prior: str) -> Tissue:
-    """Labels by `prior`: 'depth' (the table), or 'smooth' (the constraints alone)."""
+def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane | None = None) -> Tissue:
+    """Labels by `prior`: 'depth' (the table), or 'smooth' (the constraints alone). plane: the facial plane, where it is known already."""
     normals, room = _ways_in(actor, constraints)
     landmarks, expected, note = None, None, "thickness prior: smooth"
     try:
-        landmarks = find_landmarks(actor)
+        landmarks = find_landmarks(actor, plane)
     except AimError as error:
         if actor.landmarks is not None:
             raise

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,8 @@ def _counts(line: str, package: str) -> bool:
 def main(stubs: str) -> int:
     """Both passes over every file."""
     files = sources()
-    found = [line for package in ("api", "cmds") for line in check(Path(stubs) / package, files)]
+    with ThreadPoolExecutor() as together:
+        found = [line for lines in together.map(lambda package: check(Path(stubs) / package, files), ("api", "cmds")) for line in lines]
     sys.stdout.write("".join(f"{line}\n" for line in found))
     sys.stdout.write(f"Maya stubs: {len(files)} files against the API names and against the commands, {len(found)} errors\n")
     return 1 if found else 0

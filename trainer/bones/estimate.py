@@ -89,7 +89,7 @@ def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:
     outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-9)
     seen = np.zeros(len(points), bool)
     for shift in _JITTER_MM:  # a ray exactly at a vertex may slip between its faces
-        hits = at.skin.cast(points[~seen] + shift, outwards[~seen])[0]
+        hits = at.skin.cast(points[~seen] + shift, outwards[~seen])
         seen[~seen] = np.nan_to_num(np.linalg.norm(hits - points[~seen], axis=1), nan=np.inf) < _SEEN_MM
     return seen
 

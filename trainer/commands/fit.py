@@ -21,12 +21,12 @@ from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel
 from trainer.fit.cameras.options import LandmarkOptions
+from trainer.fit.fast import Spaces
 from trainer.fit.fit import fit_scans
 from trainer.fit.frames import Frames, open_frames, scattered
 from trainer.fit.neural.options import NeuralOptions
 from trainer.fit.options import FitOptions
 from trainer.fit.resume import Resume
-from trainer.fit.space import face_space
 from trainer.progress import Progress
 
 
@@ -111,7 +111,7 @@ def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progre
         raise AimError("The neural solver fits scans only.", remedy="Leave out --solver neural.")
     tracks = read_landmarks(options.landmarks, fps=fit.fps)
     cameras = read_cameras(options.camera, model.mm_per_unit)
-    space = face_space(model, local=fit.mode == "local", modes=fit.modes, tied=fit.jaw == "tied", detail=fit.detail)
+    space = Spaces.of(model, local=fit.mode == "local", modes=fit.modes, unknowns=fit.unknowns, tied=fit.jaw == "tied", detail=fit.detail).fine
     points = None if frames is None else scattered(frames, len(model.data.neutral))
     return fit_landmarks(model, space, tracks, cameras, options.outline, progress, points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still")
 

@@ -22,7 +22,7 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class AimOptions:
-    """mode and solver as of `aimface fit`; unknowns: how many a frame, as nearly as whole modes allow; iterations of the neural solver, 0 for the paper's."""
+    """mode and solver as of `aimface fit`; unknowns: how many a frame; iterations of the neural solver, 0 for the paper's."""
 
     mode: Literal["global", "local"] = "local"
     solver: Literal["fast", "neural"] = "fast"
@@ -47,18 +47,17 @@ class Aim:
         model, mm, o = self._model, self._model.mm_per_unit, self._options
         points = np.stack([observed.frame(f)[self._seen] / np.float32(mm) for f in range(len(observed))])
         scans = ArrayScans(points, self._seen, observed.fps)
-        per_mode = len(model.data.rig.targets) + 3
         options = FitOptions(
             mode=o.mode,
             solver=o.solver,
             head="solve" if self._head_moves else "still",
             slide=observed.drift_mm,
-            modes=max(o.unknowns // per_mode, 2) if o.mode == "local" else 0,
+            unknowns=o.unknowns - 6,
         )
         with Progress("none") as quiet:
             data = _neural(model, scans, options, o.iterations, quiet) if o.solver == "neural" else fit_scans(model, scans, options, quiet)
         performance = Performance(data)
-        count = data.codes.shape[1] if data.codes is not None else data.basis.shape[1] * (per_mode if o.mode == "local" else per_mode - 3) + 6
+        count = data.codes.shape[1] if data.codes is not None else data.about["figures"]["unknowns"] + 6
         return Solution(lambda f: model.performance_points(performance, f).astype(np.float64) * mm, _mm(data.head, mm), _mm(data.jaw, mm), count + 6 * self._head_moves)
 
 

@@ -110,7 +110,7 @@ def _seen(face: Face, take: Take, setting: Setting, seed: int) -> Flags:
     rng = _random(setting, seed)
     seen = np.ones(len(face.neutral), bool)
     if setting.sees == "blocks":
-        seen = ~_blocks(face.neutral, take.scored, rng)
+        seen = ~blocks(face.neutral, take.scored, rng)
     elif setting.sees == "sparse":
         seen = np.zeros_like(seen)
         seen[rng.permutation(len(seen))[: max(int(SPARSE_SHARE * len(seen)), 1)]] = True
@@ -126,7 +126,7 @@ def _seen(face: Face, take: Take, setting: Setting, seed: int) -> Flags:
     return seen
 
 
-def _blocks(points: Floats, scored: Flags, rng: np.random.Generator) -> Flags:
+def blocks(points: Floats, scored: Flags, rng: np.random.Generator) -> Flags:
     """(V,) cubes of space left out, one after another, until they hold their share of what is scored; no share is lost on skin outside it."""
     cell = np.floor((points + rng.uniform(0, BLOCK_MM, 3)) / BLOCK_MM).astype(np.int64)
     _, block = np.unique(cell, axis=0, return_inverse=True)

@@ -7,13 +7,16 @@ each other unexplained, the skin says less of the jaw: a point counts as much as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from aim_maya.core.mesh import vertex_normals
 from aim_maya.runtime import FaceModel
 
+from .principal import PrincipalSpace, principal_space
 from .prior import Prior
 from .seen import Seen
 from .solve import Frame, MotionSolver, WeightSolver
@@ -22,7 +25,9 @@ from .unexplained import unexplained
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 1500, 10.0, 0.5
+FINE_MODES, UNKNOWNS = 150, 1400
+_COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 4000, 10.0, 0.5
+_TOGETHER_MM, _ASKED = 15.0, 200  # skin this near slides as one
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +38,24 @@ class Spaces:
     fine: FaceSpace
 
     @classmethod
-    def of(cls, model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> Spaces:
-        """The spaces of a model; see face_space."""
-        fine = face_space(model, local=local, modes=modes, prior=prior, tied=tied, detail=detail)
-        few = local and fine.basis.shape[1] > _COARSE_MODES
-        return cls(face_space(model, local=True, modes=_COARSE_MODES, prior=prior, tied=tied, detail=detail) if few else fine, fine)
+    def of(
+        cls, model: FaceModel, *, local: bool, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, coarse: Prior | None = None, tied: bool = False,
+        detail: bool = True,
+    ) -> Spaces:  # fmt: skip
+        """The spaces of a model; see fine_space, and face_space for global fits."""
+        if not local:
+            whole = face_space(model, local=False, prior=coarse, tied=tied, detail=detail)
+            return cls(whole, whole)
+        fine = fine_space(model, modes=modes, unknowns=unknowns, prior=prior, tied=tied, detail=detail)
+        few = fine.basis.shape[1] > _COARSE_MODES
+        return cls(face_space(model, local=True, modes=_COARSE_MODES, prior=coarse, tied=tied, detail=detail) if few else fine, fine)
+
+
+@lru_cache(maxsize=2)  # seconds to make, and takes of one actor follow each other
+def fine_space(model: FaceModel, *, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> PrincipalSpace:
+    """The space that weights are solved on. modes of the basis, 0 for 150; unknowns, 0 for 1,400."""
+    space = face_space(model, local=True, modes=modes or FINE_MODES, prior=prior or Prior.fine(), tied=tied, detail=detail)
+    return principal_space(space, model.mesh, unknowns or UNKNOWNS)
 
 
 class FastSolver:
@@ -52,12 +70,13 @@ class FastSolver:
         coarse_noise = max(noise, _LEAST_NOISE_MM) / unit
         doubt = unexplained(spaces.coarse, vertices[few], coarse_noise)
         sure = confidence[few] * coarse_noise**2 / (coarse_noise**2 + _DOUBT * doubt**2)
-        given = (slide / unit, None if normals is None else normals[vertices])
         self._few = few
-        self._motion = MotionSolver(
-            spaces.coarse, Seen(spaces.coarse, vertices[few], sure, coarse_noise, given[0], None if given[1] is None else given[1][few]), head=head, limit=limit / unit
-        )
-        self._weights = WeightSolver(spaces.fine, Seen(spaces.fine, vertices, confidence, noise / unit, *given), limit=limit / unit)
+
+        def seen(space: FaceSpace, ids: Ints, confidence: Floats, noise: float) -> Seen:
+            return Seen(space, ids, confidence, noise, slide / unit * _alike(spaces.fine, ids), None if normals is None else normals[ids])
+
+        self._motion = MotionSolver(spaces.coarse, seen(spaces.coarse, vertices[few], sure, coarse_noise), head=head, limit=limit / unit)
+        self._weights = WeightSolver(spaces.fine, seen(spaces.fine, vertices, confidence, noise / unit), limit=limit / unit)
         self._last: tuple[Frame, Frame] | None = None
 
     def solve(self, points: Floats) -> Frame:
@@ -91,6 +110,14 @@ class FastSolver:
 def rest_normals(model: FaceModel) -> Floats:
     """(V, 3) of the neutral."""
     return vertex_normals(model.mesh)
+
+
+def _alike(space: FaceSpace, vertices: Ints) -> float:
+    """By how much a slide counts as larger, because neighbours slide alike: n points that say the same say no more than one. Root of the mean n."""
+    points = space.rest[vertices]
+    tree = KDTree(points)
+    some = points[:: max(len(points) // _ASKED, 1)]
+    return float(np.sqrt(np.mean(tree.query_ball_point(some, _TOGETHER_MM / space.mm_per_unit, return_length=True))))
 
 
 def _thinned(count: int, most: int) -> Ints:

@@ -32,7 +32,9 @@ _FAR_MM, _PILOTS = 2.5, 6
 _SPEEDING_UP = 0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
 
 
-def fit_scans(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, prior: Prior | None = None, resume: Resume | None = None) -> PerformanceData:
+def fit_scans(
+    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, prior: Prior | None = None, coarse: Prior | None = None, resume: Resume | None = None
+) -> PerformanceData:
     """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is missing.
 
     Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the progress says so.
@@ -41,7 +43,7 @@ def fit_scans(model: FaceModel, scans: Scans, options: FitOptions, progress: Pro
     confidence = read_confidence(options.confidence, len(model.data.neutral))[scans.vertices]
     check_scale(model, scans, progress)
     tied = options.jaw == "tied"
-    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, prior=prior, tied=tied, detail=options.detail)
+    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, unknowns=options.unknowns, prior=prior, coarse=coarse, tied=tied, detail=options.detail)
     noise = options.noise if options.noise is not None else estimated_noise(spaces, scans, confidence, head=options.head == "solve", pilots=_PILOTS)
     limit = options.outliers if options.outliers is not None else max(2.0, 4 * noise)
     progress.note(f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame")
@@ -103,7 +105,7 @@ def _performance(
     model: FaceModel, spaces: Spaces, take: Take, unknowns: Floats, twists: Floats, heads: Floats, fps: float, options: FitOptions, noise: float
 ) -> PerformanceData:
     space = spaces.fine
-    tables = unknowns.reshape(len(unknowns), len(space.directions), -1)
+    tables = space.table(unknowns).astype(np.float32)
     local = options.mode == "local"
     return PerformanceData(
         fps=fps, head=heads, jaw=np.array([rigid.exp(t) for t in twists]), coefficients=tables[:, : space.targets], basis=space.basis,
@@ -119,7 +121,7 @@ def about(model: FaceModel, options: FitOptions, noise: float, take: Take) -> di
     return {
         "targets": list(model.data.rig.targets), "model": str(model.manifest.get("name", model.data.path.stem)), "topology_hash": model.manifest["topology_hash"],
         "vertices": len(model.data.neutral), "mm_per_unit": model.mm_per_unit, "mode": options.mode, "solver": options.solver, "jaw": options.jaw,
-        "figures": {"noise_mm": noise, "residual_mean_mm": float(seen.mean()) if len(seen) else None, "residual_max_mm": float(seen.max()) if len(seen) else None},
+        "figures": {"noise_mm": noise, "unknowns": len(take.unknowns[0]), "residual_mean_mm": float(seen.mean()) if len(seen) else None, "residual_max_mm": float(seen.max()) if len(seen) else None},
     }  # fmt: skip
 
 

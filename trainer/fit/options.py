@@ -28,7 +28,9 @@ class FitOptions:
     smooth: float = 1.0
     """Smoothness over time where the data leaves room for it; 0 for none."""
     modes: int = 0
-    """How finely local weights vary over the face; 0 takes what makes about 1,400 unknowns."""
+    """How finely local weights may vary over the face, as a number of spatial functions; 0 takes 150."""
+    unknowns: int = 0
+    """How many numbers a frame are solved for: those of all local weights that move the skin furthest; 0 takes 1,400."""
     fps: float | None = None
     """Frames a second; the file's own when not given, else 30."""
     confidence: Path | None = None

@@ -50,27 +50,29 @@ class Seen:
     @cached_property
     def data(self) -> Floats:
         """(K, K): B^T B / noise^2 over what is seen."""
-        r, m = len(self._planar), self._basis.shape[1]
-        gram = np.zeros((r, m, r, m))
-        for i in range(r):
-            for j in range(i, r):
+        bases = self.space.bases(self._basis)
+        at = np.cumsum([0] + [basis.shape[1] for basis in bases])
+        gram = np.zeros((at[-1], at[-1]))
+        for i in range(len(bases)):
+            for j in range(i, len(bases)):
                 product = np.einsum("av,av->v", self._planar[i], self._planar[j], dtype=np.float64)
                 if product.any():
-                    block = (self._basis * product[:, None]).T @ self._basis
-                    gram[i, :, j], gram[j, :, i] = block, block.T
-        normal: Floats = gram.reshape(r * m, r * m) / self.noise**2
+                    block = (bases[i] * product[:, None]).T @ bases[j]
+                    gram[at[i] : at[i + 1], at[j] : at[j + 1]], gram[at[j] : at[j + 1], at[i] : at[i + 1]] = block, block.T
+        normal: Floats = gram / self.noise**2
         return normal
 
     def gathered(self, residual: Floats) -> Floats:
         """(..., K): B^T r / noise^2 for whitened residuals (..., P, 3)."""
         planar = np.ascontiguousarray(np.swapaxes(residual, -1, -2), np.float32)
         per_vertex = np.einsum("rav,...av->...rv", self._planar, planar)
-        gathered = per_vertex.reshape(-1, len(self._small)) @ self._small
-        return gathered.reshape(*residual.shape[:-2], self.space.count).astype(np.float64) / self.noise**2
+        table = (per_vertex.reshape(-1, len(self._small)) @ self._small).reshape(*per_vertex.shape[:-1], -1)
+        gathered: Floats = self.space.gathered(table.astype(np.float64)) / self.noise**2
+        return gathered
 
     def predicted(self, u: Floats) -> Floats:
         """(P, 3) whitened displacement of the seen points."""
-        shares = u.reshape(len(self._planar), -1).astype(np.float32) @ self._small.T
+        shares = self.space.table(u).astype(np.float32) @ self._small.T
         moved: Floats = np.einsum("rv,rav->av", shares, self._planar)
         return moved.T
 

@@ -21,7 +21,6 @@ from .prior import Prior
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-_MOST_UNKNOWNS = 1400  # a frame's solve grows with the square: 0.02 s here
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,25 +51,42 @@ class FaceSpace:
         """T."""
         return len(self.twists)
 
+    def table(self, u: Floats) -> Floats:
+        """(..., R, M) on the basis, of (..., K)."""
+        return u.reshape(*u.shape[:-1], len(self.directions), -1)
+
+    def gathered(self, table: Floats) -> Floats:
+        """(..., K) of (..., R, M): the transpose of table()."""
+        return table.reshape(*table.shape[:-2], -1)
+
+    def bases(self, basis: Floats) -> list[Floats]:
+        """Of every direction (P, K_r), for rows (P, M) of the basis."""
+        return [basis] * len(self.directions)
+
     def rows(self, vertices: Ints) -> Floats:
         """(P, 3, K): how the unskinned points of `vertices` move with u."""
-        rows = np.einsum("rva,vm->varm", self.directions[:, vertices].astype(np.float64), self.basis[vertices])
-        return rows.reshape(len(vertices), 3, self.count)
+        directions = self.directions[:, vertices].astype(np.float64)
+        return np.concatenate([d[:, :, None] * b[:, None] for d, b in zip(directions, self.bases(self.basis[vertices]), strict=True)], axis=2)
 
     def displaced(self, u: Floats, vertices: Ints | slice = slice(None)) -> Floats:
         """(P, 3) the displacement that u (K,) stands for, before skinning."""
-        shares = self.basis[vertices] @ u.reshape(len(self.directions), -1).T.astype(np.float32)
+        shares = self.basis[vertices] @ self.table(u).T.astype(np.float32)
         moved: Floats = np.einsum("vr,rva->va", shares, self.directions[:, vertices], optimize=True)
         return moved
 
     def coefficients(self, u: Floats) -> tuple[Floats, Floats | None]:
         """coefficients (T, M) and offsets (M, 3), or None where the space has none: what a performance keeps of a frame."""
-        table = u.reshape(len(self.directions), -1)
+        table = self.table(u)
         return table[: self.targets], table[self.targets :].T if len(table) > self.targets else None
 
     @cached_property
     def precision(self) -> Floats:
         """(K, K) of u."""
+        return np.diag(1 / self.deviation.ravel() ** 2)
+
+    @cached_property
+    def deviation(self) -> Floats:
+        """(R, M) standard deviations on the basis."""
         p = self.prior
         deviation = np.empty((len(self.directions), self.basis.shape[1]))
         deviation[:, 0] = p.weight
@@ -80,7 +96,7 @@ class FaceSpace:
             deviation[: self.targets, 1:] = np.minimum(p.local / (self.reach * self.mm_per_unit), p.local_most)[:, None] * spread
             deviation[self.targets :, 1:] = offset * spread
             deviation[self.targets :, 0] = 0.1 * offset
-        return np.diag(1 / deviation.ravel() ** 2)
+        return deviation
 
     @cached_property
     def reach(self) -> Floats:
@@ -95,7 +111,7 @@ class FaceSpace:
         """(6, K): the twist that u asks for, from what of each weight holds over the whole face."""
         mean = np.zeros((6, len(self.directions), self.basis.shape[1]))
         mean[:, : self.targets, 0] = self.twists.T
-        return mean.reshape(6, -1)
+        return np.array([self.gathered(row) for row in mean])
 
     @cached_property
     def jaw_precision(self) -> Floats:
@@ -113,13 +129,12 @@ class FaceSpace:
 
 
 def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> FaceSpace:
-    """The space of a model. modes: how fine local weights vary; 0 takes what makes about 1,400 unknowns, at most 64."""
+    """The space of a model with every target on every mode. modes: how fine local weights vary."""
     data, prior = model.data, prior or Prior()
     tables = data.tables(detail)
     t, moves = tables.displacements, data.motion.twists
     if local:
-        wanted = modes or min(64, _MOST_UNKNOWNS // (len(t) + 3))
-        basis, values = smooth_modes(data.mesh, liveliness(model, t), max(wanted, 2))
+        basis, values = smooth_modes(data.mesh, liveliness(model, t), max(modes, 2))
         axes = np.broadcast_to(np.eye(3, dtype=np.float32)[:, None], (3, len(data.neutral), 3))
         directions = np.concatenate([t, axes])
     else:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
+from trainer.symmetry import Plane, facial_plane
 
 from .given import given_landmarks
 from .head_frame import HeadFrame, OuterSkin, directions, head_frame
@@ -52,20 +53,24 @@ class Landmarks:
         return words + (f", {len(self.guessed)} by proportion only ({', '.join(self.guessed)})" if self.guessed else "")
 
 
-def find_landmarks(actor: Actor) -> Landmarks:
-    """All landmarks. Raises AimError for a face that is not found (and says where it looks), or for landmarks.json that cannot be meant."""
+def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
+    """All landmarks. plane: the facial plane, where it is known already.
+
+    Raises AimError for a face that is not found (and says where it looks), or for landmarks.json that cannot be meant.
+    """
     up, front = directions(actor.up)
+    plane = plane or facial_plane(actor.neutral.points)
     if actor.landmarks is not None:
-        return _find(actor, up, front)
+        return _find(actor, plane, up, front)
     try:
-        found = _find(actor, up, front)
+        found = _find(actor, plane, up, front)
         enough = len(found.guessed) <= _MOST_GUESSED
     except AimError:
         enough = False
     if enough:
         return found
     for words, mend, other_up, other_front in _orientations(up, front):
-        if _shows_a_face(actor, other_up, other_front):
+        if _shows_a_face(actor, plane, other_up, other_front):
             raise AimError(f"The head of '{actor.name}' {words}.", "It was exported with other axes.", mend)
     raise AimError(
         f"No face was found on the neutral of '{actor.name}': too few landmarks show on it.", "It is turned, covered, or far from a face's proportions.",
@@ -83,15 +88,15 @@ def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Flo
     ]  # fmt: skip
 
 
-def _shows_a_face(actor: Actor, up: Floats, front: Floats) -> bool:
+def _shows_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
     try:
-        return len(_find(actor, up, front).guessed) <= _MOST_GUESSED
+        return len(_find(actor, plane, up, front).guessed) <= _MOST_GUESSED
     except AimError:
         return False
 
 
-def _find(actor: Actor, up: Floats, front: Floats) -> Landmarks:
-    frame = head_frame(actor, up, front)
+def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
+    frame = head_frame(actor, plane, up, front)
     points = frame.to_head(actor.neutral.points)
     skin = OuterSkin(points, actor.neutral.triangles)
     given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)

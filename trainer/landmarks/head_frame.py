@@ -9,7 +9,7 @@ from igl.embree import EmbreeIntersector
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
-from trainer.symmetry import facial_plane
+from trainer.symmetry import Plane
 
 Floats = NDArray[np.floating]
 _FAR = 1000.0
@@ -39,10 +39,9 @@ def directions(up: str) -> tuple[Floats, Floats]:
     return (np.eye(3)[1], np.eye(3)[2]) if up == "y" else (np.eye(3)[2], -np.eye(3)[1])
 
 
-def head_frame(actor: Actor, up: Floats, front: Floats) -> HeadFrame:
-    """From where up and front are, and the facial plane, wherever the head stands."""
+def head_frame(actor: Actor, plane: Plane, up: Floats, front: Floats) -> HeadFrame:
+    """From the facial plane, and where up and front are, wherever the head stands."""
     points = actor.neutral.points
-    plane = facial_plane(points)
     aside = np.cross(up, front)
     across = abs(float(plane.normal @ aside)) > 0.9  # else the head is not symmetric about anything that looks like a facial plane
     x = plane.normal * np.sign(plane.normal @ aside) if across else aside
@@ -61,28 +60,27 @@ class OuterSkin:
         self._tree = EmbreeIntersector()
         self._tree.init(np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32))
 
-    def cast(self, through: Floats, directions: Floats) -> tuple[Floats, Floats]:
-        """First hits (R, 3) of rays that come from far away along -directions to `through` (R, 3), and the normals (R, 3) there.
+    def cast(self, through: Floats, directions: Floats) -> Floats:
+        """First hits (R, 3) of rays that come from far away along -directions to `through` (R, 3).
 
         NaN where nothing is hit, or the back of the skin (a ray that went in by the open lids or the neck).
         """
-        hits, normals = np.full(through.shape, np.nan), np.full(through.shape, np.nan)
-        for i, (at, direction) in enumerate(zip(through + _FAR * directions, -directions, strict=True)):
-            found = self._tree.intersectRay_first(at.astype(np.float32), direction.astype(np.float32))
-            if found[0] < 0:
-                continue
-            a, b, c = self.points[self.triangles[found[0]]]
-            normal = np.cross(b - a, c - a)
-            if normal @ direction < 0:
-                hits[i], normals[i] = at + found[1] * direction, normal / np.linalg.norm(normal)
-        return hits, normals
+        far, inwards = through + _FAR * directions, -directions
+        rays = zip(far.astype(np.float32), inwards.astype(np.float32), strict=True)
+        found = np.array([self._tree.intersectRay_first(*ray)[:2] for ray in rays]).reshape(-1, 2)  # triangle or -1, distance
+        met = np.flatnonzero(found[:, 0] >= 0)
+        a, b, c = self.points[self.triangles[found[met, 0].astype(np.int64)]].transpose(1, 0, 2)
+        front = met[(np.cross(b - a, c - a) * inwards[met]).sum(1) < 0]
+        hits = np.full(through.shape, np.nan)
+        hits[front] = far[front] + found[front, 1:] * inwards[front]
+        return hits
 
     def front(self, x: Floats, y: Floats) -> Floats:
         """(R,) z of the skin seen from the front at x, y (R,)."""
         through = np.stack([x, y, np.zeros_like(x)], 1)
-        return self.cast(through, np.broadcast_to([0.0, 0.0, 1.0], through.shape))[0][:, 2]
+        return self.cast(through, np.broadcast_to([0.0, 0.0, 1.0], through.shape))[:, 2]
 
     def side(self, y: Floats, z: Floats, sign: float) -> Floats:
         """(R,) |x| of the skin seen from the head's left (sign 1) or right (-1) at y, z (R,)."""
         through = np.stack([np.zeros_like(y), y, z], 1)
-        return sign * self.cast(through, np.broadcast_to([sign, 0.0, 0.0], through.shape))[0][:, 0]
+        return sign * self.cast(through, np.broadcast_to([sign, 0.0, 0.0], through.shape))[:, 0]

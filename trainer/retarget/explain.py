@@ -26,7 +26,7 @@ from .mapping import ControlMap
 from .moments import Moment
 
 Floats = NDArray[np.floating]
-_POINTS, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.5, 1400, 64
+_POINTS, _WEIGHT, _LOCAL_MM, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.6, 2.0, 0.5, 1400, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Local:
         left = _displacements(space, moments)
         pull = np.array([moment.twist for moment in moments]) @ space.jaw_precision @ space.jaw_mean
         unknowns = self.seen.solved((self.seen.gathered(left[:, self.seen.vertices]) + pull).T).T
-        table = unknowns.astype(np.float32).reshape(len(moments), len(space.directions), -1)
+        table = space.table(unknowns).astype(np.float32)
         shares = ((self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T).reshape(*table.shape[:2], -1)
         for frame, share in zip(left, shares, strict=True):
             frame -= np.einsum("rv,rva->va", share, space.directions)
@@ -91,7 +91,7 @@ def _shown(mapping: ControlMap) -> Floats:
 
 def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
     """The fit's local space on the targets (T,) that are used, without the offsets that no target explains."""
-    whole = face_space(model, local=True, modes=modes, prior=replace(Prior(), power=_POWER))
+    whole = face_space(model, local=True, modes=modes, prior=Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER))
     return replace(whole, directions=whole.directions[: len(used)][used], twists=whole.twists[used])
 
 

@@ -10,15 +10,15 @@ from aim_maya.core.actor import Actor, check_actor
 from aim_maya.core.controls import Control, Pose, Rig
 
 from .bones import build_bones, build_lower_teeth
-from .head import build_head
+from .head import GRID, build_head
 from .poses import HALF_BLINK, Poser, expressions
 
 Floats = NDArray[np.floating]
 
 
-def sample_actor() -> Actor:
-    """The whole actor, the same every time; millimetres, y up."""
-    poser = Poser(build_head())
+def sample_actor(grid: tuple[int, int] = GRID) -> Actor:
+    """The whole actor, the same every time; millimetres, y up. grid: rows and columns of the head; a coarser one trains sooner."""
+    poser = Poser(build_head(grid))
     posed = {name: make(poser) for name, make in expressions().items()}
     teeth = build_lower_teeth()
     skull, jaw = build_bones(poser.head)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, vertex_normals
 
-from .head import COLUMNS, EYE_X, EYE_Y, MOUTH_Y, ROWS, Head, step
+from .head import EYE_X, EYE_Y, MOUTH_Y, Head, step
 
 Floats = NDArray[np.floating]
 
@@ -40,8 +40,9 @@ def build_bones(head: Head) -> tuple[Mesh, Mesh]:
     grid = head.grid
     base = head.base[grid.ravel()]
     base[:, 2] += 8 * np.exp(-0.5 * ((base[:, 0] / 9) ** 2 + ((base[:, 1] - 8) / 12) ** 2)) * (base[:, 2] > 0)  # the nasal bones
-    quads = np.array([[r * COLUMNS + c, (r + 1) * COLUMNS + c, (r + 1) * COLUMNS + (c + 1) % COLUMNS, r * COLUMNS + (c + 1) % COLUMNS]
-                      for r in range(ROWS - 1) for c in range(COLUMNS)])  # fmt: skip
+    rows, columns = grid.shape
+    quads = np.array([[r * columns + c, (r + 1) * columns + c, (r + 1) * columns + (c + 1) % columns, r * columns + (c + 1) % columns]
+                      for r in range(rows - 1) for c in range(columns)])  # fmt: skip
     plain = Mesh(base, np.full(len(quads), 4, np.int32), quads.ravel().astype(np.int32))
     angle = head.angle[grid.ravel()]
     bone = base - tissue_depth(angle, base[:, 1])[:, None] * vertex_normals(plain)

@@ -1,6 +1,6 @@
 """The sample head's neutral: rings of quads, a mouth slit whose lips touch, lids over eyeballs, a nose, ears and a neck.
 
-Millimetres, y up, +z front, +x the subject's left. Every ring has COLUMNS vertices; the mouth and eyes are slits along a ring whose edges
+Millimetres, y up, +z front, +x the subject's left. Every ring has as many vertices as the grid columns; the mouth and eyes are slits along a ring whose edges
 are extruded inwards. The crown is closed by a strip, so that there is not one triangle.
 """
 
@@ -17,7 +17,7 @@ from aim_maya.core.mesh import Mesh
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
-COLUMNS, ROWS = 104, 70
+GRID = (70, 104)  # rows and columns of the outer skin
 MOUTH_Y, MOUTH_HALF = -46.0, 25.0
 EYE_Y, EYE_X, EYE_HALF = 17.0, 31.0, 14.0
 EYEBALL, EYE_Z = 12.5, 78.5
@@ -38,7 +38,7 @@ class Head:
 
     lip (V,): +1 on the upper lip's side of the slit, -1 on the lower's, 0 elsewhere, fading to the corners; parent (V,): the edge vertex
     an inner ring hangs on, itself elsewhere; ring (V,): 0 on the skin, up to 1 at the innermost ring; eye (V,): 0, +1 left, -1 right.
-    grid (ROWS, COLUMNS): vertex ids of the outer skin, the upper side of a slit where there are two.
+    grid (rows, columns): vertex ids of the outer skin, the upper side of a slit where there are two.
     """
 
     mesh: Mesh
@@ -64,13 +64,13 @@ def step(x: Floats | float, low: float, high: float) -> Floats:
     return t * t * (3 - 2 * t)
 
 
-def _rings() -> tuple[Floats, Floats]:
-    """base points and angles of the rings, (ROWS * COLUMNS, 3) and (ROWS * COLUMNS,)."""
-    share = np.linspace(0, 1, ROWS)
+def _rings(rows: int, columns: int) -> tuple[Floats, Floats]:
+    """base points and angles of the rings, (rows * columns, 3) and (rows * columns,)."""
+    share = np.linspace(0, 1, rows)
     heights = PchipInterpolator([0, 0.12, 0.26, 0.46, 0.62, 0.79, 0.89, 1.0], [116, 82, 38, 8, -24, -60, -94, -160])(share)
     for wanted in (MOUTH_Y, EYE_Y):
         heights[np.abs(heights - wanted).argmin()] = wanted
-    s = np.linspace(-1, 1, COLUMNS, endpoint=False) + 1 / COLUMNS
+    s = np.linspace(-1, 1, columns, endpoint=False) + 1 / columns
     angle = np.pi * (0.5 * s + 0.5 * s**3)  # denser in front
     width, front, back = (PchipInterpolator(_PROFILE[::-1, 0], _PROFILE[::-1, i])(heights) for i in (1, 2, 3))
     c, sn = np.cos(angle), np.sin(angle)
@@ -107,14 +107,14 @@ def _features(p: Floats) -> Floats:
     return d
 
 
-def _softened(offsets: Floats) -> Floats:
-    """(ROWS * COLUMNS, 3) offsets smoothed over the grid, more at the sides, where columns are far apart."""
-    d = offsets.reshape(ROWS, COLUMNS, 3)
-    side = np.zeros((1, COLUMNS, 1))
-    side[0, np.abs(np.arange(COLUMNS) - COLUMNS / 2 + 0.5) > 0.22 * COLUMNS] = 1.0
+def _softened(offsets: Floats, rows: int, columns: int) -> Floats:
+    """(rows * columns, 3) offsets smoothed over the grid, more at the sides, where columns are far apart."""
+    d = offsets.reshape(rows, columns, 3)
+    side = np.zeros((1, columns, 1))
+    side[0, np.abs(np.arange(columns) - columns / 2 + 0.5) > 0.22 * columns] = 1.0
     for strength in (0.5 + 0 * side, side, side):
-        rows = np.pad(d, ((1, 1), (0, 0), (0, 0)), mode="edge")
-        average = (rows[:-2] + rows[2:] + np.roll(d, 1, 1) + np.roll(d, -1, 1)) / 4
+        padded = np.pad(d, ((1, 1), (0, 0), (0, 0)), mode="edge")
+        average = (padded[:-2] + padded[2:] + np.roll(d, 1, 1) + np.roll(d, -1, 1)) / 4
         d = d + 0.5 * strength * (average - d)
     return d.reshape(-1, 3)
 
@@ -137,11 +137,11 @@ def _ears(p: Floats) -> Floats:
 class _Builder:
     """Grows the outer rings into the whole head, one slit at a time."""
 
-    def __init__(self) -> None:
-        self.base, self.angle = _rings()
-        self.points = self.base + _softened(_features(self.base))
+    def __init__(self, rows: int, columns: int) -> None:
+        self.base, self.angle = _rings(rows, columns)
+        self.points = self.base + _softened(_features(self.base), rows, columns)
         n = len(self.base)
-        self.grid = np.arange(n).reshape(ROWS, COLUMNS)
+        self.grid = np.arange(n).reshape(rows, columns)
         self.lower = self.grid.copy()  # what the faces below a ring use: differs along a slit
         self.faces: list[list[int]] = []
         self.lip, self.ring, self.lid = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -182,16 +182,16 @@ class _Builder:
         return inner
 
     def head(self) -> Head:
-        quads = []
-        for row in range(ROWS - 1):
+        quads, (rows, columns) = [], self.grid.shape
+        for row in range(rows - 1):
             top, bottom = self.lower[row], self.grid[row + 1]
-            for column in range(COLUMNS):
-                right = (column + 1) % COLUMNS
+            for column in range(columns):
+                right = (column + 1) % columns
                 quads.append([top[column], bottom[column], bottom[right], top[right]])
-        half = COLUMNS // 2
+        half = columns // 2
         crown = self.grid[0]
         for i in range(half - 1):  # close the crown by a strip across it
-            quads.append([crown[i], crown[i + 1], crown[COLUMNS - 2 - i], crown[COLUMNS - 1 - i]])
+            quads.append([crown[i], crown[i + 1], crown[columns - 2 - i], crown[columns - 1 - i]])
         corners = np.array(quads + self.faces, np.int32)
         mesh = Mesh(self.points, np.full(len(corners), 4, np.int32), corners.ravel(), _uvs(self.points, self.angle), corners.ravel().copy())
         return Head(mesh, self.base, self.angle, self.lip, self.parent, self.ring, self.eye, self.lid, self.grid)
@@ -202,9 +202,9 @@ def _uvs(points: Floats, angle: Floats) -> Floats:
     return np.stack([0.5 + angle / (2 * np.pi), (points[:, 1] + 160) / 280], 1)
 
 
-def build_head() -> Head:
-    """The neutral head; the same every time."""
-    b = _Builder()
+def build_head(grid: tuple[int, int] = GRID) -> Head:
+    """The neutral head; the same every time. grid: rows and columns of the outer skin; columns are even."""
+    b = _Builder(*grid)
     for side in (1, -1):
         _open_eye(b, side)
     _cut_mouth(b)
