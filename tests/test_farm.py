@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 
 from aim_maya.core.curves import Curves, FrameRange, frame_range
 from aim_maya.core.errors import AimError
+from aim_maya.runtime import FaceModel
+from tests.second_actor import similar
 from trainer.__main__ import main
 from trainer.farm.chunks import MOST, split
 
@@ -306,6 +308,78 @@ def test_a_fit_stands_between_training_and_baking(place: Path) -> None:
         farm("fit", place / "model.aim", place / "020", "--to", place / "baked", "--fit-options=--sauce", "-o", out)
     assert farm("fit", place / "model.aim", place / "010.npz", "--only", "--to", place / "baked", "-o", out) == 0
     assert [s["name"] for s in json.loads(out.read_text())["steps"]] == ["Fit_010"]
+
+
+def test_a_retarget_stands_between_fitting_and_baking(place: Path) -> None:
+    np.savez(place / "010.npz", frames=np.zeros((10, 4, 3), np.float32), fps=25.0)
+    (place / "ben.aim").write_bytes(b"")
+    (place / "map.json").write_text("{}")
+    out = place / "job.json"
+    words = ["retarget", place / "anna", place / "010.npz", place / "take.csv", "--targets", place / "ben.aim", place / "carl", "--to", place / "baked"]
+    (place / "carl").mkdir()
+    options = ["--mapping", place / "map.json", "names", "--chunk", 5, "--retarget-options=--carry stretch --start 1", "-o", out]
+    assert farm(*words, *options) == 0
+    check(out)
+    steps = {s["name"]: s for s in json.loads(out.read_text())["steps"]}
+    each = [f"{does}_{take}_{target}" for take in ("010", "take") for target in ("ben", "carl") for does in ("Retarget", "Bake", "Merge")]
+    assert list(steps) == ["Train_anna", "Train_carl", "Fit_010", *each]
+    run = steps["Retarget_010_ben"]["script"]["actions"]["onRun"]["args"]
+    given = ["--scans", "{{Param.Take_010}}", "--mapping", "{{Param.Mapping_ben}}", "--carry", "stretch", "--start", "1"]
+    begin = ["retarget", "{{Param.Baked}}/010.aimperf", "--source", "{{Param.Baked}}/anna.aim", "--target", "{{Param.Model_ben}}"]
+    assert run == [*begin, "-o", "{{Param.Baked}}/010.ben.aimperf", "--progress", "openjd", *given]
+    assert [d["dependsOn"] for d in steps["Retarget_010_carl"]["dependencies"]] == ["Fit_010", "Train_anna", "Train_carl"]
+    assert "--scans" not in steps["Retarget_take_ben"]["script"]["actions"]["onRun"]["args"]
+    assert "--mapping" not in steps["Retarget_take_carl"]["script"]["actions"]["onRun"]["args"]
+    bake = steps["Bake_010_carl"]
+    assert [d["dependsOn"] for d in bake["dependencies"]] == ["Train_carl", "Retarget_010_carl"]
+    assert bake["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-5", "6-10"]
+    assert steps["Bake_take_ben"]["parameterSpace"]["taskParameterDefinitions"][0]["range"] == ["1-4", "5-9"]
+    assert farm(*words[:4], *words[4:], "--only", "-o", out) == 0
+    assert not [s["name"] for s in json.loads(out.read_text())["steps"] if s["name"].startswith(("Bake", "Merge"))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["take.csv", "--targets", "gone.aim"], "There is no"),
+        (["--targets", "model.aim"], "No takes"),
+        (["take.csv", "--targets", "model.aim", "./model.aim"], "both be called"),
+        (["take.csv", "--targets", "model.aim", "--mapping", "names", "names"], "2 mappings are given for 1"),
+        (["take.csv", "--targets", "model.aim", "--mapping", "gone.json"], "There is no"),
+        (["take.csv", "--targets", "model.aim", "--retarget-options=--doubt 0"], "doubt is 0.0"),
+    ],
+)
+def test_a_retarget_that_would_fail_everywhere_is_not_written(
+    place: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    assert farm("retarget", "anna", *arguments, "--to", "baked", "-o", "job.yaml") == 2
+    assert says in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        farm("retarget", "anna", "take.csv", "--targets", "model.aim", "--to", "baked", "--retarget-options=--sauce", "-o", "job.yaml")
+    assert not (place / "job.yaml").exists()
+
+
+def test_the_chain_from_an_actor_to_another(sample_folder: Path, draft: Path, program: Path, tmp_path: Path) -> None:
+    """Train, fit, retarget, bake and merge, by the specification's own runner; run again, it bakes nothing anew."""
+    target, source = similar(draft, tmp_path / "ben.aim", [0.1, 0.2, 0.0, 5.0, 3.0, 1.0], 1.2), FaceModel.load(draft, "cpu")
+    frames = np.array([source.points({"jawOpen": 0.1 * f, "mouthSmile_L": 0.1}) for f in range(6)])
+    np.savez(tmp_path / "cap.npz", frames=frames, fps=25.0)
+    job = tmp_path / "chain.json"
+    words = ["--targets", target, "--to", tmp_path / "baked", "--preset", "draft", "--ending", ".npz", "--chunk", 3, "--program", program]
+    assert farm("retarget", sample_folder, tmp_path / "cap.npz", *words, "--fit-options=--modes 6", "--retarget-options=--modes 6", "-o", job) == 0
+    done = openjd(job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    baked = tmp_path / "baked/cap.ben.npz"
+    shown = FaceModel.load(target, "cpu").points({"jawOpen": 0.5, "mouthSmile_L": 0.1})
+    with np.load(baked) as made:
+        assert made["frames"].shape == (6, len(shown), 3)
+        assert np.linalg.norm(made["frames"][5] - shown, axis=1).mean() < 0.1
+    before = points(baked)
+    again = openjd(job)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("is finished: nothing to do") == 2
+    assert points(baked) == before
 
 
 @pytest.mark.parametrize("kind", ["empty", "text", "flat"])

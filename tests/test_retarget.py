@@ -23,9 +23,13 @@ from tests.in_maya.takes import global_performance, local_performance
 from tests.remeshed import Remeshed
 from tests.second_actor import carried, in_another_topology, similar
 from trainer.__main__ import main
+from trainer.fit.motion import Motion, unskinned
 from trainer.fit.scans import ArrayScans
+from trainer.fit.solve import WeightSolver
+from trainer.performance_curves import clock, weight_curves
 from trainer.progress import Progress
 from trainer.retarget.correspondence import Correspondence
+from trainer.retarget.explain import Local
 from trainer.retarget.fields import FieldGatherer
 from trainer.retarget.gradient import carrying, deformation_gradient
 from trainer.retarget.jaw import JawCarrier, hinge
@@ -36,6 +40,7 @@ from trainer.retarget.retarget import Pair, retarget
 from trainer.retarget.similarity import similarity
 from trainer.retarget.suggest import concept, suggested
 from trainer.retarget.surface import Surface
+from trainer.retarget_pictures import telling_frames
 
 MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2
 NEAR = [0.02, -0.03, 0.01, 30.0, -12.0, 55.0]  # upright enough for landmarks to be found
@@ -127,9 +132,24 @@ def test_what_has_no_counterpart_is_carried_as_a_displacement(source: FaceModel,
     data = done(pair, CurveMoments(source, weights, 24.0))
     assert not data.coefficients.any()
     assert np.abs(of(twin, data, 1) - twin.points(weights[1])).max() < 0.05
+    with pytest.raises(AimError, match="carried displacements beside the weights"):
+        weight_curves(Performance(data), clock(Performance(data)), np.arange(2), None)
     dropped = done(pair, CurveMoments(source, weights, 24.0), fields=0)
     assert dropped.is_global
     assert np.abs(of(twin, dropped, 1) - twin.data.neutral).max() < 1e-3
+
+
+def test_what_halves_do_differently_is_carried_where_one_control_has_both(source: FaceModel, twin: FaceModel) -> None:
+    left, right = "mouthSmile_L", "mouthSmile_R"
+    weights = np.zeros((2, len(source.targets)))
+    weights[0, [source.targets.index(left), source.targets.index(right)]] = 0.8
+    weights[1, source.targets.index(left)] = 0.8
+    pair = Pair.of(source, twin, control_map({left: {left: 0.5, right: 0.5}}, source.data.rig, twin.data.rig))
+    alike, both = done(pair, CurveMoments(source, weights[:1], 24.0)), done(pair, CurveMoments(source, weights, 24.0))
+    assert alike.is_global
+    assert np.abs(of(twin, alike, 0) - twin.points({left: 0.8})).max() < 2e-3
+    assert np.abs(of(twin, both, 1) - twin.points({left: 0.8, right: -0.4})).max() < 0.05
+    assert np.abs(both.coefficients[1, :, 0] - 0.4 * (np.array(twin.data.rig.targets) == left)).max() < 1e-6
 
 
 def test_a_moving_head_moves_the_other_head_alike(source: FaceModel, twin: FaceModel) -> None:
@@ -163,6 +183,19 @@ def test_a_target_without_a_jaw_is_refused(source: FaceModel, draft: Path, folde
     assert main(["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(jawless), "-o", str(folder / "no.aimperf")]) == 2
     assert "the target has no jaw" in capsys.readouterr().err
     assert not (folder / "no.aimperf").exists()
+
+
+def test_frames_together_are_explained_as_one_at_a_time(source: FaceModel) -> None:
+    rig = source.data.rig
+    some = control_map({name: {name: 1.0} for i, name in enumerate(rig.names) if i % 3}, rig, rig)
+    local, moments = Local(source, some, 5, 1.8), list(PerformanceMoments(source, Performance(small(source))))
+    together, solver, everywhere = local.explain(moments), WeightSolver(local.space, local.seen), np.arange(len(source.data.neutral))
+    for moment, table, left in zip(moments, together.table, together.left, strict=True):
+        motion = Motion(moment.twist, np.eye(4))
+        alone = solver.solve(moment.points[local.seen.vertices], motion, None).unknowns
+        assert np.abs(table.ravel() - alone).max() < 1e-4
+        displacement = unskinned(local.space, everywhere, moment.points, motion).points - local.space.rest
+        assert np.abs(left - (displacement - local.space.displaced(alone))).max() < 1e-4
 
 
 @given(st.integers(1, 150), st.integers(1, 6), st.integers(0, 99))
@@ -268,7 +301,7 @@ def test_names_match_through_sides_and_knots() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[1]", "holds no table"), ('{"Smil": "smile_L"}', "Did you mean 'Smile'"), ('{"Smile": "smile"}', "the source has no control 'smile'"),
+        ("[1]", "holds no table"), ("{}", "maps no control"), ('{"Smil": "smile_L"}', "Did you mean 'Smile'"), ('{"Smile": "smile"}', "the source has no control 'smile'"),
         ('{"Smile": 3}', "'Smile' is '3'"), ('{"Smile": {"smile_L": "x"}}', "Smile"), ("{", "not valid JSON"),
     ],
 )  # fmt: skip
@@ -299,14 +332,21 @@ def test_nothing_in_common_prints_a_suggestion_that_works(source: FaceModel, dra
     foreign = similar(draft, folder / "foreign.aim", MOVED, renamed={name: f"q{i}x" for i, name in enumerate(source.data.rig.names)})
     write_performance(folder / "take.aimperf", global_performance(source, 2))
     command = ["retarget", str(folder / "take.aimperf"), "--source", str(draft), "--target", str(foreign), "--progress", "none"]
+    assert main([*command, "-o", str(folder / "f.aimperf"), "--frames", "1-2"]) == 2
+    assert "--frames goes with weight curves" in capsys.readouterr().err
     assert main([*command, "-o", str(folder / "f.aimperf")]) == 2
     said = capsys.readouterr()
     assert "no control in common" in said.err
     (folder / "map.json").write_text(said.out)
     assert main([*command, "-o", str(folder / "f.aimperf"), "--mapping", str(folder / "map.json"), "--json", str(folder / "f.json")]) == 0
-    assert main([*command, "-o", str(folder / "f.aimperf"), "--suggest", str(folder / "written.json")]) == 0
+    assert main(["retarget", *command[2:], "--suggest", str(folder / "written.json")]) == 0
     assert json.loads((folder / "written.json").read_text()) == json.loads(said.out)
     assert json.loads((folder / "f.json").read_text())["output"][0]["frames"] == 2
+    both = ["--target", str(draft), str(foreign), "-o", str(folder / "both"), "--mapping"]
+    assert main([*command, *both, "names", str(folder / "map.json")]) == 0
+    assert read_performance(folder / "both/foreign.aimperf").about["figures"] == read_performance(folder / "f.aimperf").about["figures"]
+    assert main([*command, *both, *["names"] * 3]) == 2
+    assert "3 mappings are given for 2 targets" in capsys.readouterr().err
 
 
 def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,10 +358,32 @@ def test_the_command_carries_to_many_and_from_curves(draft: Path, twin: FaceMode
     assert read_performance(folder / "many" / "twin.aimperf").about["retargeted_from"] == "sample"
     for arguments, says in (
         ([*many, "-o", "x.aimperf"], "is no folder"), (["--target", str(draft), "-o", "x.csv"], "is no .aimperf"),
-        (["--target", str(draft), str(draft), "-o", "x"], "one name"), (["--target", str(draft), "-o", "x.aimperf", "--scans", "y.npz"], "weight curves"),
+        (["--target", str(draft), str(draft), "-o", "x"], "one name"), (["--target", str(draft)], "No output is named"), (["--target", str(draft), "-o", "x.aimperf", "--scans", "y.npz"], "weight curves"),
     ):  # fmt: skip
         assert main([*command, *arguments]) == 2
         assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("doubt", 0.0), ("doubt", float("nan")), ("modes", -3), ("fields", -1), ("fine", -0.1)])
+def test_numbers_that_are_none_are_refused(option: str, value: float) -> None:
+    with pytest.raises(AimError, match=f"{option} is {value}"):
+        RetargetOptions(**{option: value}).checked()  # type: ignore[arg-type]
+
+
+def test_one_performance_on_two_actors_is_drawn(draft: Path, twin: FaceModel, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "drawn.csv").write_text("time,jawOpen\n0.0,0.0\n0.04,0.5\n0.08,1.0\n")
+    command = ["retarget", str(folder / "drawn.csv"), "--source", str(draft), "--target", str(twin.data.path), "-o", str(folder / "drawn.aimperf"), "--progress", "none"]
+    assert main([*command, "--picture", str(folder / "drawn.png"), "--picture-frames", "0", "2"]) == 0
+    assert (folder / "drawn.png").read_bytes()[:4] == b"\x89PNG"
+    assert main([*command, "--picture", str(folder / "drawn.png"), "--picture-frames", "3"]) == 2
+    assert "frames 0 to 2" in capsys.readouterr().err
+
+
+def test_telling_frames_are_far_from_the_rest_and_from_each_other() -> None:
+    rest, moves = np.zeros((50, 3)), np.random.default_rng(0).normal(size=(2, 50, 3))
+    frames = [rest, moves[0], 1.01 * moves[0], moves[1], 0.1 * moves[1]]
+    assert telling_frames(frames, rest, 2) == [2, 3]
+    assert telling_frames(frames, rest, 9) == [0, 1, 2, 3, 4]
 
 
 def test_scans_of_another_length_are_refused(source: FaceModel, twin: FaceModel) -> None:

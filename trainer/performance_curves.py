@@ -37,6 +37,12 @@ def weight_curves(performance: Performance, sampled: Curves, moments: Floats, mo
     A jaw that is free, and the head with it, come as jaw_tx ... head_rz: model unit, degrees, rotated x first, then y, then z.
     Raises AimError for a performance that varies over the face, and for a model that was not the one fitted.
     """
+    if performance.data.fields is not None and replace(performance.data, fields=None, amounts=None).is_global:
+        raise AimError(
+            f"{performance.name} has no weight curves: its retarget carried displacements beside the weights.",
+            "Targets of the source have no counterpart, or one control for two halves.",
+            "Retarget with --fields 0, which leaves the weights alone; `aimface bake` and the node play it as it is.",
+        )
     if not performance.is_global:
         raise AimError(
             f"{performance.name} has no weight curves: its coefficients vary over the face.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from aim_maya.core.mesh import Mesh
 
@@ -41,7 +41,7 @@ def bent_least(mesh: Mesh, points: Floats, confidence: Floats | float, smoothnes
     """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3): the surface without its small forms."""
     bending = laplacian(mesh)
     sure = np.broadcast_to(confidence, len(points))
-    solved: Floats = splu(sp.csc_matrix(sp.diags(sure) + smoothness * (bending.T @ bending))).solve(sure[:, None] * points)
+    solved: Floats = _factorised(sp.diags(sure) + smoothness * (bending.T @ bending)).solve(sure[:, None] * points)
     return solved
 
 
@@ -51,7 +51,12 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     confidence (V,) >= 0, zero where nothing is known. A bi-Laplacian energy: it extends slopes, not only values.
     """
     bending = laplacian(mesh)
-    system = sp.csc_matrix(sp.diags(confidence + 1e-9) + smoothness * (bending.T @ bending))
+    system = sp.diags(confidence + 1e-9) + smoothness * (bending.T @ bending)
     flat = (confidence[:, None] * values.reshape(len(values), -1)).astype(np.float64)
     mean = flat.sum(0) / max(float(confidence.sum()), 1e-30)
-    return splu(system).solve(flat + 1e-9 * mean).reshape(values.shape)
+    return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
+
+
+def _factorised(system: sp.spmatrix) -> SuperLU:
+    """A symmetric positive system: it needs no pivots, and ordered as one it takes half the time."""
+    return splu(sp.csc_matrix(system), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

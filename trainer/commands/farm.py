@@ -1,4 +1,4 @@
-"""Write work for a render farm as an Open Job Description template (train, bake, fit), and join what it baked (merge)."""
+"""Write work for a render farm as an Open Job Description template (train, bake, fit, retarget), and join what it baked (merge)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import tyro
 from aim_maya.core.curves import Curves
 from aim_maya.core.errors import AimError
 from trainer.config import Quality
-from trainer.farm.captured import captured_clock
-from trainer.farm.chain import add_bake, add_fit, add_merge, add_train, add_whole_bake
+from trainer.farm.chain import add_bake, add_fit, add_merge, add_retarget, add_train, add_whole_bake
 from trainer.farm.chunks import split, wanted
 from trainer.farm.job import Hosts, Job, Product
 from trainer.farm.write import write_job
+from trainer.retarget.mapping import mapping_files
 
 
 @dataclass
@@ -94,6 +94,22 @@ class Fit(Bake):
 
 
 @dataclass(kw_only=True)
+class Retarget(Fit):
+    """Carry takes to other actors, then bake them there. Captured frames are fitted first, actors in the place of models are trained first."""
+
+    takes: tyro.conf.Positional[tuple[Path, ...]]
+    """Captured frames, which are fitted to the source; or its performances or curves, which are carried as they are."""
+    targets: tuple[Path, ...]
+    """The models to carry them to; or actors, which the job trains."""
+    mapping: tuple[str, ...] = ()
+    """Mapping files as `aimface retarget` takes them: one for all targets, or one each, "names" for one that goes by names."""
+    retarget_options: str = ""
+    """More options for `aimface retarget`, in one text: --retarget-options="--carry stretch"."""
+    only: bool = False
+    """Retarget alone: <take>.<target>.aimperf, and nothing is baked."""
+
+
+@dataclass(kw_only=True)
 class Merge:
     """Join chunks of one take that follow each other into one file, as one run would have baked it."""
 
@@ -112,6 +128,7 @@ class Options:
         Annotated[Train, tyro.conf.subcommand("train")]
         | Annotated[Bake, tyro.conf.subcommand("bake")]
         | Annotated[Fit, tyro.conf.subcommand("fit")]
+        | Annotated[Retarget, tyro.conf.subcommand("retarget")]
         | Annotated[Merge, tyro.conf.subcommand("merge")],
         tyro.conf.arg(name=""),
     ]
@@ -125,7 +142,7 @@ def run(options: Options) -> dict[str, Any]:
     work = options.work
     if isinstance(work, Merge):
         return _merge(work)
-    job = _training(work) if isinstance(work, Train) else _baking(work)
+    job = _training(work) if isinstance(work, Train) else _carrying(work) if isinstance(work, Retarget) else _baking(work)
     files = write_job(job, work.out)
     tasks = {s["name"]: len(_range(s)) or 1 for s in job.steps}
     sys.stdout.write("".join(f"{name}: {count} task{'s' if count > 1 else ''}\n" for name, count in tasks.items()))
@@ -156,20 +173,55 @@ def _baking(work: Bake) -> Job:
     does = "Fits captured frames to a face model" if fits else "Bakes curves through a face model, in chunks, and joins them"
     job = work.job(f"AIM {'fit' if fits else 'bake'} {', '.join(t.stem for t in work.takes)}", f"{does}.")
     folder = job.folder("Baked", work.to, "the folder for what is baked")
-    if work.source.suffix == ".aim":
-        model = job.input("Model", work.source, "the model to bake")
-    else:
-        actor = job.input("Actor", work.source, "the actor to train")
-        model = add_train(job, work.source.stem, actor, folder, work.preset, _words(work.train_options))
+    model = _model(job, work, work.source, folder)
     for name, take in _named(work.takes).items():
         given = job.input(f"Take_{name}", take, "captured frames to fit" if fits else "curves to bake")
         if isinstance(work, Fit):
+            from trainer.farm.captured import captured_clock  # with what fits have need of: machines that bake and merge may lack it
+
             shown, clock = add_fit(job, name, model, given, folder, _words(work.fit_options)), captured_clock(take, _words(work.fit_options))
             if not work.only:
                 _bake_one(job, work, name, model, shown, folder, clock)
         else:
             _bake_one(job, work, name, model, given, folder, take)
     return job
+
+
+def _carrying(work: Retarget) -> Job:
+    if not work.takes or not work.targets:
+        raise AimError(
+            f"No {'targets' if work.takes else 'takes'} are named.", remedy="aimface farm retarget MODEL FRAMES ... --targets OTHER.aim ... --to FOLDER -o job.yaml"
+        )
+    from trainer.farm.captured import captured_clock, is_captured
+    from trainer.farm.carried import carried_clock, checked_words
+
+    words, mappings = _words(work.retarget_options), mapping_files(work.mapping, work.targets)
+    checked_words(words)
+    job = work.job(f"AIM retarget {', '.join(t.stem for t in work.takes)}", "Fits captured frames, carries them to other actors' models and bakes them there.")
+    folder = job.folder("Baked", work.to, "the folder for what is baked")
+    names = {path: name for name, path in _named((work.source, *work.targets)).items()}
+    source = _model(job, work, work.source, folder)
+    targets = {names[path]: _model(job, work, path, folder, f"_{names[path]}") for path in work.targets}
+    given: dict[str, list[str | Product]] = {
+        names[path]: ["--mapping", job.input(f"Mapping_{names[path]}", file, "a mapping of controls")] for path, file in mappings.items() if file
+    }
+    for name, path in _named(work.takes).items():
+        captured, take = is_captured(path), job.input(f"Take_{name}", path, "captured frames, a performance, or curves")
+        scans: list[str | Product] = ["--scans", take] if captured else []
+        shown = add_fit(job, name, source, take, folder, _words(work.fit_options)) if captured else take
+        clock = captured_clock(path, _words(work.fit_options)) if captured else carried_clock(path, words)
+        for other, model in targets.items():
+            carried = add_retarget(job, f"{name}.{other}", source, model, shown, folder, [*scans, *given.get(other, []), *words])
+            if not work.only:
+                _bake_one(job, work, f"{name}.{other}", model, carried, folder, clock)
+    return job
+
+
+def _model(job: Job, work: Bake, path: Path, folder: Product, which: str = "") -> Product:
+    """A model that is there, or one that the job trains."""
+    if path.suffix == ".aim":
+        return job.input(f"Model{which}", path, "a model")
+    return add_train(job, path.stem, job.input(f"Actor{which}", path, "an actor to train"), folder, work.preset, _words(work.train_options))
 
 
 def _bake_one(job: Job, work: Bake, name: str, model: Product, shown: Product, folder: Product, take: Path | Curves) -> None:

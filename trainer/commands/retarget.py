@@ -9,46 +9,53 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
 from aim_maya.core.curves import match_controls
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import write_json
+from aim_maya.core.files import atomic_path, write_json
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.frames import open_frames
 from trainer.performance_curves import ENDING, is_performance
 from trainer.progress import Progress
-from trainer.retarget.mapping import ControlMap, Drivers, control_map, read_mapping, same_names
+from trainer.retarget.mapping import ControlMap, Drivers, control_map, mapping_files, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
 from trainer.retarget.options import RetargetOptions
 from trainer.retarget.retarget import Pair, retarget
 from trainer.retarget.suggest import suggested
 from trainer.take_options import TakeOptions, sampled
 
+_COLUMNS, _NAMED = 5, 6
+
 
 @dataclass
 class Options:
     """What `aimface retarget` takes."""
 
-    performance: tyro.conf.Positional[Path]
-    """TAKE.aimperf, or weight curves as `aimface bake` reads them."""
     source: Path
     """The model that it belongs to (.aim)."""
     target: tuple[Path, ...]
     """The model, or models, to carry it to (.aim)."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    performance: tyro.conf.Positional[Path | None] = None
+    """TAKE.aimperf, or weight curves as `aimface bake` reads them."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """OUT.aimperf; with several targets a folder, in which each gets <target>.aimperf."""
     scans: Path | None = None
     """The scans that the performance was fitted to: what the fit left of them is carried, too."""
-    mapping: Path | None = None
-    """JSON: {control of the target: control of the source, or {control: factor}}; by names when not given."""
+    mapping: tuple[str, ...] = ()
+    """JSON: {control of the target: control of the source, or {control: factor}}; one for all targets, or one each, "names" for one that goes by names."""
     suggest: Path | None = None
     """Write a suggested mapping here, and do nothing else."""
+    picture: Path | None = None
+    """Draw the source and every target at several frames, as PNG."""
+    picture_frames: tuple[int, ...] = ()
+    """Which frames, from 0; those that differ most when not given."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the network of a neural performance runs."""
     progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
@@ -63,22 +70,31 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Carry it to every target; returns the figures."""
-    outputs = _outputs(options)
+    if options.suggest is not None:
+        return _suggest(FaceModel.load(options.source, "cpu"), options.target, options.suggest)
+    options.retarget.checked()
+    outputs, mappings = _outputs(options), mapping_files(options.mapping, options.target)
     source = FaceModel.load(options.source, options.device)
     targets = {path: FaceModel.load(path, "cpu") for path in options.target}
-    if options.suggest is not None:
-        return _suggest(source, targets, options.suggest)
     moments, notes = _moments(options, source)
-    maps = {path: _mapping(options, source, target) for path, target in targets.items()}
+    frames = _picture_frames(options, moments)
+    maps = {path: _mapping(mappings[path], source, target) for path, target in targets.items()}
     with Progress(options.progress) as progress:
         for note in notes:
             progress.note(note, warning=True)
-        return {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress) for path in targets]}
+        figures = {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress, mappings[path] is None) for path in targets]}
+    if options.picture is not None:
+        _draw(options.picture, moments, frames, [(target, outputs[path]) for path, target in targets.items()])
+    return figures
 
 
-def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress) -> dict[str, Any]:
-    for name in _idle(pair):
-        progress.note(f"'{name}' of the source has no counterpart: what it does is carried as a displacement")
+def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress, by_names: bool) -> dict[str, Any]:
+    if idle := [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]:
+        names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
+        progress.note(
+            f"without a counterpart on {out.stem} are {len(idle)} of the source's {len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
+            + ("; --suggest proposes a mapping" if by_names else "")
+        )
     began = time.perf_counter()
     data = retarget(pair, moments, options.retarget, progress)
     write_performance(out, data)
@@ -91,14 +107,12 @@ def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Pr
     return {"file": str(out), "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count} | figures
 
 
-def _idle(pair: Pair) -> list[str]:
-    return [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]
-
-
 def _outputs(options: Options) -> dict[Path, Path]:
-    """{target: file}. Raises AimError for no target, another ending, or two targets that would write one file."""
-    if not options.target:
-        raise AimError("No target is named.", remedy="aimface retarget TAKE.aimperf --source A.aim --target B.aim -o OUT.aimperf")
+    """{target: file}. Raises AimError where something is not named, for another ending, or two targets that would write one file."""
+    for what, named in (("target", options.target), ("performance", options.performance), ("output", options.out)):
+        if not named:
+            raise AimError(f"No {what} is named.", remedy="aimface retarget TAKE.aimperf --source A.aim --target B.aim -o OUT.aimperf")
+    assert options.out is not None
     if len(options.target) == 1 and options.out.suffix == ENDING:
         return {options.target[0]: options.out}
     if options.out.suffix:
@@ -113,7 +127,13 @@ def _outputs(options: Options) -> dict[Path, Path]:
 
 def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     """What is retargeted, and a sentence on everything odd about it."""
+    assert options.performance is not None
     if is_performance(options.performance):
+        if idle := [f.name for f in fields(TakeOptions) if getattr(options.take, f.name) != f.default]:
+            raise AimError(
+                f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.", "A performance is carried whole, frame by frame.",
+                "Leave it out; aimface bake takes parts of a performance, at any rate.",
+            )  # fmt: skip
         performance = Performance.load(options.performance)
         performance.check(source)
         warning = performance.warning(source)
@@ -126,11 +146,11 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     return CurveMoments(source, weights, taken.curves.fps), [*taken.curves.notes, *unmatched]
 
 
-def _mapping(options: Options, source: FaceModel, target: FaceModel) -> ControlMap:
+def _mapping(file: Path | None, source: FaceModel, target: FaceModel) -> ControlMap:
     """By the file or by names. Prints what could be meant, and raises AimError, where there is no file and no name in common."""
     a, b = source.data.rig, target.data.rig
-    drivers = same_names(a, b) if options.mapping is None else read_mapping(options.mapping, a, b)
-    if not drivers and options.mapping is None:
+    drivers = same_names(a, b) if file is None else read_mapping(file, a, b)
+    if not drivers and file is None:
         sys.stdout.write(json.dumps(_readable(suggested(source, target)), indent=1) + "\n")
         raise AimError(
             f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.", "Their controls are named differently.",
@@ -139,14 +159,40 @@ def _mapping(options: Options, source: FaceModel, target: FaceModel) -> ControlM
     return control_map(drivers, a, b)
 
 
-def _suggest(source: FaceModel, targets: dict[Path, FaceModel], out: Path) -> dict[str, Any]:
-    if len(targets) > 1:
+def _suggest(source: FaceModel, targets: tuple[Path, ...], out: Path) -> dict[str, Any]:
+    if len(targets) != 1:
         raise AimError("A mapping is for one target.", remedy="Give --suggest with one --target.")
-    target = next(iter(targets.values()))
+    target = FaceModel.load(targets[0], "cpu")
     drivers = suggested(source, target)
     write_json(out, _readable(drivers))
     sys.stdout.write(f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n")
     return {"mapping": _readable(drivers), "output": str(out), "without": [t for t in target.targets if t not in drivers]}
+
+
+def _picture_frames(options: Options, moments: Moments) -> list[int]:
+    """The columns of the picture. Raises AimError for frames that are not in the take."""
+    if options.picture is None:
+        return []
+    from trainer.retarget_pictures import telling_frames
+
+    for frame in options.picture_frames:
+        if not 0 <= frame < moments.count:
+            raise AimError(f"Frame {frame} cannot be drawn.", f"The take has frames 0 to {moments.count - 1}.")
+    return list(options.picture_frames) or telling_frames((m.points for m in moments), moments.model.data.neutral, _COLUMNS)
+
+
+def _draw(path: Path, moments: Moments, frames: list[int], written: list[tuple[FaceModel, Path]]) -> None:
+    from trainer import pictures
+    from trainer.retarget_pictures import Row, performance_figure
+
+    shown = {f: moment.points for f, moment in enumerate(moments) if f in frames}
+    rows = [Row(moments.model, np.array([shown[f] for f in frames]))]
+    for target, file in written:
+        take = Performance.load(file)
+        rows.append(Row(target, np.array([target.performance_points(take, f, head=False) for f in frames])))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(pictures.png(performance_figure(rows, frames)))
+    sys.stdout.write(f"wrote {path}\n")
 
 
 def _readable(drivers: Drivers) -> dict[str, str | dict[str, float]]:

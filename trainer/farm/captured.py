@@ -16,6 +16,11 @@ from aim_maya.core.errors import AimError
 from trainer.commands.fit import Options
 
 
+def is_captured(path: Path) -> bool:
+    """Whether a take is captured frames, and not curves or a performance."""
+    return path.is_dir() or path.suffix.lower() == ".npz"
+
+
 def captured_clock(path: Path, words: Sequence[str] = ()) -> Curves:
     """A row for every captured frame and no columns, of a folder of OBJs or an npz with `frames` (F, V, 3); only its header is read.
 
@@ -27,6 +32,11 @@ def captured_clock(path: Path, words: Sequence[str] = ()) -> Curves:
     fps = given or own
     if not count:
         raise AimError(f"{path} holds no frames.", "It is another folder, or the capture is empty.", "Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
+    return ticking(count, fps)
+
+
+def ticking(count: int, fps: float) -> Curves:
+    """A clock of `count` frames: no columns."""
     rate = float(exact_rate(fps))
     return Curves((), np.zeros((count, 0)), np.arange(count) / rate, rate)
 

@@ -1,6 +1,6 @@
-"""The links of a chain, each a step made of the products before it: train -> fit -> bake -> merge.
+"""The links of a chain, each a step made of the products before it: train -> fit -> retarget -> bake -> merge.
 
-A further link (a retarget) is one more function here: it takes products, adds a step, and returns what it makes.
+A further link is one more function here: it takes products, adds a step, and returns what it makes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ def add_fit(job: Job, name: str, model: Product, frames: Product, folder: Produc
     """Fit one capture; the performance is <folder>/<name>.aimperf, and takes the place of curves in a bake. A task that comes back goes on."""
     out = f"{folder.path}/{name}.aimperf"
     return job.step(f"Fit_{name}", ["fit", model, frames, "-o", out, "--resume", "--progress", "openjd", *options], out)
+
+
+def add_retarget(job: Job, name: str, source: Product, target: Product, take: Product, folder: Product, options: Sequence[str | Product]) -> Product:
+    """Carry a performance, or curves, from the source's model to the target's: <folder>/<name>.aimperf. The same comes of it as often as it runs."""
+    out = f"{folder.path}/{name}.aimperf"
+    arguments: list[str | Product] = ["retarget", take, "--source", source, "--target", target, "-o", out, "--progress", "openjd", *options]
+    return job.step(f"Retarget_{name}", arguments, out)
 
 
 def add_bake(job: Job, name: str, model: Product, take: Product, folder: Product, ending: str, ranges: Sequence[str], options: Sequence[str]) -> list[Product]:

@@ -48,8 +48,8 @@ class PrincipalSpace(FaceSpace):
         return np.stack([part @ spread.T for part, spread in zip(parts, self.spreads, strict=True)], axis=-2)
 
     def gathered(self, table: Floats) -> Floats:
-        """(K,) of (R, M): the transpose of table()."""
-        return np.concatenate([row @ spread for row, spread in zip(table, self.spreads, strict=True)])
+        """(..., K) of (..., R, M): the transpose of table()."""
+        return np.concatenate([row @ spread for row, spread in zip(np.moveaxis(table, -2, 0), self.spreads, strict=True)], axis=-1)
 
     def bases(self, basis: Floats) -> list[Floats]:
         """Of every direction (P, K_r), for rows (P, M) of the basis."""

@@ -63,9 +63,11 @@ class Seen:
         return normal
 
     def gathered(self, residual: Floats) -> Floats:
-        """(K,): B^T r / noise^2 for a whitened residual (P, 3)."""
-        per_vertex = np.einsum("rav,av->rv", self._planar, np.ascontiguousarray(residual.T, np.float32))
-        gathered: Floats = self.space.gathered((per_vertex @ self._small).astype(np.float64)) / self.noise**2
+        """(..., K): B^T r / noise^2 for whitened residuals (..., P, 3)."""
+        planar = np.ascontiguousarray(np.swapaxes(residual, -1, -2), np.float32)
+        per_vertex = np.einsum("rav,...av->...rv", self._planar, planar)
+        table = (per_vertex.reshape(-1, len(self._small)) @ self._small).reshape(*per_vertex.shape[:-1], -1)
+        gathered: Floats = self.space.gathered(table.astype(np.float64)) / self.noise**2
         return gathered
 
     def predicted(self, u: Floats) -> Floats:

@@ -56,8 +56,8 @@ class FaceSpace:
         return u.reshape(*u.shape[:-1], len(self.directions), -1)
 
     def gathered(self, table: Floats) -> Floats:
-        """(K,) of (R, M): the transpose of table()."""
-        return table.ravel()
+        """(..., K) of (..., R, M): the transpose of table()."""
+        return table.reshape(*table.shape[:-2], -1)
 
     def bases(self, basis: Floats) -> list[Floats]:
         """Of every direction (P, K_r), for rows (P, M) of the basis."""

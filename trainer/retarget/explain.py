@@ -1,12 +1,14 @@
-"""How much of a frame the source's targets explain, and what they leave over.
+"""How much of each frame the source's targets explain, and what they leave over.
 
 Of p - rest = sum_i c_i(v) e'_i(v) + left(v) the first part is shown by the target's own shapes, the second is only carried over. Coefficients
 that are pressed hard for the last tenth of a millimetre give it to whichever target can, and mean nothing on another face: so they vary
-smoothly, on the modes of a fit, and under more doubt than there.
+smoothly, on the modes of a fit, and under more doubt than there. Frames come several at a time: the factorisation is then read once for
+all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,9 +20,9 @@ from trainer.fit.modes import vertex_areas
 from trainer.fit.motion import Motion, unskinned
 from trainer.fit.prior import Prior
 from trainer.fit.seen import Seen
-from trainer.fit.solve import WeightSolver
 from trainer.fit.space import FaceSpace, face_space, liveliness
 
+from .mapping import ControlMap
 from .moments import Moment
 
 Floats = NDArray[np.floating]
@@ -29,7 +31,7 @@ _POINTS, _WEIGHT, _LOCAL_MM, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.6, 2.0, 0.
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """table (P, M) of the P targets that have a counterpart, left (V, 3) before skinning: source's unit."""
+    """table (F, P, M) of the P targets that have a counterpart, left (F, V, 3) before skinning: source's unit, float32."""
 
     table: Floats
     left: Floats
@@ -40,42 +42,51 @@ class Explainer(Protocol):
 
     basis: Floats
 
-    def explain(self, moment: Moment) -> Explained:
-        """One frame."""
+    def explain(self, moments: Sequence[Moment]) -> Explained:
+        """F frames."""
 
 
 class Given:
     """Activations that are known, one a target for the whole face."""
 
-    def __init__(self, model: FaceModel, used: NDArray[np.bool_]) -> None:
-        self._space, self._used = _space(model, used, 2), used
+    def __init__(self, model: FaceModel, mapping: ControlMap) -> None:
+        self._space, self._used, self._shown = _space(model, mapping.used, 2), mapping.used, _shown(mapping)
         self.basis = np.ones((len(self._space.rest), 1), np.float32)
 
-    def explain(self, moment: Moment) -> Explained:
-        """As Explainer.explain. The moment has activations."""
-        assert moment.activations is not None
-        table = moment.activations[self._used, None]
-        explained = np.tensordot(table[:, 0].astype(np.float32), self._space.directions, 1)
-        return Explained(table.astype(np.float32), _before_skinning(self._space, moment) - self._space.rest - explained)
+    def explain(self, moments: Sequence[Moment]) -> Explained:
+        """As Explainer.explain. The moments have activations."""
+        table = np.array([moment.activations for moment in moments], np.float32)[:, self._used]
+        return Explained(table[:, :, None], _displacements(self._space, moments) - np.tensordot(table @ self._shown, self._space.directions, 1))
 
 
 class Local:
-    """Coefficients that vary over the face, one linear solve a frame. doubt in mm."""
+    """Coefficients that vary over the face: one linear solve, whose factorisation all frames share. doubt in mm."""
 
-    def __init__(self, model: FaceModel, used: NDArray[np.bool_], modes: int, doubt: float) -> None:
-        self._space = space = _space(model, used, modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1))))
+    def __init__(self, model: FaceModel, mapping: ControlMap, modes: int, doubt: float) -> None:
+        used, self._shown = mapping.used, _shown(mapping)
+        self.space = space = _space(model, used, modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1))))
         density = vertex_areas(model.mesh) * (liveliness(model, model.data.tables(True).displacements) + 0.02)
         count = min(_POINTS, len(density))
         few = np.sort(np.random.default_rng(0).choice(len(density), count, replace=False, p=density / density.sum()))
-        seen = Seen(space, few, np.ones(count), doubt / model.mm_per_unit * np.sqrt(count / _POINTS))
-        self._few, self._solver, self.basis = few, WeightSolver(space, seen), space.basis
+        self.seen = Seen(space, few, np.ones(count), doubt / model.mm_per_unit * np.sqrt(count / _POINTS))
+        self.basis = space.basis
 
-    def explain(self, moment: Moment) -> Explained:
+    def explain(self, moments: Sequence[Moment]) -> Explained:
         """As Explainer.explain."""
-        frame = self._solver.solve(moment.points[self._few], Motion(moment.twist, np.eye(4)), None)
-        explained = self._space.displaced(frame.unknowns)
-        table = frame.unknowns.reshape(len(self._space.directions), -1).astype(np.float32)
-        return Explained(table, _before_skinning(self._space, moment) - self._space.rest - explained)
+        space = self.space
+        left = _displacements(space, moments)
+        pull = np.array([moment.twist for moment in moments]) @ space.jaw_precision @ space.jaw_mean
+        unknowns = self.seen.solved((self.seen.gathered(left[:, self.seen.vertices]) + pull).T).T
+        table = space.table(unknowns).astype(np.float32)
+        shares = ((self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T).reshape(*table.shape[:2], -1)
+        for frame, share in zip(left, shares, strict=True):
+            frame -= np.einsum("rv,rva->va", share, space.directions)
+        return Explained(table, left)
+
+
+def _shown(mapping: ControlMap) -> Floats:
+    """(P, P), symmetric: of the targets that are used what the target can show."""
+    return mapping.shown[np.ix_(mapping.used, mapping.used)].astype(np.float32)
 
 
 def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
@@ -84,6 +95,7 @@ def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
     return replace(whole, directions=whole.directions[: len(used)][used], twists=whole.twists[used])
 
 
-def _before_skinning(space: FaceSpace, moment: Moment) -> Floats:
-    """(V, 3) where the points would be with the jaw at rest."""
-    return unskinned(space, np.arange(len(space.rest)), moment.points, Motion(moment.twist, np.eye(4))).points
+def _displacements(space: FaceSpace, moments: Sequence[Moment]) -> Floats:
+    """(F, V, 3) float32: where the points would be with the jaw at rest, less the rest."""
+    everywhere = np.arange(len(space.rest))
+    return np.array([unskinned(space, everywhere, m.points, Motion(m.twist, np.eye(4))).points - space.rest for m in moments], np.float32)

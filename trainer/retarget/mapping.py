@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.controls import Control, Rig
-from aim_maya.core.curves.names import hits
+from aim_maya.core.curves.names import hits, key
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
 
 Floats = NDArray[np.floating]
 Drivers = dict[str, dict[str, float]]  # {control of the target: {control of the source: factor}}
+BY_NAMES = "names"  # in the place of a mapping file
 
 
 @dataclass(frozen=True, eq=False)
 class ControlMap:
-    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations."""
+    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations.
+
+    shown (T_A, T_A): of the source's activations what the target can show. Two halves that drive one control come out as their mean.
+    """
 
     controls: Floats
     targets: Floats
+    shown: Floats
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -45,6 +50,16 @@ def same_names(source: Rig, target: Rig) -> Drivers:
     return drivers
 
 
+def mapping_files(given: Sequence[str], targets: Sequence[Path]) -> dict[Path, Path | None]:
+    """{target: its mapping file, or None where names do}. given: none, one for all, or one each. Raises AimError for another number of them."""
+    each = list(given) * len(targets) if len(given) == 1 else list(given) or [BY_NAMES] * len(targets)
+    if len(each) != len(targets):
+        raise AimError(
+            f"{len(each)} mappings are given for {len(targets)} targets.", remedy=f"Give one for all, or one each in their order; '{BY_NAMES}' where names do."
+        )
+    return {target: None if mapping == BY_NAMES else Path(mapping) for target, mapping in zip(targets, each, strict=True)}
+
+
 def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
     """{target control: source control, or {source control: factor}} from JSON. Raises AimError naming the entry that cannot be meant."""
     data = read_json(path)
@@ -56,6 +71,8 @@ def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
         drivers[name] = _factors(given, f"{path}: '{name}'")
         for driver in drivers[name]:
             _known(driver, source.names, f"{path}: '{name}': the source")
+    if not any(drivers.values()):
+        raise AimError(f"{path} maps no control.", "It is empty.", "Fill it in; --suggest FILE writes one to begin from.")
     return drivers
 
 
@@ -70,19 +87,36 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
             "The two models have no control in common.", "Their controls are named differently.", "Give --mapping, a JSON file; --suggest writes one to begin from."
         )
     controls, targets = np.zeros((len(target.names), len(source.names))), np.zeros((len(target.targets), len(source.targets)))
+    shown = np.eye(len(source.targets))
     for name, row in drivers.items():
         for driver, factor in row.items():
             i, j = target.names.index(name), source.names.index(driver)
             controls[i, j] = factor
             _map_knots(targets, target, source, target.controls[i], source.controls[j], factor)
+    for row in drivers.values():
+        if _are_halves(row) and all((controls[:, source.names.index(driver)] != 0).sum() == 1 for driver in row):
+            _mix_halves(shown, source, *(source.controls[source.names.index(driver)] for driver in row))
     _map_poses(targets, target, source, controls)
-    return ControlMap(controls, targets)
+    return ControlMap(controls, targets, shown)
 
 
 def _map_knots(matrix: Floats, target: Rig, source: Rig, to: Control, by: Control, factor: float) -> None:
     pairs = list(zip(to.knots, by.knots, strict=True)) if len(to.knots) == len(by.knots) else [(max(to.knots, key=lambda k: abs(k[0])), k) for k in by.knots if to.knots]
     for (value, name), (driving, driver) in pairs:
         matrix[target.targets.index(name), source.targets.index(driver)] = factor * driving / value
+
+
+def _are_halves(row: Mapping[str, float]) -> bool:
+    """Whether a control is driven by left and right of one thing alike."""
+    named = [key(driver) for driver in row]
+    return sorted(side for _, side in named) == ["l", "r"] and len({stem for stem, _ in named}) == 1 and len(set(row.values())) == 1
+
+
+def _mix_halves(shown: Floats, source: Rig, left: Control, right: Control) -> None:
+    if [value for value, _ in left.knots] == [value for value, _ in right.knots]:
+        for (_, one), (_, other) in zip(left.knots, right.knots, strict=True):
+            pair = [source.targets.index(one), source.targets.index(other)]
+            shown[np.ix_(pair, pair)] = 0.5
 
 
 def _map_poses(matrix: Floats, target: Rig, source: Rig, controls: Floats) -> None:

@@ -56,11 +56,22 @@ class PerformanceMoments:
             )
         scans = iter(self.scans) if self.scans is not None else None
         for f in range(self.count):
-            points: Floats = self.model.performance_points(take, f, head=False).astype(np.float64)
-            if scans is not None and self.scans is not None:
-                points = _seen(points, next(scans), self.scans.vertices, take.head(f))
+            points = self._fitted(f) if scans is None else self._followed(f, next(scans))
             known = take.activations_at(f) if take.is_global and scans is None else None
             yield Moment(points, rigid.log(take.jaw(f)), take.head(f), known)
+
+    def _fitted(self, f: int) -> Floats:
+        """(V, 3)."""
+        return self.model.performance_points(self.performance, f, head=False).astype(np.float64)
+
+    def _followed(self, f: int, scan: Floats) -> Floats:
+        """(V, 3) of a scan (P, 3), taken back into the head's space; what it lacks as the fit has it."""
+        assert self.scans is not None
+        known = complete(scan)
+        vertices = self.scans.vertices[known]
+        points = np.empty((len(self.model.data.neutral), 3)) if len(vertices) == len(self.model.data.neutral) else self._fitted(f)
+        points[vertices] = rigid.apply(np.linalg.inv(self.performance.head(f)), scan[known])
+        return points
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +95,3 @@ class CurveMoments:
 
 
 Moments = PerformanceMoments | CurveMoments
-
-
-def _seen(points: Floats, scan: Floats, vertices: NDArray[np.integer], head: Floats) -> Floats:
-    """points (V, 3) with those of a scan (P, 3) in their place, taken back into the head's space; what a scan lacks stays."""
-    known = complete(scan)
-    there = points.copy()
-    there[vertices[known]] = rigid.apply(np.linalg.inv(head), scan[known])
-    return there

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from aim_maya.core.errors import AimError
 
 from .gradient import Carry
 
@@ -21,3 +24,10 @@ class RetargetOptions:
     """Most displacement fields to keep beside the targets; 0 drops what they do not explain."""
     fine: float = 0.01
     """What a field less may leave over in any frame, mm root mean square."""
+
+    def checked(self) -> RetargetOptions:
+        """Raises AimError naming a number that cannot be meant."""
+        for name, value, above in (("modes", self.modes, False), ("doubt", self.doubt, True), ("fields", self.fields, False), ("fine", self.fine, False)):
+            if not math.isfinite(value) or value < 0 or (above and value == 0):
+                raise AimError(f"{name} is {value}.", remedy=f"Give a number {'above' if above else 'of at least'} zero.")
+        return self
