@@ -81,7 +81,7 @@ def test_bake_npz(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert baked["fps"] == pytest.approx(24)
         assert tuple(baked["targets"]) == model.targets
         w = {"jawOpen": 0.5, "eyeBlink_L": 0.4, "eyeBlink_R": 0.4}  # the rig splits eyeBlink into sides
-        assert np.array_equal(baked["frames"][1], model.points(w))
+        assert np.abs(baked["frames"][1] - model.points(w)).max() < 1e-4  # blocks of frames are summed at once: equal, but for the last bits
         assert baked["jaw_matrices"][1] == pytest.approx(model.jaw(w))
         assert baked["head_matrices"].shape == (3, 4, 4)
         assert baked["times"] == pytest.approx([0, 0.041667, 0.083333])

@@ -347,6 +347,8 @@ def test_a_retarget_stands_between_fitting_and_baking(place: Path) -> None:
         (["take.csv", "--targets", "model.aim", "--mapping", "names", "names"], "2 mappings are given for 1"),
         (["take.csv", "--targets", "model.aim", "--mapping", "gone.json"], "There is no"),
         (["take.csv", "--targets", "model.aim", "--retarget-options=--doubt 0"], "doubt is 0.0"),
+        (["take.csv", "--targets", "model.aim", "--retarget-options=--suggest x.json"], "--suggest cannot be among"),
+        (["take.csv", "--targets", "model.aim", "--retarget-options=--mapping=none.json"], "--mapping cannot be among"),
     ],
 )
 def test_a_retarget_that_would_fail_everywhere_is_not_written(

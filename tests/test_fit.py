@@ -255,3 +255,17 @@ def test_confidence_comes_from_a_file(tmp_path: Path) -> None:
     for path, count, word in ((tmp_path / "c.npy", 4, "4 from zero"), (tmp_path / "c.txt", 3, "from -1"), (tmp_path / "none.npy", 3, "cannot be read")):
         with pytest.raises(AimError, match=word):
             read_confidence(path, count)
+
+
+@pytest.mark.parametrize("options", [{"modes": 4, "unknowns": 50}, {"modes": 6, "unknowns": 60}, {"modes": 2, "unknowns": 1}])
+def test_few_modes_and_fewer_unknowns_are_enough_to_fit(model: FaceModel, take: np.ndarray, options: dict[str, int]) -> None:
+    data = _fitted(model, take[:2], **options)
+    directions = len(model.data.rig.targets) + 3
+    assert data.about["figures"]["unknowns"] == max(options["unknowns"], directions)
+    assert np.isfinite(data.coefficients).all()
+
+
+@pytest.mark.parametrize("options", [{"unknowns": -5}, {"modes": -1}, {"noise": float("nan")}, {"slide": -1.0}, {"fps": float("inf")}])
+def test_numbers_that_are_none_are_refused(model: FaceModel, take: np.ndarray, options: dict[str, float]) -> None:
+    with pytest.raises(AimError, match=f"{next(iter(options))} is"):
+        _fitted(model, take[:1], **options)

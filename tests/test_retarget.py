@@ -311,6 +311,18 @@ def test_mappings_that_are_none(tmp_path: Path, text: str, says: str) -> None:
         read_mapping(tmp_path / "map.json", SPLIT, WHOLE)
     with pytest.raises(AimError, match="no control in common"):
         control_map({}, SPLIT, WHOLE)
+    with pytest.raises(AimError, match="moves no target"):
+        control_map({"Smile": {"smile_L": 0.0}}, SPLIT, WHOLE)
+
+
+def test_a_take_is_not_written_over_itself(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    take = tmp_path / "carried" / f"{draft.stem}.aimperf"
+    take.parent.mkdir()
+    take.write_bytes(b"a take")
+    for out in (take, take.parent):
+        assert main(["retarget", str(take), "--source", str(draft), "--target", str(draft), "-o", str(out)]) == 2
+        assert "is an input, too" in capsys.readouterr().err
+    assert take.read_bytes() == b"a take"
 
 
 def test_the_table_knows_arkit_and_action_units() -> None:

@@ -61,8 +61,7 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise AimError(f"There is no command '{name}'.", nearest_name(name, COMMANDS), "aimface --help lists them.")
     try:
-        module: Any = importlib.import_module(f"trainer.commands.{name}")
-        import tyro
+        return _imported(name, arguments)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("trainer", "aim_maya")):
             raise
@@ -70,6 +69,12 @@ def _run(name: str, arguments: list[str]) -> int:
             f"'aimface {name}' needs the package '{error.name}', which is not installed.", "Only part of the extras was installed.",
             'Install the project with the extra it needs: pip install -e ".[train]" -c constraints.txt',
         ) from error  # fmt: skip
+
+
+def _imported(name: str, arguments: list[str]) -> int:
+    module: Any = importlib.import_module(f"trainer.commands.{name}")
+    import tyro
+
     options = tyro.cli(module.Options, args=arguments, prog=f"aimface {name}", description=module.__doc__)
     figures = module.run(options)
     target = getattr(options, "json", None)

@@ -192,11 +192,12 @@ def _carrying(work: Retarget) -> Job:
         raise AimError(
             f"No {'targets' if work.takes else 'takes'} are named.", remedy="aimface farm retarget MODEL FRAMES ... --targets OTHER.aim ... --to FOLDER -o job.yaml"
         )
+    from trainer.commands.retarget import whole_take
     from trainer.farm.captured import captured_clock, is_captured
     from trainer.farm.carried import carried_clock, checked_words
 
     words, mappings = _words(work.retarget_options), mapping_files(work.mapping, work.targets)
-    checked_words(words)
+    carrying = checked_words(words)
     job = work.job(f"AIM retarget {', '.join(t.stem for t in work.takes)}", "Fits captured frames, carries them to other actors' models and bakes them there.")
     folder = job.folder("Baked", work.to, "the folder for what is baked")
     names = {path: name for name, path in _named((work.source, *work.targets)).items()}
@@ -209,7 +210,9 @@ def _carrying(work: Retarget) -> Job:
         captured, take = is_captured(path), job.input(f"Take_{name}", path, "captured frames, a performance, or curves")
         scans: list[str | Product] = ["--scans", take] if captured else []
         shown = add_fit(job, name, source, take, folder, _words(work.fit_options)) if captured else take
-        clock = captured_clock(path, _words(work.fit_options)) if captured else carried_clock(path, words)
+        if captured:
+            whole_take(carrying)
+        clock = captured_clock(path, _words(work.fit_options)) if captured else carried_clock(path, work.source, words)
         for other, model in targets.items():
             carried = add_retarget(job, f"{name}.{other}", source, model, shown, folder, [*scans, *given.get(other, []), *words])
             if not work.only:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from threadpoolctl import threadpool_limits
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
@@ -111,9 +112,11 @@ def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progre
         raise AimError("The neural solver fits scans only.", remedy="Leave out --solver neural.")
     tracks = read_landmarks(options.landmarks, fps=fit.fps)
     cameras = read_cameras(options.camera, model.mm_per_unit)
-    space = Spaces.of(model, local=fit.mode == "local", modes=fit.modes, unknowns=fit.unknowns, tied=fit.jaw == "tied", detail=fit.detail).fine
+    fit.checked()
     points = None if frames is None else scattered(frames, len(model.data.neutral))
-    return fit_landmarks(model, space, tracks, cameras, options.outline, progress, points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still")
+    with threadpool_limits(1):  # as fit_scans
+        space = Spaces.of(model, local=fit.mode == "local", modes=fit.modes, unknowns=fit.unknowns, tied=fit.jaw == "tied", detail=fit.detail).fine
+        return fit_landmarks(model, space, tracks, cameras, options.outline, progress, points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still")
 
 
 def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:

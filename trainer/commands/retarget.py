@@ -18,7 +18,7 @@ import tyro
 
 from aim_maya.core.curves import match_controls
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path, write_json
+from aim_maya.core.files import atomic_path, check_apart, write_json
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.frames import open_frames
@@ -74,6 +74,9 @@ def run(options: Options) -> dict[str, Any]:
         return _suggest(FaceModel.load(options.source, "cpu"), options.target, options.suggest)
     options.retarget.checked()
     outputs, mappings = _outputs(options), mapping_files(options.mapping, options.target)
+    assert options.performance is not None
+    for out in outputs.values():
+        check_apart(out, options.performance, *([options.scans] if options.scans else []))
     source = FaceModel.load(options.source, options.device)
     targets = {path: FaceModel.load(path, "cpu") for path in options.target}
     moments, notes = _moments(options, source)
@@ -129,11 +132,7 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     """What is retargeted, and a sentence on everything odd about it."""
     assert options.performance is not None
     if is_performance(options.performance):
-        if idle := [f.name for f in fields(TakeOptions) if getattr(options.take, f.name) != f.default]:
-            raise AimError(
-                f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.", "A performance is carried whole, frame by frame.",
-                "Leave it out; aimface bake takes parts of a performance, at any rate.",
-            )  # fmt: skip
+        whole_take(options)
         performance = Performance.load(options.performance)
         performance.check(source)
         warning = performance.warning(source)
@@ -144,6 +143,15 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     taken = sampled(options.performance, options.take)
     weights, unmatched = match_controls(taken.curves, source.targets)
     return CurveMoments(source, weights, taken.curves.fps), [*taken.curves.notes, *unmatched]
+
+
+def whole_take(options: Options) -> None:
+    """Raises AimError for options of curves: a performance is carried whole."""
+    if idle := [f.name for f in fields(TakeOptions) if getattr(options.take, f.name) != f.default]:
+        raise AimError(
+            f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.", "A performance is carried whole, frame by frame.",
+            "Leave it out; aimface bake takes parts of a performance, at any rate.",
+        )  # fmt: skip
 
 
 def _mapping(file: Path | None, source: FaceModel, target: FaceModel) -> ControlMap:

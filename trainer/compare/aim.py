@@ -52,7 +52,7 @@ class Aim:
             solver=o.solver,
             head="solve" if self._head_moves else "still",
             slide=observed.drift_mm,
-            unknowns=o.unknowns - 6,
+            unknowns=max(o.unknowns - 6, 1),
         )
         with Progress("none") as quiet:
             data = _neural(model, scans, options, o.iterations, quiet) if o.solver == "neural" else fit_scans(model, scans, options, quiet)

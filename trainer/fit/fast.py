@@ -42,13 +42,13 @@ class Spaces:
         cls, model: FaceModel, *, local: bool, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, coarse: Prior | None = None, tied: bool = False,
         detail: bool = True,
     ) -> Spaces:  # fmt: skip
-        """The spaces of a model; see fine_space, and face_space for global fits."""
+        """The spaces of a model, with the prior of the weights and that of the motion (coarse), which is also that of global fits; see fine_space and face_space."""
         if not local:
             whole = face_space(model, local=False, prior=coarse, tied=tied, detail=detail)
             return cls(whole, whole)
         fine = fine_space(model, modes=modes, unknowns=unknowns, prior=prior, tied=tied, detail=detail)
-        few = fine.basis.shape[1] > _COARSE_MODES
-        return cls(face_space(model, local=True, modes=_COARSE_MODES, prior=coarse, tied=tied, detail=detail) if few else fine, fine)
+        few = min(_COARSE_MODES, fine.basis.shape[1])
+        return cls(face_space(model, local=True, modes=few, prior=coarse, tied=tied, detail=detail), fine)
 
 
 @lru_cache(maxsize=2)  # seconds to make, and takes of one actor follow each other
@@ -73,7 +73,7 @@ class FastSolver:
         self._few = few
 
         def seen(space: FaceSpace, ids: Ints, confidence: Floats, noise: float) -> Seen:
-            return Seen(space, ids, confidence, noise, slide / unit * _alike(spaces.fine, ids), None if normals is None else normals[ids])
+            return Seen(space, ids, confidence, noise, slide / unit * _alike(spaces.fine, ids) if slide else 0.0, None if normals is None else normals[ids])
 
         self._motion = MotionSolver(spaces.coarse, seen(spaces.coarse, vertices[few], sure, coarse_noise), head=head, limit=limit / unit)
         self._weights = WeightSolver(spaces.fine, seen(spaces.fine, vertices, confidence, noise / unit), limit=limit / unit)

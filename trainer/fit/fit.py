@@ -40,6 +40,7 @@ def fit_scans(
 
     Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the progress says so.
     """
+    options.checked()
     with threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: what takes 0.2 s took 26
         return _fit(model, scans, options, progress, prior, coarse, resume)
 

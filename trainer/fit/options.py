@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from aim_maya.core.errors import AimError
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class FitOptions:
     noise: float | None = None
     """Standard deviation of a scanned point, mm; estimated from the first frames when not given."""
     slide: float = 0.0
-    """How far the registration drifts along the surface, mm: then points are trusted more across it."""
+    """How far the registration drifts along the surface, mm: then points are trusted more across it, the more so the more neighbours drift with them."""
     outliers: float | None = None
     """Distance in mm beyond which a point counts no more than that; four times the noise and at least 2 when not given."""
     smooth: float = 1.0
@@ -37,3 +40,11 @@ class FitOptions:
     """Confidence of every vertex in all frames: .npy (V,) or a text file with a number a line, 0 to ignore it."""
     detail: bool = True
     """Exact trained shapes; --no-detail takes everything from the networks."""
+
+    def checked(self) -> FitOptions:
+        """Raises AimError naming a number that cannot be meant."""
+        for name, least in (("noise", 0.0), ("slide", 0.0), ("outliers", 0.0), ("smooth", 0.0), ("modes", 0), ("unknowns", 0), ("fps", 0.0)):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= least):
+                raise AimError(f"{name} is {value}.", remedy=f"Give a number of at least {least:g}.")
+        return self

@@ -45,7 +45,10 @@ class PrincipalSpace(FaceSpace):
     def table(self, u: Floats) -> Floats:
         """(..., R, M) on the basis, of (..., K)."""
         parts = np.split(u, np.cumsum([spread.shape[1] for spread in self.spreads])[:-1], axis=-1)
-        return np.stack([part @ spread.T for part, spread in zip(parts, self.spreads, strict=True)], axis=-2)
+        table = np.empty((*u.shape[:-1], len(parts), self.basis.shape[1]), u.dtype)
+        for r, (part, spread) in enumerate(zip(parts, self.spreads, strict=True)):
+            table[..., r, :] = part @ spread.T.astype(u.dtype)
+        return table
 
     def gathered(self, table: Floats) -> Floats:
         """(..., K) of (..., R, M): the transpose of table()."""
@@ -66,13 +69,13 @@ def principal_space(space: FaceSpace, mesh: Mesh, count: int) -> PrincipalSpace:
         gain, ways = eigh((basis * moved[:, None]).T @ basis, np.diag(deviation[1:] ** -2) + strain.gram(r, r)[1:, 1:])
         found.append(ways[:, ::-1])
         values.append(gain[::-1])
-    least = np.sort(np.concatenate(values))[::-1][: max(count - len(found), 0)].min(initial=np.inf)
+    ranked = np.argsort(-np.concatenate(values), kind="stable")[: max(count - len(found), 0)]
+    kept = np.bincount(ranked // len(values[0]), minlength=len(found))
     spreads = []
-    for ways, gain, deviation in zip(found, values, space.deviation, strict=True):
-        kept = int((gain >= least).sum())
-        spread = np.zeros((len(deviation), 1 + kept))
+    for ways, most, deviation in zip(found, kept, space.deviation, strict=True):
+        spread = np.zeros((len(deviation), 1 + most))
         spread[0, 0] = deviation[0]
-        spread[1:, 1:] = ways[:, :kept]
+        spread[1:, 1:] = ways[:, :most]
         spreads.append(spread)
     whole = PrincipalSpace(**{f.name: getattr(space, f.name) for f in fields(FaceSpace)}, spreads=tuple(spreads))
     own = [spread / deviation[:, None] for spread, deviation in zip(spreads, space.deviation, strict=True)]

@@ -36,7 +36,7 @@ class Strain:
 
     def whole(self, bases: Callable[[Floats], list[Floats]]) -> Floats:
         """(K, K) for unknowns whose bases (P, K_r) are made of rows (P, M) of the space's."""
-        steps = bases(self._steps)
+        steps = [step.astype(np.float32) for step in bases(self._steps)]
         at = np.cumsum([0] + [step.shape[1] for step in steps])
         gram = np.zeros((at[-1], at[-1]))
         for r in range(len(steps)):

@@ -97,6 +97,12 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
         if _are_halves(row) and all((controls[:, source.names.index(driver)] != 0).sum() == 1 for driver in row):
             _mix_halves(shown, source, *(source.controls[source.names.index(driver)] for driver in row))
     _map_poses(targets, target, source, controls)
+    if not targets.any():
+        raise AimError(
+            "The mapping moves no target.",
+            "All its factors are 0, or its controls have no knots.",
+            "Give factors other than 0; --suggest writes a mapping to begin from.",
+        )
     return ControlMap(controls, targets, shown)
 
 
