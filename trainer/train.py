@@ -57,9 +57,10 @@ def pick_device(name: str) -> torch.device:
 
 def train(
     actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False,
-    with_parent: bool = False,
+    with_parent: bool = False, source: Path | None = None,
 ) -> Trained:  # fmt: skip
-    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends.
+    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends. source: where the
+    actor was read, for whoever resumes.
 
     Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when asked to stop.
     """
@@ -73,7 +74,7 @@ def train(
         run.save({"config": config.to_json(), "step": 0})  # so that whenever it is stopped, --resume knows what was asked for
     with _interruptible() as interruption, Progress(style, run.progress) as progress, Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse:
         progress.cancelled = lambda: interruption.asked() or pulse.asked.is_set()
-        with told(progress, actor.name, out, int(state["step"]) if state else 0):
+        with told(progress, actor.name, out, int(state["step"]) if state else 0, source):
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
