@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,9 @@ def test_errors_are_of_the_most_active_target(model: FaceModel, sample: Actor) -
     other = Actor("other", grid_mesh(), {}, sample.rig, 1.0)
     with pytest.raises(AimError, match="is not the actor"):
         ViewedFace(model, FaceScene(size=(64, 64)), other)
+    twin = replace(sample, neutral=sample.neutral.with_points(sample.neutral.points + np.array([0, 0, 2 / sample.mm_per_unit])))
+    with pytest.raises(AimError, match=r"2\.0 mm away"):
+        ViewedFace(model, FaceScene(size=(64, 64)), twin)
 
 
 def test_camera(face: ViewedFace) -> None:

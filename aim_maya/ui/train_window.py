@@ -249,7 +249,7 @@ class TrainWindow(QWidget):
     def _remember_python(self, path: str) -> None:
         self._kept["python"] = path
         self.keep()
-        self.live.say(f"The trainer's Python: {path}")
+        self.live.say(f"The trainer's Python: {path}. Training can begin.")
 
     def _choose_run(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "RUN folder")
