@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ import pytest
 pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of its is not installed: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1")
 pytest.importorskip("pytestqt")
 
+import shiboken6
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.ui import options, remembered, training_python
-from aim_maya.ui.host import FilesHost
+from aim_maya.ui.host import FilesHost, Source
 from aim_maya.ui.python_dialog import PythonDialog
+from aim_maya.ui.train_form import TrainForm, output_of
 from aim_maya.ui.train_window import TrainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,6 +139,123 @@ def test_closing_lets_it_go_on_or_stops_it(qtbot: Any, window: TrainWindow, tmp_
     again.form.stops.setChecked(True)
     again.close()
     assert process.wait(10) == 130
+
+
+def fake_run(folder: Path, out: Path, *lines: dict[str, Any], source: str = "", lives: bool = True) -> Path:
+    """A RUN folder as another process writes it; that process is this one."""
+    folder.mkdir(parents=True)
+    (folder / "progress.jsonl").write_text(
+        "".join(json.dumps({"t": 0.0, **line}) + "\n" for line in ({"event": "run", "actor": "anna", "out": str(out), "source": source}, *lines))
+    )
+    (folder / "checkpoint.pt").touch()
+    if lives:
+        (folder / "pid").write_text(f"{os.getpid()}\n{platform.node()}\n")
+        (folder / "heartbeat").touch()
+    return folder
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_window_that_is_deleted_without_being_closed(qtbot: Any, tmp_path: Path, stops: bool) -> None:
+    """As Maya does it with a docked one."""
+    run, dock = fake_run(tmp_path / "anna.run", tmp_path / "anna.aim"), QWidget()
+    QVBoxLayout(dock).addWidget(made := TrainWindow(FilesHost(), dock))
+    dock.show()
+    made.follow(run)
+    made.form.stops.setChecked(stops)
+    qtbot.waitUntil(lambda: made.live.heading.text().endswith("(anna)"), timeout=5000)
+    follower = made.follower
+    dock.close()
+    shiboken6.delete(dock)
+    assert follower is not None
+    assert follower.wait(5000)
+    assert (run / "cancel").exists() == stops
+    assert remembered.load("training")["out"] == str(tmp_path / "anna.aim")
+
+
+def test_following_makes_the_form_that_training_s(window: TrainWindow, tmp_path: Path) -> None:
+    out, said = tmp_path / "elsewhere" / "anna.aim", {"event": "end", "state": "failed", "what": "It broke.", "cause": "Age.", "remedy": "Mend it."}
+    run = fake_run(tmp_path / "runs" / "7", out, said, source=str(tmp_path / "anna"), lives=False)
+    assert not window.buttons["resume"].isEnabled()
+    window.follow(run)
+    assert window.form.output() == out
+    assert window.form.source().actor == str(tmp_path / "anna")
+    assert window.run_folder(out) == run
+
+
+def test_a_failure_that_is_only_watched_says_why_and_what_to_do(qtbot: Any, window: TrainWindow, tmp_path: Path) -> None:
+    said = {"event": "end", "state": "failed", "what": "It broke.", "cause": "Age.", "remedy": "Mend it."}
+    window.follow(fake_run(tmp_path / "a.run", tmp_path / "a.aim", said, lives=False))
+    qtbot.waitUntil(state(window, "failed"), timeout=5000)
+    assert "Failed: It broke.\nLikely cause: Age.\nWhat to do: Mend it." in window.live.log.toPlainText()
+    assert window.buttons["resume"].isEnabled()
+
+
+def test_an_output_that_is_being_trained_is_not_trained_again(qtbot: Any, window: TrainWindow, tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "sample.run", tmp_path / "sample.aim")
+    press(qtbot, window, "train")
+    assert window.started is None
+    assert window.snapshot.active
+    assert "being trained already" in window.live.log.toPlainText()
+    press(qtbot, window, "cancel")
+    assert (run / "cancel").exists()
+
+
+class Scene(FilesHost):
+    """An application whose scene takes long to read; `during` is called meanwhile."""
+
+    in_application = True
+    during: Callable[[], Any]
+
+    def selected(self) -> Source:
+        return Source(mesh="head", blend_shapes=("body", "face"), skull="skull")
+
+    def blend_shapes(self, mesh: str) -> list[str]:
+        if mesh != "other":
+            raise AimError(f"There is no mesh '{mesh}'.")
+        return ["smile"]
+
+    def actor_for(self, source: Source, out: Path, progress: Callable[[float, str], bool]) -> Path:
+        self.during()
+        if not progress(0.5, "smile"):
+            raise Cancelled
+        return Path(source.mesh)
+
+
+def test_reading_the_scene_can_be_stopped_and_not_begun_twice(qtbot: Any, tmp_path: Path) -> None:
+    host = Scene()
+    window = TrainWindow(host)
+    qtbot.addWidget(window)
+    window.form.out.setText(str(tmp_path / "a.aim"))
+    window.show()
+
+    def during() -> None:
+        assert not window.buttons["train"].isEnabled()
+        press(qtbot, window, "cancel")
+
+    host.during = during
+    press(qtbot, window, "train")
+    assert window.started is None
+    assert window.buttons["train"].isEnabled()
+    assert "Stopped." in window.live.log.toPlainText()
+    assert window.message is None
+
+
+def test_the_blend_shapes_are_those_of_the_mesh_in_the_field(qtbot: Any) -> None:
+    form = TrainForm(Scene())
+    qtbot.addWidget(form)
+    form.take_selected()
+    form.blend_shape.setCurrentText("face")
+    assert form.source() == Source(mesh="head", blend_shape="face", skull="skull")
+    for mesh, shape, said in (("other", "smile", ""), ("othre", "", "There is no mesh 'othre'.")):
+        form.mesh.setText(mesh)
+        form.mesh.editingFinished.emit()
+        assert (form.source().blend_shape, form.found.text()) == (shape, said)
+
+
+def test_the_output_beside_an_actor(tmp_path: Path) -> None:
+    (tmp_path / "anna.usd").touch()
+    assert output_of(tmp_path / "anna.v1") == tmp_path / "anna.v1.aim"
+    assert output_of(tmp_path / "anna.usd") == tmp_path / "anna.aim"
 
 
 @pytest.mark.parametrize(("actor", "said"), [("nowhere", "There is no actor at"), (".", "has no neutral.obj"), ("", "There is no actor to train on")])

@@ -87,13 +87,14 @@ def test_what_cannot_be_started_is_said(tmp_path: Path) -> None:
 # --- a life of its own
 
 
-@pytest.mark.parametrize("stays", [True, False])
-def test_it_outlives_its_window_or_stops_with_it_as_chosen(small_folder: Path, tmp_path: Path, stays: bool) -> None:
-    run = tmp_path / "s.run"
+@pytest.mark.parametrize(("with_parent", "let_go"), [(False, False), (True, True), (True, False)])
+def test_it_outlives_its_window_or_stops_with_it_as_chosen(small_folder: Path, tmp_path: Path, with_parent: bool, let_go: bool) -> None:
+    run, stays = tmp_path / "s.run", let_go or not with_parent
     code = (
         "import sys, time; from pathlib import Path; from aim_maya.ui.process import start\n"
-        f"start(Path(sys.executable), {training_arguments(small_folder, tmp_path / 's.aim')!r}, Path({str(run)!r}), with_parent={not stays})\n"
+        f"it = start(Path(sys.executable), {training_arguments(small_folder, tmp_path / 's.aim')!r}, Path({str(run)!r}), with_parent={with_parent})\n"
         f"while not Path({str(run / 'pid')!r}).exists(): time.sleep(0.05)\n"
+        f"if {let_go}: it.let_go()\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=90)
     reader = RunReader(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytest.importorskip("pytestqt")
 pytest.importorskip("vtkmodules")
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QComboBox, QLabel, QLineEdit, QScrollBar
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
@@ -110,6 +112,9 @@ def test_errors_are_of_the_most_active_target(model: FaceModel, sample: Actor) -
     other = Actor("other", grid_mesh(), {}, sample.rig, 1.0)
     with pytest.raises(AimError, match="is not the actor"):
         ViewedFace(model, FaceScene(size=(64, 64)), other)
+    twin = replace(sample, neutral=sample.neutral.with_points(sample.neutral.points + np.array([0, 0, 2 / sample.mm_per_unit])))
+    with pytest.raises(AimError, match=r"2\.0 mm away"):
+        ViewedFace(model, FaceScene(size=(64, 64)), twin)
 
 
 def test_camera(face: ViewedFace) -> None:
@@ -192,6 +197,36 @@ def test_mouse_and_keys(qtbot: Any, window: ViewWindow) -> None:
     assert np.linalg.norm(window.face.scene.renderer.GetActiveCamera().GetPosition()) < np.linalg.norm(before) * 1.01
 
 
+def test_everything_is_reached_by_the_keyboard(qtbot: Any, window: ViewWindow) -> None:
+    texts = [b.text() for b in window.findChildren(QAbstractButton)] + [label.text() for label in window.findChildren(QLabel) if label.buddy()]
+    keys = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+    assert len(keys) == len(set(keys)) >= 14, sorted(keys)
+    for widget in [*window.findChildren(QAbstractSlider), *window.findChildren(QAbstractButton), *window.findChildren(QComboBox)]:
+        if not isinstance(widget, QScrollBar) and not isinstance(widget.parent(), QLineEdit):  # a line's button to clear it
+            assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus, widget
+    window.activateWindow()
+    window.view.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert window.focusWidget() is window.sliders.search
+
+
+def test_the_edits_say_their_numbers_and_leave_room_for_the_targets(window: ViewWindow) -> None:
+    window.edits.fold.click()
+    window.gains["thickness"].setValue(140)
+    window.edits.bones["jaw_longer_mm"].setValue(-35)
+    shown = {label.text() for label in window.edits.findChildren(QLabel)}
+    assert {"x 1.40", "-3.5 mm", "0 mm", "x 1.00"} <= shown
+    QApplication.processEvents()
+    assert window.sliders.height() > 0.3 * window.height()
+
+
+def test_a_picture_shows_the_first_frame_of_curves(draft: Path, tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("frame,jawOpen\n1,0.5\n2,1\n")
+    for name, extra in (("curves", ["--curves", str(tmp_path / "take.csv")]), ("weights", ["-w", "jawOpen=0.5"])):
+        assert main(["view", str(draft), "--screenshot", str(tmp_path / f"{name}.png"), *extra]) == 0
+    assert (tmp_path / "curves.png").read_bytes() == (tmp_path / "weights.png").read_bytes()
+
+
 def test_curves_play(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
     take = tmp_path / "take.csv"
     take.write_text("time,jawOpen,nobody\n" + "".join(f"{i / 30:.4f},{i / 10},0\n" for i in range(11)))
@@ -226,6 +261,7 @@ def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -
         (["-w", "jawOpn=1"], "Did you mean 'jawOpen'"),
         (["-w", "jawOpen=x"], "NAME=VALUE"),
         (["--screenshot", "x.jpg"], "ends in .png"),
+        (["--curves", "nowhere.csv", "--screenshot", "x.png"], "nowhere.csv"),
         (["--preset", "longjaw"], "Did you mean 'long_jaw'"),
         (["--screenshot", "/proc/x/y.png"], "Cannot write"),
     ],

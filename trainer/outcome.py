@@ -16,11 +16,11 @@ from .progress import SCHEMA, Progress
 
 
 @contextmanager
-def told(progress: Progress, actor: str, out: Path, resumed_at: int) -> Iterator[None]:
+def told(progress: Progress, actor: str, out: Path, resumed_at: int, source: Path | None = None) -> Iterator[None]:
     """Say that a training begins, and how it ends; whatever is raised goes on."""
     progress.event(
         "run", schema=SCHEMA, version=__version__, pid=os.getpid(), host=platform.node(), time=datetime.now(UTC).isoformat(timespec="seconds"),
-        actor=actor, out=str(out.absolute()), resumed_at=resumed_at,
+        actor=actor, out=str(out.absolute()), resumed_at=resumed_at, source=str(source.absolute()) if source else "",
     )  # fmt: skip
     try:
         yield

@@ -23,7 +23,7 @@ PATIENCE_S = 1.0  # for a stage that ends by itself in that time
 
 
 class Pulse(AbstractContextManager["Pulse"]):
-    """A thread that beats, watches for `cancel`, and, with the parent's life at stake, for the end of standard input."""
+    """A thread that beats, watches for `cancel`, and, with the parent's life at stake, for the end of standard input before a line "stay"."""
 
     def __init__(self, run: RunFolder, progress: Progress, interrupt: Callable[[], None] | None, *, with_parent: bool = False) -> None:
         """interrupt: raises Cancelled in the main thread; None when the training is not there."""
@@ -65,7 +65,8 @@ class Pulse(AbstractContextManager["Pulse"]):
     def _watch_parent(self) -> None:
         """Standard input ends when whoever started this training is gone, however it went."""
         with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(4096):
-                pass
+            for line in sys.stdin.buffer:
+                if line.strip() == b"stay":
+                    return
         if not self._stop.is_set() and not self.asked.is_set():
             self._acknowledge("what started this training is gone")

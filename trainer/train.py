@@ -34,6 +34,7 @@ from .ridge import ridge_config, solve
 from .run_folder import RunFolder
 from .score import score
 
+_SAME_MM = 0.1  # between two readings of one neutral
 RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
 
 
@@ -57,23 +58,25 @@ def pick_device(name: str) -> torch.device:
 
 def train(
     actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False,
-    with_parent: bool = False,
+    with_parent: bool = False, source: Path | None = None,
 ) -> Trained:  # fmt: skip
-    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends.
+    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends. source: where the
+    actor was read, for whoever resumes.
 
     Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when asked to stop.
     """
     device = pick_device(config.device)
     state = run.load() if resume else None
     if state is not None:
+        _check_same(state, actor, run)
         config = replace(config_from_json(state["config"]), device=config.device)
     run.begin()
     write_json(run.config, config.to_json())
     if state is None:
-        run.save({"config": config.to_json(), "step": 0})  # so that whenever it is stopped, --resume knows what was asked for
+        run.save({"config": config.to_json(), "step": 0, "actor": _known_by(actor)})  # so that whenever it is stopped, --resume knows what was asked for
     with _interruptible() as interruption, Progress(style, run.progress) as progress, Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse:
         progress.cancelled = lambda: interruption.asked() or pulse.asked.is_set()
-        with told(progress, actor.name, out, int(state["step"]) if state else 0):
+        with told(progress, actor.name, out, int(state["step"]) if state else 0, source):
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
@@ -105,7 +108,7 @@ def _train(
         if state is not None and "networks" in state:
             training.restore(state)
             progress.note(f"Resuming at step {training.step} of {training.total}.")
-        training.run(progress, lambda: _save(run, training, progress), preview.show)
+        training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
         trained = (training.networks, training.jaw)
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
@@ -131,10 +134,27 @@ def _train(
     return Trained(problem, *trained, metrics)
 
 
-def _save(run: RunFolder, training: Training, progress: Progress) -> None:
+def _known_by(actor: Actor) -> dict[str, Any]:
+    """What a checkpoint knows its actor by: plain values and the neutral (V, 3) in mm."""
+    neutral = torch.tensor(actor.neutral.points * actor.mm_per_unit, dtype=torch.float32)
+    return {"name": actor.name, "topology": actor.neutral.topology_hash, "targets": list(actor.rig.targets), "neutral": neutral}
+
+
+def _check_same(state: dict[str, Any], actor: Actor, run: RunFolder) -> None:
+    """Raises AimError when a checkpoint is of another actor: with as many targets it would go on, and learn a mixture. One of before knows none."""
+    old, new = state.get("actor"), _known_by(actor)
+    if old is None or (all(old[key] == new[key] for key in ("topology", "targets")) and float((old["neutral"] - new["neutral"]).norm(dim=1).mean()) < _SAME_MM):
+        return
+    raise AimError(
+        f"The checkpoint in {run.path} is of '{old['name']}', not of '{actor.name}'.", "Faces, targets or the neutral are another's.",
+        "Give the actor that it was begun with, or train from the start.",
+    )  # fmt: skip
+
+
+def _save(run: RunFolder, training: Training, actor: Actor, progress: Progress) -> None:
     """A disk that is full now may have room again later: what was learned is in memory, and goes on being learned."""
     try:
-        run.save(training.state())
+        run.save(training.state() | {"actor": _known_by(actor)})
     except AimError as error:
         progress.note(f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.", warning=True)
 

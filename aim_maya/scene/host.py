@@ -24,13 +24,14 @@ class MayaHost:
     in_application = True
 
     def selected(self) -> Source:
-        """The selected mesh, and the parts that go with it by their names. Raises AimError when nothing is selected."""
+        """The selected mesh, its blendShapes, and the parts that go with it by their names. Raises AimError when nothing is selected."""
         chosen = cmds.ls(selection=True, long=True)
         if not chosen:
             raise AimError("Nothing is selected.", remedy="Select the face and try again.")
         mesh = str(chosen[0])
         parts = find_parts(mesh)
-        return Source(mesh=mesh, skull=parts.skull or "", jaw=parts.jaw or "", lower_teeth=parts.lower_teeth or "")
+        shapes = tuple(self.blend_shapes(mesh))
+        return Source(mesh=mesh, skull=parts.skull or "", jaw=parts.jaw or "", lower_teeth=parts.lower_teeth or "", blend_shapes=shapes)
 
     def blend_shapes(self, mesh: str) -> list[str]:
         """The blendShapes that deform a mesh."""

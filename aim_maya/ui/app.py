@@ -58,6 +58,7 @@ def _save(window: QWidget, picture: Path) -> None:
 def train_window(actor: Path | None, picture: Path | None, after_s: float, *, dark: bool = True) -> int:
     """The training window outside Maya, on an actor folder or a RUN folder."""
     from .host import FilesHost
+    from .train_form import output_of
     from .train_window import TrainWindow
 
     app = application(dark=dark)
@@ -66,7 +67,8 @@ def train_window(actor: Path | None, picture: Path | None, after_s: float, *, da
         window.follow(actor)
     elif actor is not None:
         window.form.actor.setText(str(actor))
-        window.form.out.setText(str(actor.absolute().with_suffix(".aim")))
+        window.form.out.setText(str(output_of(actor.absolute())))
+        window.pick_up()
     return show(window, app, picture=picture, after_s=after_s)
 
 

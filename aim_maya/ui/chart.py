@@ -72,5 +72,6 @@ class Chart(QWidget):
             painter.setPen(colour)
             painter.drawText(above, side | Qt.AlignmentFlag.AlignVCenter, text.format(curve[-1][1]) if curve else text.split(" {", maxsplit=1)[0])
         painter.setPen(self.palette().windowText().color())
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"step {self._steps:,}" if self._steps else "")
+        end = max([self._steps, *(curve[-1][0] for curve in (self._loss, self._error) if curve)])
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"step {end:,}" if end else "")
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "log scale")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from aim_maya.runtime.edit_recipe import ALL, Factor
 
 from .messages import show_error
 
-_GAINS = (("jaw_gain", "Ja&w gain", "The learned jaw's motion, times this"), ("expression_gain", "E&xpression gain", "The skin's own motion, times this"),
+_GAINS = (("jaw_gain", "J&aw gain", "The learned jaw's motion, times this"), ("expression_gain", "E&xpression gain", "The skin's own motion, times this"),
           ("thickness", "Thic&kness", "Soft tissue between bone and skin, times this"))  # fmt: skip
 _FURTHEST_MM, _FINE = 12, 10
 _FILTER = "Edit (*.json)"
@@ -51,7 +52,7 @@ class EditPanel(QGroupBox):
         self.tissue = {name: self._slider(f"Tissue of this region ({name.replace('_', ' ')}), times this", 0, 250, 100) for name in REGIONS}
         self.bones = {name: self._slider(f"{about}, mm", -_FURTHEST_MM * _FINE, _FURTHEST_MM * _FINE, 0) for name, (about, _) in HANDLES.items()}
         self.presets, self.fold, self.more = QComboBox(), QToolButton(), QScrollArea()
-        self.load, self.save, self.reset = QPushButton("Open ..."), QPushButton("Save ..."), QPushButton("Unedi&ted")
+        self.load, self.save, self.reset = QPushButton("&Open ..."), QPushButton("Sa&ve ..."), QPushButton("Unedi&ted")
         self._lay_out()
         self._connect()
         for widget in (self.fold, self.presets):
@@ -69,12 +70,15 @@ class EditPanel(QGroupBox):
     def _lay_out(self) -> None:
         column, form, row = QVBoxLayout(self), QFormLayout(), QHBoxLayout()
         for name, text, _ in _GAINS:
-            _add(form, text, self.gains[name])
-        self.presets.addItem("Preset ...")
+            _add(form, text, self.gains[name], _times)
+        self.presets.addItem("Choose ...")
         for name, (about, _) in PRESETS.items():
             self.presets.addItem(name.replace("_", " "), name)
             self.presets.setItemData(self.presets.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.presets.setAccessibleName("Presets")
+        preset = QLabel("Pr&eset")
+        preset.setBuddy(self.presets)
+        form.addRow(preset, self.presets)
         self.fold.setText("Bones and re&gions")
         self.fold.setCheckable(True)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
@@ -84,7 +88,6 @@ class EditPanel(QGroupBox):
         for button in (self.load, self.save, self.reset):
             row.addWidget(button)
         column.addLayout(form)
-        column.addWidget(self.presets)
         column.addWidget(self.fold)
         column.addWidget(self.more)
         column.addLayout(row)
@@ -93,13 +96,13 @@ class EditPanel(QGroupBox):
         inside = QWidget()
         form = QFormLayout(inside)
         for name, slider in self.bones.items():
-            _add(form, name.removesuffix("_mm").replace("_", " ").capitalize(), slider)
+            _add(form, name.removesuffix("_mm").replace("_", " ").capitalize(), slider, _millimetres)
         for name, slider in self.tissue.items():
-            _add(form, f"{name.replace('_', ' ').capitalize()}, tissue", slider)
+            _add(form, f"{name.replace('_', ' ').capitalize()}, tissue", slider, _times)
         self.more.setWidget(inside)
         self.more.setWidgetResizable(True)
         self.more.setFrameShape(QFrame.Shape.NoFrame)
-        self.more.setMinimumHeight(190)
+        self.more.setFixedHeight(12 * self.fontMetrics().height())  # of the rest the targets' sliders have most need
         self.more.setVisible(False)
 
     def _connect(self) -> None:
@@ -173,10 +176,25 @@ class EditPanel(QGroupBox):
             self.save_file(Path(chosen))
 
 
-def _add(form: QFormLayout, text: str, slider: QSlider) -> None:
-    label = QLabel(text)
+def _add(form: QFormLayout, text: str, slider: QSlider, said: Callable[[int], str]) -> None:
+    label, number, row = QLabel(text), QLabel(), QHBoxLayout()
     label.setBuddy(slider)
-    form.addRow(label, slider)
+    label.setToolTip(slider.toolTip())
+    number.setMinimumWidth(number.fontMetrics().horizontalAdvance("+12.0 mm"))
+    number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    number.setText(said(slider.value()))
+    slider.valueChanged.connect(lambda value: number.setText(said(value)))
+    row.addWidget(slider, 1)
+    row.addWidget(number)
+    form.addRow(label, row)
+
+
+def _times(value: int) -> str:
+    return f"x {value / 100:.2f}"
+
+
+def _millimetres(value: int) -> str:
+    return f"{value / _FINE:+.1f} mm" if value else "0 mm"
 
 
 def _of_all(factor: Factor) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
+from .background import Background
 from .endings import explain
 from .process import Started
 from .run_state import RunReader, Snapshot
@@ -16,29 +16,24 @@ from .run_state import RunReader, Snapshot
 LOOK_S = 0.2
 
 
-class Follower(QThread):
-    """Emits `changed` (Snapshot) and `pictured` (QImage) until stopped or until the training has ended, then `ended` (Snapshot)."""
+class Follower(Background):
+    """Emits `changed` (Snapshot) and `pictured` (QImage) until stopped, which lets the training go on, or until it has ended, then `ended` (Snapshot)."""
 
     changed = Signal(object)
     pictured = Signal(QImage)
     ended = Signal(object)
 
-    def __init__(self, folder: Path, started: Started | None = None, *, resume: bool = False, parent: QObject | None = None) -> None:
+    def __init__(self, folder: Path, started: Started | None = None, *, resume: bool = False, owner: QObject | None = None) -> None:
         """started: the training, when it was started here just now, resumed or not: how it ends is then known whatever it says."""
-        super().__init__(parent)
+        super().__init__(owner)
         self._process = started.process if started else None
         self._reader = RunReader(folder, self._runs if started else None)
         if started:
             self._reader.expect(resume=resume)
-        self._stop, self._picture = threading.Event(), 0
+        self._picture = 0
 
     def _runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Stop following; the training goes on. Returns when the thread has ended."""
-        self._stop.set()
-        self.wait()
 
     def run(self) -> None:
         """The thread itself."""
@@ -64,7 +59,7 @@ class Follower(QThread):
         if s.state == "vanished":
             error = explain(self._reader.folder, self._process.returncode if self._process else None)
             s.state, s.what, s.cause, s.remedy = "failed", error.what, error.cause, error.remedy
-            s.lines.append(f"Failed: {error.what}")
+            s.say_failure()
         self.ended.emit(self._copy())
 
     def _copy(self) -> Snapshot:

@@ -12,7 +12,10 @@ from aim_maya.core.errors import AimError
 
 @dataclass(frozen=True)
 class Source:
-    """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects."""
+    """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects.
+
+    blend_shapes: those that the mesh has; blend_shape is the one that was chosen.
+    """
 
     actor: str = ""
     mesh: str = ""
@@ -20,6 +23,7 @@ class Source:
     skull: str = ""
     jaw: str = ""
     lower_teeth: str = ""
+    blend_shapes: tuple[str, ...] = ()
 
 
 class Host(Protocol):
@@ -28,7 +32,7 @@ class Host(Protocol):
     in_application: bool
 
     def selected(self) -> Source:
-        """What is selected, and the parts that go with it by their names."""
+        """What is selected, its blendShapes, and the parts that go with it by their names."""
 
     def blend_shapes(self, mesh: str) -> list[str]:
         """The blendShapes that a mesh has."""
@@ -78,10 +82,12 @@ class FilesHost:
 
 
 def parts_found(actor: str) -> str:
-    """In words, which of skull, jaw and the jaw's motion an actor folder holds; '' for what is not a folder."""
+    """In words, which of skull, jaw and the jaw's motion an actor folder holds; '' for a file."""
     folder = Path(actor).expanduser()
-    if not actor or not folder.is_dir():
+    if not actor or folder.is_file():
         return ""
+    if not folder.is_dir():
+        return "There is no such folder or file."
     if not (folder / "neutral.obj").is_file():
         return "dataset.npz" if (folder / "dataset.npz").is_file() else "This folder has no neutral.obj: it is not an actor."
     shapes = len(list((folder / "shapes").glob("*.obj")))

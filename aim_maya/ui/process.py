@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.errors import AimError
 
 LOG = "trainer.log"
+STAY = b"stay\n"  # on the standard input of a training that was started with_parent: see run_folder.md
 _POISON = re.compile(r"^(PYTHON.*|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|QT_.*|QML.*|MAYA_.*|VIRTUAL_ENV|__PYVENV_LAUNCHER__|TCL_LIBRARY|TK_LIBRARY)$", re.IGNORECASE)
 _LATER = (
     "import os, runpy, sys; n = int(sys.argv[1]); sys.path[:0] = sys.argv[2:2 + n]; del sys.argv[1:2 + n]; "
@@ -29,6 +31,13 @@ class Started:
 
     folder: Path
     process: subprocess.Popen[bytes]
+
+    def let_go(self) -> None:
+        """It goes on when this process ends, although it was started to stop then."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.process.stdin.write(STAY)
+                self.process.stdin.flush()
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

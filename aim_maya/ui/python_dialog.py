@@ -91,7 +91,7 @@ class PythonDialog(QDialog):
         self._worker.done.connect(self._done)
         self._worker.failed.connect(lambda error: self.log.appendPlainText(f"\n{error_text(error)}"))
         self._worker.finished.connect(lambda: self._busy(False))
-        self._worker.start()
+        self._worker.begin()
 
     def _done(self, python: Path) -> None:
         self.chosen.emit(str(python))

@@ -23,6 +23,7 @@ class Snapshot:
     state: State = "none"
     actor: str = ""
     out: str = ""
+    source: str = ""
     stage: str = ""
     step: int = 0
     steps: int = 0
@@ -41,6 +42,10 @@ class Snapshot:
     def active(self) -> bool:
         """A process is at work on it."""
         return self.state in ("running", "cancelling")
+
+    def say_failure(self) -> None:
+        """What, why and what to do, for the log of a window that only looks on."""
+        self.lines += [f"Failed: {self.what}", *([f"Likely cause: {self.cause}"] if self.cause else []), *([f"What to do: {self.remedy}"] if self.remedy else [])]
 
 
 class RunReader:
@@ -99,7 +104,8 @@ class RunReader:
     def _on_run(self, event: dict[str, Any]) -> None:
         at, old = int(event.get("resumed_at", 0)), self.snapshot
         kept = [[pair for pair in curve if at and pair[0] <= at] for curve in (old.loss, old.error_mm)]
-        self.snapshot = Snapshot("running", str(event.get("actor", "")), str(event.get("out", "")), loss=kept[0], error_mm=kept[1], lines=old.lines, preview=old.preview)
+        actor, out, source = (str(event.get(name, "")) for name in ("actor", "out", "source"))
+        self.snapshot = Snapshot("running", actor, out, source, loss=kept[0], error_mm=kept[1], lines=old.lines, preview=old.preview)
         newer = int(event.get("schema", SCHEMA)) > SCHEMA
         self._say(f"Training '{self.snapshot.actor}'" + (f", going on at step {at}" if at else "") + (" (a newer trainer: some of it may not be shown)" if newer else ""))
 
@@ -139,7 +145,10 @@ class RunReader:
         s.state = event["state"] if event["state"] in ("done", "cancelled", "failed") else "failed"
         s.what, s.cause, s.remedy = (str(event.get(key, "")) for key in ("what", "cause", "remedy"))
         s.eta_s = None
-        self._say({"done": f"Done: {s.out}", "cancelled": "Stopped; Resume goes on from here."}.get(s.state, f"Failed: {s.what}"))
+        if s.state == "failed":
+            s.say_failure()
+        else:
+            self._say(f"Done: {s.out}" if s.state == "done" else "Stopped; Resume goes on from here.")
 
     def _say(self, line: str) -> None:
         self.snapshot.lines.append(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QScrollArea, QSlider, QVBoxLayout, QWidget
 
 from aim_maya.core.controls import Control
@@ -22,10 +23,13 @@ class TargetSliders(QWidget):
         super().__init__(parent)
         self._controls, self._quiet = controls, False
         self.search, self.random, self.reset = QLineEdit(), QPushButton("Ra&ndom"), QPushButton("&Reset")
-        self.search.setPlaceholderText("Search")
+        self.search.setPlaceholderText("Search (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search controls")
         self.search.textChanged.connect(self._filter)
+        find = QAction(self, shortcut=QKeySequence(QKeySequence.StandardKey.Find))
+        find.triggered.connect(self.search.setFocus)
+        self.addAction(find)
         self.random.setToolTip("A few controls at random")
         self.random.clicked.connect(self.set_random)
         self.reset.clicked.connect(lambda: self.set_weights(np.zeros(len(self._controls))))

@@ -53,7 +53,9 @@ class TrainForm(QWidget):
         self.found.setWordWrap(True)
         self.fields: dict[str, Field] = {option.name: make_field(option) for option in options()}
         self.stops = QCheckBox("Stop the training when this window c&loses")
-        self.stops.setToolTip("Off: it goes on by itself, and any window can follow it again. On: it stops with a checkpoint, also when the application crashes.")
+        self.stops.setToolTip(
+            "Off: it goes on, and any window can follow it again. On: it stops with a checkpoint; ticked when it begins, also when the application crashes."
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._scene_group() if host.in_application else self._files_group())
@@ -76,6 +78,8 @@ class TrainForm(QWidget):
         add_row(form, "&blendShape", self.blend_shape, "The node to learn from")
         for name, text, tip in _PARTS:
             add_row(form, text, self.parts[name], tip + "; found by its name, or leave empty")
+        form.addRow("", self.found)
+        self.mesh.editingFinished.connect(self._mesh_named)
         return group
 
     def _training_group(self) -> QWidget:
@@ -117,7 +121,8 @@ class TrainForm(QWidget):
         """What to train on."""
         if not self._host.in_application:
             return Source(actor=self.actor.text().strip())
-        return Source(mesh=self.mesh.text().strip(), blend_shape=self.blend_shape.currentText(), **{name: line.text().strip() for name, line in self.parts.items()})
+        skull, jaw, teeth = (self.parts[name].text().strip() for name, _, _ in _PARTS)
+        return Source(mesh=self.mesh.text().strip(), blend_shape=self.blend_shape.currentText(), skull=skull, jaw=jaw, lower_teeth=teeth)
 
     def output(self) -> Path | None:
         """The .aim file, or None when none is named."""
@@ -149,27 +154,49 @@ class TrainForm(QWidget):
         """Fill the scene's part from the selection."""
         try:
             found = self._host.selected()
-            shapes = self._host.blend_shapes(found.mesh)
         except AimError as error:
             self.failed.emit(error)
             return
         self.mesh.setText(found.mesh)
-        self.blend_shape.clear()
-        self.blend_shape.addItems(shapes)
+        self._offer(found.blend_shapes)
         for name, line in self.parts.items():
             line.setText(getattr(found, name))
+
+    def _mesh_named(self) -> None:
+        """Another mesh was typed: it has blendShapes of its own."""
+        try:
+            shapes = tuple(self._host.blend_shapes(self.mesh.text().strip())) if self.mesh.text().strip() else ()
+        except AimError as error:
+            shapes = ()
+            self.found.setText(error.what)  # no dialog: it would come up whenever the field loses the focus
+        else:
+            self.found.clear()
+        self._offer(shapes)
+
+    def _offer(self, shapes: tuple[str, ...]) -> None:
+        chosen = self.blend_shape.currentText()
+        self.blend_shape.clear()
+        self.blend_shape.addItems(shapes)
+        self.blend_shape.setCurrentIndex(max(self.blend_shape.findText(chosen), 0) if shapes else -1)
 
     def _browse_actor(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Actor folder", self.actor.text())
         if chosen:
             self.actor.setText(chosen)
             if not self.out.text():
-                self.out.setText(str(Path(chosen).with_suffix(".aim")))
+                self.out.setText(str(output_of(Path(chosen))))
+            self.out.editingFinished.emit()
 
     def _browse_out(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, "Model to write", self.out.text(), "AIM models (*.aim)", options=QFileDialog.Option.DontConfirmOverwrite)
         if chosen:
             self.out.setText(chosen if chosen.endswith(".aim") else f"{chosen}.aim")
+            self.out.editingFinished.emit()
+
+
+def output_of(actor: Path) -> Path:
+    """The model beside an actor. A folder's name may hold a dot: anna.v1 and anna.v2 are two."""
+    return actor.with_suffix(".aim") if actor.is_file() else actor.with_name(f"{actor.name}.aim")
 
 
 def _is_default(option: Option, value: Any) -> bool:

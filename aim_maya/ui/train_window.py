@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QImage
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from aim_maya.core.errors import AimError, Cancelled
@@ -53,6 +54,9 @@ class TrainWindow(QWidget):
         self.message: QMessageBox | None = None
         self.dialog: PythonDialog | None = None
         self.folder: Path | None = None
+        self.last_will = LastWill()
+        self._reading = False
+        self._folders: dict[Path, Path] = {}
         self._kept = remembered.load(_NAME)
         self.buttons = {name: QPushButton(text) for name, text, _ in _BUTTONS}
         self._lay_out()
@@ -89,6 +93,8 @@ class TrainWindow(QWidget):
         self.form.out.textChanged.connect(lambda _text: self._enable())
         self.form.out.editingFinished.connect(self.pick_up)
         self.form.failed.connect(self.show_error)
+        self.form.stops.toggled.connect(self._bequeath)
+        self.destroyed.connect(self.last_will.carry_out)
 
     def _guarded(self, slot: Callable[[], Any], _checked: bool = False) -> None:
         try:
@@ -110,13 +116,17 @@ class TrainWindow(QWidget):
         out = self.form.output()
         if out is None:
             raise AimError("There is no output.", "The field is empty.", "Name the .aim file to write.")
+        self.pick_up()
+        if self.snapshot.active:
+            self.live.say("This output is being trained already: this is that training.")
+            return
         extra = arguments(self.form.values())
         python = find(str(self._kept.get("python", "")))
         if python is None:
             self.choose_python()
             return
-        folder = run_folder(out)
-        actor = self.host.actor_for(self.form.source(), out, self._capturing)
+        folder = self.run_folder(out)
+        actor = self._actor_for(out)
         command = ["train", str(actor), "-o", str(out), "--run", str(folder), "--progress", "lines", *(["--resume"] if resume else []), *extra]
         self.keep()
         self.live.clear()
@@ -129,11 +139,24 @@ class TrainWindow(QWidget):
         self.live.bar.setValue(round(100 * share))
         self.live.bar.setFormat(f"Reading {text}")
         QApplication.processEvents()
-        return True
+        return self._reading
+
+    def _actor_for(self, out: Path) -> Path:
+        """Events are handled meanwhile: of the buttons only Cancel does something."""
+        self._reading = True
+        self._enable()
+        try:
+            return self.host.actor_for(self.form.source(), out, self._capturing)
+        finally:
+            self._reading = False
+            self.live.show_state(self.snapshot)
+            self._enable()
 
     def cancel(self) -> None:
-        """Ask the training to stop."""
-        if self.folder is not None:
+        """Ask the training to stop, or stop reading the scene."""
+        if self._reading:
+            self._reading = False
+        elif self.folder is not None:
             ask_to_stop(self.folder)
             self.live.heading.setText("<b>Stopping ...</b>")
             self.buttons["cancel"].setEnabled(False)
@@ -142,7 +165,7 @@ class TrainWindow(QWidget):
         """Follow the training of this output when one runs."""
         out = self.form.output()
         if out is not None and not self.snapshot.active:
-            self.follow(run_folder(out), only_active=True)
+            self.follow(self.run_folder(out), only_active=True)
         self._enable()
 
     def follow(self, folder: Path, *, only_active: bool = False) -> None:
@@ -153,22 +176,26 @@ class TrainWindow(QWidget):
             return
         if reader.snapshot.state == "none":
             raise AimError(f"{folder} is not a RUN folder.", "It has no progress.jsonl.", "Choose the folder that ends in .run beside the output.")
-        if reader.snapshot.out and not self.form.out.text():
+        if reader.snapshot.out:  # the buttons are about this training now
+            self._folders[Path(reader.snapshot.out)] = folder
             self.form.out.setText(reader.snapshot.out)
+        if reader.snapshot.source:
+            self.form.actor.setText(reader.snapshot.source)
         self.live.clear()
         self._follow(folder, None)
 
     def _follow(self, folder: Path, started: Started | None, *, resume: bool = False) -> None:
         self._let_go()
         self.folder = folder
-        self.follower = Follower(folder, started, resume=resume, parent=self)
+        self.follower = Follower(folder, started, resume=resume, owner=self)
         self.follower.changed.connect(self._show)
         self.follower.pictured.connect(self._picture)
         self.follower.ended.connect(self._ended)
         self.snapshot = Snapshot("running", stage="starting")
         self.live.show_state(self.snapshot)
         self._enable()
-        self.follower.start()
+        self._bequeath()
+        self.follower.begin()
 
     @Slot(object)
     def _show(self, snapshot: Snapshot) -> None:
@@ -184,6 +211,7 @@ class TrainWindow(QWidget):
     @Slot(object)
     def _ended(self, snapshot: Snapshot) -> None:
         self._show(snapshot)
+        self._bequeath()
         self._enable()
         if snapshot.state == "failed" and self.started is not None:
             self.show_error(AimError(snapshot.what, snapshot.cause, snapshot.remedy))
@@ -204,7 +232,7 @@ class TrainWindow(QWidget):
         self.worker.done.connect(lambda page: self.live.say(f"Report: {page}"))
         self.worker.failed.connect(self.show_error)
         self.worker.finished.connect(self._enable)
-        self.worker.start()
+        self.worker.begin()
 
     def attach(self) -> None:
         """Put the model on the mesh."""
@@ -221,7 +249,7 @@ class TrainWindow(QWidget):
     def _remember_python(self, path: str) -> None:
         self._kept["python"] = path
         self.keep()
-        self.live.say(f"The trainer's Python: {path}")
+        self.live.say(f"The trainer's Python: {path}. Training can begin.")
 
     def _choose_run(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "RUN folder")
@@ -229,14 +257,18 @@ class TrainWindow(QWidget):
             self.follow(Path(chosen))
 
     def _enable(self) -> None:
-        out, active = self.form.output(), self.snapshot.active
+        out, active = self.form.output(), self.snapshot.active or self._reading
         made = out is not None and out.is_file()
         able = {
-            "train": not active, "cancel": active, "resume": not active and out is not None and can_resume(run_folder(out)), "report": made and not active,
+            "train": not active, "cancel": active, "resume": not active and out is not None and can_resume(self.run_folder(out)), "report": made and not active,
             "attach": made and not active, "follow": not active,
         }  # fmt: skip
         for name, on in able.items():
             self.buttons[name].setEnabled(on)
+
+    def run_folder(self, out: Path) -> Path:
+        """The RUN folder of an output: where it was followed, else beside it."""
+        return self._folders.get(out, out.with_suffix(".run"))
 
     def keep(self) -> None:
         """Remember the form."""
@@ -246,14 +278,23 @@ class TrainWindow(QWidget):
     def _let_go(self) -> None:
         if self.follower is not None:
             self.follower.stop()
-            self.follower.deleteLater()
             self.follower = None
+
+    def _bequeath(self, _checked: bool = False) -> None:
+        """What happens to the training when this window goes."""
+        stops = self.form.stops.isChecked()
+        self.last_will.folder = self.folder if stops and self.snapshot.active else None
+        if self.started is not None and not stops:
+            self.started.let_go()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Keep the form: a docked window is deleted without being closed."""
+        self.keep()
+        super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The training goes on, or stops, as the user chose."""
-        self.keep()
-        if self.snapshot.active and self.form.stops.isChecked() and self.folder is not None:
-            ask_to_stop(self.folder)
+        self.last_will.carry_out()
         self._let_go()
         for worker in (self.worker, self.dialog._worker if self.dialog else None):
             if worker is not None:
@@ -261,6 +302,14 @@ class TrainWindow(QWidget):
         super().closeEvent(event)
 
 
-def run_folder(out: Path) -> Path:
-    """The RUN folder of an output."""
-    return out.with_suffix(".run")
+class LastWill:
+    """Stops the training of a window that goes, closed or deleted; holds nothing of the window, which is gone by then."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+
+    def carry_out(self) -> None:
+        """Ask it to stop, if that was wanted."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                ask_to_stop(self.folder)

@@ -61,7 +61,8 @@ class ViewWindow(QWidget):
         self.detail.setToolTip("On: every trained shape is exact. Off: the networks alone")
         self.bones.setToolTip("The learned bone under every point of the skin; the jaw's in orange")
         self.colours.addItems(list(_MAPS.values()))
-        self.caption.setWordWrap(True)
+        for label in (self.caption, self.status):
+            label.setWordWrap(True)  # a long line would widen the window
         left = QWidget()
         column = QVBoxLayout(left)
         column.addWidget(self.sliders, 1)
@@ -83,12 +84,15 @@ class ViewWindow(QWidget):
 
     def _look_group(self) -> QWidget:
         group = QGroupBox("Look")
-        column, row = QVBoxLayout(group), QHBoxLayout()
+        column, row, last, label = QVBoxLayout(group), QHBoxLayout(), QHBoxLayout(), QLabel("&Colours")
         for box in (self.skin, self.bones, self.wires, self.detail):
             row.addWidget(box)
         column.addLayout(row)
         self.colours.setAccessibleName("Colours")
-        column.addWidget(self.colours)
+        label.setBuddy(self.colours)
+        last.addWidget(label)
+        last.addWidget(self.colours, 1)
+        column.addLayout(last)
         return group
 
     def _connect(self) -> None:
@@ -141,7 +145,7 @@ class ViewWindow(QWidget):
         if time.perf_counter() < self._told:
             return  # a label that changes with every picture would cost as much as a small face
         self._told = time.perf_counter() + 0.25
-        self.status.setText(f"Frame {median(self._times):.1f} ms (median of {len(self._times)})   Drawn by {self.face.scene.device}   Model: {self.face.model.status}")
+        self.status.setText(f"Frame {median(self._times):.1f} ms (median of {len(self._times)})   Drawn by {self.face.scene.device}\nModel: {self.face.model.status}")
 
     def _play(self) -> None:
         if self.player.playing:

@@ -17,6 +17,7 @@ from .face_scene import FaceScene, Surface
 
 Floats = NDArray[np.floating]
 Map = Literal["none", "thickness", "weight", "error"]
+_SAME_MM = 1.0  # a neutral that was smoothed since is still the same actor's
 SKULL, JAW = np.array([225.0, 217, 195]), np.array([200.0, 150, 90])
 
 
@@ -129,6 +130,13 @@ class ViewedFace:
 
 
 def _checked(model: FaceModel, actor: Actor | None) -> Actor | None:
-    if actor is not None and (actor.neutral.topology_hash != model.manifest["topology_hash"] or set(actor.rig.targets) != set(model.data.rig.targets)):
+    if actor is None:
+        return None
+    if actor.neutral.topology_hash != model.manifest["topology_hash"] or set(actor.rig.targets) != set(model.data.rig.targets):
         raise AimError(f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets differ.", remedy="Give the actor it was trained on.")
+    apart = float(np.linalg.norm(actor.neutral.points - model.mesh.points, axis=1).mean()) * model.mm_per_unit
+    if apart > _SAME_MM:
+        raise AimError(
+            f"The neutral of '{actor.name}' is {apart:.1f} mm away on average.", "It is another face with the same topology.", "Give the actor it was trained on."
+        )
     return actor

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 
 from aim_maya.core.errors import AimError, Cancelled
 
+from .background import Background
 
-class Worker(QThread):
+
+class Worker(Background):
     """Runs work(report, cancelled); then `done` (its result) or `failed` (AimError); neither when it was cancelled."""
 
     line = Signal(str)
     done = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, work: Callable[[Callable[[str], None], Callable[[], bool]], Any], parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._work, self._stop = work, threading.Event()
-
-    def stop(self) -> None:
-        """Ask it to stop, and wait for it."""
-        self._stop.set()
-        self.wait()
+    def __init__(self, work: Callable[[Callable[[str], None], Callable[[], bool]], Any], owner: QObject | None = None) -> None:
+        super().__init__(owner)
+        self._work = work
 
     def run(self) -> None:
         """The thread itself."""

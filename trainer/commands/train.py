@@ -63,7 +63,10 @@ def run(options: Options) -> dict[str, Any]:
     resume = options.resume or (made_from is not None and made_from.resumable())
     if made_from is not None:
         made_from.begin()
-    trained = train(actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out, with_parent=options.stop_with_parent)
+    trained = train(
+        actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out, with_parent=options.stop_with_parent,
+        source=options.actor,
+    )  # fmt: skip
     if made_from is not None:
         made_from.end(options.out)
     if options.progress != "json":

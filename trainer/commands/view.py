@@ -30,7 +30,7 @@ class Options:
     preset: str | None = None
     """Show the model under one of the edits that come along; aimface edit --list names them."""
     curves: Path | None = None
-    """Play this CSV of weight curves."""
+    """Play this CSV of weight curves; a picture shows its first frame."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model is evaluated."""
     screenshot: Path | None = None

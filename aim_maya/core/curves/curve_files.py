@@ -75,7 +75,8 @@ def _table(path: str | Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             reader = csv.reader(stream)
             rows = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AimError(f"Cannot read the curves {path}: {error}.", "It is missing, or no text file.") from error
+        remedy = "Give a CSV; `aimface curves FILE -o OUT.csv` makes one of USD files and performances."
+        raise AimError(f"Cannot read the curves {path}: {error}.", "It is missing, or no text file.", remedy) from error
     if len(rows) < 2:
         raise AimError(f"{path} holds no frames.", "It is empty or has a header only.", "Export the curves again.")
     header = [name.strip() for name in rows[0][1]]
