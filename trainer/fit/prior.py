@@ -25,7 +25,7 @@ class Prior:
     """At most this, as a weight, for targets that hardly move the skin."""
     power: float = 1.0
     """How steeply the variance of its modes falls: eigenvalue^-power."""
-    strain: float = 0.06
+    strain: float = 0.07
     """Of the stretch of a square centimetre of skin by local weights that no target explains (fine spaces only)."""
     offset: float = 0.6
     """Of the smooth displacement that no target explains, mm an axis."""
