@@ -80,7 +80,7 @@ def wait(app: Any, what: Any, seconds: float = 300.0) -> float:
     while not what():
         if time.perf_counter() - began > seconds:
             raise SystemExit("it did not happen in time")
-        app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents | QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents | QEventLoop.ProcessEventsFlag.AllEvents)  # the probe's timer is the next at the latest
     return time.perf_counter() - began
 
 

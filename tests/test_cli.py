@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from aim_maya.core.obj import read_obj
 from aim_maya.runtime import FaceModel
-from trainer.__main__ import COMMANDS, main
+from trainer.__main__ import COMMANDS, SHORT_WAITS, main
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,6 +27,16 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         main([command, "--help"])
     assert stop.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+def test_threads_wait_without_spinning_for_long_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, value = SHORT_WAITS
+    monkeypatch.delenv(name, raising=False)
+    main(["--version"])
+    assert os.environ[name] == value
+    monkeypatch.setenv(name, "7")
+    main(["--version"])
+    assert os.environ[name] == "7"
 
 
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:

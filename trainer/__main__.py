@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -33,10 +34,13 @@ COMMANDS = {
     "accuracy": "train several actors and seeds and print the table of figures",
 }
 BAD_INPUT, CANCELLED = 2, 130
+SHORT_WAITS = ("GOMP_SPINCOUNT", "2000")
+"""Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program takes a core, that is the time they would have worked in, and a training all but stands still."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; exit code 0 done, 1 the doctor found a failure, 2 bad input, 130 stopped by the user."""
+    os.environ.setdefault(*SHORT_WAITS)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         sys.stdout.write(_overview())
