@@ -43,6 +43,9 @@ def write_curve(points: list[dict[str, Any]], out: Path) -> None:
             elif line:
                 axis.axhline(line[0][1], linestyle=":", label=method, color="0.4")
         axis.set(title=setting, xlabel="unknowns a frame", ylabel="mean error, mm", xscale="log", ylim=(0, None))
+        axis.set_xticks(sorted({p["asked"] for p in points if p["asked"]}))
+        axis.minorticks_off()
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.legend(fontsize=7)
     with atomic_path(out) as temporary:
         temporary.write_bytes(pictures.png(made))
