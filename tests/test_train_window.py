@@ -71,7 +71,7 @@ def state(window: TrainWindow, *wanted: str) -> Any:
 
 
 def press(qtbot: Any, window: TrainWindow, name: str) -> None:
-    assert window.buttons[name].isEnabled(), name
+    qtbot.waitUntil(window.buttons[name].isEnabled, timeout=MINUTES)  # a finished training's buttons come when its process has ended, too
     qtbot.mouseClick(window.buttons[name], Qt.MouseButton.LeftButton)
 
 
