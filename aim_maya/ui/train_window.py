@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from aim_maya.core.errors import AimError, Cancelled
 from . import remembered
 from .follower import Follower
 from .host import Host
+from .last_will import LastWill
 from .live import LivePanel
 from .messages import show_error
 from .options import arguments
@@ -300,16 +300,3 @@ class TrainWindow(QWidget):
             if worker is not None:
                 worker.stop()
         super().closeEvent(event)
-
-
-class LastWill:
-    """Stops the training of a window that goes, closed or deleted; holds nothing of the window, which is gone by then."""
-
-    def __init__(self) -> None:
-        self.folder: Path | None = None
-
-    def carry_out(self) -> None:
-        """Ask it to stop, if that was wanted."""
-        if self.folder is not None:
-            with contextlib.suppress(OSError):
-                ask_to_stop(self.folder)

@@ -38,23 +38,20 @@ class Spaces:
     fine: FaceSpace
 
     @classmethod
-    def of(
-        cls, model: FaceModel, *, local: bool, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, coarse: Prior | None = None, tied: bool = False,
-        detail: bool = True,
-    ) -> Spaces:  # fmt: skip
-        """The spaces of a model, with the prior of the weights and that of the motion (coarse), which is also that of global fits; see fine_space and face_space."""
+    def of(cls, model: FaceModel, *, local: bool, modes: int = 0, unknowns: int = 0, tied: bool = False, detail: bool = True) -> Spaces:
+        """The spaces of a model; see fine_space and face_space."""
         if not local:
-            whole = face_space(model, local=False, prior=coarse, tied=tied, detail=detail)
+            whole = face_space(model, local=False, tied=tied, detail=detail)
             return cls(whole, whole)
-        fine = fine_space(model, modes=modes, unknowns=unknowns, prior=prior, tied=tied, detail=detail)
+        fine = fine_space(model, modes=modes, unknowns=unknowns, tied=tied, detail=detail)
         few = min(_COARSE_MODES, fine.basis.shape[1])
-        return cls(face_space(model, local=True, modes=few, prior=coarse, tied=tied, detail=detail), fine)
+        return cls(face_space(model, local=True, modes=few, tied=tied, detail=detail), fine)
 
 
 @lru_cache(maxsize=2)  # seconds to make, and takes of one actor follow each other
-def fine_space(model: FaceModel, *, modes: int = 0, unknowns: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> PrincipalSpace:
+def fine_space(model: FaceModel, *, modes: int = 0, unknowns: int = 0, tied: bool = False, detail: bool = True) -> PrincipalSpace:
     """The space that weights are solved on. modes of the basis, 0 for 150; unknowns, 0 for 1,400."""
-    space = face_space(model, local=True, modes=modes or FINE_MODES, prior=prior or Prior.fine(), tied=tied, detail=detail)
+    space = face_space(model, local=True, modes=modes or FINE_MODES, prior=Prior.fine(), tied=tied, detail=detail)
     return principal_space(space, model.mesh, unknowns or UNKNOWNS)
 
 

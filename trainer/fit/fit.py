@@ -20,7 +20,6 @@ from .fast import FastSolver, Spaces, rest_normals
 from .masks import Solvers
 from .noise import estimated_noise
 from .options import FitOptions
-from .prior import Prior
 from .resume import Resume
 from .scale import check_scale
 from .scans import Scans
@@ -33,26 +32,22 @@ _FAR_MM, _PILOTS = 2.5, 6
 _SPEEDING_UP = 0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
 
 
-def fit_scans(
-    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, prior: Prior | None = None, coarse: Prior | None = None, resume: Resume | None = None
-) -> PerformanceData:
-    """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is missing. prior of the weights, coarse of the motion.
+def fit_scans(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, resume: Resume | None = None) -> PerformanceData:
+    """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is missing.
 
     Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the progress says so.
     """
     options.checked()
     with threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: what takes 0.2 s took 26
-        return _fit(model, scans, options, progress, prior, coarse, resume)
+        return _fit(model, scans, options, progress, resume)
 
 
-def _fit(
-    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, prior: Prior | None, coarse: Prior | None, resume: Resume | None
-) -> PerformanceData:  # fmt: skip
+def _fit(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, resume: Resume | None) -> PerformanceData:
     fps = options.fps or scans.fps or 30.0
     confidence = read_confidence(options.confidence, len(model.data.neutral))[scans.vertices]
     check_scale(model, scans, progress)
     tied = options.jaw == "tied"
-    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, unknowns=options.unknowns, prior=prior, coarse=coarse, tied=tied, detail=options.detail)
+    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, unknowns=options.unknowns, tied=tied, detail=options.detail)
     noise = options.noise if options.noise is not None else estimated_noise(spaces, scans, confidence, head=options.head == "solve", pilots=_PILOTS)
     limit = options.outliers if options.outliers is not None else max(2.0, 4 * noise)
     progress.note(f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame")

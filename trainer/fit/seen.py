@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from .blocks import symmetric
 from .space import FaceSpace
 
 Floats = NDArray[np.floating]
@@ -51,15 +52,12 @@ class Seen:
     def data(self) -> Floats:
         """(K, K): B^T B / noise^2 over what is seen."""
         bases = self.space.bases(self._basis)
-        at = np.cumsum([0] + [basis.shape[1] for basis in bases])
-        gram = np.zeros((at[-1], at[-1]))
-        for i in range(len(bases)):
-            for j in range(i, len(bases)):
-                product = np.einsum("av,av->v", self._planar[i], self._planar[j], dtype=np.float64)
-                if product.any():
-                    block = (bases[i] * product[:, None]).T @ bases[j]
-                    gram[at[i] : at[i + 1], at[j] : at[j + 1]], gram[at[j] : at[j + 1], at[i] : at[i + 1]] = block, block.T
-        normal: Floats = gram / self.noise**2
+
+        def block(i: int, j: int) -> Floats | None:
+            product = np.einsum("av,av->v", self._planar[i], self._planar[j], dtype=np.float64)
+            return (bases[i] * product[:, None]).T @ bases[j] if product.any() else None
+
+        normal: Floats = symmetric([basis.shape[1] for basis in bases], block) / self.noise**2
         return normal
 
     def gathered(self, residual: Floats) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, triangle_areas
 
+from .blocks import symmetric
 from .space import FaceSpace
 
 Floats = NDArray[np.floating]
@@ -37,14 +38,7 @@ class Strain:
     def whole(self, bases: Callable[[Floats], list[Floats]]) -> Floats:
         """(K, K) for unknowns whose bases (P, K_r) are made of rows (P, M) of the space's."""
         steps = [step.astype(np.float32) for step in bases(self._steps)]
-        at = np.cumsum([0] + [step.shape[1] for step in steps])
-        gram = np.zeros((at[-1], at[-1]))
-        for r in range(len(steps)):
-            for s in range(r, len(steps)):
-                block = self._block(r, s, steps[r], steps[s])
-                gram[at[r] : at[r + 1], at[s] : at[s + 1]] = block
-                gram[at[s] : at[s + 1], at[r] : at[r + 1]] = block.T
-        return gram
+        return symmetric([step.shape[1] for step in steps], lambda r, s: self._block(r, s, steps[r], steps[s]))
 
     def _block(self, r: int, s: int, first: Floats, second: Floats) -> Floats:
         product = np.einsum("av,av->v", self._planar[r], self._planar[s])
