@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .container import AIM, pack_arrays, read_container, unpack_arrays, write_container
+from .arrays import pack_arrays
+from .container import AIM, read_container, unpack_arrays, write_container
 
 __all__ = ["pack_arrays", "read_aim", "unpack_arrays", "write_aim"]
 

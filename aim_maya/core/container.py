@@ -7,8 +7,8 @@ outside; sizes are checked before a byte is unpacked.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import read_arrays
 from .errors import AimError
-from .files import atomic_path
+from .files import atomic_path, check_regular, parse_json
 
 LARGEST_MEMBER = 2**31
+LARGEST_FILE = 2**32
 _LARGEST_MANIFEST = 2**24
 _AGAIN = "Export or copy the file again."
 
@@ -58,28 +60,26 @@ def write_container(kind: Format, path: str | Path, manifest: Mapping[str, Any],
 def read_container(kind: Format, path: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """manifest, {member: bytes}. Raises AimError for a file that is missing, cut off, altered, too large, of another kind or of a newer schema."""
     file = Path(path)
-    if not file.is_file():
+    if not file.exists():
         raise AimError(f"There is no {kind.what} at {file}.", "The path is misspelt or the drive is not mounted.", f"Give a .{kind.name} file.")
+    check_regular(file, LARGEST_FILE)
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _read_manifest(kind, file, archive)
             members = {name: _read_member(kind, file, archive, name, about) for name, about in manifest["members"].items()}
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError, struct.error) as error:
         raise AimError(f"{file} cannot be read as a .{kind.name} file ({error}).", "It is cut off, altered, or something else.", _AGAIN) from error
     return manifest, members
 
 
 def _read_manifest(kind: Format, file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     _check_entries(kind, file, archive)
-    try:
-        manifest = json.loads(archive.read("manifest.json"))
-        valid = isinstance(manifest, dict) and manifest.get("format") == kind.name and isinstance(manifest.get("members"), dict)
-        valid = valid and all(isinstance(about, dict) for about in manifest["members"].values())
-    except (ValueError, RecursionError):
-        valid = False
-    if not valid:
+    manifest = parse_json(archive.read("manifest.json"), f"{file}: its manifest")
+    valid = isinstance(manifest, dict) and manifest.get("format") == kind.name and isinstance(manifest.get("members"), dict)
+    if not valid or not all(isinstance(about, dict) for about in manifest["members"].values()):
         raise AimError(f"{file}: its manifest is not one of this project.", "It was altered.", _AGAIN)
-    if not isinstance(manifest.get("schema"), int) or manifest["schema"] > kind.schema:
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= kind.schema:
         raise AimError(
             f"{file} has schema {manifest.get('schema')}; this version reads up to {kind.schema}.",
             "A newer version of AIM for Maya wrote it.",
@@ -90,6 +90,7 @@ def _read_manifest(kind: Format, file: Path, archive: zipfile.ZipFile) -> dict[s
 
 def _check_entries(kind: Format, file: Path, archive: zipfile.ZipFile) -> None:
     """Raises AimError for a member of another name, of a size no file needs, or without a manifest."""
+    names = archive.namelist()
     for entry in archive.infolist():
         if entry.filename not in ("manifest.json", *kind.members):
             other = next((f for f in _FORMATS if entry.filename in f.members), None)
@@ -98,7 +99,9 @@ def _check_entries(kind: Format, file: Path, archive: zipfile.ZipFile) -> None:
             raise AimError(f"{file} holds an unexpected member '{entry.filename[:80]}'.", "It was not written by this project.", _AGAIN)
         if entry.file_size > LARGEST_MEMBER or entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
             raise AimError(f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a {kind.what} needs.", remedy=_AGAIN)
-    if "manifest.json" not in archive.namelist():
+    if len(set(names)) < len(names):
+        raise AimError(f"{file} holds a member twice.", "It was not written by this project.", _AGAIN)
+    if "manifest.json" not in names:
         raise AimError(f"{file} has no manifest.json.", f"It is a zip, but not a .{kind.name} file.", _AGAIN)
     if archive.getinfo("manifest.json").file_size > _LARGEST_MANIFEST:
         raise AimError(f"{file}: its manifest is {archive.getinfo('manifest.json').file_size} bytes long.", "It was altered.", _AGAIN)
@@ -113,17 +116,6 @@ def _read_member(kind: Format, file: Path, archive: zipfile.ZipFile, name: str, 
     return data
 
 
-def pack_arrays(**arrays: Any) -> bytes:
-    """Arrays as one uncompressed npz in memory."""
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)
-    return stream.getvalue()
-
-
 def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
-    """The arrays of pack_arrays; raises AimError for anything that is not a plain npz."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise AimError(f"{where} cannot be read ({error}).", "The file was altered.", _AGAIN) from error
+    """The arrays of pack_arrays; raises AimError for anything that is not a plain, uncompressed npz."""
+    return read_arrays(data, where, limit=LARGEST_MEMBER, packed=False)

@@ -1,33 +1,127 @@
-"""Files that are whole or absent: write under a temporary name, then rename."""
+"""Files: read only where they are plain files of a sensible size, and written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import re
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .errors import AimError
 
+LARGEST_TEXT = 2**30
+LARGEST_JSON = 2**28
+DEEPEST_JSON = 64
+_LARGEST_NUMBER = 1e300
+_LEFT_FOR_S = 3600.0  # a temporary file that nobody has written to for this long was left by a killed process
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+def check_regular(path: str | Path, limit: int = LARGEST_TEXT) -> Path:
+    """The path, of a plain file of at most `limit` bytes that holds its own data.
+
+    Raises AimError for a file that is missing, a folder, pipe or device, too large, or a Git LFS pointer.
+    """
+    file = Path(path)
+    try:
+        state = file.stat()
+        if stat.S_ISREG(state.st_mode):
+            with file.open("rb") as stream:
+                head = stream.read(len(_LFS))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or str(error)
+        raise AimError(f"Cannot read {file}: {why}.", "The path is misspelt, or not mounted or allowed.") from error
+    if not stat.S_ISREG(state.st_mode):
+        kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe or device"
+        raise AimError(f"Cannot read {file}: it is {kind}, and a file is needed.", remedy="Give a file.")
+    if state.st_size > limit:
+        size = f"{state.st_size / 2**20:.0f} MiB long, and at most {limit / 2**20:.0f} MiB are read"
+        raise AimError(f"Cannot read {file}: it is {size}.", "It is another file than its name says.")
+    if head == _LFS:
+        raise AimError(
+            f"{file} is a Git LFS pointer, not the file itself.",
+            "The repository was cloned without its large files.",
+            "Run `git lfs pull` in that repository.",
+        )
+    return file
+
+
+def read_bytes(path: str | Path, limit: int = LARGEST_TEXT) -> bytes:
+    """The bytes of a plain file. Raises AimError as check_regular does."""
+    file = check_regular(path, limit)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except (OSError, MemoryError) as error:
+        raise AimError(f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}.") from error
+    if len(data) > limit:
+        raise AimError(f"Cannot read {file}: it grew past {limit} bytes while it was read.")
+    return data
+
+
+def read_text(path: str | Path, limit: int = LARGEST_TEXT, errors: str = "strict") -> str:
+    """UTF-8 text of a plain file, without its byte order mark. Raises AimError also for UTF-16 and other encodings.
+
+    errors: 'strict', or 'replace' for formats that may hold names in other encodings and numbers in ASCII.
+    """
+    data = read_bytes(path, limit)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
+        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff") or 0 in data[1:64:2] or 0 in data[:64:2]
+        cause = "It is UTF-16, as PowerShell's `>` writes." if utf16 else "It is a binary file."
+        raise AimError(f"{path} is not UTF-8 text.", cause, "Save it as UTF-8.")
+    try:
+        return data.decode("utf-8-sig", errors)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise AimError(
+            f"{path}, line {line}: it is not UTF-8 text.", "It was saved in another encoding, or it is a binary file.",
+            "Save it as UTF-8.",
+        ) from error  # fmt: skip
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """A key that sorts f_2 before f_10, and else by character."""
+    parts = (part for part in re.split(r"(\d+)", name) if part)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), name
+
+
+def visible_files(folder: str | Path, *endings: str) -> list[Path]:
+    """The plain files of a folder with one of these endings in any case, in natural order of their names.
+
+    Hidden ones are left out: what a killed write left, and macOS's `._name` on network drives. Empty when there is no folder.
+    """
+    try:
+        found = [p for p in Path(folder).iterdir() if not p.name.startswith(".") and p.suffix.lower() in endings and not p.is_dir()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda p: natural(p.name))
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` on success, remove it on any error.
 
-    Raises AimError when the folder cannot be written, or `path` is a folder itself.
+    What earlier writes of this file left when they were killed is removed first. Raises AimError when the folder cannot be
+    written, or `path` is a folder itself.
     """
     final = Path(path)
     if final.is_dir():
         raise AimError(f"Cannot write {final}: a folder has that name.", remedy="Choose another output.")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(final)
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
         os.close(handle)
-    except OSError as error:
-        raise AimError(f"Cannot write {final}: {error.strerror}.", "The folder is read-only, or a file stands in its place.", "Choose another output.") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise AimError(f"Cannot write {final}: {why}.", "The folder is read-only, or a file stands in its place.", "Choose another output.") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -37,6 +131,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise AimError(f"Writing {final} failed: {error.strerror}.", "The disk may be full.", "Nothing was left behind; try again.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of writes of `path` that were killed: those that nobody has touched for an hour."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}" + re.escape(path.suffix))
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            if left.fullmatch(other.name) and time.time() - other.stat().st_mtime > _LEFT_FOR_S:
+                other.unlink(missing_ok=True)
 
 
 def check_apart(out: str | Path, *inputs: str | Path) -> None:
@@ -63,11 +166,43 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Parse a JSON file. Raises AimError with the line of a syntax error."""
+def read_json(path: str | Path, limit: int = LARGEST_JSON) -> Any:
+    """Parse a JSON file. Raises AimError as read_text and parse_json do."""
+    return parse_json(read_text(path, limit), str(path))
+
+
+def parse_json(text: str | bytes, where: str) -> Any:
+    """The value of JSON text; every number in it is finite and fits a float.
+
+    Raises AimError, naming `where`, with the line of a syntax error, and for nesting over 64 levels, NaN, infinity and numbers
+    that no float holds.
+    """
+    mend = "Mend that line, or remove the file if it is optional."
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AimError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise AimError(f"{path} is not valid JSON: {error}.", remedy="Mend that line, or remove the file if it is optional.") from error
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        value = json.loads(text, parse_constant=_refuse_constant)
+        _check_values(value, 0)
+    except RecursionError as error:
+        raise AimError(f"{where} is not sensible JSON: it is nested too deep.", "It is damaged, or not of this kind.") from error
+    except (ValueError, MemoryError) as error:  # UnicodeDecodeError, JSONDecodeError and int's limit on digits are ValueErrors
+        raise AimError(f"{where} is not valid JSON: {error}.", remedy=mend) from error
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}, and every number must be finite")
+
+
+def _check_values(value: Any, depth: int) -> None:
+    if depth > DEEPEST_JSON:
+        raise RecursionError
+    if isinstance(value, dict):
+        for entry in value.values():
+            _check_values(entry, depth + 1)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_values(entry, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("it holds a number that no float holds")
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_NUMBER:
+        raise ValueError("it holds a number of over 300 digits")

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import AIMPERF, pack_arrays, read_container, unpack_arrays, write_container
+from .arrays import pack_arrays
+from .container import AIMPERF, read_container, unpack_arrays, write_container
 from .errors import AimError
 from .performance import PerformanceData
 
