@@ -25,6 +25,7 @@ _CHOICES = {"mode": ("global", "local"), "solver": ("fast", "neural"), "jaw": ("
 _ARRAYS = ("head", "jaw", "coefficients", "basis", "residual_mm", "flags")
 _OPTIONAL = ("offsets", "codes", "fields", "amounts")
 _RIGID = 1e-4
+_FASTEST = 1e6  # frames a second
 _AGAIN = "Fit it again, or copy the file again."
 
 
@@ -57,7 +58,7 @@ def read_performance(path: str | Path) -> PerformanceData:
 def checked(data: PerformanceData, where: str) -> PerformanceData:
     """The data with its arrays in the types that files have, read-only. Raises AimError naming `where` and what is wrong."""
     f = len(data.head)
-    if not f or not math.isfinite(data.fps) or data.fps <= 0:
+    if not f or not math.isfinite(data.fps) or not 0 < data.fps <= _FASTEST:
         raise AimError(f"{where} has {f} frames at {data.fps} frames a second.", "Nothing was fitted.", "Fit at least one frame, and give its rate.")
     _check_about(data.about, where)
     t, v = len(data.about["targets"]), data.about["vertices"]

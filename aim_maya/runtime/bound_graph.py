@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aim_maya.core.errors import AimError
 
 from .edit import Edit
 from .model_data import ModelData
@@ -25,7 +28,7 @@ class BoundGraph:
     def __init__(self, data: ModelData, device: str) -> None:
         """Raises AimError when `device` cannot be had."""
         self._data = data
-        self.session: Session = open_session(data.graphs[self.graph], device)
+        self.session: Session = open_session(data.graph(self.graph), device)
         self._lock = threading.Lock()
         v = len(data.neutral)
         self._ones, self._no_offset = np.ones((v, 1), np.float32), np.zeros((v, 3), np.float32)
@@ -49,8 +52,7 @@ class BoundGraph:
                 self._binding.bind_cpu_input(name, np.array(value, order="C"))
             self._binding.bind_output("points", self.session.device)
             self.session.handle.run_with_iobinding(self._binding)
-            points: Floats = self._binding.copy_outputs_to_cpu()[0]
-            return points
+            return finite(self._binding.copy_outputs_to_cpu()[0], (len(self._data.neutral), 3))
 
     def _bind_fields(self, activations: Floats, detail: bool) -> None:
         raise NotImplementedError
@@ -81,3 +83,13 @@ class BoundGraph:
             offset = edit.skin_offset
             self._summed = edit, offset if isinstance(offset, np.ndarray) else self._no_offset
         return self._summed[1]
+
+
+def finite(answer: Any, shape: tuple[int, ...]) -> Floats:
+    """What a graph gave. Raises AimError unless it is finite float32 numbers of that shape."""
+    given = np.asarray(answer)
+    if given.shape != shape or given.dtype != np.float32:
+        raise AimError(f"the graph gave {given.dtype} {given.shape}, not float32 {shape}")
+    if not np.isfinite(given).all():
+        raise AimError("the graph gave NaN or infinity")
+    return given

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData
 
+from .graph_check import check_graph
 from .session import Session, open_session
 
 Floats = NDArray[np.floating]
@@ -98,6 +99,8 @@ class CoefficientNetwork:
 
     def _run(self, frame: int, template: Floats, device: str) -> Floats:
         if device not in self._sessions:
+            sizes = {"V": len(template), "T": self._data.coefficients.shape[1], "Z": self._data.codes.shape[1]}  # type: ignore[union-attr]
+            check_graph(self._graph, "coefficients.onnx", self._name, sizes)
             self._sessions[device] = open_session(self._graph, device)
         session = self._sessions[device]
         inputs = {"code": self._data.codes[frame : frame + 1], "template": template}  # type: ignore[index]
@@ -114,7 +117,7 @@ class CoefficientNetwork:
 
     def _checked(self, answer: Any, vertices: int) -> Floats:
         wanted = (vertices, self._data.coefficients.shape[1])
-        if answer.shape != wanted or not np.isfinite(answer).all():
+        if answer.shape != wanted or answer.dtype != np.float32 or not np.isfinite(answer).all():
             raise AimError(f"The network of {self._name} gives {answer.shape}, not finite numbers {wanted}.", "It is damaged, or of another kind.", "Fit it again.")
         return np.ascontiguousarray(answer.T, np.float32)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .bound_graph import BoundGraph
+from .bound_graph import BoundGraph, finite
 from .model_data import ModelData
 from .session import open_session
 
@@ -51,7 +51,10 @@ class FullEvaluator(BoundGraph):
 def evaluated_fields(data: ModelData, device: str) -> ModelData:
     """The model with the fields that its networks give on `device`, in place of the stored ones. Raises AimError as open_session does."""
     names = ("bone_points", "thickness", "normals", "skinning_weight", "basis")
-    bone, thickness, normals, weight, basis = open_session(data.graphs["fields.onnx"], device).handle.run(names, {"template": data.template})
+    given = open_session(data.graph("fields.onnx"), device).handle.run(names, {"template": data.template})
+    v, t = len(data.neutral), len(data.rig.targets)
+    shapes = ((v, 3), (v, 1), (v, 3), (v, 1), (v, t, 3))
+    bone, thickness, normals, weight, basis = (finite(a, shape) for a, shape in zip(given, shapes, strict=True))
     return replace(
         data, bone=bone, thickness=thickness[:, 0], normals=normals, weight=weight[:, 0], basis=np.ascontiguousarray(basis.transpose(1, 0, 2)),
         _made={}, _lock=threading.Lock(),

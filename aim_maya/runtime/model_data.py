@@ -15,17 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.aim_file import read_aim, unpack_arrays
+from aim_maya.core.arrays import check_faces, checked_array
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.detail import Detail
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites, sites_from_json
 from aim_maya.core.find_sites import find_sites
 from aim_maya.core.handles import Handles, bones_of
+from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import JawMotion, LinearBlend
 from aim_maya.core.regions import REGIONS, soft_regions
+from aim_maya.core.rigid import is_rigid
+
+from .graph_check import check_graph
 
 Floats = NDArray[np.floating]
+_LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
 class Scratch:
@@ -110,6 +116,16 @@ class ModelData:
     region_maps: dict[str, Floats] = field(default_factory=dict)
     _made: dict[bool, Tables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _examined: set[str] = field(default_factory=set)
+
+    def graph(self, name: str) -> bytes:
+        """A graph of the file, examined. Raises AimError when it is missing, or not one that this project writes."""
+        if name not in self._examined:
+            if name not in self.graphs:
+                raise AimError(f"{self.path} has no {name}.", "The file was altered.", "Export it again.")
+            check_graph(self.graphs[name], name, str(self.path), {"V": len(self.neutral), "T": len(self.rig.targets)})
+            self._examined.add(name)
+        return self.graphs[name]
 
     def tables(self, detail: bool) -> Tables:
         """With detail: the trained shapes themselves. Without: everything from the networks' fields."""
@@ -148,45 +164,127 @@ def read_model(path: str | Path) -> ModelData:
     """Read and verify an actor.aim. Raises AimError in one sentence for anything that is not whole."""
     modified = Path(path).stat().st_mtime_ns if Path(path).is_file() else 0
     manifest, members = read_aim(path)
-    arrays = unpack_arrays(members.pop("mesh.npz", b""), f"{path}: mesh.npz")
-    try:
-        rig, baked = rig_from_json(manifest, str(path)), _baked_jaw(manifest.get("baked", {}))
-        data = ModelData(
-            path=Path(path), modified=modified, manifest=manifest, rig=rig,
-            mesh=Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"], arrays.get("uvs"), arrays.get("uv_corners")),
-            neutral=arrays["neutral"], template=arrays["template"], bone=arrays["bone"], normals=arrays["normals"],
-            thickness=arrays["thickness"], weight=arrays["weight"], basis=arrays["basis"],
-            detail=Detail(arrays["detail_steps"], arrays["detail_scales"]),
-            motion=JawMotion(baked.gain * _trained_motion(manifest).twists), baked=baked,
-            centre=np.array(manifest["centre"], np.float64), graphs=members,
-            landmarks=sites_from_json(manifest["landmarks"], float(manifest["mm_per_unit"])) if "landmarks" in manifest else None,
-            region_maps=dict(zip(REGIONS, arrays["regions"].astype(np.float32), strict=True)) if manifest.get("regions") == list(REGIONS) else {},
-        )  # fmt: skip
-    except (KeyError, ValueError, TypeError) as error:
-        raise AimError(f"{path}: an entry is missing or malformed ({error}).", "The file was altered.", "Export it again.") from error
-    _check(data)
+    where = f"{path}: mesh.npz"
+    arrays = unpack_arrays(members.pop("mesh.npz", b""), where)
+    about = _checked_manifest(manifest, f"{path}: its manifest")
+    rig = rig_from_json(manifest, str(path))
+    v = len(checked_array(arrays, "neutral", (None, 3), where))
+    t = len(rig.targets)
+    shapes: dict[str, tuple[int, ...]] = {"template": (v, 3), "bone": (v, 3), "normals": (v, 3), "thickness": (v,), "weight": (v,), "basis": (t, v, 3)}
+    fields = {name: _single(arrays, name, shape, where) for name, shape in shapes.items()}
+    sites = about.fields("landmarks") if "landmarks" in about else None
+    baked = _baked_jaw(about, manifest)
+    data = ModelData(
+        path=Path(path),
+        modified=modified,
+        manifest=manifest,
+        rig=rig,
+        mesh=_mesh(arrays, where),
+        neutral=_single(arrays, "neutral", (v, 3), where),
+        template=fields["template"],
+        bone=fields["bone"],
+        normals=fields["normals"],
+        thickness=fields["thickness"],
+        weight=fields["weight"],
+        basis=fields["basis"],
+        detail=_detail(arrays, (t, v, 3), where),
+        motion=JawMotion(baked.gain * _trained_motion(manifest).twists),
+        baked=baked,
+        centre=about.numbers("centre", (3,)),
+        graphs=members,
+        landmarks=None if sites is None else _sites(manifest, where),
+        region_maps=_regions(arrays, manifest, v, where),
+    )
+    if data.mesh.topology_hash != manifest["topology_hash"] or len(data.motion.twists) != t or manifest["vertex_count"] != v:
+        raise AimError(f"{path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")
     return data
+
+
+def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
+    """Every entry that the product reads, of its kind. Raises AimError naming the one that is not."""
+    about = Fields(manifest, where)
+    about.number("mm_per_unit", above=0, high=1e9)
+    about.number("scale", above=0, high=1e12)
+    about.whole("vertex_count", low=1)
+    for name in ("writer", "name", "topology_hash"):
+        about.text(name)
+    about.choice("up", ("x", "y", "z"))
+    for name in ("source", "report"):
+        about.fields("jaw").text(name)
+    twists = about.numbers("jaw_twists", (-1, 6))
+    if len(twists) and np.abs(twists).max() > _LARGEST:
+        raise about.fail("jaw_twists", f"within {_LARGEST:g}")
+    parity = about.fields("parity_mm")
+    for name in manifest["parity_mm"]:
+        parity.number(name, low=0)
+    if not manifest["parity_mm"]:
+        raise about.fail("parity_mm", "figures by name")
+    training = about.fields("training")
+    for name in ("mean", "max") if "skin" in training else ():
+        training.fields("skin").number(name, low=0)
+    for edit in about.objects("edits", ()):
+        for name in ("source", "source_sha256"):
+            edit.text(name)
+        if not all(isinstance(recipe, dict) for recipe in edit.items("edits")):
+            raise edit.fail("edits", "a list of edits")
+    return about
+
+
+def _single(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Floats:
+    """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head has."""
+    array = checked_array(arrays, name, shape, where)
+    if array.dtype != np.float32 or (array.size and float(np.abs(array).max()) > _LARGEST):
+        wrong = array.dtype if array.dtype != np.float32 else f"up to {np.abs(array).max():.3g}"
+        raise AimError(f"{where}: '{name}' is {wrong}, not float32 of a head's size.", "The file was altered.", "Export it again.")
+    return array
+
+
+def _mesh(arrays: dict[str, Any], where: str) -> Mesh:
+    v = len(arrays["neutral"])
+    counts, corners = check_faces(arrays.get("counts"), arrays.get("corners"), v, where)
+    uvs = uv_corners = None
+    if "uvs" in arrays:
+        uvs = checked_array(arrays, "uvs", (None, 2), where)
+        uv_corners = checked_array(arrays, "uv_corners", (len(corners),), where, kinds="iu")
+        if len(uv_corners) and not -1 <= uv_corners.min() <= uv_corners.max() < len(uvs):
+            what = f"{where}: a face names texture point {uv_corners.max()}, and there are {len(uvs)}."
+            raise AimError(what, "The file was altered.", "Export it again.")
+    return Mesh(arrays["neutral"].astype(np.float64), counts, corners, uvs, uv_corners)
+
+
+def _detail(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Detail:
+    steps = checked_array(arrays, "detail_steps", shape, where, kinds="fi")
+    scales = _single(arrays, "detail_scales", shape[:1], where)
+    if steps.dtype not in (np.int16, np.float32) or (scales.size and scales.min() < 0):
+        raise AimError(f"{where}: its detail is {steps.dtype}.", "The file was altered.", "Export it again.")
+    if steps.dtype == np.float32:
+        _single(arrays, "detail_steps", shape, where)
+    return Detail(steps, scales)
+
+
+def _regions(arrays: dict[str, Any], manifest: dict[str, Any], vertices: int, where: str) -> dict[str, Floats]:
+    if manifest.get("regions") != list(REGIONS):
+        return {}
+    maps = checked_array(arrays, "regions", (len(REGIONS), vertices), where).astype(np.float32)
+    return dict(zip(REGIONS, maps, strict=True))
+
+
+def _sites(manifest: dict[str, Any], where: str) -> FaceSites:
+    try:
+        return sites_from_json(manifest["landmarks"], float(manifest["mm_per_unit"]))
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError) as error:
+        raise AimError(f"{where}: its landmarks are malformed ({error}).", "The file was altered.", "Export it again.") from error
 
 
 def _trained_motion(manifest: dict[str, Any]) -> JawMotion:
     return JawMotion(np.array(manifest["jaw_twists"], np.float64).reshape(-1, 6))
 
 
-def _baked_jaw(entry: dict[str, Any]) -> BakedJaw:
-    pose = entry.get("jaw_pose")
-    return BakedJaw(float(entry.get("jaw_gain", 1.0)), float(entry.get("jaw_arc", 1.0)), None if pose is None else np.array(pose, np.float64).reshape(4, 4))
-
-
-def _check(data: ModelData) -> None:
-    v, t = len(data.neutral), len(data.rig.targets)
-    wanted = {
-        "neutral": (v, 3), "template": (v, 3), "bone": (v, 3), "normals": (v, 3), "thickness": (v,), "weight": (v,), "basis": (t, v, 3),
-    }  # fmt: skip
-    for name, shape in wanted.items():
-        array = getattr(data, name)
-        if array.shape != shape or array.dtype != np.float32:
-            raise AimError(f"{data.path}: '{name}' is {array.dtype} {array.shape}, not float32 {shape}.", "The file was altered.", "Export it again.")
-    if any(region.shape != (v,) for region in data.region_maps.values()):
-        raise AimError(f"{data.path}: its regions are not of its {v} vertices.", "The file was altered.", "Export it again.")
-    if data.detail.steps.shape != (t, v, 3) or data.motion.twists.shape != (t, 6) or data.mesh.topology_hash != data.manifest.get("topology_hash"):
-        raise AimError(f"{data.path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")
+def _baked_jaw(about: Fields, manifest: dict[str, Any]) -> BakedJaw:
+    if "baked" not in about:
+        return BakedJaw()
+    entry = about.fields("baked")
+    pose = entry.numbers("jaw_pose", (4, 4)) if manifest["baked"].get("jaw_pose") is not None else None
+    if pose is not None and not is_rigid(pose):
+        raise entry.fail("jaw_pose", "a rigid 4x4 matrix")
+    return BakedJaw(entry.number("jaw_gain", 1.0, low=-1e6, high=1e6), entry.number("jaw_arc", 1.0, low=-1e6, high=1e6), pose)

@@ -1,0 +1,356 @@
+"""Graphs from a file, examined before any runtime opens them: a runtime trusts what it is given, and would end Maya with it.
+
+The bytes of an ONNX model (protobuf) are read by a small reader, since onnx itself is not needed to run a model. A graph passes
+when it has the inputs and outputs of its kind, no operator, attribute or constant of a kind that this project does not write,
+nothing outside the file, and no value in it that is larger than the model explains: every shape is followed through the nodes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aim_maya.core.errors import AimError
+
+FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
+Shape = tuple[int, ...]
+Signature = Mapping[str, tuple[int, tuple[int | str, ...]]]
+"""{name: (type, dimensions)}; a dimension is a number, or V vertices, T targets, Z numbers of a frame's code."""
+
+FIELDS: Signature = {
+    "bone_points": (FLOAT, ("V", 3)),
+    "thickness": (FLOAT, ("V", 1)),
+    "normals": (FLOAT, ("V", 3)),
+    "skinning_weight": (FLOAT, ("V", 1)),
+}
+BASIS: Signature = {"basis": (FLOAT, ("V", "T", 3))}
+TEMPLATE: Signature = {"template": (FLOAT, ("V", 3))}
+CONTROLS: Signature = {
+    "weights": (DOUBLE, ("T",)),
+    "jaw": (DOUBLE, (4, 4)),
+    "jaw_given": (DOUBLE, ()),
+    "jaw_gain": (DOUBLE, ()),
+    "jaw_arc": (FLOAT, ()),
+    "thickness_gain": (FLOAT, ("V", 1)),
+    "bone_offset": (FLOAT, ("V", 3)),
+    "expression_gain": (FLOAT, ("V", 1)),
+}
+DETAIL: Signature = {"rest_detail": (FLOAT, ("V", 3)), "expression_detail": (FLOAT, ("V", 6))}
+POINTS: Signature = {"points": (FLOAT, ("V", 3)), "jaw_transform": (DOUBLE, (4, 4))}
+
+GRAPHS: Mapping[str, tuple[Signature, Signature]] = {
+    "fields.onnx": (TEMPLATE, {**FIELDS, **BASIS}),
+    "pose.onnx": ({**FIELDS, **BASIS, **CONTROLS}, POINTS),
+    "full.onnx": ({**TEMPLATE, **CONTROLS, **DETAIL}, POINTS),
+    "coefficients.onnx": ({"code": (FLOAT, (1, "Z")), "template": (FLOAT, ("V", 3))}, {"coefficients": (FLOAT, ("V", "T"))}),
+}
+
+_ELEMENTWISE = {
+    "Add", "Sub", "Mul", "Div", "Max", "Less", "Where", "Sin", "Cos", "Sqrt", "Relu", "Erf", "Sigmoid", "Softplus", "Identity", "Cast",
+}  # fmt: skip
+_INPUTS = {"Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "Max": 2, "Less": 2, "Where": 3, "MatMul": 2, "Reshape": 2, "Slice": 4, "ReduceSum": 2}
+_ATTRIBUTES = {"Cast": "to", "Concat": "axis", "Transpose": "perm", "ReduceSum": "keepdims"}
+_SIZES = {FLOAT: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
+_NUMPY = {FLOAT: "<f4", INT64: "<i8", BOOL: "?", DOUBLE: "<f8"}
+_OPSETS, _NEWEST_IR, _MOST_NODES, _WIDEST = range(17, 21), 10, 2000, 2048
+_CONSTANTS = 2**26  # bytes that networks and tables of motion may take
+_A_VERTEX = 256  # bytes a vertex that the tables of baked edits may take besides
+_WORK = 2**24  # multiplications a vertex, of all products together
+_AGAIN = "Export or copy the file again."
+
+
+def check_graph(graph: bytes, kind: str, where: str, sizes: Mapping[str, int]) -> None:
+    """Raises AimError, naming `where`, unless `graph` is one of GRAPHS[kind] for these sizes {"V": ..., "T": ...}."""
+    try:
+        _Checked(graph, sizes).check(*GRAPHS[kind])
+    except (_Refused, ValueError, IndexError, KeyError, struct.error, OverflowError, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, _Refused) else f"its bytes are damaged ({type(error).__name__})"
+        raise AimError(f"{where}: {kind} is not opened: {why}.", "The file was altered, or is not of this project.", _AGAIN) from error
+
+
+class _Refused(Exception):
+    """Why a graph is not opened."""
+
+
+@dataclass
+class _Value:
+    """What is known of a value of the graph before it runs."""
+
+    kind: int
+    shape: Shape
+    data: np.ndarray | None = None  # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
+
+
+@dataclass
+class _Node:
+    operator: str = ""
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    attributes: dict[str, list[int]] = field(default_factory=dict)
+
+
+class _Checked:
+    def __init__(self, graph: bytes, sizes: Mapping[str, int]) -> None:
+        self._model, self._sizes = memoryview(graph), sizes
+        vertices, targets = sizes["V"], sizes["T"]
+        self._largest = max(vertices, 64) * max(3 * targets, _WIDEST) + targets * targets + 4096
+        self._constants = _CONSTANTS + _A_VERTEX * vertices
+        self._numbers = 16 * self._largest
+        self._work = _WORK * max(vertices, 64)
+        self._values: dict[str, _Value] = {}
+
+    def check(self, inputs: Signature, outputs: Signature) -> None:
+        nodes, given, made = self._read()
+        for what, found, wanted in (("inputs", given, inputs), ("outputs", made, outputs)):
+            if found != {name: kind for name, (kind, _) in wanted.items()}:
+                raise _Refused(f"its {what} are not those of this kind ({', '.join(sorted(found))[:120]})")
+        for name, (kind, shape) in inputs.items():
+            self._keep(name, _Value(kind, self._shape(shape)))
+        for node in nodes:
+            self._keep(node.outputs[0], self._follow(node))
+        for name, (kind, shape) in outputs.items():
+            value = self._values.get(name)
+            if value is None or (value.kind, value.shape) != (kind, self._shape(shape)):
+                raise _Refused(f"its output '{name}' is not {self._shape(shape)} of the type that it should be")
+
+    def _shape(self, shape: tuple[int | str, ...]) -> Shape:
+        return tuple(n if isinstance(n, int) else self._sizes[n] for n in shape)
+
+    def _keep(self, name: str, value: _Value) -> None:
+        if name in self._values or not name:
+            raise _Refused(f"the value '{name[:60]}' is formed twice")
+        if math.prod(value.shape) > self._largest:
+            raise _Refused(f"the value '{name[:60]}' would have {math.prod(value.shape)} numbers, more than the model explains")
+        self._numbers -= math.prod(value.shape)
+        if self._numbers < 0 or self._work < 0:
+            raise _Refused("it asks for more memory or work than the model explains")
+        self._values[name] = value
+
+    def _read(self) -> tuple[list[_Node], dict[str, int], dict[str, int]]:
+        """Nodes, and {name: type} of inputs and outputs; constants are kept as values."""
+        body, opsets = None, []
+        for number, value in _entries(self._model):
+            if number == 1 and not (isinstance(value, int) and 3 <= value <= _NEWEST_IR):
+                raise _Refused(f"it is of IR version {value}")
+            if number == 7 and body is None:
+                body = _bytes(value)
+            elif number == 8:
+                opsets.append(_named(value, {1: "domain", 2: "version"}))
+            elif number not in (1, 2, 3, 5, 6):  # IR, producer, its version, the model's version, notes
+                raise _Refused(f"it has an entry {number}, which this project does not write")
+        if body is None or len(opsets) != 1 or opsets[0].get("domain", b"") != b"" or opsets[0].get("version") not in _OPSETS:
+            raise _Refused("it is empty, or needs operators of another opset or domain")
+        nodes: list[_Node] = []
+        tensors: dict[int, dict[str, int]] = {11: {}, 12: {}}
+        for number, value in _entries(body):
+            if number == 1:
+                nodes.append(_node(_bytes(value)))
+            elif number == 5:
+                self._keep(*self._constant(_bytes(value)))
+            elif number in tensors:
+                name, kind = _tensor_type(_bytes(value))
+                tensors[number][name] = kind
+            elif number not in (2, 10):  # name, notes
+                raise _Refused(f"its graph has an entry {number}, which this project does not write")
+        if len(nodes) > _MOST_NODES:
+            raise _Refused(f"it has {len(nodes)} nodes")
+        return nodes, tensors[11], tensors[12]
+
+    def _constant(self, tensor: memoryview) -> tuple[str, _Value]:
+        dims: list[int] = []
+        name, kind, raw = "", 0, None
+        for number, value in _entries(tensor):
+            if number == 1:
+                dims += [value] if isinstance(value, int) else list(_packed(value))
+            elif number == 2 and isinstance(value, int):
+                kind = value
+            elif number == 8:
+                name = bytes(_bytes(value)).decode()
+            elif number == 9 and raw is None:
+                raw = _bytes(value)
+            elif number == 14 and value == 0:
+                continue
+            elif number in (13, 14):
+                raise _Refused("a constant lies in another file")
+            else:
+                raise _Refused(f"a constant has an entry {number}, which this project does not write")
+        if kind not in _SIZES or any(n < 0 for n in dims) or raw is None or len(raw) != math.prod(dims) * _SIZES[kind]:
+            raise _Refused(f"the constant '{name[:60]}' is of another type or size than its bytes")
+        self._constants -= len(raw)
+        if self._constants < 0:
+            raise _Refused("its constants take more than the model explains")
+        data = np.frombuffer(raw, _NUMPY[kind])
+        if kind in (FLOAT, DOUBLE) and not np.isfinite(data).all():
+            raise _Refused(f"the constant '{name[:60]}' holds NaN or infinity")
+        return name, _Value(kind, tuple(dims), data if kind == INT64 and len(data) <= 8 else None)
+
+    def _follow(self, node: _Node) -> _Value:
+        """The type and shape that a node gives. Raises _Refused for an operator that is not ours, or operands that do not fit."""
+        op = node.operator
+        if op not in _ELEMENTWISE and op not in ("MatMul", "Reshape", "Slice", "Concat", "Transpose", "ReduceSum"):
+            raise _Refused(f"it has the operator '{op[:40]}', which this project does not write")
+        if len(node.outputs) != 1 or set(node.attributes) - {_ATTRIBUTES.get(op, "")}:
+            raise _Refused(f"a node '{op}' has other outputs or attributes than this project writes")
+        if any(name not in self._values for name in node.inputs) or (op != "Concat" and len(node.inputs) != _INPUTS.get(op, 1)):
+            raise _Refused(f"a node '{op}' has operands that are not there")
+        values = [self._values[name] for name in node.inputs]
+        kind = BOOL if op == "Less" else node.attributes["to"][0] if op == "Cast" else values[-1 if op == "Where" else 0].kind
+        if kind not in _SIZES:
+            raise _Refused(f"a node '{op}' gives another type than numbers")
+        return _Value(kind, self._shape_after(op, [v.shape for v in values], values, node.attributes))
+
+    def _shape_after(self, op: str, shapes: list[Shape], values: list[_Value], attributes: dict[str, list[int]]) -> Shape:
+        first = shapes[0]
+        if op in _ELEMENTWISE:
+            return tuple(np.broadcast_shapes(*shapes))
+        if op == "MatMul":
+            a, b = shapes
+            if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
+                raise _Refused(f"a product of {a} and {b} does not fit")
+            product = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+            self._work -= math.prod(product) * a[-1]
+            return product
+        if op == "Transpose":
+            order = attributes["perm"]
+            if sorted(order) != list(range(len(first))):
+                raise _Refused("a transposition does not fit")
+            return tuple(first[i] for i in order)
+        if op == "Concat":
+            axis = attributes["axis"][0]
+            rests = {(*s[:axis], *s[axis + 1 :]) for s in shapes}
+            if not 0 <= axis < len(first) or len(rests) != 1:
+                raise _Refused("values that are joined do not fit")
+            return (*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :])
+        operands = []
+        for value in values[1:]:
+            if value.data is None:
+                raise _Refused(f"the operands of '{op}' are no constants")
+            operands.append(value.data.tolist())
+        if op == "Reshape":
+            return _reshaped(first, operands[0])
+        if op == "ReduceSum":
+            axes = {axis % max(len(first), 1) for axis in operands[0]}
+            kept = attributes.get("keepdims", [1])[0]
+            return tuple(1 if i in axes else n for i, n in enumerate(first) if kept or i not in axes)
+        result = list(first)  # Slice
+        for start, stop, axis in zip(*operands, strict=True):
+            result[axis] = len(range(first[axis])[start:stop])
+        return tuple(result)
+
+
+def _reshaped(shape: Shape, wanted: list[int]) -> Shape:
+    sizes = [shape[i] if n == 0 else n for i, n in enumerate(wanted)]
+    if any(n < -1 for n in sizes) or sizes.count(-1) > 1:
+        raise _Refused("a reshape does not fit")
+    known = math.prod(n for n in sizes if n != -1)
+    result = tuple(math.prod(shape) // max(known, 1) if n == -1 else n for n in sizes)
+    if math.prod(result) != math.prod(shape):
+        raise _Refused(f"a reshape of {shape} into {wanted} does not fit")
+    return result
+
+
+def _node(message: memoryview) -> _Node:
+    node = _Node()
+    for number, value in _entries(message):
+        if number in (1, 2):
+            (node.inputs if number == 1 else node.outputs).append(bytes(_bytes(value)).decode())
+        elif number == 4:
+            node.operator = bytes(_bytes(value)).decode()
+        elif number == 5:
+            name, numbers = _attribute(_bytes(value))
+            node.attributes[name] = numbers
+        elif number == 7 and not len(_bytes(value)):
+            continue
+        elif number not in (3, 6):  # name, notes
+            raise _Refused(f"a node has an entry {number}, which this project does not write")
+    return node
+
+
+def _attribute(message: memoryview) -> tuple[str, list[int]]:
+    """Name and whole numbers of an attribute; subgraphs, tensors and texts are refused."""
+    name, numbers = "", []
+    for number, value in _entries(message):
+        if number == 1:
+            name = bytes(_bytes(value)).decode()
+        elif number in (3, 8):
+            numbers += [value] if isinstance(value, int) else list(_packed(value))
+        elif number != 20 or value not in (2, 7):  # its type: one whole number, or several
+            raise _Refused(f"an attribute '{name[:40]}' holds a subgraph, tensor or text")
+    return name, numbers or [0]
+
+
+def _tensor_type(message: memoryview) -> tuple[str, int]:
+    """Name and element type of an input or output. Raises _Refused for anything but a dense tensor."""
+    name, kind = "", 0
+    for number, value in _entries(message):
+        if number == 1:
+            name = bytes(_bytes(value)).decode()
+        elif number == 2:
+            for which, inner in _entries(_bytes(value)):
+                if which != 1:
+                    raise _Refused(f"'{name[:60]}' is no dense tensor")
+                for entry, element in _entries(_bytes(inner)):
+                    kind = element if entry == 1 and isinstance(element, int) else kind
+    return name, kind
+
+
+def _named(value: int | memoryview, names: dict[int, str]) -> dict[str, int | bytes]:
+    found: dict[str, int | bytes] = {}
+    for number, entry in _entries(_bytes(value)):
+        found[names[number]] = entry if isinstance(entry, int) else bytes(entry)
+    return found
+
+
+def _bytes(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise _Refused("its bytes are damaged")
+    return value
+
+
+def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """(number, value) of every entry of a protobuf message: whole numbers, or bytes. Raises ValueError where it is damaged."""
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield number, value - 2**64 if value >= 2**63 else value
+        elif wire == 2:
+            size, at = _varint(message, at)
+            if size > end - at:
+                raise ValueError("cut off")
+            yield number, message[at : at + size]
+            at += size
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            if size > end - at:
+                raise ValueError("cut off")
+            yield number, message[at : at + size]
+            at += size
+        else:
+            raise ValueError("not protobuf")
+
+
+def _packed(message: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(message):
+        value, at = _varint(message, at)
+        yield value - 2**64 if value >= 2**63 else value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 127) << shift
+        at += 1
+        if byte < 128:
+            return value & (2**64 - 1), at
+        shift += 7
+        if shift > 63:
+            raise ValueError("not protobuf")
