@@ -1,10 +1,12 @@
 # make demo: the whole line on the sample actor.  make test: lint, types, tests.  Both make their own virtual environment.
+# make fuzz: every reader against 2,000 damaged files each.  make matrix: core and runtime on other versions of Python and numpy.
 # make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+FUZZ ?= 2000
 
-.PHONY: venv demo test lint module clean
+.PHONY: venv demo test fuzz matrix audit lint module clean
 
 venv: $(VENV)/.ready
 
@@ -26,6 +28,16 @@ lint: venv
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+fuzz: venv
+	AIM_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n 2
+
+matrix: venv
+	$(BIN)/python -m tests.matrix
+
+audit: venv
+	$(BIN)/python -m pip install -q pip-audit
+	$(BIN)/python -m tests.audit
 
 module:
 	$(PYTHON) mod/build.py

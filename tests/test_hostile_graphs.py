@@ -187,7 +187,7 @@ HOSTILE: dict[str, Change] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_graph_is_refused_in_one_sentence(name: str, draft: Path, tmp_path: Path) -> None:
     path = altered(draft, tmp_path, HOSTILE[name])
-    with pytest.raises(AimError, match="full.onnx is not opened"):
+    with pytest.raises(AimError, match=r"full\.onnx is not opened"):
         FaceModel.load(path, "cpu", evaluation="full")
     assert np.isfinite(FaceModel.load(path, "cpu").points({})).all()  # cached evaluation needs no graph
 

@@ -25,6 +25,7 @@ _CHOICES = {"mode": ("global", "local"), "solver": ("fast", "neural"), "jaw": ("
 _ARRAYS = ("head", "jaw", "coefficients", "basis", "residual_mm", "flags")
 _OPTIONAL = ("offsets", "codes", "fields", "amounts")
 _RIGID = 1e-4
+_LARGEST = 1e7  # of any number in it: beyond, sums leave what float32 holds
 _FASTEST = 1e6  # frames a second
 _AGAIN = "Fit it again, or copy the file again."
 
@@ -91,6 +92,8 @@ def _finite(array: Any, name: str, shape: tuple[int, ...], where: str) -> Floats
     if not np.isfinite(given).all():
         frame = f" at frame {int(np.argwhere(~np.isfinite(given))[0, 0])}" if name not in ("basis", "fields") else ""
         raise AimError(f"{where}: '{name}' holds NaN or infinity{frame}.", "The fit did not converge there.", _AGAIN)
+    if given.size and np.abs(given).max() > _LARGEST:
+        raise AimError(f"{where}: '{name}' goes up to {np.abs(given).max():.3g}.", "The fit did not converge there.", _AGAIN)
     return np.array(given, np.float32, order="C")
 
 
@@ -104,7 +107,8 @@ def _rigid(array: Any, name: str, frames: int, where: str) -> Floats:
     r = np.where(finite[:, None, None], m, 0)[:, :3, :3]
     straight = np.abs(r @ r.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)) < _RIGID
     affine = np.abs(np.nan_to_num(m[:, 3]) - [0, 0, 0, 1]).max(axis=1) < _RIGID
-    bad = np.flatnonzero(~(finite & straight & affine & (np.linalg.det(r) > 0)))
+    near = np.abs(np.nan_to_num(m[:, :3, 3])).max(axis=1) < _LARGEST
+    bad = np.flatnonzero(~(finite & straight & affine & near & (np.linalg.det(r) > 0)))
     if len(bad):
         raise AimError(f"{where}: the {name} of frame {bad[0]} is no rigid motion.", "It is scaled, mirrored, transposed, or not a number.", _AGAIN)
     return m
