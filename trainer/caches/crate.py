@@ -1,16 +1,22 @@
-"""A USD layer whose time samples go to disk as they come: the crate format keeps saved samples in the file and out of memory."""
+"""USD files: opened with their faults told in one sentence, and written with time samples that go to disk as they come.
+
+The crate format keeps saved samples in the file and out of memory.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_regular
 
 _FLUSH_BYTES = 8 * 2**20
+_LARGEST = 2**40
 
 
 def usd(doing: str = "USD") -> ModuleType:
@@ -18,35 +24,95 @@ def usd(doing: str = "USD") -> ModuleType:
     try:
         import pxr
     except ImportError as error:
-        raise AimError(f"{doing} needs the package usd-core, which is not installed.", remedy='pip install -e ".[usd]" -c constraints.txt') from error
+        raise AimError(
+            f"{doing} needs the package usd-core, which is not installed.",
+            remedy='pip install -e ".[usd]" -c constraints.txt',
+        ) from error
     return pxr
+
+
+def usd_failures() -> tuple[type[Exception], ...]:
+    """What USD raises: its own exception, and Python's where the text of that quotes bytes that are no UTF-8."""
+    from pxr import Tf
+
+    return Tf.ErrorException, UnicodeDecodeError
 
 
 @contextlib.contextmanager
 def usd_errors(what: str) -> Iterator[None]:
-    """USD's own exceptions as one sentence."""
-    from pxr import Tf
-
+    """USD's own exceptions while writing as one sentence."""
     try:
         yield
-    except Tf.ErrorException as error:
+    except usd_failures() as error:
         raise AimError(f"{what}: {_said(error)}.", "The disk may be full.", "Nothing was left behind; try again.") from error
 
 
-def open_stage(path: Path) -> Any:
-    """The stage of a USD file. Raises AimError for one that cannot be opened."""
-    from pxr import Tf, Usd
-
+@contextlib.contextmanager
+def usd_reading(path: Path) -> Iterator[None]:
+    """USD's own exceptions while reading as one sentence."""
     try:
-        return Usd.Stage.Open(str(path))
-    except Tf.ErrorException as error:
+        yield
+    except usd_failures() as error:
         raise AimError(f"{path} cannot be opened as USD ({_said(error)}).", "It is damaged or something else.") from error
+
+
+def open_stage(path: Path) -> Any:
+    """The stage of a USD file, payloads loaded.
+
+    Raises AimError for one that cannot be opened, and for pipes, devices and Git LFS pointers in its place or that of a file
+    that it refers to.
+    """
+    from pxr import Sdf, Usd
+
+    check_regular(path, _LARGEST)
+    with usd_reading(path):
+        layers = [Sdf.Layer.FindOrOpen(str(path))]
+        seen = {path.resolve()}
+        for layer in layers:  # which grows
+            for asset in layer.GetCompositionAssetDependencies():
+                file = Path(layer.ComputeAbsolutePath(asset))
+                if file.exists() and file.resolve() not in seen:  # USD itself warns of what is missing
+                    seen.add(check_regular(file, _LARGEST).resolve())
+                    with contextlib.suppress(*usd_failures()):  # what cannot be opened is not composed
+                        layers += filter(None, [Sdf.Layer.FindOrOpen(str(file))])
+        return Usd.Stage.Open(layers[0])
+
+
+def broken_references(stage: Any) -> str:
+    """A sentence for the first file that the stage refers to and does not find; empty when all are there."""
+    errors = stage.GetCompositionErrors()
+    return f"What it refers to was not all found ({_said(errors[0])})." if errors else ""
+
+
+def valid_names(names: Iterable[str]) -> list[str]:
+    """A prim name for every name, in order: valid in every version of USD, and no two alike, whatever the case.
+
+    A name that is valid keeps itself; others get `_` in place of what is not allowed, and a number where that is taken.
+    """
+    from pxr import Tf
+
+    given = list(names)
+    taken = {name.lower() for name in given if Tf.IsValidIdentifier(name)}
+    made = []
+    for name in given:
+        plain = valid = Tf.MakeValidIdentifier(name)
+        number = 2
+        while valid != name and valid.lower() in taken:
+            valid, number = f"{plain}_{number}", number + 1
+        taken.add(valid.lower())
+        made.append(valid)
+    return made
 
 
 def _said(error: Exception) -> str:
     """What USD says of an error, without where in its source it was raised."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].split(" : ")[-1].strip("'")[:200] if lines else "USD failed"
+    try:
+        raw = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    except UnicodeDecodeError as bytes_in_it:  # pxr makes the text when it is asked for
+        raw = bytes_in_it.object.decode(errors="replace")
+    lines = [line.strip() for line in raw.splitlines() if line.strip()]
+    said = re.sub(r"( matching)? pxrInternal_.*", "", lines[0].split(" : ", 1)[-1].strip("'")) if lines else ""
+    return said[:200] or "USD failed"
 
 
 class CrateStream:
