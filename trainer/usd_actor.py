@@ -20,7 +20,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 
 from .caches.crate import broken_references, open_stage, usd, usd_reading
-from .caches.usd_mesh import mesh_of, only_value, points_of, turned
+from .caches.usd_mesh import mesh_of, only_value, points_of, tokens_of, turned
 
 Floats = NDArray[np.floating]
 USD_ENDINGS = (".usd", ".usda", ".usdc", ".usdz")
@@ -141,7 +141,7 @@ def _blend_shapes(stage: Any, prim: Any, rest: Floats) -> tuple[dict[str, Floats
     from pxr import UsdSkel
 
     binding = UsdSkel.BindingAPI(prim)
-    names = [str(n) for n in binding.GetBlendShapesAttr().Get() or []]
+    names = tokens_of(binding.GetBlendShapesAttr())
     targets = binding.GetBlendShapeTargetsRel().GetTargets()
     if len(names) != len(targets):
         raise AimError(

@@ -14,8 +14,8 @@ from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 
-from .caches.crate import broken_references, open_stage, usd, usd_errors, usd_reading
-from .caches.usd_mesh import numbers
+from .caches.crate import bounded_memory, broken_references, open_stage, usd, usd_errors, usd_reading
+from .caches.usd_mesh import numbers, tokens_of
 from .usd_actor import USD_ENDINGS
 
 _LARGEST_RATE = 1e6
@@ -40,7 +40,7 @@ def read_usd_curves(path: Path, prim: str | None = None) -> Curves:
     if not path.exists():
         raise AimError(f"There are no curves at {path}.", "The path is misspelt or the drive is not mounted.")
     stage = open_stage(path)
-    with usd_reading(path):
+    with usd_reading(path), bounded_memory(path.stat().st_size):
         return _curves(path, _animation(path, stage, prim), stage)
 
 
@@ -91,7 +91,7 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
         row = numbers(attribute, value, np.float64)
         if len(row) != len(names):
             raise AimError(
-                f"{path}: time code {code:g} of {animation.GetPath()} has {len(row)} weights for {len(names)} blend shapes.",
+                f"{path}: {animation.GetPath()} at time code {code:g} has {len(row)} weights for {len(names)} blend shapes.",
                 "It was written for another rig.",
             )
         if not math.isfinite(code) or not np.isfinite(row).all():
@@ -104,7 +104,7 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
 
 def _names(animation: Any, stage: Any) -> tuple[str, ...]:
     """The curves' names: the tokens as they are in files of our own, else without a path or namespace where that tells them apart."""
-    tokens = [str(token) for token in animation.GetBlendShapesAttr().Get() or []]
+    tokens = tokens_of(animation.GetBlendShapesAttr())
     if twice := [token for token, uses in Counter(tokens).items() if uses > 1]:
         raise AimError(f"Two blend shapes of {animation.GetPath()} are named '{twice[0]}'.", remedy="Rename one of them.")
     short = [token.split("/")[-1].split(":")[-1] for token in tokens]

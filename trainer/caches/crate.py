@@ -6,7 +6,9 @@ The crate format keeps saved samples in the file and out of memory.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,7 @@ from aim_maya.core.files import check_regular
 
 _FLUSH_BYTES = 8 * 2**20
 _LARGEST = 2**40
+_ALLOWED, _A_THREAD, _A_BYTE = 2**30, 80 * 2**20, 64  # bytes: for anything, for each of USD's threads, for each byte of text
 
 
 def usd(doing: str = "USD") -> ModuleType:
@@ -32,10 +35,10 @@ def usd(doing: str = "USD") -> ModuleType:
 
 
 def usd_failures() -> tuple[type[Exception], ...]:
-    """What USD raises: its own exception, and Python's where the text of that quotes bytes that are no UTF-8."""
+    """What USD raises: its own exception, and Python's where the text of that quotes bytes that are no UTF-8, or memory is short."""
     from pxr import Tf
 
-    return Tf.ErrorException, UnicodeDecodeError
+    return Tf.ErrorException, UnicodeDecodeError, MemoryError
 
 
 @contextlib.contextmanager
@@ -56,6 +59,27 @@ def usd_reading(path: Path) -> Iterator[None]:
         raise AimError(f"{path} cannot be opened as USD ({_said(error)}).", "It is damaged or something else.") from error
 
 
+@contextlib.contextmanager
+def bounded_memory(size: int = 0) -> Iterator[None]:
+    """USD takes what a damaged file asks for, up to hours of paging: here at most 1 GiB, and what a file of `size` bytes can need.
+
+    It holds on Linux, for the whole process; USD then says that memory is short, and its readers end as for any other damage.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = held + _ALLOWED + _A_THREAD * (os.cpu_count() or 1) + _A_BYTE * size
+    resource.setrlimit(resource.RLIMIT_AS, (min(limit, *(bound for bound in (soft, hard) if bound >= 0), sys.maxsize), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def open_stage(path: Path) -> Any:
     """The stage of a USD file, payloads loaded.
 
@@ -64,18 +88,22 @@ def open_stage(path: Path) -> Any:
     """
     from pxr import Sdf, Usd
 
-    check_regular(path, _LARGEST)
-    with usd_reading(path):
+    size = check_regular(path, _LARGEST).stat().st_size
+    with usd_reading(path), bounded_memory(size):
         layers = [Sdf.Layer.FindOrOpen(str(path))]
-        seen = {path.resolve()}
+    seen = {path.resolve()}
+    with usd_reading(path):
         for layer in layers:  # which grows
             for asset in layer.GetCompositionAssetDependencies():
                 file = Path(layer.ComputeAbsolutePath(asset))
                 if file.exists() and file.resolve() not in seen:  # USD itself warns of what is missing
                     seen.add(check_regular(file, _LARGEST).resolve())
-                    with contextlib.suppress(*usd_failures()):  # what cannot be opened is not composed
+                    more = file.stat().st_size
+                    size += more
+                    with contextlib.suppress(*usd_failures()), bounded_memory(more):  # what cannot be opened is not composed
                         layers += filter(None, [Sdf.Layer.FindOrOpen(str(file))])
-        return Usd.Stage.Open(layers[0])
+        with bounded_memory(size):
+            return Usd.Stage.Open(layers[0])
 
 
 def broken_references(stage: Any) -> str:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 
+from .crate import bounded_memory
+
 Floats = NDArray[np.floating]
 _UV_TYPES = ("texCoord2f[]", "texCoord2d[]", "texCoord2h[]", "float2[]", "double2[]", "half2[]")
 
@@ -21,12 +23,12 @@ def only_value(attribute: Any, kind: type, width: int = 0) -> NDArray[Any] | Non
     Without a default value its time samples count, which are there where a range of frames was exported. Raises AimError when
     those differ, and for values of another type.
     """
-    value = attribute.Get() if attribute else None
+    value = _value(attribute) if attribute else None
     if value is not None:
         return numbers(attribute, value, kind, width)
     found = None
     for code in attribute.GetTimeSamples() if attribute else ():
-        if (value := attribute.Get(code)) is None:
+        if (value := _value(attribute, code)) is None:
             continue
         array = numbers(attribute, value, kind, width)
         if found is None:
@@ -40,6 +42,11 @@ def only_value(attribute: Any, kind: type, width: int = 0) -> NDArray[Any] | Non
     return found
 
 
+def _value(attribute: Any, *code: float) -> Any:
+    with bounded_memory():
+        return attribute.Get(*code)
+
+
 def numbers(attribute: Any, value: Any, kind: type, width: int = 0) -> NDArray[Any]:
     """A value of the attribute as (N,) or (N, width) numbers of `kind`. Raises AimError for one of another type."""
     try:
@@ -49,8 +56,20 @@ def numbers(attribute: Any, value: Any, kind: type, width: int = 0) -> NDArray[A
     if width and array.size == 0:
         array = array.reshape(-1, width)
     if array.ndim != (2 if width else 1) or (width and array.shape[1] != width):
-        raise AimError(f"{attribute.GetPath()} holds {attribute.GetTypeName()}, not the numbers that belong there.")
+        raise AimError(f"{attribute.GetPath()} does not hold the numbers that belong there.", "It was written with another type.")
     return array
+
+
+def tokens_of(attribute: Any) -> list[str]:
+    """The tokens of an attribute, none when it has no value. Raises AimError for a value of another type."""
+    value = attribute.Get() if attribute else None
+    try:
+        tokens = list(value or ())
+    except TypeError:
+        tokens = [None]
+    if not all(isinstance(token, str) for token in tokens):
+        raise AimError(f"{attribute.GetPath()} holds no tokens: the names of blend shapes belong there.")
+    return tokens
 
 
 def points_of(prim: Any) -> Floats:
