@@ -50,7 +50,7 @@ def _value(attribute: Any, *code: float) -> Any:
 def numbers(attribute: Any, value: Any, kind: type, width: int = 0) -> NDArray[Any]:
     """A value of the attribute as (N,) or (N, width) numbers of `kind`. Raises AimError for one of another type."""
     try:
-        array = np.array(value, kind)
+        array: NDArray[Any] = np.array(value, kind)
     except (TypeError, ValueError, OverflowError):
         array = np.zeros(())
     if width and array.size == 0:
