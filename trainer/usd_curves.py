@@ -76,7 +76,7 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
     for label, rate in (("timeCodesPerSecond", codes_per_second), ("framesPerSecond", fps)):
         if not 0 < rate < _LARGEST_RATE:
             raise AimError(f"{path}: {label} is {rate:g}.", "It was damaged or written wrong.", "Give it the take's rate.")
-    names = _names(animation, stage)
+    names = _names(animation)
     attribute = animation.GetBlendShapeWeightsAttr()
     codes = [float(code) for code in attribute.GetTimeSamples()]
     rows = []
@@ -102,14 +102,12 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
     return Curves(names, np.array(rows), times, float(exact_rate(fps)))
 
 
-def _names(animation: Any, stage: Any) -> tuple[str, ...]:
-    """The curves' names: the tokens as they are in files of our own, else without a path or namespace where that tells them apart."""
+def _names(animation: Any) -> tuple[str, ...]:
+    """The curves' names: the tokens as they are; what stands before a name is left to the matching with controls."""
     tokens = tokens_of(animation.GetBlendShapesAttr())
     if twice := [token for token, uses in Counter(tokens).items() if uses > 1]:
         raise AimError(f"Two blend shapes of {animation.GetPath()} are named '{twice[0]}'.", remedy="Rename one of them.")
-    short = [token.split("/")[-1].split(":")[-1] for token in tokens]
-    ours = "aim" in stage.GetRootLayer().customLayerData
-    return tuple(tokens if ours or len(set(short)) < len(tokens) or "" in short else short)
+    return tuple(tokens)
 
 
 def write_usd_curves(path: Path, curves: Curves, start: float = 1.0) -> None:
@@ -125,7 +123,6 @@ def write_usd_curves(path: Path, curves: Curves, start: float = 1.0) -> None:
         stage = Usd.Stage.Open(Sdf.Layer.CreateNew(str(temporary)))
         stage.SetTimeCodesPerSecond(curves.fps)
         stage.SetFramesPerSecond(curves.fps)
-        stage.GetRootLayer().customLayerData = {"aim": {"names": "verbatim"}}
         animation = UsdSkel.Animation.Define(stage, "/animation")
         stage.SetDefaultPrim(animation.GetPrim())
         animation.CreateBlendShapesAttr(curves.names)
