@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from .caches.crate import bounded_memory, broken_references, open_stage, usd, us
 from .caches.usd_mesh import numbers, tokens_of
 from .usd_actor import USD_ENDINGS
 
-_LARGEST_RATE = 1e6
+_LARGEST_RATE, _LARGEST_CODE = 1e6, 1e9
 
 
 def read_any_curves(
@@ -81,6 +80,8 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
     codes = [float(code) for code in attribute.GetTimeSamples()]
     rows = []
     for code in codes or [0.0]:
+        if not abs(code) < _LARGEST_CODE:
+            raise AimError(f"{path}: {attribute.GetPath()} has a sample at time code {code:g}.", "It is damaged.", "Remove it.")
         value = attribute.Get(code) if codes else attribute.Get()
         if value is None:
             raise AimError(
@@ -94,7 +95,7 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
                 f"{path}: {animation.GetPath()} at time code {code:g} has {len(row)} weights for {len(names)} blend shapes.",
                 "It was written for another rig.",
             )
-        if not math.isfinite(code) or not np.isfinite(row).all():
+        if not np.isfinite(row).all():
             bad = int(np.argmin(np.isfinite(row)))
             raise AimError(f"{path}: '{names[bad]}' is not finite at time code {code:g}.", remedy="Mend that value.")
         rows.append(row)
