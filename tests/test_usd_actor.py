@@ -336,3 +336,21 @@ def test_a_damaged_count_takes_no_memory(tmp_path: Path) -> None:
             load_actor(tmp_path / f"{i}.usdc")
     assert sections
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_a_file_that_ends_its_reader_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """USD itself can abort on a damaged binary file: it is read in a process of its own first, and text is not."""
+    from pxr import Sdf
+
+    from trainer.caches import crate
+
+    plain = read(tmp_path)
+    assert Sdf.Layer.FindOrOpen(str(tmp_path / "a.usda")).Export(str(tmp_path / "b.usdc"))
+    assert np.array_equal(load_actor(tmp_path / "b.usdc").stack, plain.stack)
+    monkeypatch.setattr(crate, "_TRIAL", "import os; os.abort()")
+    with pytest.raises(AimError, match=r"b\.usdc cannot be opened as USD: its reader was ended"):
+        load_actor(tmp_path / "b.usdc")
+    monkeypatch.setattr(crate, "_TRIAL", "import time; time.sleep(60)")
+    monkeypatch.setattr(crate, "_PATIENCE_S", 0.2)
+    with pytest.raises(AimError, match="does not come to an end"):
+        load_actor(tmp_path / "b.usdc")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from aim_maya.core.files import check_regular
 
 _FLUSH_BYTES = 8 * 2**20
 _LARGEST = 2**40
+_PATIENCE_S = 120.0
 _ALLOWED, _A_THREAD, _A_BYTE = 2**30, 80 * 2**20, 64  # bytes: for anything, for each of USD's threads, for each byte of text
 
 
@@ -80,6 +82,36 @@ def bounded_memory(size: int = 0) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+_TRIAL = """
+import sys
+from pxr import Usd
+for prim in Usd.Stage.Open(sys.argv[1]).Traverse(Usd.TraverseInstanceProxies()):
+    for entry in prim.GetProperties():
+        entry.Get() if isinstance(entry, Usd.Attribute) else entry.GetTargets()
+"""
+
+
+def _tried(path: Path) -> int:
+    """The size of a file that USD can be trusted with: binary ones are first read in a process of their own, as damage can end it.
+
+    Raises AimError for a file that is no plain one, and where that process is ended or does not end. What it raises is left to
+    the reading that follows.
+    """
+    size = check_regular(path, _LARGEST).stat().st_size
+    with path.open("rb") as stream:
+        binary = stream.read(8).startswith((b"PXR-USDC", b"PK"))
+    if binary:
+        what = f"{path} cannot be opened as USD"
+        try:
+            with bounded_memory(size):
+                done = subprocess.run([sys.executable, "-c", _TRIAL, str(path)], capture_output=True, timeout=_PATIENCE_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise AimError(f"{what}: its reader does not come to an end.", "It is damaged.", "Export it again.") from error
+        if done.returncode not in (0, 1):
+            raise AimError(f"{what}: its reader was ended ({done.returncode}).", "It is damaged.", "Export it again.")
+    return size
+
+
 def open_stage(path: Path) -> Any:
     """The stage of a USD file, payloads loaded.
 
@@ -88,7 +120,7 @@ def open_stage(path: Path) -> Any:
     """
     from pxr import Sdf, Usd
 
-    size = check_regular(path, _LARGEST).stat().st_size
+    size = _tried(path)
     with usd_reading(path), bounded_memory(size):
         layers = [Sdf.Layer.FindOrOpen(str(path))]
     seen = {path.resolve()}
@@ -97,8 +129,8 @@ def open_stage(path: Path) -> Any:
             for asset in layer.GetCompositionAssetDependencies():
                 file = Path(layer.ComputeAbsolutePath(asset))
                 if file.exists() and file.resolve() not in seen:  # USD itself warns of what is missing
-                    seen.add(check_regular(file, _LARGEST).resolve())
-                    more = file.stat().st_size
+                    seen.add(file.resolve())
+                    more = _tried(file)
                     size += more
                     with contextlib.suppress(*usd_failures()), bounded_memory(more):  # what cannot be opened is not composed
                         layers += filter(None, [Sdf.Layer.FindOrOpen(str(file))])
