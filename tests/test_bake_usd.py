@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.aim_file import read_aim, write_aim
 from aim_maya.core.curves import Curves, match_controls, read_curves, write_curves
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
@@ -173,6 +174,75 @@ def test_skel_keeps_the_arc(draft: Path, take: Path, truth: list[np.ndarray], sa
     assert world(stage.GetPrimAtPath(f"{root.GetPath()}/lower_teeth"), 1038.0) == pytest.approx(lower, abs=1e-4)
 
 
+NAMES = ("007", "Lächeln", "Löcheln", "mouth-smile", "mouth smile", "mouth_smile", "口を開く", "目を閉じ")
+
+
+@pytest.fixture(scope="module")
+def renamed(draft: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The draft model with eight of its targets under names that are no prim's."""
+    manifest, members = read_aim(draft)
+    text = json.dumps({key: value for key, value in manifest.items() if key not in ("format", "schema", "members")})
+    chosen = [name for name in FaceModel.load(draft, "cpu").targets if "eyeBlink" not in name][-len(NAMES) :]
+    for old, new in zip(chosen, NAMES, strict=True):
+        text = text.replace(f'"{old}"', json.dumps(new))
+    path = tmp_path_factory.mktemp("renamed") / "renamed.aim"
+    write_aim(path, json.loads(text), members)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["usda", "usdc"])
+def test_names_that_are_no_prims_stay_apart(renamed: Path, tmp_path: Path, ending: str) -> None:
+    """CSV to UsdSkel and back: the controls keep their names as tokens, every shape has its prim, and moves as the model's."""
+    from pxr import UsdSkel
+
+    curves = Curves(NAMES, np.eye(len(NAMES)), np.arange(len(NAMES)) / 24, 24)
+    write_curves(tmp_path / "take.csv", curves)
+    out = tmp_path / f"o.{ending}"
+    given = ["bake", str(renamed), str(tmp_path / "take.csv"), "-o", str(out), "--skel", "--json", str(tmp_path / "o.json")]
+    assert main([*given, "--device", "cpu", "--progress", "none"]) == 0
+    assert json.loads((tmp_path / "o.json").read_text())["residual_max_mm"] < 1e-3
+    stage, model = stage_of(out), FaceModel.load(renamed, "cpu")
+    prims = [prim.GetName() for prim in skin_of(stage).GetPrim().GetChildren()]
+    assert len({name.lower() for name in prims}) == len(prims) == len(model.data.rig.targets)
+    assert "mouth_smile" in prims
+    assert set(NAMES) <= set(UsdSkel.BindingAPI(skin_of(stage)).GetBlendShapesAttr().Get())
+    assert set(NAMES) <= set(read_usd_curves(out).names)
+    assert UsdSkel.BakeSkinning(UsdSkel.Root(stage.GetDefaultPrim()))
+    for i, name in enumerate(NAMES):
+        assert np.array(skin_of(stage).GetPointsAttr().Get(1.0 + i)) == pytest.approx(model.points({name: 1.0}), abs=1e-4)
+
+
+def test_the_residual_is_that_of_the_file(draft: Path, take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in what is written shows in the residual: here two shapes are written over each other."""
+    from trainer.caches import skel
+
+    def colliding(names: Any) -> list[str]:
+        valid = [str(name) for name in names]
+        valid[valid.index("mouthSmile_R")] = "mouthSmile_L"
+        return valid
+
+    out = tmp_path / "o.usdc"
+    assert run(draft, take, out, skel=True, frames="90-95")["residual_max_mm"] < 1e-3
+    whole = out.read_bytes()
+    monkeypatch.setattr(skel, "valid_names", colliding)
+    try:
+        assert run(draft, take, out, skel=True, frames="90-95")["residual_max_mm"] > 0.1
+    except AimError:
+        assert out.read_bytes() == whole
+
+
+def test_prim_names_are_valid_and_differ() -> None:
+    from pxr import Sdf
+
+    from trainer.caches.crate import valid_names
+
+    given = ["a b", "a-b", "a_b", "a_b_2", "", "_", "1", "Ä", "Ö", "A_B_3", "ok"]
+    made = valid_names(given)
+    assert all(Sdf.Path.IsValidIdentifier(name) and name.isascii() for name in made)
+    assert len({name.lower() for name in made}) == len(made)
+    assert [name for name, old in zip(made, given, strict=True) if name == old] == ["a_b", "a_b_2", "_", "A_B_3", "ok"]
+
+
 def test_ranges_steps_and_sub_frames(draft: Path, take: Path, truth: list[np.ndarray], tmp_path: Path) -> None:
     run(draft, take, tmp_path / "a.usdc", start=1001, frames="1011-1020", step="3")
     stage = stage_of(tmp_path / "a.usdc")
@@ -317,6 +387,65 @@ def test_usd_curves_that_are_refused(tmp_path: Path) -> None:
     assert len(read_usd_curves(tmp_path / "two.usda", "/y").times) == 2
     with pytest.raises(AimError, match="There are no curves at"):
         read_usd_curves(tmp_path / "missing.usd")
+
+
+def weights_text(weights: str, about: str = "timeCodesPerSecond = 24", names: str = '["jawOpen"]') -> str:
+    return f'#usda 1.0\n( {about}\n)\ndef SkelAnimation "a" {{\n uniform token[] blendShapes = {names}\n {weights}\n}}\n'
+
+
+SAMPLES = "float[] blendShapeWeights.timeSamples = { 1: [0], 2: [1], 4: [0.5] }"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (weights_text("float[] blendShapeWeights.timeSamples = { 1: [0], 2: None, 3: [1] }"), "/a.blendShapeWeights is blocked at time code 2"),
+        (weights_text("float[] blendShapeWeights"), "(/a has none). No weights were exported"),
+        (weights_text("float[] blendShapeWeights = []"), "(/a has none). No weights were exported"),
+        (weights_text("float[] blendShapeWeights.timeSamples = { 1: [0], 1e300: [1] }"), "has a sample at time code 1e+300"),
+        (weights_text(SAMPLES, "timeCodesPerSecond = nan"), "timeCodesPerSecond is nan"),
+        (weights_text(SAMPLES, "timeCodesPerSecond = 0"), "timeCodesPerSecond is 0"),
+        (weights_text(SAMPLES, "timeCodesPerSecond = -24"), "timeCodesPerSecond is -24"),
+        (weights_text(SAMPLES, "timeCodesPerSecond = inf"), "timeCodesPerSecond is inf"),
+        (weights_text(SAMPLES, "timeCodesPerSecond = 24\n framesPerSecond = 0"), "framesPerSecond"),
+        (weights_text(SAMPLES, names='["jawOpen", "jawOpen"]'), "Two blend shapes of /a are named 'jawOpen'"),
+        (weights_text(SAMPLES, names='["jawOpen", "smile"]'), "/a at time code 1 has 1 weights for 2 blend shapes"),
+        (weights_text("string[] blendShapeWeights.timeSamples = { 1: [\"x\"] }"), ""),
+        (weights_text(SAMPLES).replace("token[]", "double").replace('["jawOpen"]', "1"), ""),
+    ],
+)  # fmt: skip
+def test_usd_curves_of_others_that_have_no_meaning(tmp_path: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.usda").write_text(text)
+    assert main(["curves", str(tmp_path / "a.usda"), "-o", str(tmp_path / "o.csv")]) == 2
+    assert says in capsys.readouterr().err.replace("\n  Likely cause: ", " ")
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_usd_curves_as_others_write_them(tmp_path: Path) -> None:
+    """One value and no samples, a rate that only one entry tells, an animation under an instance; names stay as they are."""
+    (tmp_path / "still.usda").write_text(weights_text("float[] blendShapeWeights = [0.25]"))
+    assert read_usd_curves(tmp_path / "still.usda").values.tolist() == [[0.25]]
+    (tmp_path / "a.usda").write_text(weights_text(SAMPLES, 'timeCodesPerSecond = 30\n defaultPrim = "a"', '["head/jawOpen"]'))
+    curves = read_usd_curves(tmp_path / "a.usda")
+    assert (curves.names, curves.fps) == (("head/jawOpen",), 30)
+    assert curves.times == pytest.approx(np.array([1, 2, 4]) / 30)
+    about = "#usda 1.0\n( timeCodesPerSecond = 30\n)\n"
+    (tmp_path / "shot.usda").write_text(about + 'def Xform "hero" ( instanceable = true\n references = @./b.usda@ ) {}\n')
+    (tmp_path / "b.usda").write_text('#usda 1.0\n( defaultPrim = "x" )\ndef Xform "x" {\n def "face" ( references = @./a.usda@ ) {}\n}\n')
+    read = read_usd_curves(tmp_path / "shot.usda", "/hero/face")
+    assert np.array_equal(read.values, curves.values)
+
+
+@pytest.mark.parametrize("ending", ["usda", "usdc"])
+def test_names_of_curves_come_back(tmp_path: Path, ending: str) -> None:
+    """CSV to USD to CSV on the command line: any text stays as it is, and two names stay two."""
+    names = ("Lächeln", "L-cheln", "mouth smile", "口を開く", "head:jaw", "a/b", "it's", "back\\slash", "A", "a")
+    write_curves(tmp_path / "a.csv", Curves(names, np.arange(2.0 * len(names)).reshape(2, -1) / 32, np.array([0, 1 / 24]), 24))
+    assert main(["curves", str(tmp_path / "a.csv"), "-o", str(tmp_path / f"b.{ending}")]) == 0
+    assert main(["curves", str(tmp_path / f"b.{ending}"), "-o", str(tmp_path / "c.csv")]) == 0
+    first, last = read_curves(tmp_path / "a.csv"), read_curves(tmp_path / "c.csv")
+    assert last.names == names
+    assert np.array_equal(last.values, first.values)
 
 
 def test_curves_command(draft: Path, take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,16 +1,27 @@
-"""A USD layer whose time samples go to disk as they come: the crate format keeps saved samples in the file and out of memory."""
+"""USD files: opened with their faults told in one sentence, and written with time samples that go to disk as they come.
+
+The crate format keeps saved samples in the file and out of memory.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_regular
 
 _FLUSH_BYTES = 8 * 2**20
+_LARGEST = 2**40
+_PATIENCE_S = 120.0
+_ALLOWED, _A_THREAD, _A_BYTE = 2**30, 80 * 2**20, 64  # bytes: for anything, for each of USD's threads, for each byte of text
 
 
 def usd(doing: str = "USD") -> ModuleType:
@@ -18,35 +29,150 @@ def usd(doing: str = "USD") -> ModuleType:
     try:
         import pxr
     except ImportError as error:
-        raise AimError(f"{doing} needs the package usd-core, which is not installed.", remedy='pip install -e ".[usd]" -c constraints.txt') from error
+        raise AimError(
+            f"{doing} needs the package usd-core, which is not installed.",
+            remedy='pip install -e ".[usd]" -c constraints.txt',
+        ) from error
     return pxr
+
+
+def usd_failures() -> tuple[type[Exception], ...]:
+    """What USD raises: its own exception, and Python's where the text of that quotes bytes that are no UTF-8, or memory is short."""
+    from pxr import Tf
+
+    return Tf.ErrorException, UnicodeDecodeError, MemoryError
 
 
 @contextlib.contextmanager
 def usd_errors(what: str) -> Iterator[None]:
-    """USD's own exceptions as one sentence."""
-    from pxr import Tf
-
+    """USD's own exceptions while writing as one sentence."""
     try:
         yield
-    except Tf.ErrorException as error:
+    except usd_failures() as error:
         raise AimError(f"{what}: {_said(error)}.", "The disk may be full.", "Nothing was left behind; try again.") from error
 
 
-def open_stage(path: Path) -> Any:
-    """The stage of a USD file. Raises AimError for one that cannot be opened."""
-    from pxr import Tf, Usd
-
+@contextlib.contextmanager
+def usd_reading(path: Path) -> Iterator[None]:
+    """USD's own exceptions while reading as one sentence."""
     try:
-        return Usd.Stage.Open(str(path))
-    except Tf.ErrorException as error:
+        yield
+    except usd_failures() as error:
         raise AimError(f"{path} cannot be opened as USD ({_said(error)}).", "It is damaged or something else.") from error
+
+
+@contextlib.contextmanager
+def bounded_memory(size: int = 0) -> Iterator[None]:
+    """USD takes what a damaged file asks for, up to hours of paging: here at most 1 GiB, and what a file of `size` bytes can need.
+
+    It holds on Linux, for the whole process; USD then says that memory is short, and its readers end as for any other damage.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = held + _ALLOWED + _A_THREAD * (os.cpu_count() or 1) + _A_BYTE * size
+    resource.setrlimit(resource.RLIMIT_AS, (min(limit, *(bound for bound in (soft, hard) if bound >= 0), sys.maxsize), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+_TRIAL = """
+import sys
+from pxr import Usd
+for prim in Usd.Stage.Open(sys.argv[1]).Traverse(Usd.TraverseInstanceProxies()):
+    for entry in prim.GetProperties():
+        entry.Get() if isinstance(entry, Usd.Attribute) else entry.GetTargets()
+"""
+
+
+def _tried(path: Path) -> int:
+    """The size of a file that USD can be trusted with: binary ones are first read in a process of their own, as damage can end it.
+
+    Raises AimError for a file that is no plain one, and where that process is ended or does not end. What it raises is left to
+    the reading that follows.
+    """
+    size = check_regular(path, _LARGEST).stat().st_size
+    with path.open("rb") as stream:
+        binary = stream.read(8).startswith((b"PXR-USDC", b"PK"))
+    if binary:
+        what = f"{path} cannot be opened as USD"
+        try:
+            with bounded_memory(size):
+                done = subprocess.run([sys.executable, "-c", _TRIAL, str(path)], capture_output=True, timeout=_PATIENCE_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise AimError(f"{what}: its reader does not come to an end.", "It is damaged.", "Export it again.") from error
+        if done.returncode not in (0, 1):
+            raise AimError(f"{what}: its reader was ended ({done.returncode}).", "It is damaged.", "Export it again.")
+    return size
+
+
+def open_stage(path: Path) -> Any:
+    """The stage of a USD file, payloads loaded.
+
+    Raises AimError for one that cannot be opened, and for pipes, devices and Git LFS pointers in its place or that of a file
+    that it refers to.
+    """
+    from pxr import Sdf, Usd
+
+    size = _tried(path)
+    with usd_reading(path), bounded_memory(size):
+        layers = [Sdf.Layer.FindOrOpen(str(path))]
+    seen = {path.resolve()}
+    with usd_reading(path):
+        for layer in layers:  # which grows
+            for asset in layer.GetCompositionAssetDependencies():
+                file = Path(layer.ComputeAbsolutePath(asset))
+                if file.exists() and file.resolve() not in seen:  # USD itself warns of what is missing
+                    seen.add(file.resolve())
+                    more = _tried(file)
+                    size += more
+                    with contextlib.suppress(*usd_failures()), bounded_memory(more):  # what cannot be opened is not composed
+                        layers += filter(None, [Sdf.Layer.FindOrOpen(str(file))])
+        with bounded_memory(size):
+            return Usd.Stage.Open(layers[0])
+
+
+def broken_references(stage: Any) -> str:
+    """A sentence for the first file that the stage refers to and does not find; empty when all are there."""
+    errors = stage.GetCompositionErrors()
+    return f"What it refers to was not all found ({_said(errors[0])})." if errors else ""
+
+
+def valid_names(names: Iterable[str]) -> list[str]:
+    """A prim name for every name, in order: valid in every version of USD, and no two alike, whatever the case.
+
+    A name that is valid keeps itself; others get `_` in place of what is not allowed, and a number where that is taken.
+    """
+    from pxr import Tf
+
+    given = list(names)
+    taken = {name.lower() for name in given if Tf.IsValidIdentifier(name)}
+    made = []
+    for name in given:
+        plain = valid = Tf.MakeValidIdentifier(name)
+        number = 2
+        while valid != name and valid.lower() in taken:
+            valid, number = f"{plain}_{number}", number + 1
+        taken.add(valid.lower())
+        made.append(valid)
+    return made
 
 
 def _said(error: Exception) -> str:
     """What USD says of an error, without where in its source it was raised."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].split(" : ")[-1].strip("'")[:200] if lines else "USD failed"
+    try:
+        raw = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    except UnicodeDecodeError as bytes_in_it:  # pxr makes the text when it is asked for
+        raw = bytes_in_it.object.decode(errors="replace")
+    lines = [line.strip() for line in raw.splitlines() if line.strip()]
+    said = re.sub(r"( matching)? pxrInternal_.*", "", lines[0].split(" : ", 1)[-1].strip("'")) if lines else ""
+    return said[:200] or "USD failed"
 
 
 class CrateStream:

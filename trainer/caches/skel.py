@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 
-from .crate import usd, usd_errors
+from .crate import usd, usd_errors, valid_names
 from .shot import Shot
 from .usd_scene import add_mesh, bind_material, set_stage, vec3f
 
@@ -26,23 +27,39 @@ _CHECKED = 64
 def write_skel(shot: Shot, out: Path) -> dict[str, float]:
     """Write the shot as UsdSkel; returns the largest and rms difference from the model in mm, on up to 64 of the frames.
 
-    Raises AimError when usd-core is missing or the disk is full.
+    They are measured on the file that was written, by UsdSkel itself. Raises AimError when usd-core is missing or the disk is full.
     """
     usd("Baking to USD")
-    from pxr import Sdf, Usd
 
     with atomic_path(out) as temporary, usd_errors(f"Writing {out} failed"):
-        layer = Sdf.Layer.CreateNew(str(temporary))
-        stage = Usd.Stage.Open(layer)
-        root = set_stage(stage, shot, "SkelRoot")
-        skeleton, animation = _add_skeleton(stage, root, shot)
-        _add_meshes(stage, root, skeleton, animation, shot)
-        residual = _animate(animation, stage.GetPrimAtPath(f"{root}/skin"), shot)
-        about = layer.customLayerData
-        layer.customLayerData = about | {"aim": about["aim"] | residual}
-        layer.Save()
-        del stage
+        root = _write(shot, temporary)
+        residual = _residual(shot, temporary, root)
+        _note(temporary, residual)
     return residual
+
+
+def _write(shot: Shot, path: Path) -> str:
+    """Write everything but the residual; returns the root's path."""
+    from pxr import Sdf, Usd
+
+    layer = Sdf.Layer.CreateNew(str(path))
+    stage = Usd.Stage.Open(layer)
+    root = set_stage(stage, shot, "SkelRoot")
+    skeleton, animation = _add_skeleton(stage, root, shot)
+    _add_meshes(stage, root, skeleton, animation, shot)
+    _animate(animation, stage.GetPrimAtPath(f"{root}/skin"), shot)
+    layer.Save()
+    return root
+
+
+def _note(path: Path, residual: dict[str, float]) -> None:
+    """Put the residual into the file."""
+    from pxr import Sdf
+
+    layer = Sdf.Layer.FindOrOpen(str(path))
+    about = layer.customLayerData
+    layer.customLayerData = about | {"aim": about["aim"] | residual}
+    layer.Save()
 
 
 def _add_skeleton(stage: Any, root: str, shot: Shot) -> tuple[Any, Any]:
@@ -91,56 +108,80 @@ def _bind(shape: Any, skeleton: Any, weights: Floats, interpolation: str) -> Non
     primvar.Set(Vt.FloatArray.FromNumpy(np.ascontiguousarray(weights, np.float32).reshape(-1)))
 
 
-def _add_shapes(stage: Any, skin: Any, targets: tuple[str, ...], displacements: Floats) -> list[str]:
-    """A blend shape a target, with only the points it moves; returns their names, which are the targets' made valid."""
-    from pxr import Tf, UsdSkel, Vt
+def _add_shapes(stage: Any, skin: Any, targets: tuple[str, ...], displacements: Floats) -> tuple[str, ...]:
+    """A blend shape a target, with only the points it moves; returns their names, which are the targets' own.
 
-    names, paths = [], []
-    for target, offsets in zip(targets, displacements, strict=True):
-        name = Tf.MakeValidIdentifier(target)
+    UsdSkel takes any text as such a name; only the prims' names are made valid.
+    """
+    from pxr import UsdSkel, Vt
+
+    paths = []
+    for name, offsets in zip(valid_names(targets), displacements, strict=True):
         shape = UsdSkel.BlendShape.Define(stage, f"{skin.GetPath()}/{name}")
         moving = np.flatnonzero(np.abs(offsets).max(1) > 0)
         shape.CreateOffsetsAttr(vec3f(offsets[moving]))
         shape.CreatePointIndicesAttr(Vt.IntArray.FromNumpy(moving.astype(np.int32)))
-        names.append(name)
         paths.append(shape.GetPath())
     binding = UsdSkel.BindingAPI.Apply(skin.GetPrim())
-    binding.CreateBlendShapesAttr(names)
+    binding.CreateBlendShapesAttr(targets)
     binding.CreateBlendShapeTargetsRel().SetTargets(paths)
-    return names
+    return targets
 
 
-def _animate(animation: Any, skin: Any, shot: Shot) -> dict[str, float]:
-    """Sample the animation at every frame; returns the residual of what was written against the model."""
+def _animate(animation: Any, skin: Any, shot: Shot) -> None:
+    """Sample the animation at every frame."""
     from pxr import Gf, UsdGeom, Vt
 
-    data, box = shot.model.data, UsdGeom.Mesh(skin).GetExtentAttr()
-    values, places, turns = animation.CreateBlendShapeWeightsAttr(), animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
-    checked = set(np.linspace(0, len(shot.numbers) - 1, min(_CHECKED, len(shot.numbers))).astype(int).tolist())
-    errors = []
+    centre, box = shot.model.data.centre, UsdGeom.Mesh(skin).GetExtentAttr()
+    values, places, turns = (
+        animation.CreateBlendShapeWeightsAttr(),
+        animation.CreateTranslationsAttr(),
+        animation.CreateRotationsAttr(),
+    )
     with shot.frames() as frames:
         for i, frame in enumerate(frames):
-            code = float(frame.number)
-            activations, head = shot.source.activations(i).astype(np.float32), shot.source.head(i)
+            code, head = float(frame.number), shot.source.head(i)
             jaw = head @ shot.source.jaw(i)
-            motions = np.stack([head[:3, 3], jaw[:3, :3] @ data.centre + jaw[:3, 3]]).astype(np.float32)
             quaternions = [Gf.Quatf(Gf.Matrix4d(joint.T.tolist()).ExtractRotationQuat()) for joint in (head, jaw)]
-            values.Set(Vt.FloatArray.FromNumpy(activations), code)
-            places.Set(vec3f(motions), code)
+            values.Set(Vt.FloatArray.FromNumpy(shot.source.activations(i).astype(np.float32)), code)
+            places.Set(vec3f(np.stack([head[:3, 3], jaw[:3, :3] @ centre + jaw[:3, 3]])), code)
             turns.Set(Vt.QuatfArray(quaternions), code)
             box.Set(vec3f(frame.box), code)
-            if i in checked:
-                matrices = [np.array(Gf.Matrix3d(quaternion)).T for quaternion in quaternions]
-                errors.append(np.linalg.norm(_skinned(shot, activations, matrices, motions) - frame.points, axis=1) * shot.model.mm_per_unit)
+
+
+def _residual(shot: Shot, path: Path, root: str) -> dict[str, float]:
+    """How far the skin of the file at `path`, evaluated by UsdSkel, lies from the model's, in mm."""
+    errors = []
+    skinned = _Skinned(path, root)
+    for i in np.linspace(0, len(shot.numbers) - 1, min(_CHECKED, len(shot.numbers))).astype(int).tolist():
+        difference = skinned.points(float(shot.numbers[i])) - shot.source.points(i)
+        errors.append(np.linalg.norm(difference, axis=1) * shot.model.mm_per_unit)
     return {"residual_max_mm": float(np.max(errors)), "residual_rms_mm": float(np.sqrt(np.mean(np.square(errors))))}
 
 
-def _skinned(shot: Shot, activations: Floats, turns: list[Floats], places: Floats) -> Floats:
-    """(V, 3) what a UsdSkel reader makes of the numbers as they were written: turns, places of skull and jaw."""
-    data = shot.model.data
-    tables = data.tables(shot.detail)
-    rest = tables.rest + np.tensordot(activations, tables.displacements, 1)
-    still = rest @ turns[0].T + places[0]
-    carried = (rest - data.centre.astype(np.float32)) @ turns[1].T + places[1]
-    points: Floats = still + data.weight[:, None] * (carried - still)
-    return points
+class _Skinned:
+    """The skin of a UsdSkel file, read from disk and evaluated by UsdSkel's own functions."""
+
+    def __init__(self, path: Path, root: str) -> None:
+        from pxr import Sdf, Usd, UsdGeom, UsdSkel
+
+        self._stage = Usd.Stage.Open(Sdf.Layer.OpenAsAnonymous(str(path)))  # never what is still in memory
+        prim = self._stage.GetPrimAtPath(f"{root}/skin")
+        cache, binding = UsdSkel.Cache(), UsdSkel.BindingAPI(prim)
+        cache.Populate(UsdSkel.Root(self._stage.GetPrimAtPath(root)), Usd.PrimDefaultPredicate)
+        self._skeleton = cache.GetSkelQuery(UsdSkel.Skeleton(self._stage.GetPrimAtPath(f"{root}/skeleton")))
+        self._skinning = cache.GetSkinningQuery(prim)
+        self._shapes = UsdSkel.BlendShapeQuery(binding)
+        self._tables = self._shapes.ComputeBlendShapePointIndices(), self._shapes.ComputeSubShapePointOffsets()
+        self._rest = UsdGeom.Mesh(prim).GetPointsAttr()
+
+    def points(self, code: float) -> Floats:
+        """(V, 3) float32 of the skin at a time code. Raises AimError when UsdSkel cannot evaluate it."""
+        points = self._rest.Get()
+        weights = self._skeleton.GetAnimQuery().ComputeBlendShapeWeights(code)
+        active = self._shapes.ComputeSubShapeWeights(self._skinning.GetBlendShapeMapper().Remap(weights))
+        shaped = self._shapes.ComputeDeformedPoints(*active, *self._tables, points)
+        transforms = self._skeleton.ComputeSkinningTransforms(code)
+        if not shaped or not self._skinning.ComputeSkinnedPoints(transforms, points, code):
+            raise AimError(f"UsdSkel cannot evaluate what was written at frame {code:g}.", "The disk may be full.", "Try again.")
+        return np.array(points)

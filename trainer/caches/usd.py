@@ -11,7 +11,7 @@ import numpy as np
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import vertex_normals
 
-from .crate import CrateStream, usd, usd_errors
+from .crate import CrateStream, usd, usd_errors, usd_failures
 from .shot import Frame, Marks, Part, Shot
 from .usd_scene import add_mesh, bind_material, set_stage, vec3f
 from .usda import write_as_text
@@ -93,11 +93,11 @@ def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, Par
 def usd_marks(path: Path) -> Marks | None:
     """The fingerprints in a baked USD file, or None when it is none."""
     usd("Reading USD")
-    from pxr import Sdf, Tf
+    from pxr import Sdf
 
     try:
         layer = Sdf.Layer.OpenAsAnonymous(str(path), metadataOnly=True) if path.is_file() else None
-    except Tf.ErrorException:
+        about = layer.customLayerData.get("aim") if layer else None
+    except usd_failures():
         return None
-    about = layer.customLayerData.get("aim") if layer else None
     return Marks.from_dict(about) if about else None
