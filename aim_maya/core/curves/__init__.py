@@ -5,4 +5,13 @@ from .names import match_controls
 from .sampling import FrameRange, Gaps, frame_range, resampled
 from .take import Curves
 
-__all__ = ["Curves", "FrameRange", "Gaps", "frame_range", "match_controls", "read_curves", "resampled", "write_curves"]
+__all__ = [
+    "Curves",
+    "FrameRange",
+    "Gaps",
+    "frame_range",
+    "match_controls",
+    "read_curves",
+    "resampled",
+    "write_curves",
+]
