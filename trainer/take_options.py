@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.curves import Curves, FrameRange, Gaps, frame_range, match_controls, resampled
+from aim_maya.core.curves import Curves, FrameRange, Gaps, control_reach, frame_range, match_controls, resampled
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel, Performance
@@ -90,11 +90,7 @@ def on_controls(read: Curves, model: FaceModel, scale: float | None) -> tuple[Cu
 
     Raises AimError when no column drives any control, and for weights whose scale is in doubt.
     """
-    rig = model.data.rig
-    reach = {control.name: max((abs(value) for value, _ in control.knots), default=0.0) for control in rig.controls}
-    for name, value in (item for pose in rig.poses for item in pose.weights.items()):
-        reach[name] = max(reach[name], abs(value))
-    weights, notes = match_controls(read, model.targets, scale=scale, reach=[reach[name] or 1.0 for name in model.targets])
+    weights, notes = match_controls(read, model.targets, scale=scale, reach=control_reach(model.data.rig))
     return replace(read, names=model.targets, values=weights), notes
 
 

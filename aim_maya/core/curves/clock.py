@@ -108,9 +108,7 @@ def _rate(times: Floats) -> float:
     return nearest_rate(float(np.maximum(np.round(steps / np.median(steps)), 1).sum() / steps.sum()))
 
 
-def code_ticks(
-    path: Path, lines: Sequence[int], codes: Sequence[str], gaps: Sequence[str], fps: float | None, drop: bool | None
-) -> Ticks:
+def code_ticks(path: Path, lines: Sequence[int], codes: Sequence[str], gaps: Sequence[str], fps: float | None, drop: bool | None) -> Ticks:
     """The clock of timecodes, which go on counting past midnight. fps: what the labels count; found when not given, also from
     the timecodes of rows without values (gaps).
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.controls import Rig
 from aim_maya.core.errors import AimError, nearest_name
 
 from .take import LARGEST_WEIGHT, Curves
@@ -82,9 +83,7 @@ def hits(name: str, controls: Sequence[str]) -> list[int]:
     return ControlNames(controls).driven(name)
 
 
-def match_controls(
-    curves: Curves, controls: Sequence[str], *, scale: float | None = None, reach: Sequence[float] | None = None
-) -> tuple[Floats, list[str]]:
+def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | None = None, reach: Sequence[float] | None = None) -> tuple[Floats, list[str]]:
     """(F, C) weights in the controls' order, and a sentence on columns that no control matches, that override another, or were scaled.
 
     scale: what the weights are multiplied by; found when not given: a take in percent (0 to 100) becomes one of 0 to 1. reach (C,): the
@@ -111,6 +110,14 @@ def match_controls(
         raise AimError(what, "The curves are damaged, or --scale is wrong.", "Export the curves again.")
     unmatched = [name for name, found in zip(curves.names, driven, strict=True) if not found]
     return weights, [*notes, *_unmatched(unmatched, controls), *_shortened(twice)]
+
+
+def control_reach(rig: Rig) -> list[float]:
+    """The largest value that each control has a shape at, alone or in a combination; 1 for one without."""
+    reach = {control.name: max((abs(value) for value, _ in control.knots), default=0.0) for control in rig.controls}
+    for name, value in (item for pose in rig.poses for item in pose.weights.items()):
+        reach[name] = max(reach[name], abs(value))
+    return [reach[name] or 1.0 for name in rig.names]
 
 
 def weight_scale(names: Sequence[str], values: Floats, scale: float | None = None) -> tuple[float, list[str]]:
