@@ -295,6 +295,8 @@ def test_frame_ranges(options: dict, numbers: list[float]) -> None:
         ({"step": "x"}, "The step is 'x'"),
         ({"step": "1/0"}, "The step is '1/0'"),
         ({"step": "1e-9"}, "step"),
+        ({"step": "1e999999999"}, "The step is '1e999999999'"),
+        ({"frames": "1-" + "9" * 400}, "is no frame range"),
         ({"frames": "5-2"}, "runs backwards. Give the lower number first: 2-5"),
         ({"frames": ""}, "is no frame range. It is empty"),
         ({"frames": "a-b"}, "is no frame range"),

@@ -87,7 +87,7 @@ def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | No
     """(F, C) weights in the controls' order, and a sentence on columns that no control matches, that override another, or were scaled.
 
     scale: what the weights are multiplied by; found when not given: a take in percent (0 to 100) becomes one of 0 to 1. reach (C,): the
-    largest value that each control has a shape at, 1 when not given. A control without a column stays at zero.
+    largest value that each control has a shape at, where that is more than 1. A control without a column stays at zero.
     Raises AimError when no column matches any control, and for weights whose scale is in doubt.
     """
     names = ControlNames(controls)
@@ -95,7 +95,11 @@ def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | No
     if not any(driven):
         raise _nothing_matches(curves.names, controls)
     columns = [i for i, found in enumerate(driven) if found]
-    full = np.array([max(1.0 if reach is None else reach[c] for c in driven[i]) for i in columns])
+    good = (np.abs(curves.values[:, columns] * (scale or 1.0)) <= LARGEST_WEIGHT).all(axis=0)
+    if not good.all():
+        what = f"The weights of '{curves.names[columns[int(np.argmin(good))]]}' are not all finite numbers up to 1e30."
+        raise AimError(what, "The curves are damaged, or --scale is wrong.", "Export the curves again.")
+    full = np.array([max(1.0, *(reach[c] for c in driven[i] if reach is not None)) for i in columns])
     factor, notes = weight_scale([curves.names[i] for i in columns], curves.values[:, columns] / full, scale)
     weights, driver = np.zeros((len(curves.values), len(controls))), dict[int, str]()
     twice = []
@@ -105,19 +109,16 @@ def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | No
                 twice.append(f"columns '{driver[i]}' and '{name}' both drive '{controls[i]}'; the last one counts.")
             driver[i] = name
             weights[:, i] = curves.values[:, column] * factor
-    if not (np.abs(weights) <= LARGEST_WEIGHT).all():
-        what = f"The weights of '{controls[int(np.argmin((np.abs(weights) <= LARGEST_WEIGHT).all(axis=0)))]}' are not all finite numbers up to 1e30."
-        raise AimError(what, "The curves are damaged, or --scale is wrong.", "Export the curves again.")
     unmatched = [name for name, found in zip(curves.names, driven, strict=True) if not found]
     return weights, [*notes, *_unmatched(unmatched, controls), *_shortened(twice)]
 
 
 def control_reach(rig: Rig) -> list[float]:
-    """The largest value that each control has a shape at, alone or in a combination; 1 for one without."""
+    """The largest value that each control has a shape at, alone or in a combination; 0 for one without."""
     reach = {control.name: max((abs(value) for value, _ in control.knots), default=0.0) for control in rig.controls}
     for name, value in (item for pose in rig.poses for item in pose.weights.items()):
         reach[name] = max(reach[name], abs(value))
-    return [reach[name] or 1.0 for name in rig.names]
+    return [reach[name] for name in rig.names]
 
 
 def weight_scale(names: Sequence[str], values: Floats, scale: float | None = None) -> tuple[float, list[str]]:

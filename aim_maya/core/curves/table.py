@@ -108,9 +108,9 @@ def numbers(path: Path, names: Sequence[str], rows: Iterable[Row]) -> Floats:
 
 
 def _decimal_comma(block: list[Row]) -> bool | None:
-    """Whether these numbers have a decimal comma; None where all are whole."""
-    found = {mark for _, row in block for text in row for mark in ",." if mark in text}
-    return found == {","} if found else None
+    """Whether most of these numbers have a decimal comma; None where all are whole."""
+    commas, points = (sum(mark in text for _, row in block for text in row) for mark in ",.")
+    return commas > points if commas or points else None
 
 
 def _converted(path: Path, names: Sequence[str], block: list[Row], comma: bool) -> Floats:
