@@ -58,7 +58,12 @@ class CurveSource:
 
     @classmethod
     def of(
-        cls, model: FaceModel, take: Taken, gaps: Gaps = "interpolate", detail: bool = True, scale: float | None = None
+        cls,
+        model: FaceModel,
+        take: Taken,
+        gaps: Gaps = "interpolate",
+        detail: bool = True,
+        scale: float | None = None,
     ) -> tuple[CurveSource, list[str]]:
         """The sampled frames of a take, and what `on_controls` says. Raises AimError as `on_controls` and `resampled` do."""
         blocks, before = take.frames.in_blocks(BLOCK)

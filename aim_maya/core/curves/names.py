@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from aim_maya.core.errors import AimError, nearest_name
 from .take import LARGEST_WEIGHT, Curves
 
 Floats = NDArray[np.floating]
+
+Name = TypeVar("Name", str, tuple[str, str])
 
 _LISTED = 12  # columns that are named one by one
 _PLAIN, _EXAGGERATED, _PERCENT = 2.0, 5.0, (20.0, 150.0)  # times the whole shape: not spoken of, said, and taken as percent
@@ -51,30 +54,31 @@ class ControlNames:
     def __init__(self, controls: Sequence[str]) -> None:
         self.controls = tuple(controls)
         composed = [unicodedata.normalize("NFC", name) for name in controls]
-        spelt = [composed, [name.lower() for name in composed], [key(name) for name in composed]]
-        self._found: list[dict[object, int]] = [_first(names) for names in spelt]
-        short = Counter(key(plain(name)) for name in composed)
-        alone = {key(plain(name)): i for i, name in enumerate(composed) if short[key(plain(name))] == 1}
-        self._short: dict[object, int] = dict(alone)
+        keys = [key(name) for name in composed]
+        self._known = (_first(composed), _first([name.lower() for name in composed]), _first(keys))
+        short = [key(plain(name)) for name in composed]
+        counts = Counter(short)
+        self._short = {name: i for i, name in enumerate(short) if counts[name] == 1}
 
     def driven(self, column: str) -> list[int]:
         """Indices of the controls a column drives: the one of that name, of that name in another spelling or without what stands
         before it (node, namespace, mesh), or both sides of a split one."""
         name = unicodedata.normalize("NFC", column)
         for asked in (name, plain(name)):
-            for known, spelt in zip(self._found, (asked, asked.lower(), key(asked)), strict=True):
-                if spelt in known:
-                    return [known[spelt]]
+            exact, lowered, keyed = self._known
+            found = [exact.get(asked), lowered.get(asked.lower()), keyed.get(key(asked))]
+            if spelt := [i for i in found if i is not None]:
+                return spelt[:1]
             stem, side = key(asked)
             if not side and stem not in _DIRECTED:
-                sides = [self._found[2][each] for each in ((stem, "l"), (stem, "r")) if each in self._found[2]]
+                sides = [keyed[each] for each in ((stem, "l"), (stem, "r")) if each in keyed]
                 if sides:
                     return sides
-        found = self._short.get(key(plain(name)))
-        return [] if found is None else [found]
+        short = self._short.get(key(plain(name)))
+        return [] if short is None else [short]
 
 
-def _first(names: Sequence[object]) -> dict[object, int]:
+def _first(names: Sequence[Name]) -> dict[Name, int]:
     return {name: i for i, name in reversed(list(enumerate(names)))}
 
 
