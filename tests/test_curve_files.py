@@ -1,4 +1,6 @@
-"""Curves as other programs write them: what is read, what is said of it, and what comes out of `aimface curves` and `bake`."""
+"""Curves as other programs write them: what is read, what is said of it, and what comes out of `aimface
+curves` and `bake`.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,18 @@ def file(folder: Path, data: str | bytes, name: str = "take.csv") -> Path:
     return path
 
 
-def table(separator: str = ",", mark: str = ".", head: str = "time", end: str = "\n", quote: str = "", tail: str = "") -> str:
-    rows = [[head, "jawOpen"], *([f"{t:.4f}".replace(".", mark), f"{w:.2f}".replace(".", mark)] for t, w in RAMP)]
+def table(
+    separator: str = ",",
+    mark: str = ".",
+    head: str = "time",
+    end: str = "\n",
+    quote: str = "",
+    tail: str = "",
+) -> str:
+    rows = [
+        [head, "jawOpen"],
+        *([f"{t:.4f}".replace(".", mark), f"{w:.2f}".replace(".", mark)] for t, w in RAMP),
+    ]
     return "".join(separator.join(f"{quote}{field}{quote}" for field in row) + tail + end for row in rows)
 
 
@@ -199,7 +211,11 @@ def test_long_takes_are_read_in_seconds(tmp_path: Path) -> None:
     curves = read_curves(path)
     assert time.perf_counter() - began < 8  # 0.7 s on an idle machine; it was minutes
     assert (len(curves.times), curves.fps) == (60_000, 60)
-    wide = file(tmp_path, "time," + ",".join(f"c{i}" for i in range(30_000)) + "\n0" + ",0" * 30_000 + "\n", "wide.csv")
+    wide = file(
+        tmp_path,
+        "time," + ",".join(f"c{i}" for i in range(30_000)) + "\n0" + ",0" * 30_000 + "\n",
+        "wide.csv",
+    )
     began = time.perf_counter()
     with pytest.raises(AimError, match="None of the take's 30000 columns"):
         match_controls(read_curves(wide), ["jawOpen", "mouthClose"])
@@ -264,12 +280,23 @@ def test_warnings_come_once(draft: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def percent(tmp_path: Path) -> Path:
-    return file(tmp_path, "time,jawOpen,eyeBlink_L,other\n" + "".join(f"{t:.4f},{100 * w},{50 * w},7000\n" for t, w in RAMP))
+    return file(
+        tmp_path,
+        "time,jawOpen,eyeBlink_L,other\n" + "".join(f"{t:.4f},{100 * w},{50 * w},7000\n" for t, w in RAMP),
+    )
 
 
 def test_percent_is_said_and_scaled(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plain = file(tmp_path, "time,jawOpen,eyeBlink_L\n" + "".join(f"{t:.4f},{w},{w / 2}\n" for t, w in RAMP), "plain.csv")
-    for name, given in (("plain", [plain]), ("found", [percent(tmp_path)]), ("told", [percent(tmp_path), "--scale", "0.01"])):
+    plain = file(
+        tmp_path,
+        "time,jawOpen,eyeBlink_L\n" + "".join(f"{t:.4f},{w},{w / 2}\n" for t, w in RAMP),
+        "plain.csv",
+    )
+    for name, given in (
+        ("plain", [plain]),
+        ("found", [percent(tmp_path)]),
+        ("told", [percent(tmp_path), "--scale", "0.01"]),
+    ):
         assert main(["bake", str(draft), *map(str, given), "-o", str(tmp_path / f"{name}.npz")]) == 0
         assert ("taken as percent" in capsys.readouterr().err) == (name == "found")
     # a quiet part of the take is scaled as the whole is
@@ -324,10 +351,20 @@ def test_a_scale_that_is_none(tmp_path: Path) -> None:
 
 
 def test_audio2face(draft: Path, tmp_path: Path) -> None:
-    about = {"exportFps": 30.0, "numPoses": 2, "numFrames": 3, "facsNames": ["jawOpen", "eyeBlinkLeft"], "weightMat": [[0, 0.2], [0.5, 0.4], [1, 0]]}
+    about = {
+        "exportFps": 30.0,
+        "numPoses": 2,
+        "numFrames": 3,
+        "facsNames": ["jawOpen", "eyeBlinkLeft"],
+        "weightMat": [[0, 0.2], [0.5, 0.4], [1, 0]],
+    }
     path = file(tmp_path, json.dumps(about), "take.json")
     curves = read_curves(path)
-    assert (curves.names, curves.fps, curves.values[1].tolist()) == (("jawOpen", "eyeBlinkLeft"), 30, [0.5, 0.4])
+    assert (curves.names, curves.fps, curves.values[1].tolist()) == (
+        ("jawOpen", "eyeBlinkLeft"),
+        30,
+        [0.5, 0.4],
+    )
     assert read_curves(path, 60).fps == 60
     assert main(["bake", str(draft), str(path), "-o", str(tmp_path / "o.npz")]) == 0
     assert np.load(tmp_path / "o.npz")["frames"].shape[0] == 3

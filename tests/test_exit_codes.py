@@ -1,4 +1,6 @@
-"""How commands end: the exit codes of docs/exit_codes.md, the error in the file of --json, and logs that cannot hold a name."""
+"""How commands end: the exit codes of docs/exit_codes.md, the error in the file of --json, and logs that
+cannot hold a name.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,11 @@ def test_a_log_without_the_letters_of_a_name(draft: Path, tmp_path: Path) -> Non
     model = renamed(draft, tmp_path / "named.aim")
     take = tmp_path / "take.csv"
     take.write_text("time,口を開く\n0,0\n0.0333,1\n", encoding="utf-8")
-    for arguments in (["info", model], ["curves", take, "--model", model], ["bake", model, take, "-o", tmp_path / "o.npz"]):
+    for arguments in (
+        ["info", model],
+        ["curves", take, "--model", model],
+        ["bake", model, take, "-o", tmp_path / "o.npz"],
+    ):
         done = run(*arguments, PYTHONIOENCODING="cp1252")
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "o.npz").exists()
@@ -59,7 +65,19 @@ def test_any_name_in_the_report(draft: Path, tmp_path: Path, capsys: pytest.Capt
 
 def test_a_report_of_other_metrics(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "metrics.json").write_text('{"seconds": 3}')
-    assert main(["report", str(draft), "-o", str(tmp_path / "r.html"), "--metrics", str(tmp_path / "metrics.json")]) == 2
+    assert (
+        main(
+            [
+                "report",
+                str(draft),
+                "-o",
+                str(tmp_path / "r.html"),
+                "--metrics",
+                str(tmp_path / "metrics.json"),
+            ]
+        )
+        == 2
+    )
     assert "The metrics: 'seconds' must be an object" in capsys.readouterr().err
 
 
@@ -82,8 +100,22 @@ def test_json_holds_the_error(tmp_path: Path) -> None:
     assert error_of(out)["exit_code"] == 2
 
 
-@pytest.mark.parametrize(("raised", "code"), [(Cancelled("at step 3"), 130), (KeyboardInterrupt(), 130), (MemoryError(), 1), (OSError(28, "No space left on device"), 1)])
-def test_other_endings(raised: BaseException, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (Cancelled("at step 3"), 130),
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), 1),
+        (OSError(28, "No space left on device"), 1),
+    ],
+)
+def test_other_endings(
+    raised: BaseException,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def fails(_: object) -> None:
         raise raised
 

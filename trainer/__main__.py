@@ -39,13 +39,17 @@ COMMANDS = {
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit codes, the same for every command; docs/exit_codes.md."""
 SHORT_WAITS = ("GOMP_SPINCOUNT", "2000")
-"""Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program takes a core, that is the time they would have worked in, and a training all but stands still."""
+"""Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program
+takes a core, that is the time they would have worked in, and a training all but stands still.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; exit code 0 done, 1 the machine or this program failed (or the doctor found a failure), 2 bad input, 130 stopped by the user.
+    """Run one command; exit code 0 done, 1 the machine or this program failed (or the doctor found a
+    failure), 2 bad input, 130 stopped by the user.
 
-    Where the command does not end with 0, the file of --json holds what was said: {"error": {what, cause, remedy}, "exit_code"}.
+    Where the command does not end with 0, the file of --json holds what was said: {"error": {what, cause,
+    remedy}, "exit_code"}.
     """
     os.environ.setdefault(*SHORT_WAITS)
     _print_any_name()
@@ -69,10 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _ended(given, FAILED, failed)
     except SystemExit as ended:  # tyro: help, or a command line that it does not understand
         if ended.code:
-            _ended(given, BAD_INPUT, AimError("The command line was not understood.", "", f"aimface {given[0]} --help tells more."))
+            remedy = f"aimface {given[0]} --help tells more."
+            _ended(given, BAD_INPUT, AimError("The command line was not understood.", "", remedy))
         raise
     except Exception as error:  # a fault of this program: the traceback is for its makers
-        _ended(given, FAILED, AimError(f"{type(error).__name__}: {first_line(error)}", "It is a fault of this program.", "Report it, please."))
+        what = f"{type(error).__name__}: {first_line(error)}"
+        _ended(given, FAILED, AimError(what, "It is a fault of this program.", "Report it, please."))
         raise
     try:
         sys.stdout.flush()
@@ -82,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_any_name() -> None:
-    """Names that a stream's code page does not have are written as escapes: a log file on Windows must not end work that is done."""
+    """Names that a stream's code page does not have are written as escapes: a log file on Windows must not
+    end work that is done.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -109,9 +117,11 @@ def _stopped(error: BaseException) -> AimError:
 def _machine_failed(error: MemoryError | OSError) -> AimError:
     """What is said where memory, a disk or a drive gave way, and nothing on the way knew a better sentence."""
     if isinstance(error, MemoryError):
-        return AimError("The memory of this machine does not suffice.", "The input is too large, or other programs hold it.", "Take less at a time.")
+        cause = "The input is too large, or other programs hold it."
+        return AimError("The memory of this machine does not suffice.", cause, "Take less at a time.")
     where = f": {error.filename}" if error.filename else ""
-    return AimError(f"{error.strerror or first_line(error)}{where}.", "A disk is full, or a drive is not mounted or not allowed.", "Try again.")
+    cause = "A disk is full, or a drive is not mounted or not allowed."
+    return AimError(f"{error.strerror or first_line(error)}{where}.", cause, "Try again.")
 
 
 def _json_file(arguments: Sequence[str]) -> str:
@@ -126,7 +136,8 @@ def _json_file(arguments: Sequence[str]) -> str:
         else:
             others.append(word.partition("=")[2] if word.startswith("--") else word)
     if named and named in others:
-        raise AimError(f"--json names {named}, which the command reads or writes itself.", "It would be lost.", "Choose another file.")
+        what = f"--json names {named}, which the command reads or writes itself."
+        raise AimError(what, "It would be lost.", "Choose another file.")
     return named
 
 

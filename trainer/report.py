@@ -43,7 +43,9 @@ def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -
 
 @dataclass(frozen=True)
 class Measured:
-    """The shapes at their trained poses (T, V, 3), the networks' errors (T, V) mm with detail off, and the largest with it, mm."""
+    """The shapes at their trained poses (T, V, 3), the networks' errors (T, V) mm with detail off, and the
+    largest with it, mm.
+    """
 
     truth: Floats
     error: Floats
@@ -57,7 +59,8 @@ def write_report(
     metrics: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the file holds.
+    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the
+    file holds.
 
     Raises AimError when the actor is another one, and for metrics that are none of a training.
     """
@@ -119,7 +122,9 @@ def _up(model: FaceModel) -> str:
 
 
 def hero_figure(model: FaceModel) -> Any:
-    """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning weight."""
+    """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning
+    weight.
+    """
     anatomy, mm, up = model.anatomy, model.mm_per_unit, _up(model)
     made, axes = pictures.figure(4)
     pictures.draw(axes[0], model.mesh, model.mesh.points, up=up)
@@ -147,7 +152,9 @@ def _hero(model: FaceModel) -> str:
 
 
 def jaw_figure(model: FaceModel) -> Any | None:
-    """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw is still."""
+    """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw
+    is still.
+    """
     rig = model.data.rig
     turns = [float(np.linalg.norm(model.jaw(rig.trained_pose(t))[:3, :3] - np.eye(3))) for t in rig.targets]
     if not turns or max(turns) < 1e-6:

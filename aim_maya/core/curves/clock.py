@@ -1,7 +1,9 @@
-"""The clock of a table of curves: which column says when each row is, in what unit, and how many rows a second there are.
+"""The clock of a table of curves: which column says when each row is, in what unit, and how many rows a
+second there are.
 
-A column is found by its name (time, Timestamp, time_ms, Frame, FRAME_NUMBER, Timecode ...). Where the name does not say the unit of a
-time, the usual step between rows does: faces are captured at 4 to 250 frames a second.
+A column is found by its name (time, Timestamp, time_ms, Frame, FRAME_NUMBER, Timecode ...). Where the name
+does not say the unit of a time, the usual step between rows does: faces are captured at 4 to 250 frames a
+second.
 """
 
 from __future__ import annotations
@@ -26,9 +28,17 @@ Floats = NDArray[np.floating]
 DEFAULT_FPS = 30.0
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONG = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_WORDS = {"sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms", "millis": "ms", "millisecond": "ms",
-    "milliseconds": "ms", "usec": "us", "micros": "us", "microseconds": "us", "nanos": "ns", "nanoseconds": "ns"}  # fmt: skip
-_TIME = re.compile(r"^(?:elapsed|capture|media|video|audio|unix)?_?(?:time|timestamp)s?(?:_?(?:in_)?(" + "|".join(_WORDS) + r"|ms|us|ns)|_s)?$")
+_SPELT = {
+    "s": "sec secs second seconds",
+    "ms": "ms msec msecs millis millisecond milliseconds",
+    "us": "us usec micros microseconds",
+    "ns": "ns nanos nanoseconds",
+}
+_WORDS = {word: unit for unit, words in _SPELT.items() for word in words.split()}
+_TIME = re.compile(
+    r"^(?:elapsed|capture|media|video|audio|unix)?_?(?:time|timestamp)s?"
+    rf"(?:_?(?:in_)?({'|'.join(_WORDS)})|_s)?$"
+)
 _FRAME = re.compile(r"^(?:frame|frames|frame_?(?:number|no|num|index|idx|id))$")
 _CODE = re.compile(r"^(?:smpte_?)?time_?code$|^smpte$")
 _FASTEST, _ODD_S = 250.0, (1e-3, 1.0)  # frames a second; steps outside of this many seconds are spoken of
@@ -37,22 +47,26 @@ _CLOCK = re.compile(r"^(\d{1,3}):([0-5]?\d):([0-5]?\d)(?:[.,](\d{1,9}))?$")
 
 
 def clock_kind(name: str) -> tuple[str, str] | None:
-    """('time' | 'frame' | 'code', unit) of a column's name; the unit is '' where the name does not say it. None for any other name."""
+    """('time' | 'frame' | 'code', unit) of a column's name; the unit is '' where the name does not say it.
+    None for any other name.
+    """
     plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-    if plain in _WORDS:
+    if plain in _WORDS and len(plain) > 2:  # a column 'ms' may be anything
         return "time", _WORDS[plain]
     if _FRAME.match(plain):
         return "frame", ""
     if _CODE.match(plain):
         return "code", ""
     if found := _TIME.match(plain):
-        return "time", "s" if plain.endswith("_s") else _WORDS.get(found[1] or "", found[1] or "")
+        return "time", "s" if plain.endswith("_s") else _WORDS.get(found[1] or "", "")
     return None
 
 
 @dataclass(frozen=True)
 class Ticks:
-    """times (F,) seconds of the rows as they stand, fps of the take, a sentence on everything that was not in so many words in the file."""
+    """times (F,) seconds of the rows as they stand, fps of the take, a sentence on everything that was not in
+    so many words in the file.
+    """
 
     times: Floats
     fps: float
@@ -60,7 +74,9 @@ class Ticks:
 
 
 def clock_texts(texts: Sequence[str], digits: int = 0) -> Floats | None:
-    """(F,) seconds of 'HH:MM:SS.sss', None when they are not all of that kind with at least so many digits after the seconds."""
+    """(F,) seconds of 'HH:MM:SS.sss', None when they are not all of that kind with at least so many digits
+    after the seconds.
+    """
     found = [f for text in texts if (f := _CLOCK.match(text.strip())) and len(f[4] or "") >= digits]
     if len(found) < len(texts):
         return None
@@ -68,7 +84,9 @@ def clock_texts(texts: Sequence[str], digits: int = 0) -> Floats | None:
 
 
 def time_ticks(name: str, values: Floats, unit: str, fps: float | None) -> Ticks:
-    """The clock of a column of times. unit '' is found from the steps; a clock that began in 1970 counts from the first row."""
+    """The clock of a column of times. unit '' is found from the steps; a clock that began in 1970 counts from
+    the first row.
+    """
     notes = []
     steps = np.diff(np.sort(values))
     steps = steps[steps > 0]
@@ -76,7 +94,8 @@ def time_ticks(name: str, values: Floats, unit: str, fps: float | None) -> Ticks
     if not unit:
         unit = _unit(values, step)
         if unit != "s":
-            notes.append(f"'{name}' was read as {_LONG[unit]}, since its rows are {step:g} apart; call the column time_s if it is in seconds.")
+            remedy = "call the column time_s if it is in seconds"
+            notes.append(f"'{name}' was read as {_LONG[unit]}, since its rows are {step:g} apart; {remedy}.")
     first = float(values.min())
     times, step = values * UNITS[unit], step * UNITS[unit]
     if first * UNITS[unit] > _EPOCH_S:
@@ -90,7 +109,9 @@ def time_ticks(name: str, values: Floats, unit: str, fps: float | None) -> Ticks
 
 
 def _unit(values: Floats, step: float) -> str:
-    """The unit of a clock that began in 1970; else that in which the usual step is one of a capture, and seconds for two rows."""
+    """The unit of a clock that began in 1970; else that in which the usual step is one of a capture, and
+    seconds for two rows.
+    """
     first = float(values.min())
     since_1970 = [unit for unit in UNITS if 1 < first * UNITS[unit] / _EPOCH_S < 100]
     if since_1970:
@@ -108,9 +129,16 @@ def _rate(times: Floats) -> float:
     return nearest_rate(float(np.maximum(np.round(steps / np.median(steps)), 1).sum() / steps.sum()))
 
 
-def code_ticks(path: Path, lines: Sequence[int], codes: Sequence[str], gaps: Sequence[str], fps: float | None, drop: bool | None) -> Ticks:
-    """The clock of timecodes, which go on counting past midnight. fps: what the labels count; found when not given, also from
-    the timecodes of rows without values (gaps).
+def code_ticks(
+    path: Path,
+    lines: Sequence[int],
+    codes: Sequence[str],
+    gaps: Sequence[str],
+    fps: float | None,
+    drop: bool | None,
+) -> Ticks:
+    """The clock of timecodes, which go on counting past midnight. fps: what the labels count; found when not
+    given, also from the timecodes of rows without values (gaps).
 
     Rows between two labels, or several under each, are a take of more frames a second than the labels count.
     Raises AimError for what is no timecode at that rate.
@@ -128,25 +156,31 @@ def code_ticks(path: Path, lines: Sequence[int], codes: Sequence[str], gaps: Seq
     rows = _rows_under_a_label(frames)
     if rows > 1:
         frames += _place_under_label(frames) / rows
-        notes.append(f"{rows} rows stand under each timecode: they are spread evenly, {labels * rows:g} frames a second.")
+        rate = f"{labels * rows:g} frames a second"
+        notes.append(f"{rows} rows stand under each timecode: they are spread evenly, {rate}.")
     else:
         rows = _rows_between_labels(frames)
         if rows > 1:
-            notes.append(f"{rows} rows stand between two timecodes of {labels:g} a second: the take has {labels * rows:g} frames a second.")
+            rate = f"the take has {labels * rows:g} frames a second"
+            notes.append(f"{rows} rows stand between two timecodes of {labels:g} a second: {rate}.")
     exact = float(exact_rate(labels))
     return Ticks(frames / exact, float(exact_rate(labels * rows)), tuple(notes))
 
 
 def _label_rate(codes: Sequence[str], gaps: Sequence[str]) -> tuple[float, list[str]]:
-    """The rate timecodes are counted in, from their highest frame label; drop-frame labels run at 1000/1001 of it."""
+    """The rate timecodes are counted in, from their highest frame label; drop-frame labels run at 1000/1001
+    of it.
+    """
     parts = sorted(part for code in (*codes, *gaps) if (part := timecode.second_and_label(code)))
     highest = max((label for _, label in parts), default=-1)
     base = next((rate for rate in (24.0, 25.0, 30.0, 50.0, 60.0, 120.0) if highest < rate), 240.0)
-    turns = {a + 1.0 for (s, a), (t, b) in pairwise(parts) if t == s + 1 and b == 0}  # the last label of a second was seen
+    # where the last label of a second was seen, the rate is known
+    turns = {a + 1.0 for (s, a), (t, b) in pairwise(parts) if t == s + 1 and b == 0}
     notes = []
-    if turns != {base} and len(parts) < 2 * base:  # less than two seconds may not reach the highest label: faces are captured at 30 or 60
-        base = 60.0 if highest >= 30 else 30.0
-        notes.append(f"{base:g} frames a second is a guess: the take is short and its labels reach {highest}; --curve-fps says it.")
+    if turns != {base} and len(parts) < 2 * base:  # below two seconds the highest label may be missing
+        base = 60.0 if highest >= 30 else 30.0  # what faces are captured at
+        why = f"the take is short and its labels reach {highest}"
+        notes.append(f"{base:g} frames a second is a guess: {why}; --curve-fps says it.")
     return (base * 1000 / 1001 if any(timecode.is_drop(code) for code in codes) else base), notes
 
 

@@ -1,8 +1,9 @@
-"""Files of curves: a CSV with a frame, time or timecode column and one a control, Live Link Face's as they come, Audio2Face's JSON.
+"""Files of curves: a CSV with a frame, time or timecode column and one a control, Live Link Face's as they
+come, Audio2Face's JSON.
 
-frame,jawOpen,...       frames at --curve-fps (30 when nothing says otherwise); also Frame, FRAME_NUMBER, frame_index
-time,jawOpen,...        seconds, or what its name says (time_ms, timestamp_us); a step that no capture has is in a smaller unit, and said
-Timecode,BlendshapeCount,EyeBlinkLeft,...,HeadYaw,...     Live Link Face: HH:MM:SS:FF.sss; a row without values is a gap
+frame,jawOpen,...    frames at --curve-fps (30 when nothing says otherwise); also Frame, FRAME_NUMBER, frame_index
+time,jawOpen,...     seconds, or what its name says (time_ms, timestamp_us), or what the step between rows says
+Timecode,BlendshapeCount,EyeBlinkLeft,...,HeadYaw,...    Live Link Face: HH:MM:SS:FF.sss; no values: a gap
 """
 
 from __future__ import annotations
@@ -40,12 +41,14 @@ def read_curves(
     sort: bool = False,
     drop_frame: bool | None = None,
 ) -> Curves:
-    """Read a CSV of weight curves, or Audio2Face's JSON; the values are those of the file, whatever their scale.
+    """Read a CSV of weight curves, or Audio2Face's JSON; the values are those of the file, whatever their
+    scale.
 
-    fps: what the file's frame numbers or timecodes count; found from the clock when not given. default_fps: for a file with frame
-    numbers alone, else 30. sort: put rows in order of time instead of refusing them. drop_frame: None as the timecode's separator says.
-    Of rows at one time the last counts, and it is noted, as is everything else that was a guess or was left out.
-    Raises AimError naming line, column and value for text, NaN, rows of another length, times that run backwards, or no rows at all.
+    fps: what the file's frame numbers or timecodes count; found from the clock when not given. default_fps:
+    for a file with frame numbers alone, else 30. sort: put rows in order of time instead of refusing them.
+    drop_frame: None as the timecode's separator says. Of rows at one time the last counts, and it is noted,
+    as is everything else that was a guess or was left out. Raises AimError naming line, column and value for
+    text, NaN, rows of another length, times that run backwards, or no rows at all.
     """
     path = Path(path)
     if path.suffix.lower() == ".json":
@@ -79,7 +82,9 @@ def read_curves(
 
 
 def _clock(table: Table) -> int:
-    """The column of the best clock that there is: seconds, then timecode, then frame numbers. Raises AimError without any."""
+    """The column of the best clock that there is: seconds, then timecode, then frame numbers. Raises AimError
+    without any.
+    """
     found = [(("time", "code", "frame").index(kind[0]), i) for i, name in enumerate(table.header) if (kind := clock_kind(name))]
     if not found:
         columns = ", ".join(table.header[:6]) + (" ..." if len(table.header) > 6 else "")
@@ -89,7 +94,9 @@ def _clock(table: Table) -> int:
 
 
 def _untracked(table: Table) -> Callable[[list[str]], bool]:
-    """Whether a Live Link Face row is one of a moment in which no face was seen: a count of 0 and nothing else."""
+    """Whether a Live Link Face row is one of a moment in which no face was seen: a count of 0 and nothing
+    else.
+    """
     count = next((i for i, name in enumerate(table.header) if name.lower() == _COUNT), None)
     if count is None:
         return lambda _: False
@@ -128,18 +135,26 @@ def _order(path: Path, times: Floats, lines: Sequence[int], sort: bool) -> tuple
     if len(backwards) and not sort:
         at = int(backwards[0]) + 1
         what = f"{path}, line {lines[at]}: the time runs backwards ({times[at]:.6g} s after {times[at - 1]:.6g} s)."
-        raise AimError(what, "Two takes are in one file, or its rows are unsorted.", "Part them, or let --sort put the rows in order.")
+        raise AimError(
+            what,
+            "Two takes are in one file, or its rows are unsorted.",
+            "Part them, or let --sort put the rows in order.",
+        )
     order = np.argsort(times, kind="stable")
     last = np.append(np.diff(times[order]) > 0, True)
     dropped = [lines[i] for i in order[~last]]
-    notes = [f"{len(dropped)} row(s) share their time with a later one, which counts (the first is line {min(dropped)})."] if dropped else []
-    return order[last], notes
+    if not dropped:
+        return order[last], []
+    first = f"the first is line {min(dropped)}"
+    return order[last], [f"{len(dropped)} row(s) share their time with a later one, which counts ({first})."]
 
 
 def write_curves(path: str | Path, curves: Curves, kind: Literal["plain", "live-link"] = "plain") -> None:
-    """Write a CSV that read_curves reads back with the same numbers: time and one column a control, or Live Link Face's columns.
+    """Write a CSV that read_curves reads back with the same numbers: time and one column a control, or Live
+    Link Face's columns.
 
-    live-link holds what ARKit has a name for; its clock has thousandths of a frame. Raises AimError when nothing of it has.
+    live-link holds what ARKit has a name for; its clock has thousandths of a frame. Raises AimError when
+    nothing of it has.
     """
     if kind == "live-link":
         header, rows = live_link_rows(curves)

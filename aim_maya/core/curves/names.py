@@ -1,4 +1,6 @@
-"""Columns of a file to the controls of a model: by name, by case, by how sides are written, and to both sides of a split control."""
+"""Columns of a file to the controls of a model: by name, by case, by how sides are written, and to both sides
+of a split control.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ Floats = NDArray[np.floating]
 Name = TypeVar("Name", str, tuple[str, str])
 
 _LISTED = 12  # columns that are named one by one
-_PLAIN, _EXAGGERATED, _PERCENT = 2.0, 5.0, (20.0, 150.0)  # times the whole shape: not spoken of, said, and taken as percent
+# times the whole shape: not spoken of, said, and taken as percent
+_PLAIN, _EXAGGERATED, _PERCENT = 2.0, 5.0, (20.0, 150.0)
 
 # In these names left and right are where something goes, not whose side it is on: a column 'jaw' must not drive jawLeft and jawRight.
 _DIRECTED = ("jaw", "mouth", "tongue", "head")
@@ -30,7 +33,9 @@ _PREFIX = re.compile(r"^(l|r|left|right)_(.+)$", re.IGNORECASE)
 
 
 def key(name: str) -> tuple[str, str]:
-    """(stem, side) under which two spellings are one control: JawOpen = jawOpen = jaw_open, EyeBlinkLeft = eyeBlink_L = L_eyeBlink."""
+    """(stem, side) under which two spellings are one control: JawOpen = jawOpen = jaw_open, EyeBlinkLeft =
+    eyeBlink_L = L_eyeBlink.
+    """
     stem, side = name.strip(), ""
     if found := _PREFIX.match(stem):
         side, stem = found[1], found[2]
@@ -40,7 +45,9 @@ def key(name: str) -> tuple[str, str]:
 
 
 def plain(name: str) -> str:
-    """The name itself of 'char01:face_bs.jawOpen', '|head|jawOpen' or 'head_lod0_mesh__jawOpen': without node, namespace and mesh."""
+    """The name itself of 'char01:face_bs.jawOpen', '|head|jawOpen' or 'head_lod0_mesh__jawOpen': without
+    node, namespace and mesh.
+    """
     stem = re.split(r"[:|/]", name.strip())[-1]
     head, dot, rest = stem.rpartition(".")
     part_of_name = re.fullmatch(r"l|r|left|right|\d*", rest, re.IGNORECASE)  # 'smile.L', 'smile.001'
@@ -61,8 +68,9 @@ class ControlNames:
         self._short = {name: i for i, name in enumerate(short) if counts[name] == 1}
 
     def driven(self, column: str) -> list[int]:
-        """Indices of the controls a column drives: the one of that name, of that name in another spelling or without what stands
-        before it (node, namespace, mesh), or both sides of a split one."""
+        """Indices of the controls a column drives: the one of that name, of that name in another spelling or
+        without what stands before it (node, namespace, mesh), or both sides of a split one.
+        """
         name = unicodedata.normalize("NFC", column)
         for asked in (name, plain(name)):
             exact, lowered, keyed = self._known
@@ -87,12 +95,20 @@ def hits(name: str, controls: Sequence[str]) -> list[int]:
     return ControlNames(controls).driven(name)
 
 
-def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | None = None, reach: Sequence[float] | None = None) -> tuple[Floats, list[str]]:
-    """(F, C) weights in the controls' order, and a sentence on columns that no control matches, that override another, or were scaled.
+def match_controls(
+    curves: Curves,
+    controls: Sequence[str],
+    *,
+    scale: float | None = None,
+    reach: Sequence[float] | None = None,
+) -> tuple[Floats, list[str]]:
+    """(F, C) weights in the controls' order, and a sentence on columns that no control matches, that override
+    another, or were scaled.
 
-    scale: what the weights are multiplied by; found when not given: a take in percent (0 to 100) becomes one of 0 to 1. reach (C,): the
-    largest value that each control has a shape at, where that is more than 1. A control without a column stays at zero.
-    Raises AimError when no column matches any control, and for weights whose scale is in doubt.
+    scale: what the weights are multiplied by; found when not given: a take in percent (0 to 100) becomes one
+    of 0 to 1. reach (C,): the largest value that each control has a shape at, where that is more than 1. A
+    control without a column stays at zero. Raises AimError when no column matches any control, and for
+    weights whose scale is in doubt.
     """
     names = ControlNames(controls)
     driven = [names.driven(name) for name in curves.names]
@@ -103,7 +119,7 @@ def match_controls(curves: Curves, controls: Sequence[str], *, scale: float | No
     if not good.all():
         what = f"The weights of '{curves.names[columns[int(np.argmin(good))]]}' are not all finite numbers up to 1e30."
         raise AimError(what, "The curves are damaged, or --scale is wrong.", "Export the curves again.")
-    full = np.array([max(1.0, *(reach[c] for c in driven[i] if reach is not None)) for i in columns])
+    full = np.array([max([1.0, *(reach[c] for c in driven[i] if reach is not None)]) for i in columns])
     factor, notes = weight_scale([curves.names[i] for i in columns], curves.values[:, columns] / full, scale)
     weights, driver = np.zeros((len(curves.values), len(controls))), dict[int, str]()
     twice = []
@@ -126,7 +142,8 @@ def control_reach(rig: Rig) -> list[float]:
 
 
 def weight_scale(names: Sequence[str], values: Floats, scale: float | None = None) -> tuple[float, list[str]]:
-    """What weights (F, C), of which 1 is the whole shape, are multiplied by: scale, or 0.01 for a take in percent; and sentences on it.
+    """What weights (F, C), of which 1 is the whole shape, are multiplied by: scale, or 0.01 for a take in
+    percent; and sentences on it.
 
     Raises AimError where the weights are neither of 0 to 1 nor clearly percent, and no scale was given.
     """
@@ -144,7 +161,11 @@ def weight_scale(names: Sequence[str], values: Floats, scale: float | None = Non
     large = peaks[peaks > 0] > _PLAIN
     if _PERCENT[0] <= peaks[most] <= _PERCENT[1] and 2 * np.count_nonzero(large) >= len(large):
         return 0.01, [f"{what}: taken as percent and divided by 100; --scale 1 takes them as they are."]
-    raise AimError(f"{what}.", "They are on another scale, or a value is wrong.", "--scale 0.01 is for percent, --scale 0.1 for 0 to 10, 1 as they are.")
+    raise AimError(
+        f"{what}.",
+        "They are on another scale, or a value is wrong.",
+        "--scale 0.01 is for percent, --scale 0.1 for 0 to 10, 1 as they are.",
+    )
 
 
 def _nothing_matches(names: Sequence[str], controls: Sequence[str]) -> AimError:
@@ -152,7 +173,11 @@ def _nothing_matches(names: Sequence[str], controls: Sequence[str]) -> AimError:
         return AimError("The take has no columns of weights.", "It has a clock alone.", "Export the curves again.")
     cause = f"Its columns are {_some(names)}; the model's controls are {_some(controls)}."
     near = next((found for name in names[:_LISTED] if (found := nearest_name(plain(name), controls))), "")
-    return AimError(f"None of the take's {len(names)} columns drives a control of the model.", cause, near or "Rename the columns, or take another model.")
+    return AimError(
+        f"None of the take's {len(names)} columns drives a control of the model.",
+        cause,
+        near or "Rename the columns, or take another model.",
+    )
 
 
 def _unmatched(names: Sequence[str], controls: Sequence[str]) -> list[str]:
@@ -168,8 +193,10 @@ def _unmatched(names: Sequence[str], controls: Sequence[str]) -> list[str]:
 
 
 def _shortened(sentences: list[str]) -> list[str]:
-    return sentences[:3] + ([f"{len(sentences) - 3} more columns drive a control that another one drives."] if len(sentences) > 3 else [])
+    more = len(sentences) - 3
+    return sentences[:3] + ([f"{more} more columns drive a control that another drives."] if more > 0 else [])
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(name[:60] for name in names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name[:60] for name in names[:most]) + more

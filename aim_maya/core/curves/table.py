@@ -1,7 +1,8 @@
-"""A table of numbers in a text file, as many programs write it: its encoding, separator and decimal mark are found.
+"""A table of numbers in a text file, as many programs write it: its encoding, separator and decimal mark are
+found.
 
-Fields are separated by a comma, a semicolon or a tab, with or without quotes; numbers have a decimal point or a decimal comma. Lines
-before the header, comments (#) and columns without a name are left out.
+Fields are separated by a comma, a semicolon or a tab, with or without quotes; numbers have a decimal point or
+a decimal comma. Lines before the header, comments (#) and columns without a name are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 
 @dataclass(frozen=True)
 class Table:
-    """Text of a table: `header` are the names of its columns, `rows()` their fields, line by line; notes on what was left out."""
+    """Text of a table: `header` are the names of its columns, `rows()` their fields, line by line; notes on
+    what was left out.
+    """
 
     path: Path
     header: tuple[str, ...]
@@ -45,9 +48,11 @@ class Table:
     _first_line: int
 
     def rows(self, empty: Callable[[list[str]], bool] = lambda _: False) -> Iterator[Row]:
-        """(line number, fields) of every row; one that is cut short is filled up where `empty` says that it holds no values.
+        """(line number, fields) of every row; one that is cut short is filled up where `empty` says that it
+        holds no values.
 
-        Raises AimError for other rows that are not as long as the header, and for a quote that is never closed.
+        Raises AimError for other rows that are not as long as the header, and for a quote that is never
+        closed.
         """
         short = max(self._named, default=-1) + 1  # without what follows the last name
         every = self._named == tuple(range(short))
@@ -69,11 +74,16 @@ class Table:
         what = f"{self.path}, line {number}: {len(row)} values under {self._width} columns."
         if self._separator == "," and len(row) >= 2 * self._width - 1:
             return AimError(what, "Its numbers may have decimal commas.", "Export it with semicolons between the fields.")
-        return AimError(what, "The line is cut off or has an extra separator.", "Mend that line, or export the curves again.")
+        return AimError(
+            what,
+            "The line is cut off or has an extra separator.",
+            "Mend that line, or export the curves again.",
+        )
 
 
 def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> Table:
-    """Find the header of a table: the first line of which `is_header` is true of its names, or else the first line.
+    """Find the header of a table: the first line of which `is_header` is true of its names, or else the first
+    line.
 
     Raises AimError for what is no text, for an empty file, and for two columns of one name.
     """
@@ -90,12 +100,17 @@ def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> 
     header = tuple(names[i] for i in named)
     name, times = Counter(header).most_common(1)[0] if header else ("", 0)
     if times > 1:
-        raise AimError(f"{path} has the column '{name[:60]}' {times} times.", "Two exports were joined.", "Remove one of them.")
+        raise AimError(
+            f"{path} has the column '{name[:60]}' {times} times.",
+            "Two exports were joined.",
+            "Remove one of them.",
+        )
     return Table(path, header, tuple(notes), lines, separator, named, len(names), first)
 
 
 def numbers(path: Path, names: Sequence[str], rows: Iterable[Row]) -> Floats:
-    """(F, len(names)) float64 of rows that have these columns, block by block: text takes ten times the memory of numbers.
+    """(F, len(names)) float64 of rows that have these columns, block by block: text takes ten times the
+    memory of numbers.
 
     Raises AimError naming line, column and text of what is no number, or beyond 1e30.
     """
@@ -153,7 +168,11 @@ def _decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
                 raise error
             text = data.decode("cp1252")  # what spreadsheets of western Windows write
         except UnicodeDecodeError:
-            raise AimError(f"Cannot read the curves {path}: it is no text file.", "It is damaged, or of another kind.", no_text) from error
+            raise AimError(
+                f"Cannot read the curves {path}: it is no text file.",
+                "It is damaged, or of another kind.",
+                no_text,
+            ) from error
         notes.append("The file is not UTF-8: its names were read as cp1252 (Western European).")
     if data and text.rstrip("\0") != text:
         lost = len(text) - len(text.rstrip("\0"))
