@@ -87,6 +87,8 @@ def _clock(table: Table) -> int:
     """
     found = [(("time", "code", "frame").index(kind[0]), i) for i, name in enumerate(table.header) if (kind := clock_kind(name))]
     if not found:
+        if next(table.rows(), None) is None:
+            raise AimError(f"{table.path} holds no frames.", "It has one line only.", "Export the curves again.")
         columns = ", ".join(table.header[:6]) + (" ..." if len(table.header) > 6 else "")
         cause = f"Its columns are {columns[:200]}."
         raise AimError(f"{table.path} has no 'frame' or 'time' column.", cause, "Add one, or a 'timecode' column.")
