@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core import rigid
-from aim_maya.core.container import AIM, pack_arrays, read_container, unpack_arrays, write_container
+from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.detail import Detail
 from aim_maya.core.mesh import Mesh
 from tests.remeshed import Remeshed, remeshed

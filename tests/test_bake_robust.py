@@ -51,7 +51,7 @@ def test_missing_files(draft: Path, take: Path, tmp_path: Path, name: str, capsy
     assert main(["bake", str(tmp_path / "none.aim"), str(take), "-o", str(tmp_path / name)]) == 2
     assert "There is no model at" in capsys.readouterr().err
     assert main(["bake", str(draft), str(tmp_path / "none.csv"), "-o", str(tmp_path / name)]) == 2
-    assert "Cannot read the curves" in capsys.readouterr().err
+    assert "none.csv: No such file" in capsys.readouterr().err
     (tmp_path / "teeth").mkdir()
     if name != "o.npz":
         assert main(["bake", str(draft), str(take), "-o", str(tmp_path / name), "--actor", str(tmp_path / "teeth")]) == 2

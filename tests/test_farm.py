@@ -150,6 +150,26 @@ def test_a_job_that_would_fail_everywhere_is_not_written(
     assert not (place / "job.parameters.json").exists()
 
 
+@pytest.mark.parametrize("name", ["{{Param.x}}", "{{", "a}}", "a{{b"])
+def test_braces_in_names_are_refused(place: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / f"{name}.csv").write_text(TAKE)
+    (place / name).mkdir()
+    assert farm("bake", place / "model.aim", place / f"{name}.csv", "--to", place / "baked", "-o", place / "job.yaml") == 2
+    assert farm("bake", place / name, place / "take.csv", "--to", place / "baked", "-o", place / "job.yaml") == 2
+    assert farm("train", place / name, "--models", place / "models", "-o", place / "job.yaml") == 2
+    options = f"--bake-options=--material '{name}'"
+    assert farm("bake", place / "model.aim", place / "take.csv", "--to", place / "baked", options, "-o", place / "job.yaml") == 2
+    assert "two braces are an expression" in capsys.readouterr().err
+    assert not (place / "job.yaml").exists()
+
+
+def test_single_braces_are_a_name_like_others(place: Path) -> None:
+    (place / "a{b}.csv").write_text(TAKE)
+    assert farm("bake", place / "model.aim", place / "a{b}.csv", "--to", place / "baked", "-o", place / "job.yaml") == 0
+    check = subprocess.run([Path(sys.executable).with_name("openjd"), "check", place / "job.yaml"], capture_output=True, check=False)
+    assert check.returncode == 0, check.stdout
+
+
 def test_a_job_that_cannot_be_written(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("bake", place / "model.aim", place / "take.csv", "--to", place / "baked", "-o", place / "job.xml") == 2
     assert "another ending" in capsys.readouterr().err

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import math
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from aim_maya import __version__
-from aim_maya.core.errors import AimError, Cancelled, nearest_name
+from aim_maya.core.errors import AimError, Cancelled, first_line, nearest_name
 
 COMMANDS = {
     "demo": "the whole line on the built-in sample actor, in minutes",
@@ -33,37 +36,126 @@ COMMANDS = {
     "jaw": "judge the jaw estimated from the skin against true teeth",
     "accuracy": "train several actors and seeds and print the table of figures",
 }
-BAD_INPUT, CANCELLED = 2, 130
+DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+"""Exit codes, the same for every command; docs/exit_codes.md."""
 SHORT_WAITS = ("GOMP_SPINCOUNT", "2000")
-"""Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program takes a core, that is the time they would have worked in, and a training all but stands still."""
+"""Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program
+takes a core, that is the time they would have worked in, and a training all but stands still.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; exit code 0 done, 1 the doctor found a failure, 2 bad input, 130 stopped by the user."""
+    """Run one command; exit code 0 done, 1 the machine or this program failed (or the doctor found a
+    failure), 2 bad input, 130 stopped by the user.
+
+    Where the command does not end with 0, the file of --json holds what was said: {"error": {what, cause,
+    remedy}, "exit_code"}.
+    """
     os.environ.setdefault(*SHORT_WAITS)
+    _print_any_name()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         sys.stdout.write(_overview())
-        return 0 if given else BAD_INPUT
+        return DONE if given else BAD_INPUT
     if given[0] == "--version":
         sys.stdout.write(f"aimface {__version__}\n")
-        return 0
+        return DONE
     try:
-        return _run(given[0], given[1:])
+        code = _run(given[0], given[1:])
     except AimError as error:
         _complain(error)
-        return BAD_INPUT
-    except Cancelled as stopped:
-        sys.stderr.write(f"Stopped: {stopped}. What is on disk is whole; --resume goes on from there.\n")
-        return CANCELLED
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
-        return CANCELLED
+        return _ended(given, BAD_INPUT, error)
+    except (Cancelled, KeyboardInterrupt, BrokenPipeError) as stopped:
+        return _ended(given, STOPPED, _stopped(stopped))
+    except (MemoryError, OSError) as error:
+        failed = _machine_failed(error)
+        _complain(failed)
+        return _ended(given, FAILED, failed)
+    except SystemExit as ended:  # tyro: help, or a command line that it does not understand
+        if ended.code:
+            remedy = f"aimface {given[0]} --help tells more."
+            _ended(given, BAD_INPUT, AimError("The command line was not understood.", "", remedy))
+        raise
+    except Exception as error:  # a fault of this program: the traceback is for its makers
+        what = f"{type(error).__name__}: {first_line(error)}"
+        _ended(given, FAILED, AimError(what, "It is a fault of this program.", "Report it, please."))
+        raise
+    try:
+        sys.stdout.flush()
+    except OSError:  # nobody reads any more, or the log's disk is full: the work is done all the same
+        _print_nowhere()
+    return code
+
+
+def _print_any_name() -> None:
+    """Names that a stream's code page does not have are written as escapes: a log file on Windows must not
+    end work that is done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _print_nowhere() -> None:
+    """What Python still writes at its end would fail again, and become the exit code."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stopped(error: BaseException) -> AimError:
+    """What is said of work that was stopped."""
+    if isinstance(error, BrokenPipeError):
+        _print_nowhere()
+        return AimError("The reader of the output went away.")
+    if isinstance(error, Cancelled):
+        sys.stderr.write(f"Stopped: {error}. What is on disk is whole; --resume goes on from there.\n")
+        return AimError(f"Stopped: {error}.", "", "What is on disk is whole; --resume goes on from there.")
+    sys.stderr.write("Stopped.\n")
+    return AimError("Stopped.")
+
+
+def _machine_failed(error: MemoryError | OSError) -> AimError:
+    """What is said where memory, a disk or a drive gave way, and nothing on the way knew a better sentence."""
+    if isinstance(error, MemoryError):
+        cause = "The input is too large, or other programs hold it."
+        return AimError("The memory of this machine does not suffice.", cause, "Take less at a time.")
+    where = f": {error.filename}" if error.filename else ""
+    cause = "A disk is full, or a drive is not mounted or not allowed."
+    return AimError(f"{error.strerror or first_line(error)}{where}.", cause, "Try again.")
+
+
+def _json_file(arguments: Sequence[str]) -> str:
+    """The file that --json names, '' without one. Raises AimError when it is an input or output, too."""
+    named, others = "", []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--json":
+            named = next(rest, "")
+        elif word.startswith("--json="):
+            named = word.removeprefix("--json=")
+        else:
+            others.append(word.partition("=")[2] if word.startswith("--") else word)
+    if named and named in others:
+        what = f"--json names {named}, which the command reads or writes itself."
+        raise AimError(what, "It would be lost.", "Choose another file.")
+    return named
+
+
+def _ended(arguments: Sequence[str], code: int, error: AimError) -> int:
+    """Write the error to the file that --json names, where it can be written; returns the code."""
+    from aim_maya.core.files import write_json
+
+    with contextlib.suppress(AimError):  # the error itself is told already
+        if named := _json_file(arguments):
+            said = {"what": error.what, "cause": error.cause, "remedy": error.remedy}
+            write_json(named, {"error": said, "exit_code": code})
+    return code
 
 
 def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise AimError(f"There is no command '{name}'.", nearest_name(name, COMMANDS), "aimface --help lists them.")
+    _json_file(arguments)
     try:
         return _imported(name, arguments)
     except ModuleNotFoundError as error:
@@ -85,9 +177,18 @@ def _imported(name: str, arguments: list[str]) -> int:
     if target is not None:
         from aim_maya.core.files import write_json
 
-        write_json(target, figures)
+        write_json(target, _finite(figures))
     judge = getattr(module, "exit_code", None)  # for a command whose figures can be bad news
-    return judge(figures) if judge else 0
+    return judge(figures) if judge else DONE
+
+
+def _finite(figures: Any) -> Any:
+    """The figures with null for what was not measured: JSON has no NaN."""
+    if isinstance(figures, dict):
+        return {name: _finite(value) for name, value in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [_finite(value) for value in figures]
+    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
 
 
 def _overview() -> str:

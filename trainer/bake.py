@@ -28,7 +28,7 @@ from .caches.source import CurveSource, PerformanceSource, Source
 from .caches.usd import USD_ENDINGS, usd_marks, write_usd
 from .performance_curves import clock, is_performance
 from .progress import Progress, Style
-from .take_options import Taken, TakeOptions, check_rates, sampled, taken
+from .take_options import Taken, TakeOptions, check_rates, check_unscaled, sampled, taken
 
 ENDINGS = (".npz", ".abc", *USD_ENDINGS)
 
@@ -110,10 +110,10 @@ def _kind(out: Path, options: BakeOptions) -> str:
 
 
 def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, Source, list[str]]:
-    """The sampled take, what it shows on the model, and a sentence for every column without a control."""
+    """The sampled take, what it shows on the model, and sentences on columns without a control and on the weights' scale."""
     if not is_performance(path):
         take = sampled(path, options)
-        return take, *CurveSource.of(model, take, options.gaps, options.detail)
+        return take, *CurveSource.of(model, take, options.gaps, options.detail, options.scale)
     performance = Performance.load(path)
     performance.check(model)
     if options.skel and not performance.is_global:
@@ -123,6 +123,7 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
             "Leave --skel out, or fit with --mode global.",
         )
     check_rates(options)
+    check_unscaled(options)
     read = clock(performance, options.curve_fps)
     warning = performance.warning(model)
     take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)

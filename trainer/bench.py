@@ -160,7 +160,7 @@ def cold_start(path: Path, times: int = 5) -> dict[str, float]:
     for _ in range(times):
         done = subprocess.run([sys.executable, "-c", _COLD, str(path)], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise AimError(f"A fresh process could not load {path}.", done.stderr.strip().splitlines()[-1] if done.stderr else "")
+            raise AimError(f"A fresh process could not load {path}.", "".join(done.stderr.strip().splitlines()[-1:]))
         rows.append([float(x) for x in done.stdout.split()])
     imported, first, memory = np.median(np.array(rows), axis=0)
     return {"import_s": float(imported), "load_to_first_points_s": float(first), "peak_memory_mib": float(memory)}

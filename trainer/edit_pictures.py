@@ -21,7 +21,7 @@ def edits_figure(model: FaceModel, edits: Mapping[str, Edit | EditRecipe], weigh
     made, axes = pictures.figure(len(edits) + 1, 2, width=2.4, height=3.0)
     for column, (name, edit) in enumerate([("unedited", EditRecipe()), *edits.items()]):
         face = model.edited(edit)
-        axes[column].set_title(name.replace("_", " "))
+        axes[column].set_title(pictures.label(name.replace("_", " ")))
         for row, pose in enumerate((np.zeros_like(weights), weights)):
             pictures.draw(axes[column + row * (len(edits) + 1)], model.mesh, face.points(pose), turn=turn, up=str(model.manifest["up"]))
     return made

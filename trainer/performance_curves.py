@@ -18,6 +18,8 @@ from aim_maya.runtime import FaceModel, Performance
 Floats = NDArray[np.floating]
 ENDING = ".aimperf"
 _CHANNELS = ("tx", "ty", "tz", "rx", "ry", "rz")
+MOTIONS = tuple(f"{part}_{channel}" for part in ("jaw", "head") for channel in _CHANNELS)
+"""Columns of motions, which are no weights."""
 
 
 def is_performance(path: Path) -> bool:
@@ -56,9 +58,9 @@ def weight_curves(performance: Performance, sampled: Curves, moments: Floats, mo
         weights, residual = control_weights(model.data.rig, activations)
         names, left = model.targets, float(residual.max())
     if performance.data.about["jaw"] == "free":
-        motions = {"jaw": performance.jaw, "head": performance.head}
-        names += tuple(f"{part}_{channel}" for part in motions for channel in _CHANNELS)
-        weights = np.hstack([weights, *(translations_rotations(np.stack([at(f) for f in moments])) for at in motions.values())])
+        motions = [np.stack([at(f) for f in moments]) for at in (performance.jaw, performance.head)]
+        names += MOTIONS
+        weights = np.hstack([weights, *(translations_rotations(motion) for motion in motions)])
     return replace(sampled, names=names, values=weights), left
 
 

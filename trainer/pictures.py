@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from typing import Any
 
 import matplotlib as mpl
@@ -81,6 +82,11 @@ def figure(columns: int, rows: int = 1, width: float = 3.2, height: float = 3.9)
     return made, list(grid.ravel())
 
 
+def label(name: str) -> str:
+    """A name as matplotlib is to show it: not as mathematics between dollars, and not over half the picture."""
+    return (name if len(name) <= 60 else f"{name[:57]}...").replace("$", r"\$")
+
+
 def scale(made: Figure, axes: Any, limits: tuple[float, float], label: str, colours: str = "viridis") -> None:
     """A colour bar for heat maps drawn by draw()."""
     mappable = mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), colours)
@@ -90,7 +96,9 @@ def scale(made: Figure, axes: Any, limits: tuple[float, float], label: str, colo
 def png(made: Figure) -> bytes:
     """The figure as PNG bytes."""
     stream = io.BytesIO()
-    made.savefig(stream, format="png", facecolor="white")
+    with warnings.catch_warnings():  # names in scripts that the font lacks show as boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        made.savefig(stream, format="png", facecolor="white")
     return stream.getvalue()
 
 

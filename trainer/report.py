@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, write_text
+from aim_maya.core.json_fields import Fields
 from aim_maya.runtime import FaceModel
 
 from . import pictures
+from .progress import Progress
 from .report_anatomy import anatomy_figure, anatomy_section
 from .score import distribution, target_rows
 
@@ -38,29 +41,80 @@ def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -
                 temporary.write_bytes(pictures.png(made))
 
 
-def write_report(model: FaceModel, out: Path, actor: Actor | None = None, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the file holds.
-
-    Raises AimError when the actor is another one.
+@dataclass(frozen=True)
+class Measured:
+    """The shapes at their trained poses (T, V, 3), the networks' errors (T, V) mm with detail off, and the
+    largest with it, mm.
     """
-    truth = _truth(model, actor)
-    sections = [_hero(model), _anatomy(model), anatomy_section(model, actor, metrics), _errors(model, truth), _curve(model, metrics), _table(model, truth, metrics)]
+
+    truth: Floats
+    error: Floats
+    exact_mm: float
+
+
+def write_report(
+    model: FaceModel,
+    out: Path,
+    actor: Actor | None = None,
+    metrics: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the
+    file holds.
+
+    Raises AimError when the actor is another one, and for metrics that are none of a training.
+    """
+    told = progress or Progress("none")
+    if metrics is not None:
+        _check_metrics(metrics)
+    measured = _measured(model, actor, told)
+    sections = []
+    for name, section in (
+        ("picture of the face", lambda: _hero(model)),
+        ("picture of the jaw", lambda: _anatomy(model)),
+        ("picture of the anatomy", lambda: anatomy_section(model, actor, metrics)),
+        ("pictures of the errors", lambda: _errors(model, measured)),
+        ("tables", lambda: _curve(model, metrics) + _table(model, measured, metrics)),
+    ):
+        told.stage(name)
+        sections.append(section())
     name = html.escape(str(model.manifest["name"]))
     page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM report</title><style>{_STYLE}</style><h1>{name}</h1>" + "".join(sections)
     write_text(out, page + "</html>\n")
     return {"report": str(out), "bytes": out.stat().st_size}
 
 
-def _truth(model: FaceModel, actor: Actor | None) -> Floats:
-    """(T, V, 3) the shapes at their trained poses."""
+def _check_metrics(metrics: dict[str, Any]) -> None:
+    """Raises AimError for a file that is no metrics.json, before anything is measured."""
+    found = Fields(metrics, "The metrics")
+    found.fields("seconds").number("total", low=0)
+    found.text("device")
+    if "anatomy" in found:
+        found.fields("anatomy")
+    for point in found.objects("curve", ()):
+        for name in ("step", "error_mm", "loss"):
+            point.number(name)
+
+
+def _measured(model: FaceModel, actor: Actor | None, progress: Progress) -> Measured:
+    """Every shape, with detail and without; minutes for a face of many vertices and targets."""
     rig = model.data.rig
-    if actor is None:
-        return np.stack([model.points(rig.trained_pose(t)) for t in rig.targets]).astype(np.float64)
-    if actor.neutral.topology_hash != model.manifest["topology_hash"] or set(actor.rig.targets) != set(rig.targets):
-        raise AimError(
-            f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets differ.", remedy="Give the actor folder it was trained on."
-        )
-    return np.stack([actor.shapes[t] for t in rig.targets])
+    if actor is not None and (actor.neutral.topology_hash != model.manifest["topology_hash"] or set(actor.rig.targets) != set(rig.targets)):
+        what = f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets differ."
+        raise AimError(what, remedy="Give the actor folder it was trained on.")
+    if not rig.targets:
+        raise AimError(f"{model.data.path} has no targets.", "It was trained on a neutral alone.", "There is nothing to report on.")
+    progress.stage("errors of the networks", len(rig.targets))
+    truth, error = [], []
+    exact = 0.0
+    for i, target in enumerate(rig.targets):
+        pose = rig.trained_pose(target)
+        whole = model.points(pose).astype(np.float64)
+        truth.append(whole if actor is None else actor.shapes[target])
+        exact = max(exact, float(np.linalg.norm(whole - truth[-1], axis=1).max()))
+        error.append(np.linalg.norm(model.points(pose, detail=False) - truth[-1], axis=1) * model.mm_per_unit)
+        progress.step(i + 1, len(rig.targets), mean_mm=float(error[-1].mean()))
+    return Measured(np.stack(truth), np.stack(error), exact * model.mm_per_unit)
 
 
 def _up(model: FaceModel) -> str:
@@ -68,7 +122,9 @@ def _up(model: FaceModel) -> str:
 
 
 def hero_figure(model: FaceModel) -> Any:
-    """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning weight."""
+    """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning
+    weight.
+    """
     anatomy, mm, up = model.anatomy, model.mm_per_unit, _up(model)
     made, axes = pictures.figure(4)
     pictures.draw(axes[0], model.mesh, model.mesh.points, up=up)
@@ -96,7 +152,9 @@ def _hero(model: FaceModel) -> str:
 
 
 def jaw_figure(model: FaceModel) -> Any | None:
-    """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw is still."""
+    """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw
+    is still.
+    """
     rig = model.data.rig
     turns = [float(np.linalg.norm(model.jaw(rig.trained_pose(t))[:3, :3] - np.eye(3))) for t in rig.targets]
     if not turns or max(turns) < 1e-6:
@@ -111,7 +169,7 @@ def jaw_figure(model: FaceModel) -> Any | None:
             bone = model.anatomy.bone_points.astype(np.float64)
             k = model.anatomy.skinning_weight[:, None]
             pictures.scatter(axis, bone + k * (bone @ jaw[:3, :3].T + jaw[:3, 3] - bone), "#b5522b", up=_up(model), turn=60, size=0.6)
-        axis.set_title(f"{target} {share:g}")
+        axis.set_title(f"{pictures.label(target)} {share:g}")
     axes[3].clear()
     pictures.draw(axes[3], model.mesh, model.points(rig.trained_pose(target), detail=False).astype(np.float64), up=_up(model), turn=60)
     axes[3].set_title("networks alone (detail off)")
@@ -123,27 +181,19 @@ def _anatomy(model: FaceModel) -> str:
     return "" if made is None else "<h2>The jaw on its arc</h2>" + pictures.embedded(made, "the jaw at 0, 0.5 and 1")
 
 
-def _network_errors(model: FaceModel, truth: Floats) -> Floats:
-    """(T, V) mm, detail off."""
-    rig = model.data.rig
-    points = np.stack([model.points(rig.trained_pose(t), detail=False) for t in rig.targets])
-    error: Floats = np.linalg.norm(points - truth, axis=2) * model.mm_per_unit
-    return error
-
-
-def _errors(model: FaceModel, truth: Floats) -> str:
-    rig, error = model.data.rig, _network_errors(model, truth)
+def _errors(model: FaceModel, measured: Measured) -> str:
+    rig, error = model.data.rig, measured.error
     order = np.argsort(-error.mean(1))
     bars, axis = pictures.chart(13, 3.4)
     axis.bar(range(len(order)), error[order].mean(1), color="#4a7ba6")
-    axis.set_xticks(range(len(order)), [rig.targets[i] for i in order], rotation=70, ha="right", fontsize=7)
+    axis.set_xticks(range(len(order)), [pictures.label(rig.targets[i]) for i in order], rotation=70, ha="right", fontsize=7)
     axis.set_ylabel("mean error, mm")
     worst = np.argsort(-error.max(1))[:WORST]
     made, axes = pictures.figure(len(worst))
     limits = (0.0, max(float(np.quantile(error, 0.999)), 1e-3))
     for a, i in zip(axes, worst, strict=True):
-        pictures.draw(a, model.mesh, truth[i], up=_up(model), heat=error[i], limits=limits, colours="inferno")
-        a.set_title(f"{rig.targets[i]}: max {error[i].max():.2f} mm")
+        pictures.draw(a, model.mesh, measured.truth[i], up=_up(model), heat=error[i], limits=limits, colours="inferno")
+        a.set_title(f"{pictures.label(rig.targets[i])}: max {error[i].max():.2f} mm")
     pictures.scale(made, axes, limits, "error, mm", "inferno")
     return (
         "<h2>Error of the networks (detail off)</h2>" + pictures.embedded(bars, "mean error per target") + "<h2>The worst targets</h2>"
@@ -166,13 +216,11 @@ def _curve(model: FaceModel, metrics: dict[str, Any] | None) -> str:
     return "<h2>Training</h2>" + pictures.embedded(made, "error and loss over the steps")
 
 
-def _table(model: FaceModel, truth: Floats, metrics: dict[str, Any] | None) -> str:
-    error = _network_errors(model, truth)
-    motion = np.linalg.norm(truth - model.mesh.points, axis=2) * model.mm_per_unit
-    skin, rows = distribution(error), []
-    rows += [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in skin.items()]
-    exact = max(float(np.linalg.norm(model.points(model.data.rig.trained_pose(t)) - s, axis=1).max()) for t, s in zip(model.data.rig.targets, truth, strict=True))
-    rows.append(("with detail, largest error at any trained pose", f"{exact * model.mm_per_unit:.5f} mm"))
+def _table(model: FaceModel, measured: Measured, metrics: dict[str, Any] | None) -> str:
+    error = measured.error
+    motion = np.linalg.norm(measured.truth - model.mesh.points, axis=2) * model.mm_per_unit
+    rows = [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in distribution(error).items()]
+    rows.append(("with detail, largest error at any trained pose", f"{measured.exact_mm:.5f} mm"))
     for key, label in _ANATOMY:
         if metrics and key in metrics.get("anatomy", {}):
             rows.append((label, f"{metrics['anatomy'][key]:.3f} mm"))

@@ -50,5 +50,6 @@ def performance_figure(rows: Sequence[Row], frames: Sequence[int], turn: float =
         bounds = np.array([[*cell.get_xlim(), *cell.get_ylim()] for cell in cells])
         for cell in cells:
             cell.set(xlim=(bounds[:, 0].min(), bounds[:, 1].max()), ylim=(bounds[:, 2].min(), bounds[:, 3].max()))
-        cells[0].text(-0.02, 0.5, str(row.model.manifest.get("name", "")), transform=cells[0].transAxes, rotation=90, ha="right", va="center", fontsize=12)
+        name = pictures.label(str(row.model.manifest.get("name", "")))
+        cells[0].text(-0.02, 0.5, name, transform=cells[0].transAxes, rotation=90, ha="right", va="center", fontsize=12)
     return made

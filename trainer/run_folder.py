@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.files import atomic_path
 from aim_maya.core.processes import is_alive, read_owner, write_owner
 
@@ -65,9 +65,8 @@ class RunFolder:
             with atomic_path(self.checkpoint) as temporary:
                 torch.save(state, temporary)
         except RuntimeError as error:  # torch's own, for a stream that takes no more
-            raise AimError(
-                f"The checkpoint {self.checkpoint} cannot be written ({str(error).splitlines()[0][:120]}).", "The disk may be full.", "Free some space."
-            ) from error
+            what = f"The checkpoint {self.checkpoint} cannot be written ({first_line(error, 120)})."
+            raise AimError(what, "The disk may be full.", "Free some space.") from error
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint; tensors and plain values only. Raises AimError when there is none or it is damaged."""
@@ -76,5 +75,5 @@ class RunFolder:
         try:
             state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises a dozen kinds for a damaged file, none of them its own
-            raise AimError(f"{self.checkpoint} cannot be read ({str(error).splitlines()[0][:120]}).", "It is damaged.", "Train without --resume.") from error
+            raise AimError(f"{self.checkpoint} cannot be read ({first_line(error, 120)}).", "It is damaged.", "Train without --resume.") from error
         return state

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.curves import Curves, FrameRange, Gaps, frame_range, resampled
+from aim_maya.core.curves import Curves, FrameRange, Gaps, control_reach, frame_range, match_controls, resampled
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Performance
+from aim_maya.runtime import FaceModel, Performance
 
 from .performance_curves import clock, is_performance
 from .usd_curves import read_any_curves
@@ -41,6 +41,8 @@ class TakeOptions:
     """Put the curves' rows in order of time instead of refusing them."""
     drop_frame: Literal["auto", "yes", "no"] = "auto"
     """Whether timecodes are drop-frame; auto: those with ';' before the frames are."""
+    scale: float | None = None
+    """Multiply the weights: 0.01 for percent, 1 to take them as they are; found when not given, and said."""
     prim: str | None = None
     """Path of the SkelAnimation, where a USD file has several."""
 
@@ -65,6 +67,7 @@ def sampled(path: Path, options: TakeOptions) -> Taken:
     """Read a file of curves, or the clock of a performance, and sample it. Raises AimError for what cannot be read, and for frames or rates that are none."""
     check_rates(options)
     if is_performance(path):
+        check_unscaled(options)
         return taken(clock(Performance.load(path), options.curve_fps), options)
     return taken(read_any_curves(path, options.curve_fps, options.fps, sort=options.sort, drop_frame=_DROP[options.drop_frame], prim=options.prim), options)
 
@@ -74,6 +77,21 @@ def check_rates(options: TakeOptions) -> None:
     for name, rate in (("fps", options.fps), ("curve-fps", options.curve_fps)):
         if rate is not None and not 0 < rate < 1e6:
             raise AimError(f"{name} is {rate}.", remedy="Give a positive number of frames a second.")
+
+
+def check_unscaled(options: TakeOptions) -> None:
+    """Raises AimError for a scale with a performance."""
+    if options.scale is not None:
+        raise AimError("--scale goes with weight curves, not with a performance.", "It was fitted in the model's own weights.", "Leave it out.")
+
+
+def on_controls(read: Curves, model: FaceModel, scale: float | None) -> tuple[Curves, list[str]]:
+    """A whole take on a model's controls, and sentences on columns that drive none and on its scale, which parts of it share.
+
+    Raises AimError when no column drives any control, and for weights whose scale is in doubt.
+    """
+    weights, notes = match_controls(read, model.targets, scale=scale, reach=control_reach(model.data.rig))
+    return replace(read, names=model.targets, values=weights), notes
 
 
 def taken(read: Curves, options: TakeOptions) -> Taken:

@@ -26,3 +26,9 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     lowered = {k.lower(): k for k in known}
     found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     return f"Did you mean '{lowered[found[0]]}'?" if found else ""
+
+
+def first_line(error: object, most: int = 200) -> str:
+    """The first line with words of what an exception or another program said, or the exception's kind when it said nothing."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return said[:most] or (type(error).__name__ if isinstance(error, BaseException) else "it said nothing")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.performance import PerformanceData
 
 from .graph_check import check_graph
@@ -107,7 +107,7 @@ class CoefficientNetwork:
         try:
             answer = session.handle.run(["coefficients"], inputs)[0]
         except Exception as error:
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            reason = first_line(error)
             if session.device == "cpu":
                 raise AimError(f"The network of {self._name} does not run ({reason}).", "It is damaged, or of another kind.", "Fit it again.") from error
             _log.warning("%s: %s failed while running (%s); its network goes on on the CPU", self._name, session.device.upper(), reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, first_line
 
 from .bound_graph import BoundGraph
 from .edit import Edit
@@ -85,7 +85,7 @@ class Engine:
         with self._lock:
             if self._graph is not failed:
                 return self._graph
-            reason = f"{failed.session.device.upper()} failed while running ({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})"
+            reason = f"{failed.session.device.upper()} failed while running ({first_line(error)})"
             self._graph, self.status = None, f"{_NUMPY}, since {reason}"
             if isinstance(failed, FullEvaluator) and failed.session.device != "cpu":
                 self._graph = FullEvaluator(self._data, "cpu")

@@ -7,7 +7,7 @@ from typing import Any
 
 from aim_maya.core.cuda_libraries import driver_version, missing_libraries
 from aim_maya.core.dependencies import add_dependency_folder
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, first_line
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -59,7 +59,7 @@ def open_session(graph: bytes, device: str) -> Session:
         session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own untyped exceptions for a graph it cannot read
         raise AimError(
-            f"onnxruntime {runtime.__version__} cannot open this graph ({str(error).splitlines()[0][:200]}).", "It is empty or damaged, or needs a newer onnxruntime."
+            f"onnxruntime {runtime.__version__} cannot open this graph ({first_line(error)}).", "It is empty or damaged, or needs a newer onnxruntime."
         ) from error
     return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
 
@@ -70,7 +70,7 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # noqa: BLE001 - onnxruntime raises its own untyped exceptions for a driver or library that is missing
-        return None, f"opening a CUDA session failed ({str(error).splitlines()[0][:200]})"
+        return None, f"opening a CUDA session failed ({first_line(error)})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
         return session, ""
     if driver_version() is None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from aim_maya.core.curves import match_controls, read_curves
+from aim_maya.core.controls import Rig
+from aim_maya.core.curves import control_reach, match_controls, read_curves
 
 Floats = NDArray[np.floating]
 
@@ -32,12 +33,12 @@ class Player(QObject):
         """Whether it plays now."""
         return self._timer.isActive()
 
-    def load(self, path: Path, controls: tuple[str, ...]) -> list[str]:
-        """Read a CSV; returns a sentence for every column that matches no control. Raises AimError for a file that is none."""
+    def load(self, path: Path, rig: Rig) -> list[str]:
+        """Read a CSV; returns what is to be said of it. Raises AimError for a file that is none, or drives nothing."""
         curves = read_curves(path)
-        self._weights, notes = match_controls(curves, controls)
+        self._weights, notes = match_controls(curves, rig.names, reach=control_reach(rig))
         self._times = curves.times - curves.times[0]
-        return notes
+        return [*curves.notes, *notes]
 
     def play(self, on: bool) -> None:
         """Begin at the first frame, or stop."""

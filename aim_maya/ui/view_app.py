@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core.actor_folder import read_actor
-from aim_maya.core.curves import match_controls, read_curves
+from aim_maya.core.curves import control_reach, match_controls, read_curves
 from aim_maya.core.errors import AimError
 from aim_maya.core.named_weights import parse_weights
 from aim_maya.runtime import EditRecipe, FaceModel, preset, read_recipe
@@ -50,7 +50,7 @@ def view(asked: Asked) -> dict[str, Any]:
     model = FaceModel.load(asked.model, asked.device)
     weights = parse_weights(asked.weights, model.targets)
     if asked.curves is not None:
-        weights = match_controls(read_curves(asked.curves), model.targets)[0][0]
+        weights = match_controls(read_curves(asked.curves), model.targets, reach=control_reach(model.data.rig))[0][0]
     actor = read_actor(asked.actor, any_size=True) if asked.actor else None
     if not can_draw():
         raise AimError(

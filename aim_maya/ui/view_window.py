@@ -151,14 +151,14 @@ class ViewWindow(QWidget):
         if self.player.playing:
             self.stop()
             return
-        chosen, _ = QFileDialog.getOpenFileName(self, "Weight curves", "", "Curves (*.csv)")
+        chosen, _ = QFileDialog.getOpenFileName(self, "Weight curves", "", "Curves (*.csv *.json)")
         if chosen:
             self.play_file(Path(chosen))
 
     def play_file(self, path: Path) -> None:
         """Play a CSV of weight curves, over and over; a file that is none comes up as a message."""
         try:
-            notes = self.player.load(path, self.face.model.targets)
+            notes = self.player.load(path, self.face.model.data.rig)
         except AimError as error:
             self.message = show_error(self, error)
             return

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.curves import Gaps, match_controls, resampled
+from aim_maya.core.curves import Gaps, resampled
 from aim_maya.runtime import FaceModel, Performance
-from trainer.take_options import Taken
+from trainer.take_options import Taken, on_controls
 
 Floats = NDArray[np.floating]
 
@@ -57,11 +57,18 @@ class CurveSource:
     _block: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, model: FaceModel, take: Taken, gaps: Gaps = "interpolate", detail: bool = True) -> tuple[CurveSource, list[str]]:
-        """The sampled frames of a take, and a sentence for every column without a control. Raises AimError as `resampled` does."""
+    def of(
+        cls,
+        model: FaceModel,
+        take: Taken,
+        gaps: Gaps = "interpolate",
+        detail: bool = True,
+        scale: float | None = None,
+    ) -> tuple[CurveSource, list[str]]:
+        """The sampled frames of a take, and what `on_controls` says. Raises AimError as `on_controls` and `resampled` do."""
         blocks, before = take.frames.in_blocks(BLOCK)
-        weights, unmatched = match_controls(resampled(take.read, take.curves.fps, blocks.positions, gaps), model.targets)
-        return cls(model, weights, before, detail), unmatched
+        driving, notes = on_controls(take.read, model, scale)
+        return cls(model, resampled(driving, take.curves.fps, blocks.positions, gaps).values, before, detail), notes
 
     @property
     def on_numpy(self) -> bool:

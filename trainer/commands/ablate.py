@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_text
 from trainer.ablate import ablate
 from trainer.config import TrainConfig
@@ -44,6 +45,8 @@ def run(options: Options) -> dict[str, Any]:
         sys.stdout.flush()
 
     figures = ablate(load_actor(options.actor), options.config, options.out, options.progress, told)
+    if all("error" in f for f in figures.values()):
+        raise AimError("No variant could be trained.", f"The first said: {next(iter(figures.values()))['error']}", "Train the actor first: aimface train.")
     table = markdown(HEADER, [_cells(name, f) for name, f in figures.items()])
     write_text(options.out / "table.md", table + "\n")
     sys.stdout.write("\n" + table + "\n")

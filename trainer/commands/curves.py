@@ -7,19 +7,20 @@ With --model it says which columns drive which controls, and which drive none. A
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
-from aim_maya.core.curves import Curves, match_controls, write_curves
-from aim_maya.core.curves.names import hits
+from aim_maya.core.curves import Curves, write_curves
+from aim_maya.core.curves.names import ControlNames, weight_scale
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.runtime import FaceModel, Performance
-from trainer.performance_curves import head_moves, is_performance, weight_curves
-from trainer.take_options import TakeOptions, sampled
+from trainer.performance_curves import MOTIONS, head_moves, is_performance, weight_curves
+from trainer.take_options import TakeOptions, on_controls, sampled
 from trainer.usd_actor import USD_ENDINGS
 from trainer.usd_curves import write_usd_curves
 
@@ -49,14 +50,15 @@ def run(options: Options) -> dict[str, Any]:
     if is_performance(options.curves):
         return _performed(options)
     take = sampled(options.curves, options.take)
-    read, taken = take.read, take.curves
+    read, taken = take.read, _scaled(take.curves, options.take.scale)
     lines = [
         f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to {read.times[-1]:.3f} s at {read.fps:g} frames a second",
         f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second", *taken.notes,
+        *([] if options.model or options.take.scale else _scale_said(read)),
     ]  # fmt: skip
     figures: dict[str, Any] = {"rows": len(read.times), "frames": len(taken.times), "fps": taken.fps, "names": list(read.names), "notes": list(taken.notes)}
     if options.model is not None:
-        matched, more = _matched(taken, FaceModel.load(options.model, "cpu").targets)
+        matched, more = _matched(read, FaceModel.load(options.model, "cpu"), options.take.scale)
         figures |= matched
         lines += more
     if options.out is not None:
@@ -87,13 +89,34 @@ def _performed(options: Options) -> dict[str, Any]:
     return {"rows": performance.frame_count, "frames": len(curves.times), "fps": curves.fps, "names": list(curves.names), "largest_difference": left}
 
 
-def _matched(curves: Curves, controls: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+def _scaled(curves: Curves, scale: float | None) -> Curves:
+    """The weights multiplied; motions of jaw and head are none."""
+    if scale is None:
+        return curves
+    factor, _ = weight_scale((), np.zeros((0, 0)), scale)
+    motions = [name in MOTIONS for name in curves.names]
+    return replace(curves, values=np.where(motions, curves.values, factor * curves.values))
+
+
+def _scale_said(curves: Curves) -> list[str]:
+    """Whether the weights look like percent: without a model nothing is scaled."""
+    weights = [i for i, name in enumerate(curves.names) if name not in MOTIONS]
+    try:
+        factor, notes = weight_scale([curves.names[i] for i in weights], curves.values[:, weights])
+    except AimError as doubt:
+        return [str(doubt)]
+    return notes if factor == 1 else ["The weights look like percent; they stay as they are here, and --scale 0.01 makes them 0 to 1."]
+
+
+def _matched(curves: Curves, model: FaceModel, scale: float | None) -> tuple[dict[str, Any], list[str]]:
     """What drives what, as figures and as lines."""
-    driven = {name: [controls[i] for i in hits(name, controls)] for name in curves.names}
-    _, unmatched = match_controls(curves, controls)
-    still = [control for control in controls if not any(control in names for names in driven.values())]
-    both = [f"'{name}' drives {' and '.join(names)}" for name, names in driven.items() if len(names) > 1]
-    lines = [f"{sum(bool(names) for names in driven.values())} of {len(driven)} columns drive a control of the model", *both, *unmatched]
+    _, unmatched = on_controls(curves, model, scale)
+    controls, names = model.targets, ControlNames(model.targets)
+    driven = {name: [controls[i] for i in names.driven(name)] for name in curves.names}
+    moved = {control for found in driven.values() for control in found}
+    still = [control for control in controls if control not in moved]
+    both = [f"'{name}' drives {' and '.join(found)}" for name, found in driven.items() if len(found) > 1]
+    lines = [f"{sum(bool(found) for found in driven.values())} of {len(driven)} columns drive a control of the model", *both, *unmatched]
     lines += [f"controls without a column stay at 0: {', '.join(still)}"] if still else []
     return {"driven": driven, "unmatched": unmatched, "undriven": still}, lines
 

@@ -15,7 +15,7 @@ from aim_maya.core.errors import AimError
 from trainer.config import Quality
 from trainer.farm.chain import add_bake, add_fit, add_merge, add_retarget, add_train, add_whole_bake
 from trainer.farm.chunks import split, wanted
-from trainer.farm.job import Hosts, Job, Product
+from trainer.farm.job import Hosts, Job, Product, checked_text
 from trainer.farm.write import write_job
 from trainer.retarget.mapping import mapping_files
 
@@ -242,7 +242,7 @@ def _named(paths: tuple[Path, ...]) -> dict[str, Path]:
     """{name in the job: path}; two of one name would write one file."""
     named: dict[str, Path] = {}
     for path in paths:
-        name = path.resolve().stem.replace("{", "_")  # two of them begin an expression in a template
+        name = checked_text(path.resolve().stem)
         if name in named:
             raise AimError(f"{named[name]} and {path} would both be called '{name}'.", "They have the same name in different folders.", "Rename one, or write two jobs.")
         named[name] = path
@@ -251,7 +251,7 @@ def _named(paths: tuple[Path, ...]) -> dict[str, Path]:
 
 def _words(text: str) -> list[str]:
     try:
-        return shlex.split(text)
+        return shlex.split(checked_text(text))
     except ValueError as error:
         raise AimError(f"The options '{text}' cannot be read ({error}).", "A quote is open.", "Close it.") from error
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from aim_maya.core.files import read_json
+from aim_maya.core.files import check_apart, read_json
 from aim_maya.runtime import FaceModel
+from trainer.progress import Progress
 from trainer.report import write_pictures, write_report
 from trainer.usd_actor import load_actor
 
@@ -29,6 +30,8 @@ class Options:
     """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is one."""
     pictures: Path | None = None
     """Also write the first pictures as PNG files into this folder."""
+    progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
+    """How to report progress."""
     json: Path | None = None
     """Write the figures here as JSON."""
 
@@ -39,9 +42,14 @@ def run(options: Options) -> dict[str, Any]:
     nearby = options.model.with_suffix(".run") / "metrics.json"
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
-    actor = load_actor(options.actor) if options.actor else None
-    figures = write_report(model, out, actor, read_json(metrics) if metrics else None)
-    if options.pictures is not None:
-        write_pictures(model, options.pictures, actor)
+    check_apart(out, options.model)
+    with Progress(options.progress) as progress:
+        if options.actor is not None:
+            progress.stage("reading the actor")
+        actor = load_actor(options.actor) if options.actor else None
+        figures = write_report(model, out, actor, read_json(metrics) if metrics else None, progress)
+        if options.pictures is not None:
+            progress.stage("pictures as files")
+            write_pictures(model, options.pictures, actor)
     sys.stdout.write(f"wrote {out}\n")
     return figures

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from aim_maya.core.curves import match_controls
+from aim_maya.core.curves import resampled
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, check_apart, write_json
 from aim_maya.core.performance_file import write_performance
@@ -29,7 +29,7 @@ from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
 from trainer.retarget.options import RetargetOptions
 from trainer.retarget.retarget import Pair, retarget
 from trainer.retarget.suggest import suggested
-from trainer.take_options import TakeOptions, sampled
+from trainer.take_options import TakeOptions, on_controls, sampled
 
 _COLUMNS, _NAMED = 5, 6
 
@@ -141,7 +141,8 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     if options.scans is not None:
         raise AimError("--scans goes with a performance, not with weight curves.", "Nothing was fitted to these frames.", "Fit them first: aimface fit.")
     taken = sampled(options.performance, options.take)
-    weights, unmatched = match_controls(taken.curves, source.targets)
+    driving, unmatched = on_controls(taken.read, source, options.take.scale)
+    weights = resampled(driving, taken.curves.fps, taken.frames.positions, options.take.gaps).values
     return CurveMoments(source, weights, taken.curves.fps), [*taken.curves.notes, *unmatched]
 
 

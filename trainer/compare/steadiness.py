@@ -6,6 +6,7 @@ The true frames are the linear rig's, so that no method is judged on shapes of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,10 @@ def curve_take(face: Face, curves: Curves, fps: float, scored: NDArray[np.bool_]
     Raises AimError when no target has a curve.
     """
     length = float(curves.times[-1] - curves.times[0])
-    weights, _ = match_controls(resampled(curves, fps, np.arange(int(length * fps) + 1.0)), face.targets)
+    driving = replace(curves, names=face.targets, values=match_controls(curves, face.targets)[0])
+    weights = resampled(driving, fps, np.arange(int(length * fps) + 1.0)).values
     if not weights.any():
-        raise AimError("The curves drive none of the actor's targets.", f"They are named {', '.join(curves.names[:4])} ...", f"Targets: {', '.join(face.targets[:6])}.")
+        raise AimError("The curves move none of the actor's targets.", "All of their weights are 0.", "Give a take of a face that moves.")
     count = min(int(seconds * fps), len(weights))
     speed = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(weights, axis=0)).sum(axis=1))])
     first = int(np.argmax(speed[count - 1 :] - speed[: len(speed) - count + 1]))

@@ -7,6 +7,7 @@ makers of what it needs, so a chain is built by handing products on; nobody writ
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,9 @@ class Job:
     parameters: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        checked_text(self.name)
+
     def command(self, program: str) -> None:
         """Every task runs this program; the job may be given another (AimFace=/studio/bin/aimface)."""
         self._parameter({"name": "AimFace", "type": "STRING", "description": "The aimface command on the machines", "default": program})
@@ -72,8 +76,9 @@ class Job:
     def step(self, name: str, arguments: Sequence[str | Product], makes: str, tasks: Mapping[str, Sequence[str]] | None = None) -> Product:
         """One run of aimface, or one for each value of a task parameter. `makes` is the path of what comes of it.
 
-        Raises AimError for a name that is taken, or more steps than a job may have.
+        Raises AimError for a name that a template cannot hold, or more steps than a job may have.
         """
+        checked_text(name)
         named = self._unused(_identifier(name), [s["name"] for s in self.steps], "steps", _MOST_STEPS)
         run: dict[str, Any] = {
             "command": "{{Param.AimFace}}", "args": [a.path if isinstance(a, Product) else a for a in arguments],
@@ -123,6 +128,16 @@ class Job:
                 f"The job has more than {most} {what}, which is all that the specification allows.", remedy="Write several jobs, each with fewer actors or takes."
             )
         return name if name not in taken else next(n for i in range(2, 10**6) if (n := f"{name[: _LONGEST_NAME - 8]}_{i}") not in taken)
+
+
+def checked_text(text: str) -> str:
+    """A name or an option as it is. Raises AimError for what a template would read as an expression, or cannot hold."""
+    braces = next((mark for mark in ("{{", "}}") if mark in text), "")
+    if braces:
+        raise AimError(f"'{text[:120]}' cannot be in a job: it has '{braces}'.", "In a job's template two braces are an expression.", "Rename it.")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):  # a surrogate: a file name that is not UTF-8
+        raise AimError(f"{text[:120]!r} cannot be in a job.", "It has a control character, or is not UTF-8.", "Rename it.")
+    return text
 
 
 def _identifier(name: str) -> str:

@@ -1,8 +1,18 @@
 """Weight curves: control values over time, read from files of several kinds, resampled, matched to a model's controls, written."""
 
 from .curve_files import read_curves, write_curves
-from .names import match_controls
+from .names import control_reach, match_controls
 from .sampling import FrameRange, Gaps, frame_range, resampled
 from .take import Curves
 
-__all__ = ["Curves", "FrameRange", "Gaps", "frame_range", "match_controls", "read_curves", "resampled", "write_curves"]
+__all__ = [
+    "Curves",
+    "FrameRange",
+    "Gaps",
+    "control_reach",
+    "frame_range",
+    "match_controls",
+    "read_curves",
+    "resampled",
+    "write_curves",
+]

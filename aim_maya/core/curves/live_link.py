@@ -6,7 +6,7 @@ import numpy as np
 
 from aim_maya.core.errors import AimError
 
-from .names import hits
+from .names import ControlNames
 from .take import Curves
 from .timecode import can_drop, to_timecode
 
@@ -74,7 +74,8 @@ def live_link_rows(curves: Curves) -> tuple[list[str], list[list[str]]]:
 
     Raises AimError when the take has none of ARKit's shapes.
     """
-    columns = [hits(name, curves.names) for name in ARKIT]
+    names = ControlNames(curves.names)
+    columns = [names.driven(name) for name in ARKIT]
     if not any(columns):
         raise AimError("None of these curves has a name that Live Link Face knows.", f"They are {', '.join(curves.names[:6])} ...", "Write plain CSV.")
     header = ["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT), *_POSES]

@@ -119,7 +119,8 @@ def _gaps(curves: Curves, at: Floats) -> tuple[NDArray[np.bool_], list[str]]:
     return opened, notes + ([f"{len(rows) - 10} more gaps"] if len(rows) > 10 else [])
 
 
-_RANGE = re.compile(r"^\s*(-?[\d.]+)\s*(?:-\s*(-?[\d.]+)\s*)?$")
+_STEP = re.compile(r"^\s*[-+]?[\d.]{1,40}(?:/\d{1,40}|e[-+]?\d{1,2})?\s*$", re.IGNORECASE)
+_RANGE = re.compile(r"^\s*(-?[\d.]{1,40})\s*(?:-\s*(-?[\d.]{1,40})\s*)?$")
 
 
 def _parsed(frames: str) -> tuple[Fraction, Fraction]:
@@ -133,6 +134,8 @@ def _parsed(frames: str) -> tuple[Fraction, Fraction]:
 
 def _number(text: str, wrong: str, remedy: str) -> Fraction:
     try:
+        if not _STEP.match(text):  # 1e999999999 would be written out
+            raise ValueError(text)
         return Fraction(text).limit_denominator(1_000_000)
     except (ValueError, ZeroDivisionError):
         raise AimError(wrong, "It is not a number.", remedy) from None

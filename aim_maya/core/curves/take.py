@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
+LARGEST_WEIGHT = 1e30  # what is beyond is no weight, and overflows on its way to points
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,10 @@ def is_drop(text: str) -> bool:
     return bool(found and found[4] in ";,")
 
 
-def highest_label(texts: list[str]) -> int:
-    """The largest frame label among timecodes, -1 without any: what the rate can be found from."""
-    return max((int(found[5]) for text in texts if (found := _PATTERN.match(text.strip()))), default=-1)
+def second_and_label(text: str) -> tuple[int, int] | None:
+    """(seconds since 00:00:00, frame label) of a timecode at any rate, None for what is none: what the rate can be found from."""
+    found = _PATTERN.match(text.strip())
+    return None if found is None else ((int(found[1]) * 60 + int(found[2])) * 60 + int(found[3]), int(found[5]))
 
 
 def _check_drop(fps: float) -> None:
