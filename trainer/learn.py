@@ -279,6 +279,8 @@ class Training:
             raise ValueError(f"step {self.step} of {self.total} at rate {self.rate:g}")
         self.networks.load_state_dict(state["networks"])
         self.jaw.load_state_dict(state["jaw"])
+        if len(state["optimisers"]) != len(self.optimisers):
+            raise ValueError(f"{len(state['optimisers'])} optimisers, not {len(self.optimisers)}")
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
             for parameter, kept in optimiser.state.items():

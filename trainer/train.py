@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -110,7 +110,7 @@ def _train(
             try:
                 training.restore(state)
             except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-                raise run.damaged(f"its networks do not fit: {told_by(error)}") from error
+                raise run.damaged(_misfit(error)) from error
             progress.note(f"Resuming at step {training.step} of {training.total}.")
         training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
         trained = (training.networks, training.jaw)
@@ -148,14 +148,26 @@ def _config_of(state: dict[str, Any], run: RunFolder) -> TrainConfig:
     """The configuration that a checkpoint carries. Raises AimError when it is none of a training of ours."""
     if not isinstance(state.get("config"), dict) or type(state.get("step")) is not int or state["step"] < 0:
         raise run.damaged("it has no configuration and step of a training", "It is another program's, or was altered.")
+    if state["step"] and "networks" not in state:
+        raise run.damaged(f"it lacks the networks of step {state['step']}")
     try:
         config = config_from_json(state["config"])
     except (AimError, TypeError, ValueError) as error:
         raise run.damaged(f"its configuration: {told_by(error)}", "It is another program's, or of another version.") from error
-    wrong = _unlike(config.to_json(), TrainConfig().to_json())
+    choices = {name: get_args(kind) for name, kind in get_type_hints(TrainConfig).items() if get_origin(kind) is Literal}
+    unknown = next((name for name, known in choices.items() if getattr(config, name) not in known), "")
+    wrong = unknown or _unlike(config.to_json(), TrainConfig().to_json())
     if wrong:
         raise run.damaged(f"its configuration has '{wrong}' of another kind", "It was altered.")
     return config
+
+
+def _misfit(error: Exception) -> str:
+    """Why a state could not be taken up: torch's own words are for programmers."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    own = f": {error}" if type(error) is ValueError else ""
+    return f"its networks do not fit this actor and its settings{own}"
 
 
 def _unlike(values: dict[str, Any], known: dict[str, Any]) -> str:
