@@ -14,7 +14,7 @@ from aim_maya.core.errors import AimError
 class Source:
     """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects.
 
-    blend_shapes: those that the mesh has; blend_shape is the one that was chosen.
+    blend_shapes: those that the mesh has; blend_shape is the one that was chosen. mm_per_unit: given by the user, else None.
     """
 
     actor: str = ""
@@ -24,6 +24,7 @@ class Source:
     jaw: str = ""
     lower_teeth: str = ""
     blend_shapes: tuple[str, ...] = ()
+    mm_per_unit: float | None = None
 
 
 class Host(Protocol):
