@@ -57,9 +57,9 @@ def examine(model: str | Path | None = None, device: str = "auto") -> list[Check
 
 def optional_checks(in_maya: bool) -> list[Check]:
     """The optional parts: of this Python, or in Maya those of the trainer's."""
-    if not in_maya:
-        return part_checks(Path(sys.executable) if sys.executable else None, dict(os.environ))
-    return part_checks(find(), clean_environment(os.environ), [part for part in PARTS if part.extra in IN_MAYA])
+    if in_maya:
+        return part_checks(find(), clean_environment(os.environ), [part for part in PARTS if part.extra in IN_MAYA])
+    return part_checks(Path(sys.executable) if sys.executable else None, dict(os.environ), PARTS)
 
 
 def maya_checks() -> list[Check]:

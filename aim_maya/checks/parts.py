@@ -90,7 +90,7 @@ PARTS = (
 IN_MAYA = ("train", "cli", "usd")  # the extras that belong to the trainer's Python; Maya has a Qt of its own
 
 
-def part_checks(python: Path | None, environment: dict[str, str], parts: Sequence[Part] = PARTS) -> list[Check]:
+def part_checks(python: Path | None, environment: dict[str, str], parts: Sequence[Part]) -> list[Check]:
     """A finding a part, each with its `purpose`: ok, info where it is not installed, fail where it is and does not work."""
     if python is None:
         absent = "not looked for: there is no Python for the trainer yet"
