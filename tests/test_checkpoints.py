@@ -19,7 +19,8 @@ from trainer.__main__ import main as aimface
 from trainer.finished import MadeFrom
 from trainer.run_folder import RunFolder
 
-QUICK = "--steps 40 --anatomy-steps 10 --batch 256 --check-every 20 --expression.width 64 --expression.depth 2 --without inside".split()
+QUICK = ["--steps", "40", "--anatomy-steps", "10", "--batch", "256", "--check-every", "20", "--without", "inside"]
+QUICK += ["--expression.width", "64", "--expression.depth", "2"]
 
 
 def train(actor: Path, out: Path, *more: str) -> int:

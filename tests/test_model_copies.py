@@ -63,7 +63,7 @@ def test_a_file_that_is_gone_or_another_by_then(draft: Path, tmp_path: Path) -> 
     with pytest.raises(AimError, match="is another model than the one that was pickled"):
         pickle.loads(kept)
     path.unlink()
-    with pytest.raises(AimError, match="a.aim"):
+    with pytest.raises(AimError, match=r"a\.aim"):
         pickle.loads(kept)
 
 
