@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aim_maya.core.aim_file import pack_arrays, read_aim, unpack_arrays, write_aim
+from aim_maya.core.aim_file import read_aim, write_aim
+from aim_maya.core.arrays import pack_arrays, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import Edit, FaceModel
 
@@ -57,7 +58,7 @@ def test_a_file_that_is_gone_or_another_by_then(draft: Path, tmp_path: Path) -> 
     model = FaceModel.load(path, "cpu")
     kept = pickle.dumps(model)
     manifest, members = read_aim(path)
-    arrays = unpack_arrays(members["mesh.npz"], "mesh.npz")
+    arrays = read_arrays(members["mesh.npz"], "mesh.npz")
     written = {key: value for key, value in manifest.items() if key not in ("members", "schema")}
     write_aim(path, written, members | {"mesh.npz": pack_arrays(arrays | {"weight": arrays["weight"] * np.float32(0.5)})})
     with pytest.raises(AimError, match="is another model than the one that was pickled"):
