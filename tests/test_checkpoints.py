@@ -19,12 +19,25 @@ from trainer.__main__ import main as aimface
 from trainer.finished import MadeFrom
 from trainer.run_folder import RunFolder
 
-QUICK = ["--steps", "40", "--anatomy-steps", "10", "--batch", "256", "--check-every", "20", "--without", "inside"]
+QUICK = [
+    "--steps",
+    "40",
+    "--anatomy-steps",
+    "10",
+    "--batch",
+    "256",
+    "--check-every",
+    "20",
+    "--without",
+    "inside",
+]
 QUICK += ["--expression.width", "64", "--expression.depth", "2"]
 
 
 def train(actor: Path, out: Path, *more: str) -> int:
-    return aimface(["train", str(actor), "-o", str(out), "--device", "cpu", "--progress", "none", *QUICK, *more])
+    return aimface(
+        ["train", str(actor), "-o", str(out), "--device", "cpu", "--progress", "none", *QUICK, *more]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +83,10 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "zip of nothing": (lambda data: b"PK\x05\x06" + bytes(18), "it is not whole"),
     "a pickle": (lambda data: pickle.dumps(os.getcwd), "it is another kind of file"),
     "a list": (saved(lambda state: [1, 2]), "it holds list"),
-    "another program's": (saved(lambda state: {"model": {"a": torch.zeros(2)}, "epoch": 3}), "no configuration"),
+    "another program's": (
+        saved(lambda state: {"model": {"a": torch.zeros(2)}, "epoch": 3}),
+        "no configuration",
+    ),
     "another configuration": (entry("config", {"lr": 0.1}), "unknown key 'lr'"),
     "text for a number": (entry("config", "batch", "many"), "its configuration"),
     "an unknown preset": (entry("config", "preset", "huge"), "has 'preset' of another kind"),
@@ -82,7 +98,10 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "another table": (entry("hardness", torch.zeros(3)), "a sampling table of shape (3,)"),
     "an actor that is none": (entry("actor", [1]), "its actor is not understood"),
     "another actor": (entry("actor", "topology", "another"), "is of 'sample', not of 'sample'"),
-    "another unit": (saved(lambda state: state["actor"].update(neutral=10 * state["actor"]["neutral"])), "is 0.1 times as large"),
+    "another unit": (
+        saved(lambda state: state["actor"].update(neutral=10 * state["actor"]["neutral"])),
+        "is 0.1 times as large",
+    ),
 }
 
 
@@ -104,14 +123,18 @@ def test_a_damaged_checkpoint(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX")
-def test_a_pipe_is_not_waited_for(small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_is_not_waited_for(
+    small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.run").mkdir()
     os.mkfifo(tmp_path / "a.run" / "checkpoint.pt")
     assert train(small_folder, tmp_path / "a.aim", "--resume") == 2
     assert "is not a file" in capsys.readouterr().err
 
 
-def test_a_task_that_comes_again_begins_anew_where_the_checkpoint_is_damaged(tmp_path: Path, whole: bytes) -> None:
+def test_a_task_that_comes_again_begins_anew_where_the_checkpoint_is_damaged(
+    tmp_path: Path, whole: bytes
+) -> None:
     run = RunFolder(tmp_path / "a.run")
     run.path.mkdir()
     made = MadeFrom(run, "inputs")

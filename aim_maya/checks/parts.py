@@ -39,7 +39,9 @@ _QT_LIBRARIES = (
     "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. "
     "Elsewhere: pip install --force-reinstall PySide6-Essentials."
 )
-_GL_LIBRARIES = "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
+_GL_LIBRARIES = (
+    "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
+)
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,59 @@ version = ".".join(map(str, Usd.GetVersion()))
 PARTS = (
     Part("PyTorch", "torch", "torch", "train", "training, fits by networks", _TORCH),
     Part("libigl", "igl", "libigl", "train", "training: rays to the bones", _plain("igl")),
-    Part("SciPy", "scipy", "scipy", "train", "training, fits, retargets", _plain("scipy", "import scipy.sparse.linalg")),
-    Part("ONNX", "onnx", "onnx", "train", "training: writing the .aim file", _plain("onnx", "import onnx.helper")),
-    Part("Matplotlib", "matplotlib", "matplotlib", "train", "reports", _plain("matplotlib", "import matplotlib.figure")),
+    Part(
+        "SciPy",
+        "scipy",
+        "scipy",
+        "train",
+        "training, fits, retargets",
+        _plain("scipy", "import scipy.sparse.linalg"),
+    ),
+    Part(
+        "ONNX",
+        "onnx",
+        "onnx",
+        "train",
+        "training: writing the .aim file",
+        _plain("onnx", "import onnx.helper"),
+    ),
+    Part(
+        "Matplotlib",
+        "matplotlib",
+        "matplotlib",
+        "train",
+        "reports",
+        _plain("matplotlib", "import matplotlib.figure"),
+    ),
     Part("Pillow", "PIL", "pillow", "train", "pictures of reports", _plain("PIL", "import PIL.Image")),
-    Part("tyro, rich", "tyro", "tyro rich", "cli", "the command aimface", _plain("tyro", "import rich.progress")),
-    Part("PySide6", "PySide6", "PySide6-Essentials", "ui", "the training window and the viewer", _QT, _QT_LIBRARIES),
+    Part(
+        "tyro, rich",
+        "tyro",
+        "tyro rich",
+        "cli",
+        "the command aimface",
+        _plain("tyro", "import rich.progress"),
+    ),
+    Part(
+        "PySide6",
+        "PySide6",
+        "PySide6-Essentials",
+        "ui",
+        "the training window and the viewer",
+        _QT,
+        _QT_LIBRARIES,
+    ),
     Part("VTK", "vtkmodules", "vtk", "view", "the viewer", _VTK, _GL_LIBRARIES),
     Part("USD", "pxr", "usd-core", "usd", "USD actors, curves and caches", _USD),
     Part("PyYAML", "yaml", "PyYAML", "farm", "farm templates", _plain("yaml")),
-    Part("Blender", "bpy", "bpy", "blender", "Alembic caches without Maya", "import bpy\nversion = bpy.app.version_string"),
+    Part(
+        "Blender",
+        "bpy",
+        "bpy",
+        "blender",
+        "Alembic caches without Maya",
+        "import bpy\nversion = bpy.app.version_string",
+    ),
 )
 IN_MAYA = ("train", "cli", "usd")  # the extras that belong to the trainer's Python; Maya has a Qt of its own
 
@@ -105,16 +150,38 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
     remedy = part.mend or f"Install it again: pip install --force-reinstall {part.pip}"
     try:
         done = subprocess.run(  # type: ignore[call-overload]
-            command, capture_output=True, timeout=_WAIT_S, env=environment, check=False, stdin=subprocess.DEVNULL, **flags
+            command,
+            capture_output=True,
+            timeout=_WAIT_S,
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            **flags,
         )
     except subprocess.TimeoutExpired:
-        return Check(part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose)
+        return Check(
+            part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose
+        )
     except OSError as error:
-        return Check(part.name, "fail", f"{python} cannot be started: {error.strerror}", "Choose the trainer's Python again.", part.purpose)
+        return Check(
+            part.name,
+            "fail",
+            f"{python} cannot be started: {error.strerror}",
+            "Choose the trainer's Python again.",
+            part.purpose,
+        )
     if done.returncode == _ABSENT:
-        return Check(part.name, "info", "not installed", f"pip install {part.pip}, or this project with its extra [{part.extra}]", part.purpose)
+        return Check(
+            part.name,
+            "info",
+            "not installed",
+            f"pip install {part.pip}, or this project with its extra [{part.extra}]",
+            part.purpose,
+        )
     if done.returncode:
-        return Check(part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose)
+        return Check(
+            part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose
+        )
     version = done.stdout.decode("utf-8", "replace").strip().splitlines()
     return Check(part.name, "ok", version[-1] if version else "works", purpose=part.purpose)
 
@@ -123,9 +190,15 @@ def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
     """The telling line of what a process that failed had said, or how it ended."""
     said = done.stderr.decode("utf-8", "replace").strip()
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
-    loader = next((line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), "")
+    loader = next(
+        (line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), ""
+    )
     telling = (loader or (lines or [""])[-1]).strip()[:300]
     if done.returncode < 0 or not telling:
-        how = f"its process ended by signal {-done.returncode}" if done.returncode < 0 else f"its process ended with {done.returncode}"
+        how = (
+            f"its process ended by signal {-done.returncode}"
+            if done.returncode < 0
+            else f"its process ended with {done.returncode}"
+        )
         return f"{how}{': ' + (lines[0][:300]) if lines else ''}"
     return telling

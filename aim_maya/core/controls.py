@@ -72,6 +72,7 @@ class Rig:
 
     def vector(self, weights: Weights) -> Floats:
         """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length, a NaN, or what is no number."""
+        vector: Floats
         if isinstance(weights, Mapping):
             unknown = [name for name in weights if name not in self._position]
             if unknown:

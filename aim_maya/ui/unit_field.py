@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from aim_maya.core.errors import AimError
 
@@ -22,7 +22,9 @@ class UnitField(QComboBox):
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.addItems(["", *_CHOICES])
-        self.lineEdit().setPlaceholderText(without)
+        line = QLineEdit()
+        line.setPlaceholderText(without)
+        self.setLineEdit(line)
         self.setAccessibleName("Unit")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(len(without))
