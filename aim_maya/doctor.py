@@ -2,7 +2,8 @@
 
     bin/aim-mayapy doctor            python -m aim_maya.doctor [FILE.aim] [--device cuda] [--json FILE]
 
-Never raises: whatever is broken becomes a line. Exit code 0 when nothing fails, 1 when something does.
+Never raises: whatever is broken becomes a line. Exit code 1 only when something that is installed does not work, or what everything needs is
+missing (numpy; in Maya the plug-in): an optional part that is not installed is no failure.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aim_maya import __version__
 from aim_maya.checks import STATES, Check, guarded
 from aim_maya.checks.device import session_checks
-from aim_maya.checks.host import disk_checks, environment_checks, python_checks, qt_checks, trainer_checks, windows_checks
+from aim_maya.checks.host import disk_checks, environment_checks, maya_qt_checks, python_checks, trainer_checks, windows_checks
 from aim_maya.checks.model import model_checks
 from aim_maya.checks.packages import folder_checks, imported_files, package_checks
+from aim_maya.checks.parts import IN_MAYA, PARTS, part_checks
 from aim_maya.core.dependencies import add_dependency_folder, is_found
+from aim_maya.ui.process import clean_environment
+from aim_maya.ui.training_python import find
 
 PLUGIN = "aim_deformer"
 SUPPORTED = ("2025", "2026", "2027")
@@ -39,14 +44,22 @@ def examine(model: str | Path | None = None, device: str = "auto") -> list[Check
         ("session", lambda: session_checks(device)),
         ("msvcp140.dll", windows_checks),
         ("disk", disk_checks),
-        ("PySide6", lambda: qt_checks(in_maya)),
+        ("PySide6", lambda: maya_qt_checks() if in_maya else []),
         ("trainer's Python", trainer_checks),
         ("environment", environment_checks),
         ("Maya", lambda: maya_checks() if in_maya else [Check("Maya", "info", "this is not Maya's Python")]),
     ]
+    probes.append(("optional parts", lambda: optional_checks(in_maya)))
     if model is not None:
         probes.append(("model", lambda: model_checks(Path(model), device)))
     return [check for name, probe in probes for check in guarded(name, probe)]
+
+
+def optional_checks(in_maya: bool) -> list[Check]:
+    """The optional parts: of this Python, or in Maya those of the trainer's."""
+    if in_maya:
+        return part_checks(find(), clean_environment(os.environ), [part for part in PARTS if part.extra in IN_MAYA])
+    return part_checks(Path(sys.executable) if sys.executable else None, dict(os.environ), PARTS)
 
 
 def maya_checks() -> list[Check]:
@@ -98,20 +111,39 @@ def worst(checks: Sequence[Check]) -> str:
 
 
 def as_text(checks: Sequence[Check]) -> str:
-    """One line a finding, its remedy beneath, and the verdict."""
-    width = max((len(c.name) for c in checks), default=0)
-    lines = []
-    for c in checks:
-        lines.append(f"{c.state:<5} {c.name:<{width}}  {c.found}")
+    """One line a finding, its remedy beneath; the optional parts as a table with what each is for; the verdict."""
+    plain, parts = [c for c in checks if not c.purpose], [c for c in checks if c.purpose]
+    lines = _lines([(c, "") for c in plain])
+    if parts:
+        wide = max(len(c.purpose) for c in parts)
+        lines += ["", "Optional parts, what each is for, and what is there:", *_lines([(c, f"{c.purpose:<{wide}}  ") for c in parts])]
+    return "\n".join([*lines, "", verdict(checks)]) + "\n"
+
+
+def _lines(rows: Sequence[tuple[Check, str]]) -> list[str]:
+    width, lines = max((len(c.name) for c, _ in rows), default=0), []
+    for c, purpose in rows:
+        lines.append(f"{c.state:<5} {c.name:<{width}}  {purpose}{c.found}")
         if c.remedy and c.state != "ok":
             lines.append(f"{'':<5} {'':<{width}}  -> {c.remedy}")
-    verdict = {"fail": "Something fails: see above.", "warn": "It works, with reservations: see above."}.get(worst(checks), "All is well.")
-    return "\n".join([*lines, "", verdict]) + "\n"
+    return lines
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """The last line: what fails, or that what was looked at works, and what is not installed."""
+    failed = [c.name for c in checks if c.state == "fail"]
+    absent = [f"{c.name} ({c.purpose})" for c in checks if c.purpose and c.state == "info"]
+    without = f" Not installed, and needed only for what it is for: {', '.join(absent)}." if absent else ""
+    if failed:
+        return f"Something fails: {', '.join(failed)}; see above.{without}"
+    if worst(checks) == "warn":
+        return f"It works, with reservations: see above.{without}"
+    return f"What is installed works.{without}" if absent else "All is well."
 
 
 def as_figures(checks: Sequence[Check]) -> dict[str, Any]:
     """What --json writes."""
-    return {"version": __version__, "worst": worst(checks), "checks": [{"name": c.name, "state": c.state, "found": c.found, "remedy": c.remedy} for c in checks]}
+    return {"version": __version__, "worst": worst(checks), "verdict": verdict(checks), "checks": [asdict(c) for c in checks]}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

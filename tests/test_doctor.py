@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from aim_maya import doctor
-from aim_maya.checks import Check, device, first_line, guarded, host, packages
+from aim_maya.checks import Check, device, first_line, guarded, host, packages, parts
 from aim_maya.core import dependencies
 from trainer.__main__ import main as aimface
 
@@ -25,10 +26,17 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
     return {c.name: c for c in checks}
 
 
-def run_doctor(before: str = "", *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys\n{before}\nfrom aim_maya.doctor import main\nsys.exit(main(sys.argv[1:]))"
+def run_doctor(before: str = "", *arguments: str, part: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    only = f"from aim_maya import doctor\ndoctor.PARTS = [p for p in doctor.PARTS if p.name == {part!r}]"  # the others take long
+    code = f"import sys\n{before}\n{only}\nsys.exit(doctor.main(sys.argv[1:]))"
     env = {**os.environ, **environment}
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, encoding="utf-8", cwd=ROOT, env=env, check=False)
+
+
+@pytest.fixture(autouse=True)
+def _few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some optional parts take seconds to import; test_a_sound_installation tries all of them."""
+    monkeypatch.setattr(doctor, "PARTS", ())
 
 
 @pytest.fixture
@@ -40,7 +48,8 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_sound_installation(quiet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_installation(quiet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PARTS", parts.PARTS)
     assert doctor.main(["--device", "cpu", "--json", str(quiet / "r.json")]) == 0
     told = json.loads((quiet / "r.json").read_text(encoding="utf-8"))
     found = {c["name"]: c for c in told["checks"]}
@@ -68,6 +77,75 @@ def test_onnxruntime_blocked() -> None:
     assert "-> In Maya: bin/aim-mayapy install" in done.stdout
     assert "session" not in done.stdout
     assert done.stderr == ""
+
+
+def installed(folder: Path, package: str, code: str) -> str:
+    """A PYTHONPATH under which a package is this code."""
+    (folder / package).mkdir(parents=True)
+    (folder / package / "__init__.py").write_text(code, encoding="utf-8")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "code", "said"),
+    [
+        ("torch", "PyTorch", "raise OSError('libtorch_cpu.so: cannot open shared object file')", "OSError: libtorch_cpu.so: cannot"),
+        ("vtkmodules", "VTK", "import os; os.abort()", "its process ended by signal 6"),
+        ("pxr", "USD", "raise ImportError('built for another Python')", "ImportError: built for another Python"),
+        ("PySide6", "PySide6", "raise ImportError('libEGL.so.1: cannot open shared object file')", "ImportError: libEGL.so.1: cannot open"),
+        ("yaml", "PyYAML", "import sys; sys.exit(5)", "its process ended with 5"),
+    ],
+)
+def test_what_is_installed_and_does_not_work_is_a_failure(tmp_path: Path, package: str, name: str, code: str, said: str) -> None:
+    done = run_doctor(part=name, PYTHONPATH=installed(tmp_path, package, code))
+    assert done.returncode == 1, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"fail  {name}")]
+    assert f"is installed and does not work: {said}" in line
+    assert next(part.purpose for part in parts.PARTS if part.name == name) in line
+    assert f"Something fails: {name}; see above." in done.stdout
+    assert "All is well" not in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_is_not_installed_is_no_failure_and_is_named(quiet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = [replace(part, package=f"no_{part.package}") for part in parts.PARTS if part.name in ("PyTorch", "Blender")]
+    kept = [part for part in parts.PARTS if part.name == "PyYAML"]
+    monkeypatch.setattr(doctor, "PARTS", [*absent, *kept])
+    assert doctor.main(["--device", "cpu", "--json", str(quiet / "r.json")]) == 0
+    out = capsys.readouterr().out
+    assert "Not installed, and needed only for what it is for: PyTorch (training, fits by networks), Blender (Alembic caches without Maya)." in out
+    assert "All is well" not in out
+    assert "pip install torch" in out
+    told = json.loads((quiet / "r.json").read_text(encoding="utf-8"))
+    assert {c["name"]: c["state"] for c in told["checks"] if c["purpose"]} == {"PyTorch": "info", "Blender": "info", "PyYAML": "ok"}
+
+
+def test_a_folder_of_a_part_s_name_where_one_stands_is_not_that_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "aim_nothing").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    part = replace(parts.PARTS[0], package="aim_nothing")
+    (found,) = parts.part_checks(Path(sys.executable), dict(os.environ), [part])
+    assert (found.state, found.found) == ("info", "not installed")
+
+
+def test_a_part_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_WAIT_S", 0.5)
+    part = replace(parts.PARTS[0], package="json", code="import time; time.sleep(60)")
+    (found,) = parts.part_checks(Path(sys.executable), dict(os.environ), [part])
+    assert found.state == "fail"
+    assert "does not answer" in found.found
+
+
+def test_in_maya_the_parts_are_those_of_the_trainer_s_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path | None, list[str]]] = []
+    monkeypatch.setattr(doctor, "PARTS", parts.PARTS)
+    monkeypatch.setattr(doctor, "find", lambda: Path("/trainer/python"))
+    monkeypatch.setattr(doctor, "part_checks", lambda python, environment, some: asked.append((python, [p.name for p in some])) or [])
+    doctor.optional_checks(True)
+    assert asked[0][0] == Path("/trainer/python")
+    assert "PyTorch" in asked[0][1]
+    assert not {"PySide6", "VTK", "Blender"} & set(asked[0][1])
 
 
 @pytest.mark.parametrize(
@@ -271,7 +349,7 @@ def test_whatever_a_probe_raises_becomes_a_finding(monkeypatch: pytest.MonkeyPat
     def broken(*arguments: Any) -> list[Check]:
         raise OSError("the drive is gone")
 
-    for name in ("python_checks", "folder_checks", "package_checks", "session_checks", "windows_checks", "disk_checks", "qt_checks", "environment_checks"):
+    for name in ("python_checks", "folder_checks", "package_checks", "session_checks", "windows_checks", "disk_checks", "trainer_checks", "environment_checks"):
         monkeypatch.setattr(doctor, name, broken)
     found = [c for c in doctor.examine() if "the drive is gone" in c.found]
     assert len(found) == 8

@@ -282,3 +282,78 @@ def test_a_polite_stop_leaves_nothing_running(started: Any, tmp_path: Path) -> N
     assert process.wait(20) in (130, 0)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+_ERRORS = """
+def opened_with_errors(session, path, open_it=files.open_scene):
+    result = open_it(session, path)
+    raise RuntimeError("Errors have occurred while reading this scene\\nthat may result in data loss.\\n")
+files.open_scene = opened_with_errors
+"""
+
+
+@pytest.mark.parametrize("command", ["export", "check", "restore"])
+def test_a_scene_that_opens_with_errors_goes_on_with_a_note(mayapy: Any, scenes: Path, tmp_path: Path, command: str) -> None:
+    words = {"export": ["-o", tmp_path / "out", "--frames", "1-2"], "check": [], "restore": ["-o", tmp_path / "out"]}[command]
+    done = batch(mayapy(_ERRORS), command, scenes / "a.ma", *words, "--report", tmp_path / "r.json")
+    assert done.returncode == 0, done.stdout
+    row = report(tmp_path / "r.json")["a"]
+    assert row["state"] == "done"
+    assert row["notes"][0] == (
+        "Maya had errors with this scene and opened it all the same (Errors have occurred while reading this scene that may result in data loss.)"
+    )
+    if words:
+        assert (tmp_path / "out" / f"a.{'abc' if command == 'export' else 'ma'}").is_file()
+
+
+def test_a_scene_that_opens_with_errors_is_not_saved_over_itself(mayapy: Any, scenes: Path, tmp_path: Path) -> None:
+    before = (scenes / "a.ma").read_bytes()
+    done = batch(mayapy(_ERRORS), "restore", scenes / "a.ma", "--in-place")
+    assert done.returncode == 1
+    assert "opened with errors and is not saved over itself" in done.stdout
+    assert (scenes / "a.ma").read_bytes() == before
+
+
+def test_a_scene_that_does_not_open_is_a_failure(mayapy: Any, scenes: Path, tmp_path: Path) -> None:
+    nothing = "def refuse(session, path):\n    raise RuntimeError('File is of a newer version')\nfiles.open_scene = refuse"
+    done = batch(mayapy(nothing), "export", scenes / "a.ma", "-o", tmp_path / "out", "--frames", "1-2")
+    assert done.returncode == 1
+    assert "The scene cannot be opened (File is of a newer version)" in done.stdout
+
+
+@pytest.mark.parametrize("name", ['a "quoted" take', "back\\slash\\n", "a$(b)`c`"])
+def test_fbx_under_any_name(mayapy: Any, scenes: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / f"{name}.fbx"
+    done = batch(mayapy(), "export", scenes / "a.ma", "-o", out, "--frames", "1-2", "--format", "fbx")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert out.is_file()
+
+
+def test_a_mel_string_stands_for_its_text(maya: Any) -> None:
+    from aim_maya.scene.fbx import mel_text
+
+    assert mel_text('C:\\new\t"a"\n') == r'"C:\\new\t\"a\"\n"'
+
+
+def test_a_name_that_two_objects_have(maya: Any, tmp_path: Path) -> None:
+    from maya import cmds
+
+    from aim_maya.core.errors import AimError
+    from aim_maya.scene.capture import Parts, capture
+    from aim_maya.scene.find import find_node
+
+    lab = importlib.import_module("tests.in_maya.lab").Lab(tmp_path)
+    rig = lab.rig()
+    for group, mesh in (("A", rig.mesh), ("B", lab.mesh("other", lab.head.mesh))):
+        moved = cmds.parent(mesh, cmds.createNode("transform", name=group))[0]
+        cmds.rename(moved, "face")
+    for ask in (
+        lambda: capture("face", any_size=True),
+        lambda: capture("|A|face", parts=Parts(skull="face"), any_size=True),
+        lambda: find_node("face"),
+    ):
+        with pytest.raises(AimError, match=r"2 objects are called 'face': \|A\|face, \|B\|face"):
+            ask()
+    with pytest.raises(AimError, match="There is no object 'nothing'"):
+        capture("|A|face", "nothing", any_size=True)
+    assert len(capture("|A|face", any_size=True).actor.shapes) == 6

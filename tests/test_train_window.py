@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,13 @@ import shiboken6
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from aim_maya.core.actor import Actor
+from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.runtime import FaceModel
 from aim_maya.ui import options, remembered, training_python
 from aim_maya.ui.host import FilesHost, Source
+from aim_maya.ui.path_line import PathLine
 from aim_maya.ui.python_dialog import PythonDialog
 from aim_maya.ui.train_form import TrainForm, output_of
 from aim_maya.ui.train_window import TrainWindow
@@ -200,6 +206,171 @@ def test_an_output_that_is_being_trained_is_not_trained_again(qtbot: Any, window
     assert (run / "cancel").exists()
 
 
+def answer(qtbot: Any, window: TrainWindow, name: str) -> None:
+    """Press a button of the question that a Train brought up."""
+    assert window.question is not None
+    qtbot.waitUntil(window.question.isVisible, timeout=5000)
+    qtbot.mouseClick(getattr(window.question, name), Qt.MouseButton.LeftButton)
+
+
+def unit_actor(folder: Path, actor: Actor, mm: float) -> Path:
+    """The actor's files in another unit, which they do not name."""
+    scaled = {name: mesh_in(actor, name, mm) for name in ("neutral", "skull", "jaw", "lower_teeth")}
+    shapes = {name: points / mm for name, points in actor.shapes.items()}
+    teeth = {name: points / mm for name, points in actor.lower_teeth_shapes.items()}
+    write_actor(replace(actor, **scaled, shapes=shapes, lower_teeth_shapes=teeth), folder)
+    (folder / "actor.json").write_text(json.dumps({"name": folder.name}))
+    return folder
+
+
+def mesh_in(actor: Actor, name: str, mm: float) -> Any:
+    mesh = getattr(actor, name)
+    return None if mesh is None else mesh.with_points(mesh.points / mm)
+
+
+def test_another_actor_after_cancel_leaves_the_first_one_s_training(
+    qtbot: Any, small: Actor, small_folder: Path, tmp_path: Path
+) -> None:
+    """As it was lost: Cancel, another actor, Train. The output was kept, and with it the RUN folder."""
+    anna, bert = tmp_path / "anna", unit_actor(tmp_path / "bert", small, 10.0)
+    shutil.copytree(small_folder, anna)
+    window = new_window(qtbot, anna, tmp_path / "anna.aim", steps="40000")
+    press(qtbot, window, "train")
+    qtbot.waitUntil(lambda: window.snapshot.step > 60, timeout=MINUTES)
+    press(qtbot, window, "cancel")
+    qtbot.waitUntil(state(window, "cancelled"), timeout=6000)
+    kept = (tmp_path / "anna.run" / "checkpoint.pt").read_bytes()
+    window.form.actor.setText(str(bert))
+    assert window.form.output() == tmp_path / "bert.aim"
+    window.form.out.setText(str(tmp_path / "anna.aim"))  # on purpose: asked, and not done
+    press(qtbot, window, "train")
+    assert "anna.run holds a training of 'sample' that Resume would go on with" in window.question.text()  # type: ignore[union-attr]
+    answer(qtbot, window, "stay")
+    assert window.snapshot.state == "cancelled"
+    press(qtbot, window, "train")
+    window.form.fields["steps"].setText("60")  # type: ignore[union-attr]
+    window.form.unit.setCurrentText("10  (centimetres)")
+    answer(qtbot, window, "beside")
+    qtbot.waitUntil(state(window, "done", "failed"), timeout=MINUTES)
+    assert window.snapshot.state == "done", window.snapshot.what
+    assert (tmp_path / "anna.run" / "checkpoint.pt").read_bytes() == kept
+    assert window.form.output() == tmp_path / "anna_2.aim"
+    assert FaceModel.load(tmp_path / "anna_2.aim", "cpu").mm_per_unit == 10.0
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands of trainings that the window begins, none of which is run."""
+    commands: list[list[str]] = []
+
+    def start(_python: Path, command: list[str], folder: Path, **_: Any) -> Any:
+        commands.append(command)
+        raise AimError("Not in this test.")
+
+    monkeypatch.setattr("aim_maya.ui.train_window.start", start)
+    return commands
+
+
+@pytest.mark.parametrize("what", ["model", "checkpoint", "finished"])
+def test_nothing_is_replaced_without_a_question(
+    qtbot: Any, window: TrainWindow, tmp_path: Path, begun: list[list[str]], what: str
+) -> None:
+    out = tmp_path / "sample.aim"
+    if what == "model":
+        out.write_bytes(b"model")
+    elif what == "checkpoint":
+        fake_run(tmp_path / "sample.run", out, {"event": "end", "state": "cancelled"}, lives=False)
+    else:
+        fake_run(tmp_path / "sample.run", out, {"event": "end", "state": "done"}, lives=False)
+    press(qtbot, window, "train")
+    said = {"model": "is a finished model", "checkpoint": "that Resume would go on with", "finished": "holds the finished training"}
+    assert said[what] in window.question.text()  # type: ignore[union-attr]
+    answer(qtbot, window, "stay")
+    assert begun == []
+    press(qtbot, window, "train")
+    answer(qtbot, window, "replace")
+    assert begun[0][begun[0].index("-o") + 1] == str(out)
+    press(qtbot, window, "train")
+    answer(qtbot, window, "beside")
+    assert begun[1][begun[1].index("-o") + 1] == str(tmp_path / "sample_2.aim")
+    assert begun[1][begun[1].index("--run") + 1] == str(tmp_path / "sample_2.run")
+
+
+def test_resume_does_not_ask(qtbot: Any, window: TrainWindow, tmp_path: Path, begun: list[list[str]]) -> None:
+    fake_run(tmp_path / "sample.run", tmp_path / "sample.aim", {"event": "end", "state": "cancelled"}, lives=False)
+    window.form.out.editingFinished.emit()
+    press(qtbot, window, "resume")
+    assert "--resume" in begun[0]
+    assert window.question is None
+
+
+@pytest.mark.parametrize(
+    ("out", "then"),
+    [("", "{0}/bert.aim"), ("{0}/anna.aim", "{0}/bert.aim"), ("{0}/models/anna.aim", "{0}/models/bert.aim"), ("{0}/final.aim", "{0}/final.aim")],
+)
+def test_the_output_follows_the_actor(qtbot: Any, tmp_path: Path, out: str, then: str) -> None:
+    for name in ("anna", "bert"):
+        (tmp_path / name).mkdir()
+    form = TrainForm(FilesHost())
+    qtbot.addWidget(form)
+    form.actor.setText(str(tmp_path / "anna"))
+    assert form.output() == tmp_path / "anna.aim"
+    form.out.setText(out.format(tmp_path))
+    again = TrainForm(FilesHost())  # as it is remembered
+    qtbot.addWidget(again)
+    again.from_settings(form.to_settings())
+    for one in (form, again):
+        one.actor.setText(str(tmp_path / "ber"))  # on the way there
+        one.actor.setText(str(tmp_path / "bert"))
+        assert one.output() == Path(then.format(tmp_path))
+
+
+def test_the_output_follows_the_mesh_of_a_scene(qtbot: Any, tmp_path: Path) -> None:
+    form = TrainForm(Scene())
+    qtbot.addWidget(form)
+    form.mesh.setText("|rig|anna:head")
+    form.out.setText(str(tmp_path / "head.aim"))
+    form.mesh.setText("|rig|bert:face")
+    assert form.output() == tmp_path / "face.aim"
+
+
+@pytest.mark.parametrize(("text", "mm"), [("", None), ("10  (centimetres)", 10.0), ("25,4", 25.4), ("1e3 mm", 1000.0)])
+def test_the_unit(qtbot: Any, window: TrainWindow, begun: list[list[str]], text: str, mm: float | None) -> None:
+    window.form.unit.setCurrentText(text)
+    press(qtbot, window, "train")
+    given = dict(zip(begun[0], begun[0][1:], strict=False)).get("--mm-per-unit")
+    assert (float(given) if given else None) == mm
+
+
+@pytest.mark.parametrize("text", ["0", "-10", "cm", "inf", "1e999", "1.2.3", "10 20"])
+def test_a_unit_that_is_none(qtbot: Any, window: TrainWindow, begun: list[list[str]], text: str) -> None:
+    window.form.unit.setCurrentText(text)
+    press(qtbot, window, "train")
+    assert f"The unit is '{text}'" in window.message.text()  # type: ignore[union-attr]
+    assert begun == []
+
+
+@pytest.mark.parametrize("width", [0, 900, 1800])
+def test_paths_are_shown_in_full(qtbot: Any, window: TrainWindow, tmp_path: Path, width: int) -> None:
+    path = tmp_path / "/".join(["a_long_folder_of_a_project_2026"] * 6) / "characters anna v012.aim"
+    window.form.actor.setText(str(path.parent))
+    window.form.out.setText(str(path))
+    window.resize(width, 600)
+    for line in (window.form.actor, window.form.out):
+        qtbot.waitUntil(lambda line=line: shown_in_full(line), timeout=2000)
+    qtbot.keyClicks(window.form.out, "x")
+    qtbot.keyClick(window.form.out, Qt.Key.Key_Return)
+    assert "\n" not in window.form.out.text()
+
+
+def shown_in_full(line: PathLine) -> bool:
+    """Every line of its text lies inside the field, and the field inside what holds it."""
+    lines = line.document().size().height()
+    letters = max(line.blockBoundingGeometry(line.document().firstBlock()).width(), 0.0)
+    fits = lines * line.fontMetrics().lineSpacing() <= line.viewport().height() and letters <= line.viewport().width() + 1
+    return bool(fits and line.geometry().right() <= line.parentWidget().width())
+
+
 class Scene(FilesHost):
     """An application whose scene takes long to read; `during` is called meanwhile."""
 
@@ -326,7 +497,7 @@ def test_everything_is_reached_by_the_keyboard(window: TrainWindow) -> None:
     keys = [b.text()[b.text().index("&") + 1].lower() for b in [*window.buttons.values(), window.form.stops, window.form.advanced] if "&" in b.text()]
     keys += [label.text()[label.text().index("&") + 1].lower() for label in window.findChildren(QLabel) if label.buddy() and "&" in label.text()]
     assert len(keys) == len(set(keys)), sorted(keys)
-    for widget in [*window.findChildren(QLineEdit), *window.findChildren(QAbstractButton)]:
+    for widget in [*window.findChildren(QLineEdit), *window.findChildren(PathLine), *window.findChildren(QAbstractButton)]:
         assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus, widget
 
 

@@ -19,12 +19,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QComboBox, QLabel, QLineEdit, QScrollBar
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.controls import Control
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.ui import view_app
 from aim_maya.ui.face_scene import FaceScene, can_draw
 from aim_maya.ui.smooth_normals import SmoothNormals
+from aim_maya.ui.target_sliders import TargetSliders
 from aim_maya.ui.view_window import ViewWindow
 from aim_maya.ui.viewed_face import ViewedFace
 from tests.conftest import grid_mesh
@@ -277,3 +279,18 @@ def test_bench_prints_a_ratio(window: ViewWindow, monkeypatch: pytest.MonkeyPatc
     figures = view_app.bench(window)
     assert figures["rate_over_bare"] > 0.2
     assert "rate over bare" in view_app.bench_table(figures)
+
+
+@pytest.mark.parametrize("knots", [(1.0,), (0.5, 1.0), (-1.0, 1.0), (-1.0,), (2.0,), (10.0,)])
+def test_random_stays_inside_the_sliders(qtbot: Any, knots: tuple[float, ...]) -> None:
+    controls = tuple(Control(f"c{i}", i, tuple((v, f"c{i}_{v}") for v in knots)) for i in range(8))
+    sliders = TargetSliders(controls)
+    qtbot.addWidget(sliders)
+    drawn = []
+    for _ in range(40):
+        sliders.set_random()
+        drawn.append(sliders.weights())
+    low, high = min(0.0, *knots), max(0.0, *knots)
+    assert low <= np.min(drawn) <= np.max(drawn) <= high
+    assert np.max(np.abs(drawn)) > 0.5 * max(-low, high)
+    assert (np.min(drawn) < 0) == (low < 0)

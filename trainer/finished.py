@@ -54,8 +54,14 @@ class MadeFrom:
         return out.is_file() and self._same().get("model") == _file_hash(out)
 
     def resumable(self) -> bool:
-        """Whether the folder's checkpoint is of the same inputs."""
-        return self._run.checkpoint.exists() and bool(self._same())
+        """Whether the folder's checkpoint is whole and of the same inputs: a task that comes again begins anew where it is not."""
+        if not self._run.checkpoint.exists() or not self._same():
+            return False
+        try:
+            self._run.load()
+        except AimError:
+            return False
+        return True
 
     def begin(self) -> None:
         """Note the inputs; a checkpoint of others is forgotten."""

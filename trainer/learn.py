@@ -272,11 +272,21 @@ class Training:
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue exactly where `state` was taken; the problem must be the same."""
-        self.restarts, self.rate, self.step, self.curve = state["restarts"], state["rate"], state["step"], state["curve"]
+        """Continue exactly where `state` was taken; the problem must be the same. Raises what torch raises for another's, and ValueError."""
+        self.restarts, self.rate, self.step = int(state["restarts"]), float(state["rate"]), int(state["step"])
+        self.curve = list(state["curve"])
+        if not (0 <= self.step <= self.total and 0 < self.rate < 1 and self.restarts >= 0):
+            raise ValueError(f"step {self.step} of {self.total} at rate {self.rate:g}")
         self.networks.load_state_dict(state["networks"])
         self.jaw.load_state_dict(state["jaw"])
+        if len(state["optimisers"]) != len(self.optimisers):
+            raise ValueError(f"{len(state['optimisers'])} optimisers, not {len(self.optimisers)}")
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+            for parameter, kept in optimiser.state.items():
+                if any(value.ndim and value.shape != parameter.shape for value in kept.values() if isinstance(value, Tensor)):
+                    raise ValueError("the optimiser's state is of other networks")
         self.generator.set_state(state["random"])
-        self.hardness = state["hardness"]
+        if state["hardness"].shape != self.hardness.shape:
+            raise ValueError(f"{len(self.hardness)} vertices, and a sampling table of shape {tuple(state['hardness'].shape)}")
+        self.hardness = state["hardness"].float()

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.processes import is_alive, read_owner, write_owner
 
@@ -65,15 +65,35 @@ class RunFolder:
             with atomic_path(self.checkpoint) as temporary:
                 torch.save(state, temporary)
         except RuntimeError as error:  # torch's own, for a stream that takes no more
-            what = f"The checkpoint {self.checkpoint} cannot be written ({first_line(error, 120)})."
-            raise AimError(what, "The disk may be full.", "Free some space.") from error
+            raise AimError(
+                f"The checkpoint {self.checkpoint} cannot be written ({told_by(error)}).", "The disk may be full.", "Free some space."
+            ) from error
 
     def load(self) -> dict[str, Any]:
-        """Read the checkpoint; tensors and plain values only. Raises AimError when there is none or it is damaged."""
+        """Read the checkpoint; tensors and plain values only. Raises AimError when there is none, or it is no checkpoint of ours."""
         if not self.checkpoint.exists():
             raise AimError(f"There is no checkpoint in {self.path}.", "Nothing was trained there yet.", "Train without --resume.")
+        if not self.checkpoint.is_file():  # a named pipe would be waited for
+            raise AimError(f"{self.checkpoint} is not a file.", "Something else has its name.", "Train without --resume.")
+        with self.checkpoint.open("rb") as stream:
+            head = stream.read(2)
+        if head != b"PK":  # torch writes a zip, and would read others in older ways
+            raise self.damaged("it is another kind of file" if head else "it is empty")
         try:
-            state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises a dozen kinds for a damaged file, none of them its own
-            raise AimError(f"{self.checkpoint} cannot be read ({first_line(error, 120)}).", "It is damaged.", "Train without --resume.") from error
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises a dozen kinds for a damaged file, none of them its own, in words for programmers
+            raise self.damaged("it is not whole") from error
+        if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+            raise self.damaged(f"it holds {type(state).__name__}, not the state of a training", "It is another program's.")
         return state
+
+    def damaged(self, why: str, cause: str = "It was cut off, altered, or is another program's.") -> AimError:
+        """The error for a checkpoint that cannot be gone on from."""
+        remedy = "Train without --resume: from the start."
+        return AimError(f"{self.checkpoint} cannot be read as a checkpoint ({why}).", cause, remedy)
+
+
+def told_by(error: BaseException) -> str:
+    """The first line of an error's words; its kind where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:")[:120] if lines else type(error).__name__

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -31,7 +31,7 @@ from .problem import Problem, make_tables, prepare
 from .progress import Progress, Style
 from .pulse import Pulse
 from .ridge import ridge_config, solve
-from .run_folder import RunFolder
+from .run_folder import RunFolder, told_by
 from .score import score
 
 _SAME_MM = 0.1  # between two readings of one neutral
@@ -68,8 +68,9 @@ def train(
     device = pick_device(config.device)
     state = run.load() if resume else None
     if state is not None:
+        begun_with = _config_of(state, run)
         _check_same(state, actor, run)
-        config = replace(config_from_json(state["config"]), device=config.device)
+        config = replace(begun_with, device=config.device)
     run.begin()
     write_json(run.config, config.to_json())
     if state is None:
@@ -106,7 +107,10 @@ def _train(
     else:
         training = Training(problem, config, linear_score["skin"]["mean"], device)
         if state is not None and "networks" in state:
-            training.restore(state)
+            try:
+                training.restore(state)
+            except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+                raise run.damaged(_misfit(error)) from error
             progress.note(f"Resuming at step {training.step} of {training.total}.")
         training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
         trained = (training.networks, training.jaw)
@@ -140,15 +144,74 @@ def _known_by(actor: Actor) -> dict[str, Any]:
     return {"name": actor.name, "topology": actor.neutral.topology_hash, "targets": list(actor.rig.targets), "neutral": neutral}
 
 
+def _config_of(state: dict[str, Any], run: RunFolder) -> TrainConfig:
+    """The configuration that a checkpoint carries. Raises AimError when it is none of a training of ours."""
+    if not isinstance(state.get("config"), dict) or type(state.get("step")) is not int or state["step"] < 0:
+        raise run.damaged("it has no configuration and step of a training", "It is another program's, or was altered.")
+    if state["step"] and "networks" not in state:
+        raise run.damaged(f"it lacks the networks of step {state['step']}")
+    try:
+        config = config_from_json(state["config"])
+    except (AimError, TypeError, ValueError) as error:
+        raise run.damaged(f"its configuration: {told_by(error)}", "It is another program's, or of another version.") from error
+    choices = {name: get_args(kind) for name, kind in get_type_hints(TrainConfig).items() if get_origin(kind) is Literal}
+    unknown = next((name for name, known in choices.items() if getattr(config, name) not in known), "")
+    wrong = unknown or _unlike(config.to_json(), TrainConfig().to_json())
+    if wrong:
+        raise run.damaged(f"its configuration has '{wrong}' of another kind", "It was altered.")
+    return config
+
+
+def _misfit(error: Exception) -> str:
+    """Why a state could not be taken up: torch's own words are for programmers."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    own = f": {error}" if type(error) is ValueError else ""
+    return f"its networks do not fit this actor and its settings{own}"
+
+
+def _unlike(values: dict[str, Any], known: dict[str, Any]) -> str:
+    """The first entry that is of another kind than the known one; '' when there is none. Whole numbers may stand for others."""
+    for name, value in known.items():
+        given = values[name]
+        if isinstance(value, dict) and isinstance(given, dict):
+            inner = _unlike(given, value)
+            if inner:
+                return f"{name}.{inner}"
+        elif not (type(given) is type(value) or (type(value) is float and type(given) is int)):
+            return name
+    return ""
+
+
 def _check_same(state: dict[str, Any], actor: Actor, run: RunFolder) -> None:
-    """Raises AimError when a checkpoint is of another actor: with as many targets it would go on, and learn a mixture. One of before knows none."""
+    """Raises AimError when a checkpoint is of another actor: with as many targets it would go on, and learn a mixture.
+
+    One of before knows none.
+    """
     old, new = state.get("actor"), _known_by(actor)
-    if old is None or (all(old[key] == new[key] for key in ("topology", "targets")) and float((old["neutral"] - new["neutral"]).norm(dim=1).mean()) < _SAME_MM):
+    if old is None:
         return
+    if not isinstance(old, dict) or old.keys() != new.keys() or not isinstance(old["neutral"], torch.Tensor):
+        raise run.damaged("what it says of its actor is not understood")
+    if all(old[key] == new[key] for key in ("topology", "targets")) and old["neutral"].shape == new["neutral"].shape:
+        if float((old["neutral"] - new["neutral"]).norm(dim=1).mean()) < _SAME_MM:
+            return
+        ratio = float(_extent(new["neutral"]) / _extent(old["neutral"]))
+        if abs(ratio - 1) > 0.01:
+            raise AimError(
+                f"The checkpoint in {run.path} was begun with another unit: '{actor.name}' is {ratio:.4g} times as large now.",
+                "Another --mm-per-unit, or the unit in actor.json, was given then.",
+                "Give the unit that it was begun with, or train from the start.",
+            )
     raise AimError(
-        f"The checkpoint in {run.path} is of '{old['name']}', not of '{actor.name}'.", "Faces, targets or the neutral are another's.",
+        f"The checkpoint in {run.path} is of '{old['name']}', not of '{actor.name}'.",
+        "Faces, targets or the neutral are another's.",
         "Give the actor that it was begun with, or train from the start.",
-    )  # fmt: skip
+    )
+
+
+def _extent(points: torch.Tensor) -> torch.Tensor:
+    return (points.amax(0) - points.amin(0)).norm()
 
 
 def _save(run: RunFolder, training: Training, actor: Actor, progress: Progress) -> None:

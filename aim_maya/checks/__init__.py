@@ -10,12 +10,16 @@ STATES = ("info", "ok", "warn", "fail")  # from harmless to grave
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: state is 'ok', 'info', 'warn' or 'fail'; found says what is there, remedy what to do about it."""
+    """One finding: state is 'ok', 'info', 'warn' or 'fail'; found says what is there, remedy what to do about it.
+
+    purpose: of an optional part, what it is for.
+    """
 
     name: str
     state: str
     found: str
     remedy: str = ""
+    purpose: str = ""
 
 
 def guarded(name: str, probe: Callable[[], list[Check]]) -> list[Check]:

@@ -14,7 +14,7 @@ from typing import Any
 from aim_maya.core import dependencies
 from aim_maya.ui.training_python import find
 
-from . import Check
+from . import Check, first_line
 
 _OLDEST_RUNTIME = (14, 40)  # msvcp140: from here on std::mutex is initialised in another way, and newer libraries crash on older ones
 _LOW_DISK = 10**9
@@ -40,15 +40,14 @@ def disk_checks() -> list[Check]:
     return checks
 
 
-def qt_checks(in_maya: bool) -> list[Check]:
-    """PySide6: the windows need it; Maya has it, elsewhere it is optional."""
+def maya_qt_checks() -> list[Check]:
+    """Maya's own PySide6, which the windows need; elsewhere it is one of the optional parts."""
     try:
         import PySide6
-    except ImportError as error:
-        remedy = (
-            "Maya 2025 and later have it; this one was started without, or another Qt is in the way." if in_maya else "Only the windows need it: pip install PySide6."
-        )
-        return [Check("PySide6", "warn" if in_maya else "info", f"cannot be imported ({error})", remedy)]
+        import PySide6.QtWidgets
+    except Exception as error:  # noqa: BLE001 - a broken extension raises anything
+        remedy = "Maya 2025 and later have it; this one was started without, or another Qt is in the way."
+        return [Check("PySide6", "warn", f"cannot be imported ({first_line(error)})", remedy)]
     return [Check("PySide6", "ok", f"{getattr(PySide6, '__version__', 'unknown version')}, {_file(PySide6)}")]
 
 

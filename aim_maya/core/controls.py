@@ -71,15 +71,20 @@ class Rig:
         return np.arange(len(self.controls)), np.array([1.0 / c.knots[0][0] for c in self.controls])
 
     def vector(self, weights: Weights) -> Floats:
-        """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length or a NaN."""
+        """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length, a NaN, or what is no number."""
+        vector: Floats
         if isinstance(weights, Mapping):
-            vector = np.zeros(len(self.controls))
-            for name, value in weights.items():
-                if name not in self._position:
-                    raise AimError(f"There is no control '{name}'.", nearest_name(name, self.names), "See model.targets for the names.")
-                vector[self._position[name]] = value
+            unknown = [name for name in weights if name not in self._position]
+            if unknown:
+                raise AimError(
+                    f"There is no control '{unknown[0]}'.", nearest_name(str(unknown[0]), self.names), "See model.targets for the names."
+                )
+            vector, values = np.zeros(len(self.controls)), _numbers(list(weights.values()))
+            if values.size != len(weights):
+                raise AimError("A weight is one number; an array was given for a control.", remedy="Pass {name: number}.")
+            vector[[self._position[name] for name in weights]] = values.reshape(-1)
         else:
-            vector = np.asarray(weights, np.float64)
+            vector = _numbers(weights)
             if vector.shape != (len(self.controls),):
                 raise AimError(f"{len(self.controls)} weights are needed, {vector.shape} were given.", remedy="Pass one per control, or a dict.")
         total = float(vector.sum())
@@ -123,6 +128,22 @@ class Rig:
             "controls": [{"name": c.name, "index": c.index, "knots": [[v, t] for v, t in c.knots]} for c in self.controls],
             "poses": [{"target": p.target, "weights": dict(p.weights)} | ({} if p.method == "multiply" else {"method": p.method}) for p in self.poses],
         }
+
+
+def _numbers(weights: object) -> Floats:
+    """Weights as float64. Raises AimError for text, even that of a number, and for whatever else is none."""
+    try:
+        array = np.asarray(weights)
+        if array.dtype.kind in "USMmcV":
+            raise ValueError
+        return np.asarray(array, np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that takes gradients
+        given = repr(weights)
+        raise AimError(
+            f"Weights are numbers, not {given if len(given) < 60 else given[:57] + '...'}.",
+            "A name, text or list stands where a number belongs.",
+            "Pass one number per control, or {name: number}.",
+        ) from error
 
 
 def hats(values: Sequence[float], w: float) -> list[float]:

@@ -65,7 +65,10 @@ class Edit:
         for entry in fields(self):
             if entry.name == "jaw_pose":
                 continue
-            array = np.asarray(getattr(self, entry.name), np.float32)
+            try:
+                array = np.asarray(getattr(self, entry.name), np.float32)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise AimError(f"Edit.{entry.name} is not a number or an array of numbers.", remedy="Pass numbers.") from error
             if array.ndim and array.shape != shapes.get(entry.name):
                 raise AimError(
                     f"Edit.{entry.name} has shape {array.shape}; this model needs {shapes.get(entry.name, 'one number')}.",
@@ -82,7 +85,10 @@ class Edit:
 
 def checked_jaw(jaw: object) -> Floats:
     """(4, 4) float64. Raises AimError for anything but a finite 4x4."""
-    matrix = np.asarray(jaw, np.float64)
+    try:
+        matrix = np.asarray(jaw, np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AimError("The jaw must be a finite 4x4 matrix; this is none.", remedy="Pass p' = M p with the translation in M[:3, 3].") from error
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         raise AimError(f"The jaw must be a finite 4x4 matrix; this one has shape {matrix.shape}.", remedy="Pass p' = M p with the translation in M[:3, 3].")
     return matrix

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,20 @@ class Anatomy:
 class FaceModel:
     """A trained face. Immutable and thread-safe; `edited` gives a new one that shares all tables with this.
 
+    A copy (`copy.copy`, `copy.deepcopy`) is the model itself. A pickle, as pools of processes make it, holds the file's path, the
+    options and the edit: whoever unpickles it loads the file again, and gets an AimError when that is missing or another by then.
+
     >>> model = FaceModel.load("actor.aim")              # doctest: +SKIP
     >>> model.points({"jawOpen": 1.0}).shape             # doctest: +SKIP
     (11248, 3)
     """
 
-    def __init__(self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = ()) -> None:
-        """Use FaceModel.load."""
+    def __init__(
+        self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = (), file: str = ""
+    ) -> None:
+        """Use FaceModel.load. file: the absolute path that a pickle names; of data.path when not given."""
         self._data, self._edit, self._engine, self._notes = data, edit, engine, notes
+        self._file = file or os.path.abspath(data.path)  # now: the working directory may be another later
         self._jaw_pose = edit.jaw_pose if edit.jaw_pose is not None else data.baked.pose
         self._cached: dict[tuple[bool, bool], CachedEvaluator] = {}
         self._lock = threading.Lock()
@@ -69,6 +76,22 @@ class FaceModel:
                 raise AimError(f"'{value}' is not one of {', '.join(known)}.", nearest_name(value, known))
         data = read_model(path)
         return cls(data, Edit(), Engine(data, device, evaluation))
+
+    def __repr__(self) -> str:
+        shape = f"{len(self._data.neutral)} vertices, {len(self.targets)} controls"
+        edited = "" if self._edit.is_default else ", edited"
+        how = f"{self._engine.evaluation} evaluation on {self.device}"
+        return f"<FaceModel '{self.manifest.get('name', '')}' from {self._file}: {shape}, {how}{edited}>"
+
+    def __copy__(self) -> FaceModel:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FaceModel:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., FaceModel], tuple[Any, ...]]:
+        options = (self._file, self.device, self._engine.evaluation)
+        return _loaded_again, (*options, self._edit, self._notes, self.manifest.get("members"))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -194,7 +217,7 @@ class FaceModel:
         if not isinstance(edit, Edit):
             edit = build_edit(edit if isinstance(edit, EditRecipe) else recipe_from_json(edit, "the edit"), self._data)
         possible, notes = clamped(self._data, edit.checked(len(self._data.neutral)))
-        return FaceModel(self._data, possible, self._engine, notes)
+        return FaceModel(self._data, possible, self._engine, notes, self._file)
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
         data = data or self._data
@@ -204,3 +227,17 @@ class FaceModel:
             with self._lock:
                 found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail))
         return found
+
+
+def _loaded_again(
+    file: str, device: str, evaluation: str, edit: Edit, notes: tuple[str, ...], members: object
+) -> FaceModel:
+    """What a pickle of a FaceModel calls. Raises AimError when the file is missing, not whole, or has other content than it had."""
+    model = FaceModel.load(file, device, evaluation=evaluation)
+    if model.manifest.get("members") != members:
+        raise AimError(
+            f"{file} is another model than the one that was pickled.",
+            "It was trained or exported again meanwhile.",
+            "Load it anew and send that.",
+        )
+    return FaceModel(model._data, edit, model._engine, notes, file)

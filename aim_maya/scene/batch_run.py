@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -44,35 +45,51 @@ def run(plan: Plan, begun: Callable[[str], None], ended: Callable[[Result], None
 
 
 def _one(plan: Plan, item: Item) -> Result:
+    notes: list[str] = []  # of the opening: they belong to whatever comes of the scene
     try:
         if plan.options["resume"] and is_finished(plan, item):
             return Result(item.scene, SKIPPED, item.output, notes=["finished already"])
-        return _worked(plan, item)
+        return _worked(plan, item, notes)
     except NoFaces as error:
         if plan.options["allow_none"]:
-            return Result(item.scene, SKIPPED, notes=[error.what])
-        return Result(item.scene, FAILED, error=error_parts(error))
+            return Result(item.scene, SKIPPED, notes=[error.what, *notes])
+        return Result(item.scene, FAILED, notes=notes, error=error_parts(error))
     except Unsound as error:
-        return Result(item.scene, FAILED, faces=error.outcome.faces, notes=error.outcome.notes, error=error_parts(error))
+        found = error.outcome
+        return Result(item.scene, FAILED, faces=found.faces, notes=[*notes, *found.notes], error=error_parts(error))
     except AimError as error:
-        return Result(item.scene, FAILED, error=error_parts(error))
+        return Result(item.scene, FAILED, notes=notes, error=error_parts(error))
     except Exception as error:  # noqa: BLE001 - one bad scene must not stop the rest
         _log.error("%s", traceback.format_exc())
-        return Result(
-            item.scene,
-            FAILED,
-            error={"what": f"unexpected {type(error).__name__}: {error}", "cause": "A mistake of ours, or of Maya's.", "remedy": "The log has the stack."},
-        )
+        what = f"unexpected {type(error).__name__}: {error}"
+        parts = {"what": what, "cause": "A mistake of ours, or of Maya's.", "remedy": "The log has the stack."}
+        return Result(item.scene, FAILED, notes=notes, error=parts)
 
 
-def _worked(plan: Plan, item: Item) -> Result:
+def _worked(plan: Plan, item: Item, notes: list[str]) -> Result:
     try:
-        open_scene(item.scene)
+        notes += open_scene(item.scene)
+        if notes:
+            _log.warning("%s: %s", item.scene, "; ".join(notes))
+            _spare(item)
         outcome = _WORK[plan.command](item, plan.options)
-        used = [*sources(), *outcome.sources, *(row[what] for row in outcome.faces for what in ("model", "performance") if row.get(what))]
+        faces = [row[what] for row in outcome.faces for what in ("model", "performance") if row.get(what)]
+        used = [*sources(), *outcome.sources, *faces]
     finally:
         close_scene()
     if item.output and item.output != item.scene and not outcome.skipped:
         write_stamp(plan, item, [str(Path(f)) for f in used])
     state = SKIPPED if outcome.skipped else DONE
-    return Result(item.scene, state, item.output, faces=outcome.faces, figures=outcome.figures, notes=outcome.notes)
+    return Result(
+        item.scene, state, item.output, faces=outcome.faces, figures=outcome.figures, notes=[*notes, *outcome.notes]
+    )
+
+
+def _spare(item: Item) -> None:
+    """Raises AimError where a scene that opened with errors would be saved over itself: what Maya could not read would be lost."""
+    if item.output and os.path.realpath(item.output) == os.path.realpath(item.scene):
+        raise AimError(
+            "The scene opened with errors and is not saved over itself.",
+            "What Maya could not read would be missing from the file for good.",
+            "Load what it needs with --plug-ins, or write another file with -o.",
+        )

@@ -72,12 +72,22 @@ def only_blend_shape(shape: str) -> str:
     )
 
 
+def one_object(name: str) -> str:
+    """The full path of the one object of this name. Raises AimError when there is none, and with all of them when there are several."""
+    found = [str(path) for path in cmds.ls(name, long=True) or []]
+    if not found:
+        raise AimError(f"There is no object '{name}'.", "It was renamed or deleted.", "Select the mesh again.")
+    if len(found) > 1:
+        listed = ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
+        raise AimError(f"{len(found)} objects are called '{name}': {listed}.", "They lie under different parents.", "Give the full path of the one meant.")
+    return found[0]
+
+
 def mesh_shape(name: str) -> str:
     """The visible mesh shape of a transform, or the shape itself, with its full path. Raises AimError for anything else."""
-    if not cmds.objExists(name):
-        raise AimError(f"There is no object '{name}'.", "It was renamed or deleted.", "Select the mesh again.")
+    name = one_object(name)
     if cmds.objectType(name, isAType="mesh"):
-        return str(cmds.ls(name, long=True)[0])
+        return name
     shapes = cmds.listRelatives(name, shapes=True, noIntermediate=True, fullPath=True, type="mesh") or []
     if not shapes:
         raise AimError(f"'{name}' is a {cmds.nodeType(name)} without a mesh.", remedy="Select a polygon mesh.")

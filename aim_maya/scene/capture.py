@@ -17,7 +17,7 @@ from aim_maya.core.controls import Control, Pose, Rig, rig_from_json
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import Mesh
 
-from .blend_shape import Structure, base_weights, mesh_shape, only_blend_shape, read_structure
+from .blend_shape import Structure, base_weights, mesh_shape, one_object, only_blend_shape, read_structure
 from .capture_state import neutral_state
 from .copies import short
 from .mesh_reader import into_space, plug_mesh, plug_points, read_mesh, shape_points, transform_of
@@ -54,10 +54,10 @@ def capture(
     """Read neutral, targets, bones and the teeth's motion off the scene; the scene is left exactly as it was.
 
     mesh: transform or shape of the face. progress(fraction, text) returns False to stop.
-    Raises AimError for what cannot be captured, Cancelled when progress said so.
+    Raises AimError for what cannot be captured and for a name that several objects have, Cancelled when progress said so.
     """
-    shape, parts = mesh_shape(mesh), parts or Parts()
-    structure = read_structure(blend_shape or only_blend_shape(shape), shape)
+    shape, parts = mesh_shape(mesh), _found(parts or Parts())
+    structure = read_structure(one_object(blend_shape) if blend_shape else only_blend_shape(shape), shape)
     transform, rig = transform_of(shape), _rig(structure)
     output = f"{structure.node}.outputGeometry[{structure.geometry}]"
     result = Capture(Actor(name or short(mesh), plug_mesh(output), {}, rig, mm_per_unit), list(structure.notes))
@@ -76,6 +76,11 @@ def capture(
     _note_paint(structure, result, len(neutral))
     check_actor(result.actor, any_size=any_size)
     return result
+
+
+def _found(parts: Parts) -> Parts:
+    """The parts by their full paths. Raises AimError for one that is not there, or whose name several objects have."""
+    return Parts(**{part: one_object(name) if name else None for part, name in vars(parts).items()})
 
 
 def target_name(alias: str, value: float, knots: tuple[float, ...]) -> str:

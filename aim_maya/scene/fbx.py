@@ -104,9 +104,15 @@ def _key(plugs: list[str], sampling: Sampling, weights: Floats) -> None:
 def write_fbx(meshes: Sequence[str], out: Path) -> None:
     """Export meshes with their native targets and keys. Raises AimError with the exporter's words."""
     cmds.select(list(meshes), replace=True)
-    path = out.as_posix().replace('"', '\\"')
     try:
-        for line in (*_SETTINGS, f'FBXExport -f "{path}" -s'):
+        for line in (*_SETTINGS, f"FBXExport -f {mel_text(out.as_posix())} -s"):
             mel.eval(line)
     except RuntimeError as error:
         raise AimError(f"The FBX export failed ({str(error).strip()}).", "The disk may be full, or fbxmaya is too old.", "Look at the log above.") from error
+
+
+def mel_text(text: str) -> str:
+    """A string literal of MEL that stands for `text`, whatever is in it."""
+    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(plain, escaped)
+    return f'"{text}"'

@@ -22,18 +22,40 @@ _KINDS = {".ma": "mayaAscii", ".mb": "mayaBinary"}
 _SOURCES = (".ma", ".mb", ".abc", ".usd", ".usda", ".usdc", ".fbx")
 
 
-def open_scene(path: str) -> None:
-    """Open a scene, ready for work. Raises AimError with Maya's words when it fails."""
+def open_scene(path: str) -> list[str]:
+    """Open a scene, ready for work; returns a note where Maya had errors and opened it all the same, as for a missing renderer.
+
+    Raises AimError with Maya's words when the scene is not there afterwards.
+    """
     _check_head(Path(path))
+    notes: list[str] = []
     try:
         cmds.file(path.replace("\\", "/"), open=True, force=True)
     except RuntimeError as error:
-        raise AimError(
-            f"The scene cannot be opened ({str(error).strip()}).", "It is damaged, of a newer Maya, or refers to files or plug-ins that are missing.",
-            "Open it by hand and save it again; --plug-ins loads more plug-ins first.",
-        ) from error  # fmt: skip
+        said = _in_one_line(error)
+        if not _is_open(path):
+            raise AimError(
+                f"The scene cannot be opened ({said}).",
+                "It is damaged, of a newer Maya, or refers to files or plug-ins that are missing.",
+                "Open it by hand and save it again; --plug-ins loads more plug-ins first.",
+            ) from error
+        notes.append(f"Maya had errors with this scene and opened it all the same ({said})")
     quiet()
     host_paths.refresh()
+    return notes
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Maya's words without its line breaks, cut where they go on for pages."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 300 else words[:297] + "..."
+
+
+def _is_open(path: str) -> bool:
+    """Whether the scene at `path` is what Maya has open now, with meshes in it."""
+    name = str(cmds.file(query=True, sceneName=True) or "")
+    same = bool(name) and os.path.normcase(os.path.realpath(name)) == os.path.normcase(os.path.realpath(path))
+    return same and bool(cmds.ls(type="mesh"))
 
 
 def _check_head(path: Path) -> None:

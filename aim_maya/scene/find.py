@@ -13,7 +13,7 @@ from .blend_shape import mesh_shape
 
 def find_node(mesh: str) -> str:
     """The aimDeformer on a mesh, or the node itself. Raises AimError when there is none or more than one."""
-    if cmds.objExists(mesh) and cmds.nodeType(mesh) == TYPE_NAME:
+    if cmds.ls(mesh, type=TYPE_NAME):
         return mesh
     found = [slot.node for slot in chain.stack(mesh_shape(mesh)) if cmds.nodeType(slot.node) == TYPE_NAME]
     if len(found) != 1:

@@ -14,7 +14,7 @@ from aim_maya.ui.host import Source
 
 from . import log
 from .blend_shape import find_blend_shapes, mesh_shape
-from .capture import capture
+from .capture import MM_PER_CENTIMETRE, capture
 from .naming import find_parts
 
 
@@ -42,7 +42,8 @@ class MayaHost:
         if not source.mesh:
             raise AimError("There is no skin mesh to train on.", "The field is empty.", "Select the face and press Selected.")
         parts = replace(find_parts(source.mesh), skull=source.skull or None, jaw=source.jaw or None, lower_teeth=source.lower_teeth or None)
-        read = capture(source.mesh, source.blend_shape or None, parts, progress=progress)
+        unit = source.mm_per_unit or MM_PER_CENTIMETRE
+        read = capture(source.mesh, source.blend_shape or None, parts, mm_per_unit=unit, progress=progress)
         for note in [*read.notes, *read.actor.warnings]:
             log.logger.warning("%s", note)
         path = out.with_name(f"{out.stem}_actor.npz")

@@ -11,6 +11,7 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 
+from .blend_shape import one_object
 from .chain import stack
 from .copies import short
 from .find import find_node
@@ -78,7 +79,7 @@ def shape_after(node: str) -> str:
 
 
 def _check(name: str, face: str) -> None:
-    if not cmds.objExists(name) or not cmds.objectType(name, isAType="transform"):
+    if not cmds.objExists(name) or not cmds.objectType(one_object(name), isAType="transform"):
         raise AimError(f"'{name}' is not a transform.", remedy="Select the transforms of teeth, tongue or gums.")
     if cmds.ls(name, long=True)[0] == face:
         raise AimError(f"{name} is the face itself.", remedy="Select the face first, then teeth, tongue or gums.")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import visible_files
 
 
 @dataclass(frozen=True)
 class Source:
     """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects.
 
-    blend_shapes: those that the mesh has; blend_shape is the one that was chosen.
+    blend_shapes: those that the mesh has; blend_shape is the one that was chosen. mm_per_unit: given by the user, else None.
     """
 
     actor: str = ""
@@ -24,6 +25,7 @@ class Source:
     jaw: str = ""
     lower_teeth: str = ""
     blend_shapes: tuple[str, ...] = ()
+    mm_per_unit: float | None = None
 
 
 class Host(Protocol):
@@ -90,7 +92,7 @@ def parts_found(actor: str) -> str:
         return "There is no such folder or file."
     if not (folder / "neutral.obj").is_file():
         return "dataset.npz" if (folder / "dataset.npz").is_file() else "This folder has no neutral.obj: it is not an actor."
-    shapes = len(list((folder / "shapes").glob("*.obj")))
+    shapes = len(visible_files(folder / "shapes", ".obj"))
     bones = [f"{name} {'found' if (folder / f'{name}.obj').is_file() else 'missing'}" for name in ("skull", "jaw")]
     motion = "jaw poses found" if (folder / "jaw_poses.json").is_file() else f"lower teeth {'found' if (folder / 'lower_teeth.obj').is_file() else 'missing'}"
     return ", ".join([f"{shapes} shapes", *bones, motion])

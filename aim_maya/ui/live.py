@@ -27,6 +27,7 @@ class LivePanel(QWidget):
         self.log.setAccessibleName("Log")
         self.log.setMinimumHeight(4 * self.fontMetrics().height())
         self.log.setTabChangesFocus(True)
+        self.chart.setMinimumHeight(6 * self.fontMetrics().height())
         self.worst.setTextFormat(Qt.TextFormat.PlainText)
         self.worst.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.bar.setAccessibleName("Progress")

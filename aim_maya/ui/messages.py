@@ -16,6 +16,11 @@ def error_text(error: AimError, log: Path | None = None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def breakable(path: Path | str) -> str:
+    """A path that a label may break after each of its folders: they break lines at spaces only."""
+    return str(path).replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
 def show_error(parent: QWidget, error: AimError, log: Path | None = None) -> QMessageBox:
     """Open a dialog and return at once; the text can be copied."""
     box = QMessageBox(QMessageBox.Icon.Warning, "AIM for Maya", error_text(error, log), QMessageBox.StandardButton.Ok, parent)

@@ -7,12 +7,13 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from aim_maya.core.errors import AimError
 
 from . import training_python
-from .messages import error_text
+from .messages import breakable, error_text
+from .path_line import PathLine
 from .worker import Worker
 
 _WHY = (
@@ -31,7 +32,7 @@ class PythonDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("The trainer's Python")
         self._folder, self._worker = folder or training_python.new_place(), None
-        self.wheels, self.log, self.bar = QLineEdit(), QPlainTextEdit(), QProgressBar()
+        self.wheels, self.log, self.bar = PathLine(), QPlainTextEdit(), QProgressBar()
         self.make, self.choose, self.stop = QPushButton("&Make it"), QPushButton("&Choose a Python ..."), QPushButton("&Stop")
         self.wheels.setPlaceholderText("empty: from the package index")
         self.wheels.setToolTip("A folder of wheels, for a machine without network: docs/window.md says how to fill it")
@@ -46,21 +47,23 @@ class PythonDialog(QDialog):
     _worker: Worker | None
 
     def _lay_out(self) -> None:
-        text, where, label = QLabel(_WHY), QLabel(f"It is made in {self._folder}"), QLabel("&Wheels")
+        text, where, label = QLabel(_WHY), QLabel(f"It is made in {breakable(self._folder)}"), QLabel("&Wheels")
         for line in (text, where):
             line.setWordWrap(True)
         label.setBuddy(self.wheels)
         browse = QPushButton("&Browse ...")
         browse.clicked.connect(self._browse)
         row, buttons = QHBoxLayout(), QHBoxLayout()
-        for widget in (label, self.wheels, browse):
-            row.addWidget(widget)
+        row.addWidget(label)
+        row.addStretch(1)
+        row.addWidget(browse)
         for button in (self.make, self.choose, self.stop):
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.addWidget(text)
         column.addWidget(where)
         column.addLayout(row)
+        column.addWidget(self.wheels)
         column.addWidget(self.bar)
         column.addWidget(self.log, 1)
         column.addLayout(buttons)

@@ -89,10 +89,10 @@ class RunReader:
         for line in whole:
             try:
                 event = json.loads(line)
-            except ValueError:
-                continue  # a disk was full in the middle of it
-            if isinstance(event, dict):
-                self._take(event)
+                if isinstance(event, dict):
+                    self._take(event)
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue  # a disk was full in the middle of it, or another program wrote it
         return bool(whole)
 
     def _take(self, event: dict[str, Any]) -> None:

@@ -71,11 +71,14 @@ class TargetSliders(QWidget):
         self.changed.emit()
 
     def set_random(self) -> None:
-        """A few of them, somewhere in their range."""
+        """A few of them, well inside the range of their sliders; the numbers beside them may go beyond."""
         generator = np.random.default_rng()
         weights = np.zeros(len(self.rows))
         for i in generator.choice(len(self.rows), min(5, len(self.rows)), replace=False):
-            weights[i] = generator.uniform(0.2, 1.0) * self.rows[i].value.maximum()
+            slider = self.rows[i].slider
+            low, high = slider.minimum() / _FINE, slider.maximum() / _FINE
+            end = high if high > 0 and (low == 0 or generator.random() < 0.5) else low  # a control may have a side below zero, or only that
+            weights[i] = generator.uniform(0.2, 1.0) * end
         self.set_weights(weights)
 
     def _moved(self) -> None:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QScrollArea,
     QToolButton,
@@ -29,6 +28,8 @@ from aim_maya.core.errors import AimError
 from .host import Host, Source, parts_found
 from .option_fields import Field, add_row, make_field, set_value, value_of
 from .options import FIRST, Option, options
+from .path_line import PathLine
+from .unit_field import UnitField
 
 _PARTS = (
     ("skull", "S&kull", "The skull's mesh, inside the neutral"),
@@ -45,10 +46,13 @@ class TrainForm(QWidget):
     def __init__(self, host: Host, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._host = host
-        self.actor, self.out, self.mesh, self.blend_shape = QLineEdit(), QLineEdit(), QLineEdit(), QComboBox()
-        self.blend_shape.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.setMinimumWidth(48 * self.fontMetrics().averageCharWidth())
-        self.parts = {name: QLineEdit() for name, _, _ in _PARTS}
+        self.actor, self.out, self.mesh, self.blend_shape = PathLine(), PathLine(), PathLine(), QComboBox()
+        self.blend_shape.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.blend_shape.setMinimumContentsLength(24)
+        self.blend_shape.currentTextChanged.connect(self.blend_shape.setToolTip)
+        self.parts = {name: PathLine() for name, _, _ in _PARTS}
+        self.unit = UnitField("as Maya has it: 10" if host.in_application else "as its files say, or 1")
+        self._named_for = ""  # whom the output was named for
         self.found = QLabel()
         self.found.setWordWrap(True)
         self.fields: dict[str, Field] = {option.name: make_field(option) for option in options()}
@@ -56,36 +60,54 @@ class TrainForm(QWidget):
         self.stops.setToolTip(
             "Off: it goes on, and any window can follow it again. On: it stops with a checkpoint; ticked when it begins, also when the application crashes."
         )
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self._scene_group() if host.in_application else self._files_group())
+        rows.addWidget(self._training_group())
+        rows.addWidget(self._advanced())
+        rows.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(inside.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._scene_group() if host.in_application else self._files_group())
-        column.addWidget(self._training_group())
-        column.addWidget(self._advanced(), 1)
+        column.addWidget(area, 1)
         column.addWidget(self.stops)
-        self.actor.textChanged.connect(lambda text: self.found.setText(parts_found(text)))
+        self.actor.edited.connect(self._actor_named)
+        self.mesh.edited.connect(lambda name: self._name_output(name.split("|")[-1].split(":")[-1]))
 
     def _files_group(self) -> QWidget:
         group = QGroupBox("Actor")
         form = _form(group)
-        add_row(form, "&Actor", _with_button(self.actor, "Browse ...", self._browse_actor), "An actor folder, a dataset.npz, or a USD file with UsdSkel blend shapes")
-        form.addRow("", self.found)
+        tip = "An actor folder, a dataset.npz, or a USD file with UsdSkel blend shapes"
+        _add_path(form, "&Actor", self.actor, "Browse ...", self._browse_actor, tip)
+        form.addRow(self.found)
+        add_row(form, "&Unit", self.unit, "Millimetres in one unit of the actor's files; it overrides what they say")
         return group
 
     def _scene_group(self) -> QWidget:
         group = QGroupBox("Scene")
         form = _form(group)
-        add_row(form, "Sk&in mesh", _with_button(self.mesh, "Selected", self.take_selected), "The face; its blendShape is read as it is now")
+        tip = "The face; its blendShape is read as it is now"
+        _add_path(form, "Sk&in mesh", self.mesh, "Selected", self.take_selected, tip)
         add_row(form, "&blendShape", self.blend_shape, "The node to learn from")
         for name, text, tip in _PARTS:
+            self.parts[name].setAccessibleName(text.replace("&", ""))
             add_row(form, text, self.parts[name], tip + "; found by its name, or leave empty")
-        form.addRow("", self.found)
+        form.addRow(self.found)
+        add_row(form, "&Unit", self.unit, "Millimetres in one of Maya's centimetres: other than 10 where the face is not in real size")
         self.mesh.editingFinished.connect(self._mesh_named)
         return group
 
     def _training_group(self) -> QWidget:
         group = QGroupBox("Training")
         form = _form(group)
-        add_row(form, "&Output", _with_button(self.out, "Browse ...", self._browse_out), "The .aim file to write; the RUN folder lies beside it")
+        tip = "The .aim file to write; the RUN folder lies beside it"
+        _add_path(form, "&Output", self.out, "Browse ...", self._browse_out, tip)
         for name, key in zip(FIRST, ("Pre&set", "&Device", "Ja&w source"), strict=True):
             add_row(form, key, self.fields[name])
         return group
@@ -101,28 +123,25 @@ class TrainForm(QWidget):
         for option in options():
             if option.name not in FIRST:
                 add_row(form, option.label, self.fields[option.name])
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(inside)
-        area.setVisible(False)
-        button.toggled.connect(area.setVisible)
+        inside.setVisible(False)
+        button.toggled.connect(inside.setVisible)
         button.toggled.connect(lambda on: button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
         folded = QWidget()
         column = QVBoxLayout(folded)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(button)
-        column.addWidget(area, 1)
-        column.addStretch(0)
+        column.addWidget(inside)
         self.advanced = button
         return folded
 
     def source(self) -> Source:
-        """What to train on."""
+        """What to train on. Raises AimError for a unit that is none."""
+        unit = self.unit.mm_per_unit()
         if not self._host.in_application:
-            return Source(actor=self.actor.text().strip())
+            return Source(actor=self.actor.text().strip(), mm_per_unit=unit)
         skull, jaw, teeth = (self.parts[name].text().strip() for name, _, _ in _PARTS)
-        return Source(mesh=self.mesh.text().strip(), blend_shape=self.blend_shape.currentText(), skull=skull, jaw=jaw, lower_teeth=teeth)
+        mesh, shape = self.mesh.text().strip(), self.blend_shape.currentText()
+        return Source(mesh=mesh, blend_shape=shape, skull=skull, jaw=jaw, lower_teeth=teeth, mm_per_unit=unit)
 
     def output(self) -> Path | None:
         """The .aim file, or None when none is named."""
@@ -137,12 +156,17 @@ class TrainForm(QWidget):
         """What to remember; options at their default are not, so that a better default of tomorrow counts."""
         defaults: dict[str, Option] = {o.name: o for o in options()}
         changed = {name: value for name, value in self.values().items() if not _is_default(defaults[name], value)}
-        return {"actor": self.actor.text(), "out": self.out.text(), "stops": self.stops.isChecked(), "advanced": self.advanced.isChecked(), "options": changed}
+        return {
+            "actor": self.actor.text(), "out": self.out.text(), "named_for": self._named_for, "unit": self.unit.currentText(),
+            "stops": self.stops.isChecked(), "advanced": self.advanced.isChecked(), "options": changed,
+        }  # fmt: skip
 
     def from_settings(self, kept: dict[str, Any]) -> None:
         """Show what was remembered; what is unknown or of another kind is passed over."""
         self.actor.setText(str(kept.get("actor", "")))
         self.out.setText(str(kept.get("out", "")))
+        self._named_for = str(kept.get("named_for", self._named_for))
+        self.unit.setCurrentText(str(kept.get("unit", "")))
         self.stops.setChecked(kept.get("stops") is True)
         self.advanced.setChecked(kept.get("advanced") is True)
         remembered = kept.get("options")
@@ -179,12 +203,29 @@ class TrainForm(QWidget):
         self.blend_shape.addItems(shapes)
         self.blend_shape.setCurrentIndex(max(self.blend_shape.findText(chosen), 0) if shapes else -1)
 
+    def _actor_named(self, text: str) -> None:
+        self.found.setText(parts_found(text))
+        path = Path(text.strip()).expanduser().absolute()
+        if text.strip() and path.exists():
+            self._name_output(output_of(path).stem, path.parent)
+
+    def _name_output(self, name: str, folder: Path | None = None) -> None:
+        """The output follows the actor: one that was named for the actor before, or is empty, gets the new one's name.
+
+        folder: where it goes when there is none yet; without, an empty one stays empty. One of another name is the user's own.
+        """
+        out = self.output()
+        if out is None and folder is not None:
+            self.out.setText(str(folder / f"{name}.aim"))
+        elif out is not None and self._named_for and out.stem == self._named_for and name and name != out.stem:
+            self.out.setText(str(out.with_name(f"{name}.aim")))
+        if name:
+            self._named_for = name
+
     def _browse_actor(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Actor folder", self.actor.text())
         if chosen:
             self.actor.setText(chosen)
-            if not self.out.text():
-                self.out.setText(str(output_of(Path(chosen))))
             self.out.editingFinished.emit()
 
     def _browse_out(self) -> None:
@@ -212,12 +253,19 @@ def _form(parent: QWidget) -> QFormLayout:
     return form
 
 
-def _with_button(line: QLineEdit, text: str, slot: Callable[[], None]) -> QWidget:
-    both, button = QWidget(), QPushButton(text)
-    row = QHBoxLayout(both)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(line, 1)
-    row.addWidget(button)
-    both.setFocusProxy(line)
-    button.clicked.connect(slot)
-    return both
+def _add_path(
+    form: QFormLayout, text: str, line: PathLine, button: str, slot: Callable[[], None], tip: str
+) -> None:
+    """Label and button, and below them the field, as wide as there is room."""
+    push, label = QPushButton(button), QLabel(text)
+    push.clicked.connect(slot)
+    label.setBuddy(line)
+    for widget in (label, line):
+        widget.setToolTip(tip)
+    line.setAccessibleName(text.replace("&", ""))
+    row = QHBoxLayout()
+    row.addWidget(label)
+    row.addStretch(1)
+    row.addWidget(push)
+    form.addRow(row)
+    form.addRow(line)

@@ -22,6 +22,7 @@ from .messages import show_error
 from .options import arguments
 from .process import LOG, Started, start
 from .python_dialog import PythonDialog
+from .replacing import ReplaceQuestion, free_output, in_the_way
 from .report import write_report
 from .run_state import RunReader, Snapshot, ask_to_stop, can_resume
 from .train_form import TrainForm
@@ -52,6 +53,7 @@ class TrainWindow(QWidget):
         self.started: Started | None = None
         self.snapshot = Snapshot()
         self.message: QMessageBox | None = None
+        self.question: ReplaceQuestion | None = None
         self.dialog: PythonDialog | None = None
         self.folder: Path | None = None
         self.last_will = LastWill()
@@ -68,7 +70,8 @@ class TrainWindow(QWidget):
         split = QSplitter()
         split.addWidget(self.form)
         split.addWidget(self.live)
-        split.setStretchFactor(1, 1)
+        split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 2)
         split.setChildrenCollapsible(False)
         row = QHBoxLayout()
         for name, _, tip in _BUTTONS:
@@ -81,6 +84,7 @@ class TrainWindow(QWidget):
         column.addWidget(split, 1)
         column.addLayout(row)
         letter = self.fontMetrics()
+        split.setSizes([60 * letter.averageCharWidth(), 105 * letter.averageCharWidth()])
         self.resize(165 * letter.averageCharWidth(), 42 * letter.height())
 
     def _connect(self) -> None:
@@ -90,8 +94,9 @@ class TrainWindow(QWidget):
         }  # fmt: skip
         for name, slot in slots.items():
             self.buttons[name].clicked.connect(partial(self._guarded, slot))
-        self.form.out.textChanged.connect(lambda _text: self._enable())
-        self.form.out.editingFinished.connect(self.pick_up)
+        self.form.out.edited.connect(lambda _text: self._enable())
+        for line in (self.form.out, self.form.actor, self.form.mesh):  # the output follows the actor
+            line.editingFinished.connect(self.pick_up)
         self.form.failed.connect(self.show_error)
         self.form.stops.toggled.connect(self._bequeath)
         self.destroyed.connect(self.last_will.carry_out)
@@ -111,27 +116,52 @@ class TrainWindow(QWidget):
 
     # --- training
 
-    def train(self, *, resume: bool = False) -> None:
-        """Start the trainer, or ask for its Python first. Raises AimError for what is missing in the form."""
+    def train(self, *, resume: bool = False, replace: bool = False) -> None:
+        """Start the trainer, or ask for its Python first; from the start only once the user said so where something would be replaced.
+
+        Raises AimError for what is missing in the form.
+        """
         out = self.form.output()
         if out is None:
             raise AimError("There is no output.", "The field is empty.", "Name the .aim file to write.")
+        if out.suffix != ".aim":
+            raise AimError(f"The output is '{out}'.", "It has another ending.", "Name a file that ends in .aim.")
         self.pick_up()
         if self.snapshot.active:
             self.live.say("This output is being trained already: this is that training.")
             return
-        extra = arguments(self.form.values())
+        extra, unit = arguments(self.form.values()), self.form.source().mm_per_unit
+        if unit is not None and not self.host.in_application:  # an application's own reading has it already
+            extra += ["--mm-per-unit", f"{unit:.12g}"]
         python = find(str(self._kept.get("python", "")))
         if python is None:
             self.choose_python()
             return
         folder = self.run_folder(out)
+        there = [] if resume or replace else in_the_way(out, folder)
+        if there:
+            self._ask(there, out)
+            return
         actor = self._actor_for(out)
         command = ["train", str(actor), "-o", str(out), "--run", str(folder), "--progress", "lines", *(["--resume"] if resume else []), *extra]
         self.keep()
         self.live.clear()
         self.started = start(python, command, folder, with_parent=self.form.stops.isChecked())
         self._follow(folder, self.started, resume=resume)
+
+    def _ask(self, there: list[str], out: Path) -> None:
+        """Whether to replace what is there; the training begins with the answer."""
+        other = free_output(out)
+        asked = self.question = ReplaceQuestion(there, other, self)
+
+        def answered(button: object) -> None:
+            if button is asked.beside:
+                self.form.out.setText(str(other))
+            if button in (asked.replace, asked.beside) and self.form.output() in (out, other):
+                self._guarded(partial(self.train, replace=button is asked.replace))
+
+        asked.buttonClicked.connect(answered)
+        asked.open()
 
     def _capturing(self, share: float, text: str) -> bool:
         """Reading the scene blocks it; the bar moves between targets."""
@@ -178,9 +208,10 @@ class TrainWindow(QWidget):
             raise AimError(f"{folder} is not a RUN folder.", "It has no progress.jsonl.", "Choose the folder that ends in .run beside the output.")
         if reader.snapshot.out:  # the buttons are about this training now
             self._folders[Path(reader.snapshot.out)] = folder
-            self.form.out.setText(reader.snapshot.out)
         if reader.snapshot.source:
-            self.form.actor.setText(reader.snapshot.source)
+            self.form.actor.setText(reader.snapshot.source)  # before the output, which follows it
+        if reader.snapshot.out:
+            self.form.out.setText(reader.snapshot.out)
         self.live.clear()
         self._follow(folder, None)
 
@@ -224,7 +255,8 @@ class TrainWindow(QWidget):
         out, python = self.form.output(), find(str(self._kept.get("python", "")))
         if out is None or python is None:
             raise AimError("There is no model to report on, or no Python to write it with.", remedy="Name the output, and choose the trainer's Python.")
-        actor = self.form.source().actor
+        source = self.form.source()
+        actor = source.actor if source.mm_per_unit is None else ""  # with another unit than its files say it would be another size
         self.live.say("Writing the report ...")
         self.buttons["report"].setEnabled(False)
         self.worker = Worker(partial(write_report, python, out, actor), self)

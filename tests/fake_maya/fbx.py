@@ -39,7 +39,7 @@ def fbx(session: Session, text: str) -> None:
         match = re.fullmatch(r'FBXExport -f "((?:[^"\\]|\\.)+)"( -s)?;?', text)
         if not match:
             raise RuntimeError(f"Syntax error: {text}")
-        _export(session, match[1].replace('\\"', '"'), settings)
+        _export(session, re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), match[1]), settings)
     else:
         raise RuntimeError(f'Cannot find procedure "{name}".')
 

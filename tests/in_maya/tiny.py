@@ -109,6 +109,7 @@ def write_tiny(path: Path, head: Tiny | None = None, *, scale: float = 1.0) -> P
     manifest = {
         "name": "tiny", **head.rig.to_json(), "targets": list(head.rig.targets), "mm_per_unit": 10.0, "up": "y", "vertex_count": len(points),
         "topology_hash": head.mesh.topology_hash, "centre": centre.tolist(), "scale": 12 * scale, "jaw_twists": motion.twists.tolist(),
+        "writer": "tests", "jaw": {"source": "made", "report": "made"}, "parity_mm": {"made": 0.0}, "training": {},
     }  # fmt: skip
     write_aim(path, manifest, {"fields.onnx": b"", "pose.onnx": b"", "full.onnx": b"", "mesh.npz": pack_arrays(**arrays)})
     return path
