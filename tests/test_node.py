@@ -214,7 +214,7 @@ def test_a_model_whose_graph_cannot_be_opened_goes_on_with_its_fields(bench: Ben
     bench.set("evaluation", 1)
     bench.set("weight[0]", 1.0)
     assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
-    assert "cannot open this graph" in bench.status()
+    assert "pose.onnx is not opened" in bench.status() or "full.onnx is not opened" in bench.status()
 
 
 def test_full_evaluation_gives_the_same_points(maya: Any, draft: Path, sample: Any) -> None:

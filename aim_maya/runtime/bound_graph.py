@@ -12,7 +12,7 @@ from aim_maya.core.errors import AimError
 
 from .edit import Edit
 from .model_data import ModelData
-from .session import Session, open_session
+from .session import Session, import_onnxruntime, open_session
 
 Floats = NDArray[np.floating]
 
@@ -28,6 +28,7 @@ class BoundGraph:
     def __init__(self, data: ModelData, device: str) -> None:
         """Raises AimError when `device` cannot be had."""
         self._data = data
+        import_onnxruntime()  # its absence is told before anything about the graph
         self.session: Session = open_session(data.graph(self.graph), device)
         self._lock = threading.Lock()
         v = len(data.neutral)
