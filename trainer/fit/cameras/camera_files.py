@@ -103,7 +103,7 @@ def _extrinsics(entry: dict[str, Any], where: str, mm_per_unit: float) -> Floats
     unit, axes = entry.get("unit", "mm"), entry.get("axes", "opencv")
     if axes not in ("opencv", "opengl", "maya", "usd"):
         raise AimError(f"{where}: axes '{axes}' are not known.", nearest_name(str(axes), ("opencv", "opengl", "maya", "usd")), "opencv, or opengl (maya, usd).")
-    if unit != "model" and unit not in UNITS_MM:
+    if not isinstance(unit, str) or (unit != "model" and unit not in UNITS_MM):
         raise AimError(f"{where}: the unit '{unit}' is not known.", nearest_name(str(unit), (*UNITS_MM, "model")), f"One of {', '.join(UNITS_MM)}, model.")
     given = [key for key in ("R", "world_to_camera", "camera_to_world") if key in entry]
     if len(given) > 1 or (given == ["R"]) != ("t" in entry):
@@ -160,7 +160,7 @@ def _number(
     value = entry.get(key, default)
     if not is_number(value) or not least <= value <= most:
         cause = "" if key in entry else "It is missing."
-        raise AimError(f"{where}: '{key}' is {str(value)[:40]!r}, not a number from {least:g} to {most:g}.", cause, _FIND)
+        raise AimError(f"{where}: '{key}' is {str(value)[:40]}, not a number from {least:g} to {most:g}.", cause, _FIND)
     return float(value)
 
 
@@ -168,7 +168,7 @@ def _array(value: Any, shape: tuple[int, ...] | None, where: str) -> Floats:
     try:
         array = np.array(value)
     except ValueError as error:
-        raise AimError(f"{where} has rows that differ in length.", remedy=_FIND) from error
+        raise AimError(f"{where} is not made of numbers, or its rows differ in length.", remedy=_FIND) from error
     if array.dtype.kind not in "iuf" or (shape is not None and array.shape != shape) or np.abs(array.astype(np.float64)).max(initial=0) > _LARGEST:
         raise AimError(f"{where} has shape {array.shape}{'' if shape is None else f', not {shape}'}, or holds what is no such number.", remedy=_FIND)
     return array.astype(np.float64)
