@@ -41,9 +41,15 @@ CHEAPER = {
     "compare": ("--methods", "GBS", "--settings", "all", "--every", "2", "--unknowns", "60"),
     "fit": ("--unknowns", "60", "--modes", "6"),
 }
-STANDS_FOR = {"ACTOR": "anna", "OTHER": "anna", "FRAMES": "scans.npz", "OTHER_FRAMES": "scans.npz", "CURVES.csv": "curves.csv"}
-STANDS_FOR |= {"ACTOR.aim": "anna.aim", "OTHER.aim": "anna.aim", "--tune": "--tune --tuned tuned.json"}
-STANDS_FOR |= {"1-250": "1-2", "251-500": "3-4"}
+STANDS_FOR = {
+    **dict.fromkeys(("ACTOR", "OTHER"), ("anna",)),
+    **dict.fromkeys(("ACTOR.aim", "OTHER.aim"), ("anna.aim",)),
+    **dict.fromkeys(("FRAMES", "OTHER_FRAMES"), ("scans.npz",)),
+    "CURVES.csv": ("curves.csv",),
+    "--tune": ("--tune", "--tuned", "tuned.json"),
+    "1-250": ("1-2",),
+    "251-500": ("3-4",),
+}
 
 
 def command_lines(page: Path) -> list[str]:
@@ -109,7 +115,7 @@ def test_command_lines_run_through_their_files(page: Path, things: Path, tmp_pat
     for line in command_lines(page):
         words = shlex.split(line)
         if line not in SKIPPED:
-            _run([word for given in words[1:] for word in STANDS_FOR.get(given, given).split()])
+            _run([word for given in words[1:] for word in STANDS_FOR.get(given, (given,))])
 
 
 def _run(words: list[str]) -> None:
