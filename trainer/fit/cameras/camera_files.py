@@ -157,7 +157,7 @@ def _number(
     least: float = -_LARGEST,
     most: float = _LARGEST,
 ) -> float:
-    value = entry.get(key, default)
+    value: Any = entry.get(key, default)
     if not is_number(value) or not least <= value <= most:
         cause = "" if key in entry else "It is missing."
         raise AimError(f"{where}: '{key}' is {str(value)[:40]}, not a number from {least:g} to {most:g}.", cause, _FIND)
