@@ -100,6 +100,19 @@ def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "draft", make) / "sample.aim"
 
 
+@pytest.fixture(scope="session")
+def small_draft(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The coarse sample head trained with the draft preset."""
+    from trainer.config import TrainConfig
+    from trainer.run_folder import RunFolder
+    from trainer.train import train
+
+    def make(folder: Path) -> None:
+        train(small, folder / "small.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "small.run"), style="none")
+
+    return made_once(tmp_path_factory, "small_draft", make) / "small.aim"
+
+
 def turned(actor: Actor, twist: list[float], scale: float = 1.0) -> Actor:
     """The actor's neutral and bones moved rigidly by a twist, then scaled together with its unit."""
     motion = rigid.exp(twist)

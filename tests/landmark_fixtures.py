@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,7 +37,12 @@ def scene(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     jaws = np.array([motion.transform(row) for row in weights])
     inside = [skin(rest + np.tensordot(row, space.displacements, 1), jaw, weight, space.centre) for row, jaw in zip(weights, jaws, strict=True)]
     frames = np.array([rigid.apply(HEAD, points) for points in inside])
-    model = SimpleNamespace(mesh=sample.neutral, mm_per_unit=1.0, manifest={"name": "sample", "up": "y"})
+    model = SimpleNamespace(
+        mesh=sample.neutral,
+        mm_per_unit=1.0,
+        manifest={"name": "sample", "up": "y", "topology_hash": "0" * 64},
+        data=SimpleNamespace(rig=rig, neutral=rest, path=Path("sample.aim")),
+    )
     return Scene(model, space, sites, vertices, weights, frames, jaws)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,27 @@ def test_maps_and_offsets_from_files(model: FaceModel, tmp_path: Path) -> None:
         ({"bones": {"jaw_longer_mm": "5"}}, "not a number"),
         ({"thickness": {"lips": None}}, "not a number"),
         ({"schema": 99}, "newer version"),
-        ({"jaw_gain": float("nan")}, "not a number"),
-        ({"thickness": [1.0, 2.0]}, r"shape \(2,\)"),
+        ({"jaw_gain": float("nan")}, "every number must be finite"),
+        ({"jaw_gain": 10**30}, "not a number up to"),
+        ({"bones": {"jaw_longer_mm": 10**30}}, "not a number up to"),
+        ({"thickness": [10**30]}, "not a number or a list"),
+        ({"thickness": ["1.0"]}, "not a number or a list"),
+        ({"schema": 10**290}, "newer version"),
+        ({"thickness": [1.0, 2.0]}, "holds 2 numbers; the model needs"),
+        ({"thickness": [1.0, 2.0], "thickness_map": "map.npy"}, "holds 2 numbers; the model needs"),
+        ({"bone_offset": [[1.0, 2.0]], "bones": {"jaw_longer_mm": 1}}, "holds 1 x 2 numbers; the model needs"),
+        ({"thickness_map": "text.npy"}, "or no numbers"),
+        ({"thickness_map": "far.csv"}, "names vertex 1e\\+06"),
+        ({"thickness_map": "half.csv"}, "names vertex 1.5"),
+        ({"thickness_map": "pointer.csv"}, "git lfs pull"),
+        ({"thickness_map": "pipe"}, "a pipe or device"),
+        ({"thickness_map": "/dev/zero"}, "a pipe or device"),
+        ({"thickness_map": "."}, "a folder"),
+        ({"bone_offset": "pipe"}, "a pipe or device"),
+        ({"bone_offset": "cut.npz"}, "cannot be read"),
+        ({"neutral": "pipe.npy"}, "a pipe or device"),
         ({"thickness_map": "short.npy"}, "holds 7 numbers; the model needs"),
-        ({"thickness_map": "nothing.npy"}, "cannot be read"),
+        ({"thickness_map": "nothing.npy"}, "Cannot read"),
         ({"thickness_map": "bad.csv"}, "cannot be read as a map"),
         ({"thickness_map": 3}, "not the name of a file"),
         ({"bone_offset": "short.npy"}, "holds 7 numbers; the model needs"),
@@ -85,6 +103,14 @@ def test_maps_and_offsets_from_files(model: FaceModel, tmp_path: Path) -> None:
 )
 def test_bad_edits_are_refused_in_a_sentence(model: FaceModel, tmp_path: Path, entries: Any, said: str) -> None:
     np.save(tmp_path / "short.npy", np.ones(7))
+    np.save(tmp_path / "map.npy", np.ones(len(model.data.neutral)))
+    np.save(tmp_path / "text.npy", np.full(len(model.data.neutral), "1"))
+    (tmp_path / "far.csv").write_text("1000000,1\n")
+    (tmp_path / "half.csv").write_text("1.5,1\n")
+    (tmp_path / "pointer.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    (tmp_path / "cut.npz").write_bytes(b"PK")
+    for pipe in ("pipe", "pipe.npy"):
+        os.mkfifo(tmp_path / pipe)
     np.savez(tmp_path / "other.npz", offset=np.ones(7))
     (tmp_path / "bad.csv").write_text("a,b\nc,d\n")
     (tmp_path / "small.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.obj import write_obj
 from aim_maya.core.performance import Flag, PerformanceData
@@ -137,6 +138,26 @@ def test_stopped_and_resumed_is_the_same(model: FaceModel, take: np.ndarray, tmp
     assert np.abs(resumed.jaw - whole.jaw).max() < 0.02
 
 
+@pytest.mark.parametrize("how", ["cut", "empty", "other arrays", "wrong shape", "pickle", "folder"])
+def test_what_was_stopped_and_is_damaged_is_said(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a.aimperf.partial"
+    whole = {"mark": np.array("mark"), "unknowns": np.zeros((2, 3), np.float32), "twists": np.zeros((2, 6)), "heads": np.tile(np.eye(4), (2, 1, 1))}
+    whole |= {"residual": np.zeros(2), "flags": np.zeros(2, int)}
+    path.write_bytes(pack_arrays(**whole))
+    assert len(Resume(tmp_path / "a.aimperf", "mark").read(3).flags) == 2  # type: ignore[union-attr]
+    assert Resume(tmp_path / "a.aimperf", "mark").read(4) is None
+    if how == "folder":
+        path.unlink()
+        path.mkdir()
+    elif how in ("cut", "empty"):
+        path.write_bytes(path.read_bytes()[:-70] if how == "cut" else b"")
+    else:
+        bad = {"other arrays": {"unknowns": None}, "wrong shape": {"heads": np.zeros((1, 4, 4))}, "pickle": {"flags": np.array([{}, {}])}}[how]
+        path.write_bytes(pack_arrays(**{name: a for name, a in (whole | bad).items() if a is not None}))
+    with pytest.raises(AimError, match="fit without --resume"):
+        Resume(tmp_path / "a.aimperf", "mark").read(3)
+
+
 @pytest.mark.parametrize("local", [True, False])
 def test_the_normal_equations_are_those_of_the_rows(model: FaceModel, local: bool) -> None:
     space = face_space(model, local=local, modes=5)
@@ -206,9 +227,30 @@ def test_frames_are_read_one_by_one_from_npz_and_obj(model: FaceModel, take: np.
     some = np.arange(5, 60)
     np.savez(tmp_path / "part.npz", frames=take[:2, some], vertices=some)
     assert np.array_equal(open_frames(tmp_path / "part.npz", v).vertices, some)
-    for number in (2, 10, 1):
-        write_obj(tmp_path / "objs" / f"scan_{number}.obj", model.mesh.with_points(take[number % 3]))
-    assert [p.stem for p in open_frames(tmp_path / "objs", v).files] == ["scan_1", "scan_2", "scan_10"]  # type: ignore[attr-defined]
+
+
+def test_obj_frames_go_by_number_and_a_missing_number_is_an_empty_frame(model: FaceModel, take: np.ndarray, tmp_path: Path) -> None:
+    v = len(model.data.neutral)
+    for number, ending in ((9, "OBJ"), (10, "obj"), (12, "obj")):
+        write_obj(tmp_path / f"scan_{number}.{ending}", model.mesh.with_points(take[number % 3]))
+    for hidden in ("._scan_11.obj", ".scan_11.obj.ab12cd34.obj"):
+        (tmp_path / hidden).write_bytes(b"\0\5\26\7")
+    frames = open_frames(tmp_path, v)
+    assert [None if p is None else p.name for p in frames.files] == ["scan_9.OBJ", "scan_10.obj", None, "scan_12.obj"]  # type: ignore[attr-defined]
+    assert [bool(np.isfinite(points).all()) for points in frames] == [True, True, False, True]
+    with Progress("none") as progress:
+        data = fit_scans(model, frames, FitOptions(mode="global", noise=0.3), progress)
+    assert [int(flag) for flag in data.flags] == [0, 0, int(Flag.EMPTY), 0]
+
+
+def test_numbers_of_obj_frames_may_go_in_steps_but_not_to_the_moon(tmp_path: Path) -> None:
+    square = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\n"
+    for number in (1001, 1011, 1021):
+        (tmp_path / f"f.{number}.obj").write_text(square)
+    assert open_frames(tmp_path, 4).count == 3
+    (tmp_path / "f.9000022.obj").write_text(square)
+    with pytest.raises(AimError, match="numbered from 1001 to 9000022"):
+        open_frames(tmp_path, 4)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +261,10 @@ def test_frames_are_read_one_by_one_from_npz_and_obj(model: FaceModel, take: np.
         ("other.npz", {"points": np.zeros((2, 5, 3))}, "cannot be read"),
         ("empty.npz", {"frames": np.zeros((0, 9, 3), np.float32)}, "no frames"),
         ("ids.npz", {"frames": np.zeros((1, 2, 3), np.float32), "vertices": np.array([3, 3])}, "distinct"),
+        ("names.npz", {"frames": np.zeros((1, 2, 3), np.float32), "vertices": np.array(["a", "b"])}, "vertices"),
+        ("rates.npz", {"frames": np.zeros((1, 9, 3), np.float32), "fps": np.full((2, 2), 30.0)}, "fps is"),
+        ("text.npz", {"frames": np.zeros((1, 9, 3), np.float32), "fps": np.array("thirty")}, "fps is"),
+        ("nan.npz", {"frames": np.zeros((1, 9, 3), np.float32), "fps": np.nan}, "fps is nan"),
     ],
 )
 def test_frames_that_are_none_are_refused(tmp_path: Path, name: str, content: dict[str, np.ndarray], word: str) -> None:
@@ -252,7 +298,15 @@ def test_confidence_comes_from_a_file(tmp_path: Path) -> None:
     np.save(tmp_path / "c.npy", np.array([1.0, 0.0, 0.5]))
     assert read_confidence(tmp_path / "c.npy", 3).tolist() == [1.0, 0.0, 0.5]
     (tmp_path / "c.txt").write_text("1\n-1\n0\n")
-    for path, count, word in ((tmp_path / "c.npy", 4, "4 from zero"), (tmp_path / "c.txt", 3, "from -1"), (tmp_path / "none.npy", 3, "cannot be read")):
+    (tmp_path / "empty.npy").write_bytes(b"")
+    (tmp_path / "pointer.txt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    for path, count, word in (
+        (tmp_path / "c.npy", 4, "4 numbers are needed"),
+        (tmp_path / "c.txt", 3, "from -1"),
+        (tmp_path / "none.npy", 3, "Cannot read"),
+        (tmp_path / "empty.npy", 3, "cannot be read"),
+        (tmp_path / "pointer.txt", 3, "git lfs pull"),
+    ):
         with pytest.raises(AimError, match=word):
             read_confidence(path, count)
 

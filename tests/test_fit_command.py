@@ -45,6 +45,43 @@ def test_what_cannot_be_fitted_is_said(draft: Path, tmp_path: Path, capsys: pyte
     assert not (tmp_path / "take.aimperf").exists()
 
 
+@pytest.mark.parametrize("where", ["below a file", "read-only"])
+def test_an_output_that_cannot_be_written_is_said_before_the_work(
+    draft: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    out = tmp_path / "folder" / "take.aimperf"
+    if where == "below a file":
+        out.parent.write_text("a file")
+    else:
+        out.parent.mkdir(mode=0o555)
+
+        def refused(**_: object) -> None:  # as the system does: root may write everywhere
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("aim_maya.core.files.tempfile.mkstemp", refused)
+    monkeypatch.setattr("trainer.commands.fit.fit_scans", lambda *_: pytest.fail("it began to work"))
+    assert main(["fit", str(draft), str(frames), "-o", str(out), "--progress", "none"]) == 2
+    assert f"Cannot write {out}" in capsys.readouterr().err
+
+
+def test_a_damaged_file_of_a_stopped_fit_is_said(draft: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, options = tmp_path / "take.aimperf", ["--mode", "global", "--noise", "0.3", "--progress", "none"]
+    np.savez(tmp_path / "x.npz", mark="of another fit")
+    (tmp_path / "x.npz").rename(tmp_path / "take.aimperf.partial")
+    assert main(["fit", str(draft), str(frames), "-o", str(out), "--resume", *options]) == 2
+    assert "take.aimperf.partial" in capsys.readouterr().err
+    assert main(["fit", str(draft), str(frames), "-o", str(out), *options]) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["take.aimperf"]
+
+
+def test_landmarks_and_scans_of_different_lengths_are_refused(draft: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.json").write_text(json.dumps({"frames": [[[1, 2]]] * 3}))
+    (tmp_path / "c.json").write_text(json.dumps({"width": 100, "height": 100}))
+    both = ["--landmarks", str(tmp_path / "p.json"), "--camera", str(tmp_path / "c.json")]
+    assert main(["fit", str(draft), str(frames), *both, "-o", str(tmp_path / "t.aimperf"), "--progress", "none"]) == 2
+    assert "has 4 frames" in capsys.readouterr().err
+
+
 def test_the_output_is_a_performance(draft: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", str(draft), str(frames), "-o", str(tmp_path / "take.npz"), "--progress", "none"]) == 2
     assert ".aimperf" in capsys.readouterr().err

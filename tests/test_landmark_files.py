@@ -58,6 +58,16 @@ def test_several_cameras_and_empty_ends(tmp_path: Path) -> None:
         ({"cameras": [1]}, "'cameras'"),
         ({"cameras": {"l": {}}}, "no list of frames"),
         ("{", "not valid JSON"),
+        ({"frames": [[[1, 2]]], "fps": 10**30}, "fps is 1000"),
+        ({"frames": [[[1, 2]]], "first_frame": 10**30}, "first_frame"),
+        ({"frames": [[[1, 2]]], "width": 10**30, "height": 3}, "width"),
+        ({"frames": [[[1, 10**30]]]}, "pixels away"),
+        ({"frames": [[["1", "2"]]]}, "frame 0, point 0"),
+        ({"frames": [["12"]]}, "frame 0, point 0"),
+        ({"frames": [[[1, 2]]], "convention": {"a": 1}}, "convention"),
+        ({"frames": [[[1, 2]], *[None] * 5_000_000]}, "spread over 5000001 frames"),
+        ({"frames": [{str(f): [1, 2]} for f in range(3000)]}, "spread over 3000 frames"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
     ],
 )
 def test_json_that_cannot_be_meant(tmp_path: Path, data: Any, words: str) -> None:
@@ -74,11 +84,35 @@ def test_json_that_cannot_be_meant(tmp_path: Path, data: Any, words: str) -> Non
         ("frame,id,x,y\n1,a,2\n", "line 2: 3 cells"),
         ("frame,id,x,y\n1.5,a,2,3\n", "line 2"),
         ("frame,id,x,y\n1,a,2,3\n99999999,a,2,3\n", "frame number is wrong"),
+        ("frame,id,x,y\n1,a,2,3\n1700000,a,2,3\n", "2 of them have landmarks.*frame number is wrong"),
+        ("frame,id,x,y\n" + "9" * 30 + ",a,2,3\n", "line 2: the frame is"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
     ],
 )
 def test_csv_that_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(AimError, match=words):
         read_landmarks(written(tmp_path, text, "l.csv"))
+
+
+def test_nan_as_python_writes_it_is_missing_and_gaps_are_empty_frames(tmp_path: Path) -> None:
+    tracks = read_landmarks(written(tmp_path, '{"frames": [[[1, 2], [NaN, NaN]], [[NaN, 2, 0.5], [3, 4]]]}'))
+    assert tracks.seen[:, 0].tolist() == [[True, False], [False, True]]
+    gap = read_landmarks(written(tmp_path, "frame,id,x,y\n1,a,2,3\n9000,a,2,3\n", "l.csv"))
+    assert (gap.frame_count, int(gap.seen.sum())) == (9000, 2)
+
+
+def test_what_mediapipe_gives_beside_x_and_y_is_no_confidence(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for count in (468, 478):
+        xyz = rng.uniform(0.2, 0.8, (2, count, 3)) - [0, 0, 0.5]
+        listed = {"fps": 30, "coordinates": "normalised", "frames": xyz.tolist()}
+        named = listed | {"frames": [[{"x": x, "y": y, "z": z, "visibility": 0.0, "presence": 0.0} for x, y, z in frame] for frame in xyz.tolist()]}
+        for data in (listed, named, listed | {"convention": "mediapipe478"}):
+            tracks = read_landmarks(written(tmp_path, data))
+            assert tracks.confidence.min() == 1
+            np.testing.assert_array_equal(tracks.points[:, 0], xyz[..., :2])
+    with pytest.raises(AimError, match="depths"):
+        read_landmarks(written(tmp_path, {"frames": [[[1, 2, -3.0]]]}))
 
 
 def tracks_of(points: np.ndarray, **more: Any) -> Tracks:
@@ -123,7 +157,12 @@ def test_the_tables_name_the_same_sites_and_a_mean_of_points_is_a_site() -> None
 def test_conventions_of_the_user_and_unknown_ones(tmp_path: Path) -> None:
     table = read_convention(written(tmp_path, {"points": {"30": 4, "8": ["152", "148"], "0": "1"}, "contour": ["8"]}))
     assert table.points == {"30": ("4",), "8": ("152", "148"), "0": ("1",)}
-    for data, words in (({}, "no 'points'"), ({"points": {"1": []}}, "site '1'"), ({"points": {"1": 2}, "contour": ["9"]}, "names '9'")):
+    for data, words in (
+        ({}, "no 'points'"),
+        ({"points": {"1": []}}, "site '1'"),
+        ({"points": {"1": 2}, "contour": ["9"]}, "names '9'"),
+        ({"points": {"1": 2}, "contour": 9}, "'contour' is 9"),
+    ):
         with pytest.raises(AimError, match=words):
             read_convention(written(tmp_path, data))
     with pytest.raises(AimError, match="Did you mean 'multipie68'"):

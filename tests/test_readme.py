@@ -1,4 +1,4 @@
-"""The README's Python block runs, its links exist, and its commands are commands."""
+"""The README's Python block runs, and its links exist. Its command lines: test_command_lines.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from trainer.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,9 +28,3 @@ def test_links_and_pictures_exist() -> None:
     assert len(targets) > 4
     for target in targets:
         assert (ROOT / target).exists(), target
-
-
-def test_commands_named_exist() -> None:
-    named = set(re.findall(r"^    aimface (\w+)", TEXT, re.M))
-    assert named
-    assert named <= set(COMMANDS)

@@ -11,6 +11,7 @@ from aim_maya.core.performance import PerformanceData
 from aim_maya.runtime import FaceModel, Performance
 
 from .bench import paired
+from .fit.performance import build_performance
 
 _FRAMES, _COLUMNS = 64, 150  # as many functions as fits have
 
@@ -20,13 +21,10 @@ def made_up(model: FaceModel, columns: int) -> Performance:
     rng, t, v = np.random.default_rng(0), len(model.data.rig.targets), len(model.data.neutral)
     basis = np.ones((v, 1), np.float32) if columns == 1 else rng.dirichlet(np.ones(columns), v).astype(np.float32)
     motion = np.stack([rigid.exp(x) for x in rng.normal(0, 0.1, (_FRAMES, 6))])
-    about = {
-        "targets": list(model.data.rig.targets), "model": model.manifest["name"], "topology_hash": model.manifest["topology_hash"], "vertices": v,
-        "mm_per_unit": model.mm_per_unit, "mode": "global" if columns == 1 else "local", "solver": "fast", "jaw": "free", "figures": {},
-    }  # fmt: skip
     coefficients = rng.uniform(0.05, 0.95, (_FRAMES, t, columns)).astype(np.float32)
     offsets = None if columns == 1 else rng.normal(0, 0.1, (_FRAMES, columns, 3)).astype(np.float32)
-    return Performance(PerformanceData(30.0, motion, motion, coefficients, basis, offsets=offsets, about=about))
+    arrays = PerformanceData(30.0, motion, motion, coefficients, basis, offsets=offsets)
+    return Performance(build_performance(model, arrays, tied=False, figures={}))
 
 
 def performance_frames(model: FaceModel, rounds: int) -> dict[str, Any]:

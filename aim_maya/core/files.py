@@ -142,6 +142,16 @@ def remove_leftovers(path: Path) -> None:
                 other.unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path) -> None:
+    """Before long work, not after it: raises AimError, as atomic_path does, unless a file can be written at `path`. Makes its folder."""
+    with contextlib.suppress(_Tried), atomic_path(path):
+        raise _Tried
+
+
+class _Tried(Exception):
+    """The temporary file could be made."""
+
+
 def check_apart(out: str | Path, *inputs: str | Path) -> None:
     """Raises AimError when `out` is one of the files that it is made of."""
     for file in inputs:
@@ -166,13 +176,13 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path, limit: int = LARGEST_JSON) -> Any:
+def read_json(path: str | Path, limit: int = LARGEST_JSON, *, nan_as_null: bool = False) -> Any:
     """Parse a JSON file. Raises AimError as read_text and parse_json do."""
-    return parse_json(read_text(path, limit), str(path))
+    return parse_json(read_text(path, limit), str(path), nan_as_null=nan_as_null)
 
 
-def parse_json(text: str | bytes, where: str) -> Any:
-    """The value of JSON text; every number in it is finite and fits a float.
+def parse_json(text: str | bytes, where: str, *, nan_as_null: bool = False) -> Any:
+    """The value of JSON text; every number in it is finite and fits a float. nan_as_null: NaN and infinity are read as null.
 
     Raises AimError, naming `where`, with the line of a syntax error, and for nesting over 64 levels, NaN, infinity and numbers
     that no float holds.
@@ -180,13 +190,17 @@ def parse_json(text: str | bytes, where: str) -> Any:
     mend = "Mend that line, or remove the file if it is optional."
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_null if nan_as_null else _refuse_constant)
         _check_values(value, 0)
     except RecursionError as error:
         raise AimError(f"{where} is not sensible JSON: it is nested too deep.", "It is damaged, or not of this kind.") from error
     except (ValueError, MemoryError) as error:  # UnicodeDecodeError, JSONDecodeError and int's limit on digits are ValueErrors
         raise AimError(f"{where} is not valid JSON: {error}.", remedy=mend) from error
     return value
+
+
+def _null(_name: str) -> None:
+    return None
 
 
 def _refuse_constant(name: str) -> float:

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import read_array, read_arrays
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import read_text
 from aim_maya.core.obj import read_points
 from aim_maya.core.regions import SIDES, one_side
 
 from .edit import Edit
-from .edit_recipe import ALL, EditRecipe, Factor, read_recipe
+from .edit_recipe import ALL, LARGEST, EditRecipe, Factor, read_recipe
 from .model_data import ModelData
 
 Floats = NDArray[np.floating]
@@ -47,7 +49,9 @@ def region(name: str, data: ModelData) -> Floats:
 def _factor(value: Factor, data: ModelData) -> float | Floats:
     """A number, or (V,): regions take the place of what the rest has, softly; where several overlap beyond 1 they share."""
     if not isinstance(value, dict):
-        return np.asarray(value, np.float32) if np.ndim(value) else float(value)  # type: ignore[arg-type]
+        if not np.ndim(value):
+            return float(value)  # type: ignore[arg-type]
+        return _of_model(np.asarray(value, np.float32), (len(data.neutral),), "The edit")
     rest = value.get(ALL, 1.0)
     parts = _parts(value, rest, data)
     if not parts:
@@ -91,7 +95,8 @@ def _bone_offset(recipe: EditRecipe, data: ModelData) -> float | Floats:
     if isinstance(given, str):
         offset = _read_offset(recipe.folder / given, len(data.neutral)) / _mm(data)
     elif given is not None:
-        offset = np.asarray(given, np.float32) if np.ndim(given) else float(given)  # type: ignore[arg-type]
+        whole = np.asarray(given, np.float32)
+        offset = _of_model(whole, (len(data.neutral), 3), "'bone_offset' of the edit") if whole.ndim else float(whole)
     for handle, mm in recipe.bones.items():
         if mm != 0.0:
             offset = offset + np.float32(mm) * data.handles[handle]
@@ -102,7 +107,7 @@ def _rest_offset(recipe: EditRecipe, data: ModelData) -> float | Floats:
     if recipe.neutral is None:
         return 0.0
     path = recipe.folder / recipe.neutral
-    points = _load(path) if path.suffix == ".npy" else read_points(path)
+    points = read_array(path) if path.suffix.lower() == ".npy" else read_points(path)
     offset: Floats = _of_model(points, (len(data.neutral), 3), path).astype(np.float32) - data.neutral
     return offset if offset.any() else 0.0
 
@@ -127,22 +132,21 @@ def _mm(data: ModelData) -> float:
 
 def _read_map(path: Path, vertices: int) -> Floats:
     """(V,) float32 from .npy, or .csv: a number a line, or vertex and number, missing vertices 1."""
-    if path.suffix == ".npy":
-        return _of_model(_load(path), (vertices,), path).astype(np.float32)
+    if path.suffix.lower() == ".npy":
+        return _of_model(read_array(path), (vertices,), path).astype(np.float32)
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if row]
+        rows = [row for row in csv.reader(read_text(path).splitlines()) if row]
         numbers = np.array([[float(x) for x in row] for row in (rows[1:] if rows and not _is_number(rows[0][0]) else rows)])
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise AimError(
-            f"{path} cannot be read as a map ({error}).", "It is missing, or holds something else than numbers.", "Give .npy, or .csv with a number a line."
-        ) from error
+    except (ValueError, csv.Error) as error:
+        raise AimError(f"{path} cannot be read as a map ({error}).", "It holds something else than numbers.", "Give .npy, or .csv with a number a line.") from error
     if numbers.ndim != 2 or numbers.shape[1] != 2:
         return _of_model(numbers.ravel(), (vertices,), path).astype(np.float32)
-    ids = numbers[:, 0].astype(int)
-    if len(ids) and (ids.min() < 0 or ids.max() >= vertices):
-        raise AimError(f"{path} names vertex {ids.min() if ids.min() < 0 else ids.max()}; the model has {vertices}.", "It was made for another mesh.")
+    ids, values = _of_model(numbers, numbers.shape, path).T
+    wrong = ids[(ids < 0) | (ids >= vertices) | (ids != np.floor(ids))]
+    if len(wrong):
+        raise AimError(f"{path} names vertex {wrong[0]:g}; the model has {vertices}.", "It was made for another mesh.")
     full = np.ones(vertices, np.float32)
-    full[ids] = numbers[:, 1]
+    full[ids.astype(int)] = values
     return full
 
 
@@ -156,26 +160,20 @@ def _is_number(text: str) -> bool:
 
 def _read_offset(path: Path, vertices: int) -> Floats:
     """(V, 3) float32 mm from .npz (bone_offset_mm) or .npy."""
-    return _of_model(_load(path, OFFSET_KEY), (vertices, 3), path).astype(np.float32)
+    if path.suffix.lower() == ".npy":
+        return _of_model(read_array(path), (vertices, 3), path).astype(np.float32)
+    arrays = read_arrays(path)
+    if OFFSET_KEY not in arrays:
+        raise AimError(f"{path} holds no array '{OFFSET_KEY}'.", f"It holds {', '.join(arrays)[:200] or 'nothing'}.")
+    return _of_model(arrays[OFFSET_KEY], (vertices, 3), path).astype(np.float32)
 
 
-def _load(path: Path, key: str = "") -> Floats:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        array: Floats = loaded if isinstance(loaded, np.ndarray) else loaded[key]
-    except KeyError as error:
-        raise AimError(f"{path} holds no array '{key}'.", f"It holds {', '.join(loaded.files) or 'nothing'}.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise AimError(f"{path} cannot be read ({error}).", "It is missing, cut off, or something else.") from error
-    return array
-
-
-def _of_model(array: Floats, shape: tuple[int, ...], path: Path) -> Floats:
+def _of_model(array: Floats, shape: tuple[int, ...], path: Path | str) -> Floats:
     if array.shape != shape:
         raise AimError(
             f"{path} holds {' x '.join(map(str, array.shape))} numbers; the model needs {' x '.join(map(str, shape))}.", "It was made for another mesh.",
             "Make it on this model's vertices.",
         )  # fmt: skip
-    if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-        raise AimError(f"{path} holds NaN, infinity, or no numbers.", remedy="Make it again.")
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= LARGEST).all():
+        raise AimError(f"{path} holds NaN, infinity, more than {LARGEST:g}, or no numbers.", remedy="Make it again.")
     return array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.core.files import read_json, write_json
+from aim_maya.core.files import parse_json, read_json, write_json
 from aim_maya.core.handles import HANDLES
+from aim_maya.core.json_fields import is_number
 from aim_maya.core.regions import check_region
 
 SCHEMA = 1
+LARGEST = 1e9  # of any number in an edit: beyond it float32 overflows
 ALL = "all"
 Factor = float | dict[str, float] | list[float]
 
@@ -93,8 +94,8 @@ def _within(before: Any, name: str, value: Any) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return parse_json(text, "the value")
+    except AimError:  # a text, as the name of a file is
         return text
 
 
@@ -111,7 +112,7 @@ def recipe_from_json(data: Any, where: str, folder: Path = Path()) -> EditRecipe
     entries = dict(data)
     schema = entries.pop("schema", SCHEMA)
     if not isinstance(schema, int) or schema > SCHEMA:
-        raise AimError(f"{where} has schema {schema}; this version reads up to {SCHEMA}.", "A newer version of AIM for Maya wrote it.", "Update.")
+        raise AimError(f"{where} has schema {str(schema)[:40]}; this version reads up to {SCHEMA}.", "A newer version of AIM for Maya wrote it.", "Update.")
     for name in entries:
         if name not in known:
             raise AimError(f"{where} has the unknown entry '{name}'.", nearest_name(str(name), known), f"Known entries: {', '.join(known)}.")
@@ -142,16 +143,16 @@ def _checked(name: str, value: Any, where: str) -> Any:
 
 
 def _number(name: str, value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise AimError(f"{where}: '{name}' is {str(value)[:40]}, not a number.")
+    if not is_number(value) or abs(value) > LARGEST:
+        raise AimError(f"{where}: '{name}' is {str(value)[:40]}, not a number up to {LARGEST:g}.")
     return float(value)
 
 
 def _numbers(name: str, value: Any, where: str) -> Any:
     try:
-        array = np.asarray(value, np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise AimError(f"{where}: '{name}' is not a number or a list of numbers ({error}).") from error
-    if not np.isfinite(array).all():
-        raise AimError(f"{where}: '{name}' holds NaN or infinity.")
-    return array.tolist()
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= LARGEST).all():
+        raise AimError(f"{where}: '{name}' is not a number or a list of numbers: it is, or holds, text, NaN or more than {LARGEST:g}.")
+    return array.astype(np.float64).tolist()

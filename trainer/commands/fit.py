@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 from threadpoolctl import threadpool_limits
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_writable
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel
@@ -64,11 +64,14 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Fit; returns the figures."""
     if options.out.suffix != ".aimperf":
-        raise AimError(f"The output '{options.out}' is no .aimperf.", remedy=f"Write to {options.out.with_suffix('.aimperf')}.")
+        remedy = f"Write to {options.out.with_suffix('.aimperf')}." if options.out.name else ""
+        raise AimError(f"The output '{options.out}' is no .aimperf.", remedy=remedy)
     if (options.landmarks is None) != (options.camera is None):
         raise AimError("Landmarks and cameras go together.", "One of --landmarks and --camera is missing.", "Give both.")
     if options.frames is None and options.landmarks is None:
         raise AimError("There is nothing to fit to.", remedy="Give FRAMES, or --landmarks and --camera, or all three.")
+    options.fit.checked()
+    check_writable(options.out)
     model = FaceModel.load(options.model, "cpu")
     frames = open_frames(options.frames, len(model.data.neutral)) if options.frames else None
     resume = Resume(options.out, _mark(options))
@@ -85,13 +88,20 @@ def run(options: Options) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     write_performance(options.out, data)
     resume.done()
-    residual = data.residual_mm[np.isfinite(data.residual_mm)]
-    sys.stdout.write(f"wrote {data.frame_count} frames to {options.out}: {residual.mean():.3f} mm from what was seen, {seconds / data.frame_count:.3f} s a frame\n")
-    flags = {flag.name or "": int((data.flags & flag != 0).sum()) for flag in Flag}
+    figures = dict(data.about["figures"])
+    sys.stdout.write(
+        f"wrote {data.frame_count} frames to {options.out}: {figures['residual_mean_mm']:.3f} mm from what was seen, {seconds / data.frame_count:.3f} s a frame\n"
+    )
     return {
-        "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count, "output": str(options.out),
-        "residual_mean_mm": float(residual.mean()), "residual_max_mm": float(residual.max()), "flags": flags,
-    } | dict(data.about["figures"])  # fmt: skip
+        "frames": data.frame_count,
+        "fps": data.fps,
+        "seconds": round(seconds, 3),
+        "seconds_a_frame": seconds / data.frame_count,
+        "output": str(options.out),
+        "flags": {flag.name or "": int((data.flags & flag != 0).sum()) for flag in Flag},
+        **figures,
+        **{name: data.about[name] for name in ("landmarks", "warnings") if name in data.about},
+    }
 
 
 def _given(frames: Frames | None) -> Frames:
@@ -112,11 +122,21 @@ def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progre
         raise AimError("The neural solver fits scans only.", remedy="Leave out --solver neural.")
     tracks = read_landmarks(options.landmarks, fps=fit.fps)
     cameras = read_cameras(options.camera, model.mm_per_unit)
-    fit.checked()
+    if frames is not None and frames.count != tracks.frame_count:
+        raise AimError(
+            f"{frames.path} has {frames.count} frames, {options.landmarks} {tracks.frame_count}.",
+            "They are of different takes, or one begins earlier.",
+            "Give as many frames of both; null is an empty frame of landmarks.",
+        )
     points = None if frames is None else scattered(frames, len(model.data.neutral))
     with threadpool_limits(1):  # as fit_scans
-        space = Spaces.of(model, local=fit.mode == "local", modes=fit.modes, unknowns=fit.unknowns, tied=fit.jaw == "tied", detail=fit.detail).fine
-        return fit_landmarks(model, space, tracks, cameras, options.outline, progress, points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still")
+        tied = fit.jaw == "tied"
+        local = fit.mode == "local"
+        spaces = Spaces.of(model, local=local, modes=fit.modes, unknowns=fit.unknowns, tied=tied, detail=fit.detail)
+        return fit_landmarks(
+            model, spaces.fine, tracks, cameras, options.outline, progress,
+            points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still", tied=tied,
+        )  # fmt: skip
 
 
 def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:
@@ -131,7 +151,9 @@ def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progre
 def _mark(options: Options) -> str:
     """Model, frames and options in one hash; files count by path, size and time."""
     parts = [repr(options.fit)]
-    for path in filter(None, (options.model, options.frames)):
+    for path in filter(None, (options.model, options.frames, options.fit.confidence)):
+        if not path.exists():  # its reader says so
+            continue
         state = path.stat()
         parts.append(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -18,7 +18,7 @@ import tyro
 
 from aim_maya.core.curves import resampled
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path, check_apart, write_json
+from aim_maya.core.files import atomic_path, check_apart, check_writable, write_json
 from aim_maya.core.performance_file import write_performance
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.frames import open_frames
@@ -77,6 +77,7 @@ def run(options: Options) -> dict[str, Any]:
     assert options.performance is not None
     for out in outputs.values():
         check_apart(out, options.performance, *([options.scans] if options.scans else []))
+        check_writable(out)
     source = FaceModel.load(options.source, options.device)
     targets = {path: FaceModel.load(path, "cpu") for path in options.target}
     moments, notes = _moments(options, source)

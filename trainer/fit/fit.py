@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from .fast import FastSolver, Spaces, rest_normals
 from .masks import Solvers
 from .noise import estimated_noise
 from .options import FitOptions
+from .performance import build_performance, residual_figures
 from .resume import Resume
 from .scale import check_scale
 from .scans import Scans
@@ -110,23 +110,18 @@ def _performance(
 ) -> PerformanceData:
     space = spaces.fine
     tables = space.table(unknowns).astype(np.float32)
-    local = options.mode == "local"
-    return PerformanceData(
-        fps=fps, head=heads, jaw=np.array([rigid.exp(t) for t in twists]), coefficients=tables[:, : space.targets], basis=space.basis,
-        offsets=np.ascontiguousarray(tables[:, space.targets :].transpose(0, 2, 1)) if local else None,
-        residual_mm=np.array(take.residual), flags=np.array(take.flags, np.uint8), about=about(model, options, noise, take),
-    )  # fmt: skip
-
-
-def about(model: FaceModel, options: FitOptions, noise: float, take: Take) -> dict[str, Any]:
-    """The manifest's words on a fit."""
-    residual = np.array(take.residual)
-    seen = residual[np.isfinite(residual)]
-    return {
-        "targets": list(model.data.rig.targets), "model": str(model.manifest.get("name", model.data.path.stem)), "topology_hash": model.manifest["topology_hash"],
-        "vertices": len(model.data.neutral), "mm_per_unit": model.mm_per_unit, "mode": options.mode, "solver": options.solver, "jaw": options.jaw,
-        "figures": {"noise_mm": noise, "unknowns": len(take.unknowns[0]), "residual_mean_mm": float(seen.mean()) if len(seen) else None, "residual_max_mm": float(seen.max()) if len(seen) else None},
-    }  # fmt: skip
+    arrays = PerformanceData(
+        fps=fps,
+        head=heads,
+        jaw=np.array([rigid.exp(t) for t in twists]),
+        coefficients=tables[:, : space.targets],
+        basis=space.basis,
+        offsets=np.ascontiguousarray(tables[:, space.targets :].transpose(0, 2, 1)) if options.mode == "local" else None,
+        residual_mm=np.array(take.residual),
+        flags=np.array(take.flags, np.uint8),
+    )
+    figures = {"noise_mm": noise, "unknowns": space.count} | residual_figures(arrays.residual_mm)
+    return build_performance(model, arrays, tied=options.jaw == "tied", figures=figures)
 
 
 def _say(progress: Progress, data: PerformanceData) -> None:

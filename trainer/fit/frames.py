@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,11 +16,33 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import checked_array, read_arrays
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import check_regular, visible_files
 from aim_maya.core.obj import read_obj
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+
+_LARGEST_FILE = 2**42  # frames are read one by one: only the disk sets a limit
+_LARGEST_BESIDE = 2**26  # `fps` and `vertices`
+_MOST_IN_MEMORY = 2**34
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    MemoryError,
+    OverflowError,
+)
+_FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
+_FEW, _SPARSE = 1000, 20  # a folder's numbers may span so many frames, or so many times as many as there are files
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,24 +64,32 @@ class NpzFrames(Frames):
     """An npz with `frames` (F, P, 3), optionally `fps` and `vertices` (P,) ids; nothing else in it is read."""
 
     def __iter__(self) -> Iterator[Floats]:
-        with zipfile.ZipFile(self.path) as archive, archive.open("frames.npy") as stream:
-            shape, kind = _header(stream, self.path)
-            size = shape[1] * 3 * kind.itemsize
-            for index in range(shape[0]):
-                data = stream.read(size)
-                if len(data) != size:
-                    raise AimError(f"{self.path} ends within frame {index}.", "The file was cut off while it was copied.", "Copy it again.")
-                yield np.frombuffer(data, kind).reshape(shape[1], 3).astype(np.float64)
+        """Raises AimError where the file ends too early, or is damaged."""
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open("frames.npy") as stream:
+                shape, kind = _header(stream, self.path)
+                size = shape[1] * 3 * kind.itemsize
+                for index in range(shape[0]):
+                    data = stream.read(size)
+                    if len(data) != size:
+                        raise EOFError(f"it ends within frame {index}")
+                    with np.errstate(over="ignore"):
+                        yield np.frombuffer(data, kind).reshape(shape[1], 3).astype(np.float64)
+        except _UNREADABLE as error:
+            raise AimError(f"{self.path} cannot be read to its end ({error}).", "It was cut off while it was copied.", "Copy it again.") from error
 
 
 @dataclass(frozen=True, eq=False)
 class ObjFrames(Frames):
-    """A folder of OBJs, one a frame, in the order of the numbers in their names."""
+    """A folder of OBJs, one a frame, in the order of the numbers in their names; None is a number that is missing: an empty frame."""
 
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | None, ...] = ()
 
     def __iter__(self) -> Iterator[Floats]:
         for file in self.files:
+            if file is None:
+                yield np.full((len(self.vertices), 3), np.nan)
+                continue
             points = read_obj(file).points
             if len(points) != len(self.vertices):
                 raise AimError(f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.", "Another mesh lies in the folder.", "Move it away.")
@@ -66,50 +99,67 @@ class ObjFrames(Frames):
 def open_frames(path: Path, vertices: int) -> Frames:
     """The frames at `path` for a model of `vertices` vertices. Raises AimError for what is missing, empty or of another mesh."""
     if path.is_dir():
-        files = tuple(sorted(path.glob("*.obj"), key=_number))
+        files = visible_files(path, ".obj")
         if not files:
-            raise AimError(f"There are no OBJ files in {path}.", remedy="Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
-        count = len(read_obj(files[0]).points)
-        _check_count(path, count, vertices, None)
-        return ObjFrames(path, len(files), np.arange(vertices), None, files)
-    if not path.is_file():
-        raise AimError(f"There are no frames at {path}.", "The path is misspelt.", "Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
+            raise AimError(f"There are no OBJ files in {path}.", remedy=_FORM)
+        _check_count(path, len(read_obj(files[0]).points), vertices, None)
+        numbered = _numbered(files)
+        return ObjFrames(path, len(numbered), np.arange(vertices), None, numbered)
+    if not path.exists():
+        raise AimError(f"There are no frames at {path}.", "The path is misspelt.", _FORM)
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as stream:
-            shape, _ = _header(stream, path)
-        with np.load(path, allow_pickle=False) as arrays:
-            fps = float(arrays["fps"]) if "fps" in arrays.files else None
-            ids = arrays["vertices"] if "vertices" in arrays.files else None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        with zipfile.ZipFile(check_regular(path, _LARGEST_FILE)) as archive:
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+            with archive.open("frames.npy") as stream:
+                shape, kind = _header(stream, path)
+    except _UNREADABLE as error:
         raise AimError(f"{path} cannot be read as frames ({error}).", "It is no npz, or has no array `frames`.", "Write np.savez(path, frames=..., fps=...).") from error
+    if math.prod(shape) * kind.itemsize > sizes["frames.npy"]:
+        raise AimError(f"{path}: `frames` should be {shape}, more than the file holds.", "It was cut off or altered.", "Write it again.")
+    if max(sizes.get(f"{name}.npy", 0) for name in ("fps", "vertices")) > _LARGEST_BESIDE:
+        raise AimError(f"{path}: `fps` or `vertices` is larger than any mesh.", "It was altered.", "Write it again.")
+    beside = read_arrays(path, limit=_LARGEST_FILE, only=("fps", "vertices"))
+    ids = checked_array(beside, "vertices", (None,), str(path), kinds="iu") if "vertices" in beside else None
     _check_count(path, shape[1], vertices, ids)
     if not shape[0]:
         raise AimError(f"{path} has no frames.", "The array `frames` is empty.")
-    if fps is not None and not 0 < fps < 1e6:
-        raise AimError(f"{path}: fps is {fps}.", remedy="Give a positive number of frames a second.")
-    return NpzFrames(path, shape[0], np.arange(vertices) if ids is None else ids.astype(np.int64), fps)
+    return NpzFrames(path, shape[0], np.arange(vertices) if ids is None else ids.astype(np.int64), _rate(beside, path))
 
 
 def scattered(frames: Frames, vertices: int) -> Floats:
-    """(F, V, 3) float32 of all frames, NaN at the vertices that they do not have."""
+    """(F, V, 3) float32 of all frames, NaN at the vertices that they do not have. Raises AimError for more than memory should hold."""
+    if frames.count * vertices * 12 > _MOST_IN_MEMORY:
+        raise AimError(f"{frames.path}: {frames.count} frames of {vertices} vertices are too many at once.", remedy="Take a part of them.")
     whole = np.full((frames.count, vertices, 3), np.nan, np.float32)
     for row, points in zip(whole, frames, strict=True):
         row[frames.vertices] = points
     return whole
 
 
+def _rate(beside: dict[str, NDArray[Any]], path: Path) -> float | None:
+    """Frames a second, or None where the file does not say."""
+    if "fps" not in beside:
+        return None
+    fps = beside["fps"]
+    value = float(fps.item()) if fps.size == 1 and fps.dtype.kind in "fiu" else math.nan
+    if not 0 < value < 1e6:
+        given = f"{value:g}" if fps.size == 1 else f"{fps.dtype} {fps.shape}"
+        raise AimError(f"{path}: fps is {given}.", "It is another array's, or badly computed.", "Give one positive number of frames a second.")
+    return value
+
+
 def _header(stream: IO[bytes], path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
     version = npy.read_magic(stream)
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, kind = reader(stream)
-    if len(shape) != 3 or shape[2] != 3 or fortran or kind.kind != "f":
+    if len(shape) != 3 or shape[2] != 3 or min(shape) < 0 or fortran or kind.kind != "f":
         raise AimError(f"{path}: `frames` is {kind} {shape}.", "It needs floats (frames, vertices, 3) in C order.", "Save np.ascontiguousarray(frames, np.float32).")
     return shape, kind
 
 
 def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> None:
     if ids is not None:
-        if ids.ndim != 1 or len(ids) != count or ids.dtype.kind not in "iu" or (count and (ids.min() < 0 or ids.max() >= vertices)) or len(set(ids.tolist())) != count:
+        if len(ids) != count or (count and (ids.min() < 0 or ids.max() >= vertices)) or len(set(ids.tolist())) != count:
             raise AimError(f"{path}: `vertices` {ids.shape} does not name {count} distinct vertices of a model of {vertices}.", remedy="Write one vertex id a point.")
     elif count != vertices:
         raise AimError(
@@ -118,6 +168,25 @@ def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> Non
         )  # fmt: skip
 
 
-def _number(path: Path) -> tuple[int, str]:
-    digits = re.findall(r"\d+", path.stem)
-    return (int(digits[-1]) if digits else 0, path.name)
+def _numbered(files: Sequence[Path]) -> tuple[Path | None, ...]:
+    """The files of a take by the last number in their names, None for every number that is missing.
+
+    The numbers may go in steps (every tenth frame); names that are not numbered alike are taken one after the other. Raises AimError
+    for a number far from all others.
+    """
+    split = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.stem) for file in files]
+    if not all(split) or len({(m[1], m[3]) for m in split if m}) != 1:
+        return tuple(files)
+    of = {int(m[2]): file for m, file in zip(split, files, strict=True) if m}
+    numbers = sorted(of)
+    if len(of) != len(files) or len(files) < 2:
+        return tuple(files)
+    step = math.gcd(*(after - before for before, after in pairwise(numbers)))
+    count = (numbers[-1] - numbers[0]) // step + 1
+    if count > max(_FEW, _SPARSE * len(files)):
+        raise AimError(
+            f"The {len(files)} OBJ files in {files[0].parent} are numbered from {numbers[0]} to {numbers[-1]}.",
+            "One of the numbers is wrong: a number that is missing is an empty frame.",
+            "Rename that file, or move it away.",
+        )
+    return tuple(of.get(number) for number in range(numbers[0], numbers[-1] + 1, step))

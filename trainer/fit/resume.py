@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
-from aim_maya.core.aim_file import pack_arrays, unpack_arrays
+from aim_maya.core.arrays import checked_array, pack_arrays, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 
@@ -20,29 +21,45 @@ class Resume:
         self.path, self.mark = out.with_name(out.name + ".partial"), mark
 
     def write(self, take: Take) -> None:
-        """Keep what is done; nothing for a take without frames."""
+        """Keep what is done; nothing for a take without frames. Raises AimError where the folder cannot be written."""
         if not take.flags:
             return
+        arrays = pack_arrays(
+            mark=np.array(self.mark),
+            unknowns=np.array(take.unknowns),
+            twists=np.array(take.twists),
+            heads=np.array(take.heads),
+            residual=np.array(take.residual),
+            flags=np.array(take.flags),
+        )
         with atomic_path(self.path) as temporary:
-            temporary.write_bytes(
-                pack_arrays(
-                    mark=np.array(self.mark), unknowns=np.array(take.unknowns), twists=np.array(take.twists), heads=np.array(take.heads),
-                    residual=np.array(take.residual), flags=np.array(take.flags),
-                )
-            )  # fmt: skip
+            temporary.write_bytes(arrays)
 
     def read(self, count: int) -> Take | None:
-        """What was done of this very fit, or None."""
-        if not self.path.is_file():
+        """What was done of this very fit, count numbers a frame; None where nothing was, or of another fit.
+
+        Raises AimError for a file that is cut off, altered, or something else: what it holds cannot be gone on with.
+        """
+        if not self.path.exists():
             return None
+        where = str(self.path)
         try:
-            arrays = unpack_arrays(self.path.read_bytes(), str(self.path))
-        except AimError:
+            arrays = read_arrays(self.path, where)
+            mark = checked_array(arrays, "mark", (), where, kinds="U")
+            unknowns = checked_array(arrays, "unknowns", (None, None), where, finite=False)
+            frames = len(unknowns)
+            twists = checked_array(arrays, "twists", (frames, 6), where, finite=False)
+            heads = checked_array(arrays, "heads", (frames, 4, 4), where, finite=False)
+            residual = checked_array(arrays, "residual", (frames,), where, finite=False)
+            flags = checked_array(arrays, "flags", (frames,), where, kinds="iu")
+        except AimError as error:
+            raise AimError(error.what, error.cause, f"Remove {self.path.name}, or fit without --resume: it begins anew.") from error
+        if str(mark) != self.mark or unknowns.shape[1] != count or not frames:
             return None
-        if str(arrays.get("mark")) != self.mark or arrays["unknowns"].shape[1:] != (count,):
-            return None
-        return Take(list(arrays["unknowns"]), list(arrays["twists"]), list(arrays["heads"]), [float(r) for r in arrays["residual"]], [int(f) for f in arrays["flags"]])
+        residuals = [float(r) for r in residual]
+        return Take(list(unknowns), list(twists), list(heads), residuals, [int(f) for f in flags])
 
     def done(self) -> None:
         """The output is there."""
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a path below a file, or a folder that is read-only: writing says so
+            self.path.unlink(missing_ok=True)

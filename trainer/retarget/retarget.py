@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from aim_maya.core import rigid
 from aim_maya.core.performance import PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.performance import build_performance
 from trainer.progress import Progress
 
 from .correspondence import Correspondence, find_correspondence
@@ -104,18 +105,17 @@ def _performance(pair: Pair, moments: Moments, tables: Floats, twists: Floats, h
     fields, amounts = gatherer.gathered()
     whole = basis.shape[1] == 1
     tied = whole and np.abs(tables[:, :, 0].astype(np.float64) @ pair.target.data.motion.twists - twists).max(initial=0.0) < _TIED * _extent(pair.target)
-    unit, read = pair.target.mm_per_unit, moments.performance.data if isinstance(moments, PerformanceMoments) else None
-    about: dict[str, Any] = {
-        "targets": list(pair.target.data.rig.targets), "model": str(pair.target.manifest.get("name", pair.target.data.path.stem)),
-        "topology_hash": pair.target.manifest["topology_hash"], "vertices": len(pair.target.data.neutral), "mm_per_unit": unit,
-        "mode": "global" if whole and not len(fields) else "local", "solver": "fast", "jaw": "tied" if tied else "free",
-        "retargeted_from": str(pair.source.manifest.get("name", pair.source.data.path.stem)),
-        "figures": {"carried_mean_mm": carried * unit, "fields": len(fields), "fields_left_mm": float(max(gatherer.left, default=0.0)) * unit},
-    }  # fmt: skip
+    unit = pair.target.mm_per_unit
+    read = moments.performance.data if isinstance(moments, PerformanceMoments) else None
     extra: dict[str, Any] = {"fields": fields, "amounts": amounts} if len(fields) else {}
     if read is not None:
         extra |= {"residual_mm": read.residual_mm, "flags": read.flags}
-    return PerformanceData(moments.fps, heads, np.array([rigid.exp(t) for t in twists]), tables, np.ascontiguousarray(basis), about=about, **extra)
+    jaws = np.array([rigid.exp(t) for t in twists])
+    arrays = PerformanceData(moments.fps, heads, jaws, tables, np.ascontiguousarray(basis), **extra)
+    left_mm = float(max(gatherer.left, default=0.0)) * unit
+    figures = {"carried_mean_mm": carried * unit, "fields": len(fields), "fields_left_mm": left_mm}
+    source = str(pair.source.manifest.get("name", pair.source.data.path.stem))
+    return build_performance(pair.target, arrays, tied=tied, figures=figures, retargeted_from=source)
 
 
 def _extent(model: FaceModel) -> float:

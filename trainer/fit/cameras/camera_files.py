@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
+from aim_maya.core.json_fields import is_number
 
 from .camera import TURNED, Camera
 
@@ -23,6 +24,7 @@ _CAMERA = (
     "name", "width", "height", "K", "fx", "fy", "cx", "cy", "focal", "distortion", "k1", "k2", "R", "t", "world_to_camera", "camera_to_world", "unit", "axes",
 )  # fmt: skip
 _GUESSED_FOCAL = 1.2  # of the longer side: 45 degrees, between a phone and a portrait lens
+_LARGEST_IMAGE, _LARGEST = 1e6, 1e12
 _FIND = "docs/fitting2d.md shows a whole file."
 
 
@@ -52,7 +54,7 @@ def _camera(entry: dict[str, Any], index: int, path: str, mm_per_unit: float) ->
     name = str(entry.get("name", f"camera{index + 1}"))
     where = f"{path}, camera '{name}'"
     _known(entry, _CAMERA, where)
-    width, height = (_number(entry, key, where, least=1.0) for key in ("width", "height"))
+    width, height = (_number(entry, key, where, least=1.0, most=_LARGEST_IMAGE) for key in ("width", "height"))
     fx, fy, cx, cy, known = _intrinsics(entry, where, width, height)
     k1, k2 = _distortion(entry, where)
     camera = Camera(name, width, height, fx, fy, cx, cy, k1, k2, _extrinsics(entry, where, mm_per_unit), known)
@@ -101,7 +103,7 @@ def _extrinsics(entry: dict[str, Any], where: str, mm_per_unit: float) -> Floats
     unit, axes = entry.get("unit", "mm"), entry.get("axes", "opencv")
     if axes not in ("opencv", "opengl", "maya", "usd"):
         raise AimError(f"{where}: axes '{axes}' are not known.", nearest_name(str(axes), ("opencv", "opengl", "maya", "usd")), "opencv, or opengl (maya, usd).")
-    if unit != "model" and unit not in UNITS_MM:
+    if not isinstance(unit, str) or (unit != "model" and unit not in UNITS_MM):
         raise AimError(f"{where}: the unit '{unit}' is not known.", nearest_name(str(unit), (*UNITS_MM, "model")), f"One of {', '.join(UNITS_MM)}, model.")
     given = [key for key in ("R", "world_to_camera", "camera_to_world") if key in entry]
     if len(given) > 1 or (given == ["R"]) != ("t" in entry):
@@ -147,18 +149,26 @@ def _known(entry: dict[str, Any], keys: Sequence[str], where: str) -> None:
             raise AimError(f"{where}: '{key}' is not known.", nearest_name(key, keys), f"Known: {', '.join(keys)}.")
 
 
-def _number(entry: dict[str, Any], key: str, where: str, default: float | None = None, least: float = -np.inf) -> float:
-    value = entry.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value < least:
-        raise AimError(f"{where}: '{key}' is {value!r}.", "It is missing or no such number." if default is None else "", _FIND)
+def _number(
+    entry: dict[str, Any],
+    key: str,
+    where: str,
+    default: float | None = None,
+    least: float = -_LARGEST,
+    most: float = _LARGEST,
+) -> float:
+    value: Any = entry.get(key, default)
+    if not is_number(value) or not least <= value <= most:
+        cause = "" if key in entry else "It is missing."
+        raise AimError(f"{where}: '{key}' is {str(value)[:40]}, not a number from {least:g} to {most:g}.", cause, _FIND)
     return float(value)
 
 
 def _array(value: Any, shape: tuple[int, ...] | None, where: str) -> Floats:
     try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.array(value)
+    except ValueError as error:
         raise AimError(f"{where} is not made of numbers, or its rows differ in length.", remedy=_FIND) from error
-    if not np.isfinite(array).all() or (shape is not None and array.shape != shape):
-        raise AimError(f"{where} has shape {array.shape}{'' if shape is None else f', not {shape}'}, or holds what is no number.", remedy=_FIND)
-    return array
+    if array.dtype.kind not in "iuf" or (shape is not None and array.shape != shape) or np.abs(array.astype(np.float64)).max(initial=0) > _LARGEST:
+        raise AimError(f"{where} has shape {array.shape}{'' if shape is None else f', not {shape}'}, or holds what is no such number.", remedy=_FIND)
+    return array.astype(np.float64)

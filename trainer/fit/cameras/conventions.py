@@ -40,7 +40,10 @@ def read_convention(name: str | Path) -> Convention:
     if not isinstance(table, dict) or not table:
         raise AimError(f"{path} has no 'points'.", "It is no convention table.", f"Begin from a copy of {FOLDER.name}/multipie68.json.")
     points = {str(site): _ids(ids, f"{path}: site '{site}'") for site, ids in table.items()}
-    contour = frozenset(str(site) for site in data.get("contour", ()))
+    listed = data.get("contour", [])
+    if not isinstance(listed, list):
+        raise AimError(f"{path}: 'contour' is {str(listed)[:40]}.", remedy='Give a list of sites: ["0", "1"], or leave it out.')
+    contour = frozenset(str(site) for site in listed)
     for site in contour - set(points):
         raise AimError(f"{path}: the contour names '{site}', which has no points.", nearest_name(site, points))
     return Convention(str(data.get("name", path.stem)), points, contour)

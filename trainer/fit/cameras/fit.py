@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aim_maya.core import rigid
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.performance import build_performance, residual_figures
 from trainer.fit.take import filled, filled_rigid
 from trainer.progress import Progress
 
@@ -39,11 +40,12 @@ def fit_landmarks(
     points: Floats | None = None,
     points_mm: float = 0.5,
     still_head: bool = False,
+    tied: bool = False,
 ) -> PerformanceData:
     """The likeliest performance of `model` for what the cameras saw.
 
     points (F, V, 3), optional, world, model unit, NaN where unknown: places in space of some vertices, each within points_mm (one standard deviation).
-    still_head: one pose of the head for the whole take (a camera on a helmet).
+    still_head: one pose of the head for the whole take (a camera on a helmet). tied: the jaw follows the weights exactly.
     Frames in which nothing was seen are interpolated and flagged EMPTY, frames with landmarks missing PARTLY, frames that model and noise do not
     explain LARGE_RESIDUAL. about["landmarks"] holds figures, about["warnings"] what looks wrong without stopping the fit.
     Raises AimError for input that cannot be meant, and Cancelled.
@@ -61,29 +63,40 @@ def fit_landmarks(
     said = [*take.notes, *warnings(take.fit, take.frames, fitted, take.cameras)]
     for sentence in said if progress is not None else ():
         progress.note(sentence, warning=True)  # type: ignore[union-attr]
-    return _performance(space, take, fitted, said)
+    return _performance(model, space, take, fitted, said, tied=tied)
 
 
-def _performance(space: LinearSpace, take: ViewedTake, fitted: list[Fitted | None], said: list[str]) -> PerformanceData:
+def _performance(
+    model: FaceModel,
+    space: LinearSpace,
+    take: ViewedTake,
+    fitted: list[Fitted | None],
+    said: list[str],
+    *,
+    tied: bool,
+) -> PerformanceData:
     seen = take.fit.seen
     size = seen.jaw.shape[1]
     rows = filled(np.array([np.full(size, np.nan) if found is None else found.state.q for found in fitted]))
     heads = filled_rigid(np.array([np.full((4, 4), np.nan) if found is None else found.state.head for found in fitted]))
-    parts = [space.coefficients(seen.lift @ q[: seen.size]) for q in rows]
+    unknowns = [seen.lift @ q[: seen.size] for q in rows]
+    twists = [space.jaw_mean @ u if tied else seen.twist(q) for u, q in zip(unknowns, rows, strict=True)]
+    parts = [space.coefficients(u) for u in unknowns]
     offsets = [part[1] for part in parts]
     flags = [_flags(frame, found, whole) for frame, found, whole in zip(take.frames, fitted, take.complete, strict=True)]
     residual = np.array([np.nan if found is None else found.residual_mm for found in fitted])
-    return PerformanceData(
+    arrays = PerformanceData(
         fps=take.tracks.fps,
         head=heads,
-        jaw=np.array([rigid.exp(seen.twist(q)) for q in rows]),
+        jaw=np.array([rigid.exp(twist) for twist in twists]),
         coefficients=np.array([part[0] for part in parts], np.float32),
         basis=np.asarray(space.basis, np.float32),
         offsets=None if offsets[0] is None else np.array(offsets, np.float32),
         residual_mm=residual,
         flags=np.array(flags, np.uint8),
-        about={"landmarks": _figures(take, residual), "warnings": said},
     )
+    figures = {"unknowns": size} | residual_figures(residual)
+    return build_performance(model, arrays, tied=tied, figures=figures, landmarks=_figures(take, residual), warnings=said)
 
 
 def _flags(frame: Sequence[Any], found: Fitted | None, whole: bool) -> Flag:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.core.files import read_json
+from aim_maya.core.files import LARGEST_TEXT, read_json, read_text
+from aim_maya.core.json_fields import is_number
 
 from .tracks import Tracks
 
@@ -21,7 +22,11 @@ Row = tuple[int, str, str, float, float, float]  # frame, camera, id, x, y, conf
 _FILE = ("convention", "fps", "coordinates", "first_frame", "width", "height", "frames", "cameras", "name")
 _CAMERA = ("width", "height", "frames")
 _COLUMNS = ("frame", "camera", "id", "x", "y", "confidence")
-_MOST_FRAMES = 10**6
+_FEW_FRAMES, _SPARSE = 10_000, 100  # a file's numbers may span so many frames, or so many times as many as it has landmarks for
+_MOST_PLACES, _EMPTY = 2 * 10**6, 50  # frames x cameras x ids: so many, or so many times as many as there are landmarks
+_LARGEST = 1e9  # of a frame's number, and of pixels
+_MEDIAPIPE = "mediapipe478"
+_DEPTHS = (468, 478)  # so many points a frame are MediaPipe's, whose third number is a depth
 _EXAMPLES = "docs/fitting2d.md shows whole files."
 
 
@@ -34,12 +39,15 @@ def read_landmarks(path: str | Path, *, normalised: bool | None = None, fps: flo
         raise AimError(f"fps is {fps}.", remedy="Give a positive number of frames a second.")
     if Path(path).suffix.lower() == ".csv":
         return _assembled(str(path), list(_csv_rows(path)), {}, fps or 30.0, bool(normalised), None)
-    data = read_json(path)
+    data = read_json(path, LARGEST_TEXT, nan_as_null=True)
     if isinstance(data, list):
         data = {"frames": data}
     if not isinstance(data, dict):
         raise AimError(f"{path} holds no landmarks.", remedy=_EXAMPLES)
     _known(data, _FILE, str(path))
+    convention = data.get("convention")
+    if convention is not None and not isinstance(convention, str):
+        raise AimError(f"{path}: convention is {str(convention)[:40]}.", remedy="Give the name of a table, or of a file.json.")
     cameras = data.get("cameras", {"camera1": {key: data[key] for key in _CAMERA if key in data}})
     if not isinstance(cameras, dict):
         raise AimError(f"{path}: 'cameras' is not {{name: landmarks}}.", remedy=_EXAMPLES)
@@ -49,7 +57,7 @@ def read_landmarks(path: str | Path, *, normalised: bool | None = None, fps: flo
     coordinates = data.get("coordinates", "pixels")
     if coordinates not in ("pixels", "normalised", "normalized"):
         raise AimError(f"{path}: coordinates '{coordinates}' are not known.", remedy="pixels, or normalised (0..1).")
-    tracks = _assembled(str(path), rows, sizes, rate, coordinates != "pixels" if normalised is None else normalised, data.get("convention"))
+    tracks = _assembled(str(path), rows, sizes, rate, coordinates != "pixels" if normalised is None else normalised, convention)
     return _as_long_as(tracks, max((len(entry["frames"]) for entry in cameras.values()), default=0), _first(data, str(path)))
 
 
@@ -74,10 +82,9 @@ def _point(point: Any, where: str) -> tuple[float, float, float]:
         return np.nan, np.nan, 0.0
     if isinstance(point, dict):
         point = [point.get("x"), point.get("y"), point.get("confidence", 1.0)]
-    try:
-        values = [np.nan if value is None else float(value) for value in point]
-    except (TypeError, ValueError) as error:
-        raise AimError(f"{where} is {str(point)[:40]}.", remedy="Give [x, y], [x, y, confidence], or null.") from error
+    if not isinstance(point, list) or not all(value is None or is_number(value) for value in point):
+        raise AimError(f"{where} is {str(point)[:40]}.", remedy="Give [x, y], [x, y, confidence], or null.")
+    values = [np.nan if value is None else float(value) for value in point]
     if len(values) not in (2, 3):
         raise AimError(f"{where} has {len(values)} numbers.", "A third coordinate is not read here.", "Give [x, y] or [x, y, confidence].")
     return values[0], values[1], values[2] if len(values) == 3 else 1.0
@@ -85,9 +92,9 @@ def _point(point: Any, where: str) -> tuple[float, float, float]:
 
 def _csv_rows(path: str | Path) -> Iterator[Row]:
     try:
-        lines = list(csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AimError(f"Cannot read {path}: {error}.", "It is no text, or not there.") from error
+        lines = list(csv.reader(read_text(path).splitlines()))
+    except csv.Error as error:
+        raise AimError(f"Cannot read {path}: {error}.", "It is no table.") from error
     header = [name.strip().lower() for name in lines[0]] if lines else []
     for name in header:
         if name not in _COLUMNS:
@@ -100,11 +107,14 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
             continue
         if len(line) != len(header):
             raise AimError(f"{path}, line {number}: {len(line)} cells, the header has {len(header)}.")
+        at_line = f"{path}, line {number}"
         try:
             x, y, confidence = (float(line[at[name]].strip() or "nan") if name in at else default for name, default in (("x", 0.0), ("y", 0.0), ("confidence", 1.0)))
             frame = int(line[at["frame"]])
         except ValueError as error:
-            raise AimError(f"{path}, line {number}: {error}.", remedy="Frames are whole numbers; x, y and confidence are numbers or empty.") from error
+            raise AimError(f"{at_line}: {error}.", remedy="Frames are whole numbers; x, y and confidence are numbers or empty.") from error
+        if abs(frame) > _LARGEST:
+            raise AimError(f"{at_line}: the frame is {line[at['frame']][:40]}.", "Another column was taken for it.", _EXAMPLES)
         yield frame, line[at["camera"]].strip() if "camera" in at else "camera1", line[at["id"]].strip(), x, y, confidence
 
 
@@ -112,22 +122,44 @@ def _assembled(path: str, rows: list[Row], sizes: dict[str, tuple[float, float]]
     if not rows:
         raise AimError(f"{path} holds no landmarks.", "Nothing was tracked, or it was cut short.", _EXAMPLES)
     cameras, ids = tuple(dict.fromkeys(row[1] for row in rows)), tuple(dict.fromkeys(row[2] for row in rows))
-    numbers = [row[0] for row in rows]
+    numbers = {row[0] for row in rows}
     first, count = min(numbers), max(numbers) - min(numbers) + 1
-    if count > _MOST_FRAMES or count * len(cameras) * len(ids) > 100 * _MOST_FRAMES:
-        raise AimError(f"{path}: the frames run from {first} to {max(numbers)}.", "A frame number is wrong.", "Mend it; gaps between frames are empty frames.")
+    if count > max(_FEW_FRAMES, _SPARSE * len(numbers)):
+        raise AimError(
+            f"{path}: the frames run from {first} to {max(numbers)}, and {len(numbers)} of them have landmarks.",
+            "A frame number is wrong: every number that is left out is an empty frame.",
+            "Mend it.",
+        )
+    _check_places(path, count, len(cameras), len(ids), len(rows))
     of_camera, of_id = {name: i for i, name in enumerate(cameras)}, {name: i for i, name in enumerate(ids)}
     points = np.full((count, len(cameras), len(ids), 2), np.nan)
     confidence = np.zeros(points.shape[:3])
     for frame, camera, identity, x, y, sure in rows:
         place = frame - first, of_camera[camera], of_id[identity]
         points[place], confidence[place] = (x, y), sure
-    confidence = np.where(np.isfinite(points).all(axis=-1) & np.isfinite(confidence), confidence, 0.0)
+    there = np.isfinite(points).all(axis=-1)
+    if np.abs(points[there]).max(initial=0) > _LARGEST:
+        raise AimError(f"{path}: a landmark lies {np.abs(points[there]).max():g} pixels away.", "It is no landmark.", _EXAMPLES)
+    confidence = np.where(there & np.isfinite(confidence), confidence, 0.0)
     if confidence.min() < 0 or confidence.max() > 1:
-        raise AimError(
-            f"{path}: confidences run from {confidence.min():g} to {confidence.max():g}.", "They are percentages, or another column.", "Give them from 0 to 1."
-        )
+        if convention != _MEDIAPIPE and not (convention is None and len(ids) in _DEPTHS):
+            raise AimError(
+                f"{path}: confidences run from {confidence.min():g} to {confidence.max():g}.",
+                "They are percentages, depths, or another column.",
+                "Give them from 0 to 1, or [x, y] alone.",
+            )
+        confidence = there.astype(np.float64)  # MediaPipe's [x, y, z]: a depth, and no confidence
     return Tracks(cameras, ids, points, confidence, fps, first, normalised, None if convention is None else str(convention), sizes)
+
+
+def _check_places(path: str, frames: int, cameras: int, ids: int, landmarks: int) -> None:
+    """Raises AimError where nearly all of the table would be empty: memory is set aside for every frame, camera and id."""
+    if frames * cameras * ids > max(_MOST_PLACES, _EMPTY * landmarks):
+        raise AimError(
+            f"{path}: {landmarks} landmarks are spread over {frames} frames, {cameras} cameras and {ids} ids.",
+            "A frame number is wrong, or the ids change from frame to frame.",
+            "Give a point the same id in every frame.",
+        )
 
 
 def _as_long_as(tracks: Tracks, count: int, first: int) -> Tracks:
@@ -135,6 +167,7 @@ def _as_long_as(tracks: Tracks, count: int, first: int) -> Tracks:
     before, after = tracks.first_frame - first, count - (tracks.first_frame - first) - tracks.frame_count
     if not before and not after:
         return tracks
+    _check_places("The landmark file", count, len(tracks.cameras), len(tracks.ids), tracks.confidence.size)
     points = np.pad(tracks.points, ((before, after), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)
     confidence = np.pad(tracks.confidence, ((before, after), (0, 0), (0, 0)))
     return Tracks(tracks.cameras, tracks.ids, points, confidence, tracks.fps, first, tracks.normalised, tracks.convention, tracks.sizes)
@@ -148,14 +181,14 @@ def _size(entry: Any, where: str) -> tuple[float, float] | None:
 
 def _first(data: dict[str, Any], path: str) -> int:
     first = data.get("first_frame", 0)
-    if not isinstance(first, int) or isinstance(first, bool):
-        raise AimError(f"{path}: first_frame is {first!r}.", remedy="Give a whole number.")
+    if not isinstance(first, int) or isinstance(first, bool) or abs(first) > _LARGEST:
+        raise AimError(f"{path}: first_frame is {str(first)[:40]}.", remedy="Give a whole number.")
     return first
 
 
 def _positive(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value <= 0:
-        raise AimError(f"{where} is {value!r}.", remedy="Give a positive number.")
+    if not is_number(value) or not 0 < value < 1e6:
+        raise AimError(f"{where} is {str(value)[:40]}.", remedy="Give a positive number below a million.")
     return float(value)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.runtime import FaceModel
+from trainer.fit.performance import build_performance, residual_figures
 from trainer.fit.seen import complete
 from trainer.fit.take import filled, filled_rigid
 from trainer.progress import Progress
@@ -40,19 +39,13 @@ def performance_of(fit: NeuralFit, model: FaceModel, fps: float, progress: Progr
     network, parity = checked_graph(fit.coefficients, codes, model.data.template)
     partly = ~empty & (counts < np.count_nonzero(fit.recording.confidence > 0))
     flags = np.where(empty, Flag.EMPTY, np.where(partly, Flag.PARTLY, 0) | np.where(residual > _FAR_MM, Flag.LARGE_RESIDUAL, 0)).astype(np.uint8)
-    figures = {"iterations": fit.step, "residual_mean_mm": float(np.nanmean(residual)), "residual_max_mm": float(np.nanmax(residual)), "parity": parity}
+    figures = {"iterations": fit.step, "parity": parity} | residual_figures(residual)
     vertices, targets = len(model.data.neutral), len(model.data.rig.targets)
-    return PerformanceData(
+    arrays = PerformanceData(
         fps=fps, head=filled_rigid(head), jaw=filled_rigid(jaw), coefficients=np.zeros((len(counts), targets, 0), np.float32), basis=np.zeros((vertices, 0), np.float32),
-        network=network, codes=codes, residual_mm=residual, flags=flags, about=_about(model, fit) | {"figures": figures},
+        network=network, codes=codes, residual_mm=residual, flags=flags,
     )  # fmt: skip
-
-
-def _about(model: FaceModel, fit: NeuralFit) -> dict[str, Any]:
-    return {
-        "targets": list(model.data.rig.targets), "model": str(model.manifest.get("name", model.data.path.stem)), "topology_hash": model.manifest["topology_hash"],
-        "vertices": len(model.data.neutral), "mm_per_unit": model.mm_per_unit, "mode": "local", "solver": "neural", "jaw": fit.options.jaw,
-    }  # fmt: skip
+    return build_performance(model, arrays, solver="neural", tied=fit.options.jaw == "tied", figures=figures)
 
 
 @torch.no_grad()
