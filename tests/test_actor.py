@@ -99,7 +99,7 @@ def test_nan_in_a_shape(tiny: Path) -> None:
     text = (tiny / "shapes/smile.obj").read_text().splitlines()
     text[6] = "v 1.0 nan 2.0"
     (tiny / "shapes/smile.obj").write_text("\n".join(text))
-    fails(tiny, "'smile' has vertex 6")
+    fails(tiny, "smile.obj, line 7: vertex 6 is")
 
 
 def test_vertex_count(tiny: Path) -> None:

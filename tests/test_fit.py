@@ -208,7 +208,40 @@ def test_frames_are_read_one_by_one_from_npz_and_obj(model: FaceModel, take: np.
     assert np.array_equal(open_frames(tmp_path / "part.npz", v).vertices, some)
     for number in (2, 10, 1):
         write_obj(tmp_path / "objs" / f"scan_{number}.obj", model.mesh.with_points(take[number % 3]))
-    assert [p.stem for p in open_frames(tmp_path / "objs", v).files] == ["scan_1", "scan_2", "scan_10"]  # type: ignore[attr-defined]
+    objs = open_frames(tmp_path / "objs", v)
+    assert [i for i, points in enumerate(objs) if np.isfinite(points).all()] == [0, 1, 9]  # scan_3 to scan_9 are missing frames
+    assert objs.count == 10
+
+
+@pytest.mark.parametrize(
+    ("names", "frames"),
+    [
+        (["f_10", "f_2", "f_1"], "f_1 f_2 - - - - - - - f_10"),
+        (["0001", "0003", "0004"], "0001 - 0003 0004"),
+        (["a_08", "a_06", "a_10"], "a_06 - a_08 - a_10"),  # every second frame was scanned: the timing stays
+        (["s2_0002_lod0", "s2_0001_lod0", "s2_0004_lod0"], "s2_0001_lod0 s2_0002_lod0 - s2_0004_lod0"),
+        (["f_-0002", "f_-0001", "f_0001"], "f_-0002 f_-0001 - f_0001"),
+        (["f_0001.500", "f_0002", "f_0001"], "f_0001 f_0001.500 f_0002"),  # sub-frames are no gaps
+        (["t2_1", "t1_10", "t1_9"], "t1_9 t1_10 t2_1"),
+        (["smile", "blink"], "blink smile"),
+        ([".f_0002.obj.ab12cd34", "f_0003", "._f_0001", "f_0001"], "f_0001 - f_0003"),
+        (["only_7"], "only_7"),
+    ],
+)
+def test_a_missing_number_is_a_missing_frame(tmp_path: Path, names: list[str], frames: str) -> None:
+    for name in names:
+        (tmp_path / f"{name}.OBJ").write_text("v 1 2 3\n")
+    found = open_frames(tmp_path, 1)
+    assert " ".join("-" if file is None else file.stem for file in found.files) == frames  # type: ignore[attr-defined]
+    assert [bool(np.isnan(points).all()) for points in found] == [name == "-" for name in frames.split()]
+
+
+@pytest.mark.parametrize(("names", "says"), [(["f_1", "f_01"], "are both frame 1"), (["s_1", "s_20260401"], "numbered from 1 to 20260401")])
+def test_numbers_that_are_no_frames_are_refused(tmp_path: Path, names: list[str], says: str) -> None:
+    for name in names:
+        (tmp_path / f"{name}.obj").write_text("v 1 2 3\n")
+    with pytest.raises(AimError, match=says):
+        open_frames(tmp_path, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.obj import read_obj
+from aim_maya.core.files import natural, visible_files
+from aim_maya.core.obj import read_points
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+_NUMBER = re.compile(r"((?:(?<![^_. ])-)?[0-9]+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +53,27 @@ class NpzFrames(Frames):
 
 @dataclass(frozen=True, eq=False)
 class ObjFrames(Frames):
-    """A folder of OBJs, one a frame, in the order of the numbers in their names."""
+    """A folder of OBJs, one a frame, in the order of the numbers in their names; None where a number is missing."""
 
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | None, ...] = ()
 
     def __iter__(self) -> Iterator[Floats]:
         for file in self.files:
-            points = read_obj(file).points
+            points = np.full((len(self.vertices), 3), np.nan) if file is None else read_points(file)
             if len(points) != len(self.vertices):
-                raise AimError(f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.", "Another mesh lies in the folder.", "Move it away.")
+                raise AimError(
+                    f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.",
+                    "Another mesh lies in the folder.", "Move it away.",
+                )  # fmt: skip
             yield points
 
 
 def open_frames(path: Path, vertices: int) -> Frames:
     """The frames at `path` for a model of `vertices` vertices. Raises AimError for what is missing, empty or of another mesh."""
     if path.is_dir():
-        files = tuple(sorted(path.glob("*.obj"), key=_number))
-        if not files:
-            raise AimError(f"There are no OBJ files in {path}.", remedy="Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
-        count = len(read_obj(files[0]).points)
-        _check_count(path, count, vertices, None)
+        files = numbered(path)
+        first = next(file for file in files if file is not None)
+        _check_count(first, len(read_points(first)), vertices, None)
         return ObjFrames(path, len(files), np.arange(vertices), None, files)
     if not path.is_file():
         raise AimError(f"There are no frames at {path}.", "The path is misspelt.", "Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
@@ -118,6 +121,33 @@ def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> Non
         )  # fmt: skip
 
 
-def _number(path: Path) -> tuple[int, str]:
-    digits = re.findall(r"\d+", path.stem)
-    return (int(digits[-1]) if digits else 0, path.name)
+def numbered(folder: Path) -> tuple[Path | None, ...]:
+    """The OBJs of a folder as frames: by the number in which their names differ, with None for each number that is missing.
+
+    So a take keeps its timing also where only every second frame was scanned. Names that differ in more than one number are
+    no sequence: they come in natural order. Raises AimError for a folder without OBJs, two files of one
+    number, and numbers so far apart that they cannot be a take's.
+    """
+    files = visible_files(folder, ".obj")
+    if not files:
+        raise AimError(f"There are no OBJ files in {folder}.", remedy="Give a folder of OBJs, or an npz with `frames` (F, V, 3).")
+    names = [_NUMBER.split(file.stem) for file in files]  # text, number, text, number, ..., text
+    varying = [i for i, parts in enumerate(zip(*names, strict=False)) if len(set(parts)) > 1]
+    if len({len(name) for name in names}) > 1 or len(varying) > 1 or any(i % 2 == 0 for i in varying) or len(names[0]) == 1:
+        return tuple(sorted(files, key=lambda file: natural(file.stem)))
+    place = varying[0] if varying else 1
+    by_number: dict[int, Path] = {}
+    for number, file in zip((int(name[place]) for name in names), files, strict=True):
+        if number in by_number:
+            both = f"{by_number[number].name} and {file.name}"
+            raise AimError(f"{folder}: {both} are both frame {number}.", "Two exports lie in one folder.", "Move one of them away.")
+        by_number[number] = file
+    first, last = min(by_number), max(by_number)
+    count = last - first + 1
+    if count > 10 * len(files) + 100:
+        raise AimError(
+            f"{folder} has {len(files)} OBJ files numbered from {first} to {last}: {count - len(files)} frames would be missing.",
+            "The numbers are dates or versions and not frames, or a file of another take lies among them.",
+            "Number the files as frames.",
+        )
+    return tuple(by_number.get(number) for number in range(first, last + 1))
