@@ -19,6 +19,7 @@ from .units import check_head_size
 
 Floats = NDArray[np.floating]
 _OTHER_UNIT = 1.7  # a shape of the neutral's form this many times larger or smaller; inches to centimetres are 2.54 times
+_UNIT_RATIOS = [r for one in (2.54, 10.0, 25.4, 100.0, 1000.0) for r in (one, 1 / one)]
 _WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 
 
@@ -127,6 +128,7 @@ def _check_space(target: str, points: Floats, neutral: Floats) -> None:
     factor = float((given * rest).mean()) / size**2
     alike = float(np.sqrt(np.square(given - factor * rest).mean())) < 0.2 * abs(factor) * size
     if alike and not 1 / _OTHER_UNIT < factor < _OTHER_UNIT:
+        factor = next((unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor)  # the motion is in it, too
         raise AimError(
             f"Shape '{target}' is {factor:.3g} times the size of the neutral.",
             "It was exported in another unit." if factor > 0 else "It was exported mirrored.",
@@ -162,7 +164,7 @@ def check_names(names: Iterable[str], where: str) -> None:
         key = unicodedata.normalize("NFC", name).casefold()
         why = _no_file_name(name)
         if why:
-            raise AimError(f"{where}: {ascii(name[:60])} cannot be a shape's name: {why}.", remedy="Rename it.")
+            raise AimError(f"{where}: {name[:60]!a} cannot be a shape's name: {why}.", remedy="Rename it.")
         if key in seen:
             raise AimError(f"{where}: '{seen[key]}' and '{name}' differ by case only.", remedy="Rename one of them.")
         seen[key] = name

@@ -64,9 +64,7 @@ class Examination:
         return "\n".join(lines) + "\n"
 
 
-def examine(
-    path: str | Path, *, mm_per_unit: float | None = None, any_size: bool = False, load: Callable[..., Actor] = read_actor
-) -> Examination:
+def examine(path: str | Path, *, mm_per_unit: float | None = None, any_size: bool = False, load: Callable[..., Actor] = read_actor) -> Examination:
     """Look at an actor as training would. load: reads other kinds of files than this package can, as read_actor does.
 
     Raises nothing for a bad actor: that is its `reason`.
@@ -199,10 +197,7 @@ def _pieces(mesh: Mesh) -> list[str]:
         found.append(f"{loose} vertices of the neutral belong to no face.")
     if len(sizes) > 1:
         rest = f"{', '.join(str(n) for n in sizes[:_LISTED])}{' ...' if len(sizes) > _LISTED else ''}"
-        found.append(
-            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like are learned as skin, "
-            "and are better left out."
-        )
+        found.append(f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like are learned as skin, and are better left out.")
     return found
 
 

@@ -63,9 +63,7 @@ def strays(folder: Path, vertices: int | None = None) -> list[Stray]:
 def hidden(folder: Path) -> list[str]:
     """Hidden OBJs, relative to the actor folder: left by a killed write, or macOS's `._name`. They are never read."""
     places = (folder, *(folder / name for name in FOLDERS))
-    return sorted(
-        str(entry.relative_to(folder)) for place in places for entry in _entries(place) if entry.name[0] == "." and entry.suffix.lower() == ".obj"
-    )
+    return sorted(str(entry.relative_to(folder)) for place in places for entry in _entries(place) if entry.name[0] == "." and entry.suffix.lower() == ".obj")
 
 
 def in_short(found: list[Stray]) -> list[str]:
