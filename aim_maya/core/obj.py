@@ -69,7 +69,8 @@ def _in_bulk(text: str, faces: bool) -> Parts | None:
     try:
         points = _table(_VERTEX.findall(text), 3)
         if not faces:
-            return points, np.zeros((0, 2)), *(np.zeros(0, np.int32) for _ in range(3))
+            none = np.zeros(0, np.int32)
+            return points, np.zeros((0, 2)), none, none, none
         uvs = _table(_UV.findall(text), 2)
         rows = [row.split() for row in _FACE.findall(text)]
         corners = [corner.split("/") for corner in chain.from_iterable(rows)]
