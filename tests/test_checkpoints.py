@@ -35,9 +35,7 @@ QUICK += ["--expression.width", "64", "--expression.depth", "2"]
 
 
 def train(actor: Path, out: Path, *more: str) -> int:
-    return aimface(
-        ["train", str(actor), "-o", str(out), "--device", "cpu", "--progress", "none", *QUICK, *more]
-    )
+    return aimface(["train", str(actor), "-o", str(out), "--device", "cpu", "--progress", "none", *QUICK, *more])
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +104,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_checkpoint(
-    small_folder: Path, whole: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_damaged_checkpoint(small_folder: Path, whole: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     damage, said = DAMAGED[name]
     run = RunFolder(tmp_path / "a.run")
     run.path.mkdir()
@@ -123,18 +119,14 @@ def test_a_damaged_checkpoint(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX")
-def test_a_pipe_is_not_waited_for(
-    small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pipe_is_not_waited_for(small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.run").mkdir()
     os.mkfifo(tmp_path / "a.run" / "checkpoint.pt")
     assert train(small_folder, tmp_path / "a.aim", "--resume") == 2
     assert "is not a file" in capsys.readouterr().err
 
 
-def test_a_task_that_comes_again_begins_anew_where_the_checkpoint_is_damaged(
-    tmp_path: Path, whole: bytes
-) -> None:
+def test_a_task_that_comes_again_begins_anew_where_the_checkpoint_is_damaged(tmp_path: Path, whole: bytes) -> None:
     run = RunFolder(tmp_path / "a.run")
     run.path.mkdir()
     made = MadeFrom(run, "inputs")

@@ -91,7 +91,15 @@ def test_bad_weights(weights: object, says: str) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ({"controls": [{"name": "a"}]}, "not as expected"),
+        ({"controls": [{"name": "a"}]}, r"controls\[0\]: 'knots' is missing"),
+        ({"controls": 5}, "'controls' is '5'; it should be a list"),
+        ({"controls": [], "poses": 5}, "'poses' is '5'; it should be a list"),
+        ({"controls": [7]}, r"controls\[0\] must be an object, not a number"),
+        ({"controls": [{"name": 3, "knots": []}]}, "'name' is '3'; it should be a text"),
+        ({"controls": [{"name": "a", "index": "x", "knots": []}]}, "'index' is 'x'"),
+        ({"controls": [{"name": "a", "knots": [[10**400, "a"]]}]}, r"it should be a list of \[value, target\]"),
+        ({"controls": [{"name": "a", "knots": [[1, "x"]]}], "poses": [{"target": "c", "weights": {"a": "b"}}]}, r"poses\[0\]: 'weights': 'a' is 'b'"),
+        ({"controls": [{"name": "a", "knots": [[1, "x"]]}], "poses": [{"target": "c", "weights": [1]}]}, "must be an object, not a list"),
         ({"controls": [{"name": "a", "knots": [[0.0, "a"]]}]}, "knots at"),
         ({"controls": [{"name": "a", "knots": [[1, "x"]]}, {"name": "A", "knots": [[1, "y"]]}]}, "'a' and 'A'"),
         ({"controls": [{"name": "a", "knots": [[1, "x"]]}], "poses": [{"target": "c", "weights": {"b": 1}}]}, "unknown control 'b'"),

@@ -243,14 +243,35 @@ def test_obj_frames_go_by_number_and_a_missing_number_is_an_empty_frame(model: F
     assert [int(flag) for flag in data.flags] == [0, 0, int(Flag.EMPTY), 0]
 
 
-def test_numbers_of_obj_frames_may_go_in_steps_but_not_to_the_moon(tmp_path: Path) -> None:
-    square = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\n"
-    for number in (1001, 1011, 1021):
-        (tmp_path / f"f.{number}.obj").write_text(square)
-    assert open_frames(tmp_path, 4).count == 3
-    (tmp_path / "f.9000022.obj").write_text(square)
-    with pytest.raises(AimError, match="numbered from 1001 to 9000022"):
-        open_frames(tmp_path, 4)
+@pytest.mark.parametrize(
+    ("names", "frames"),
+    [
+        (["f_10", "f_2", "f_1"], "f_1 f_2 - - - - - - - f_10"),
+        (["0001", "0003", "0004"], "0001 - 0003 0004"),
+        (["a_08", "a_06", "a_10"], "a_06 - a_08 - a_10"),  # every second frame was scanned: the timing stays
+        (["s2_0002_lod0", "s2_0001_lod0", "s2_0004_lod0"], "s2_0001_lod0 s2_0002_lod0 - s2_0004_lod0"),
+        (["f_-0002", "f_-0001", "f_0001"], "f_-0002 f_-0001 - f_0001"),
+        (["f_0001.500", "f_0002", "f_0001"], "f_0001 f_0001.500 f_0002"),  # sub-frames are no gaps
+        (["t2_1", "t1_10", "t1_9"], "t1_9 t1_10 t2_1"),
+        (["smile", "blink"], "blink smile"),
+        ([".f_0002.obj.ab12cd34", "f_0003", "._f_0001", "f_0001"], "f_0001 - f_0003"),
+        (["only_7"], "only_7"),
+    ],
+)
+def test_a_missing_number_is_a_missing_frame(tmp_path: Path, names: list[str], frames: str) -> None:
+    for name in names:
+        (tmp_path / f"{name}.OBJ").write_text("v 1 2 3\n")
+    found = open_frames(tmp_path, 1)
+    assert " ".join("-" if file is None else file.stem for file in found.files) == frames  # type: ignore[attr-defined]
+    assert [bool(np.isnan(points).all()) for points in found] == [name == "-" for name in frames.split()]
+
+
+@pytest.mark.parametrize(("names", "says"), [(["f_1", "f_01"], "are both frame 1"), (["s_1", "s_20260401"], "numbered from 1 to 20260401")])
+def test_numbers_that_are_no_frames_are_refused(tmp_path: Path, names: list[str], says: str) -> None:
+    for name in names:
+        (tmp_path / f"{name}.obj").write_text("v 1 2 3\n")
+    with pytest.raises(AimError, match=says):
+        open_frames(tmp_path, 1)
 
 
 @pytest.mark.parametrize(

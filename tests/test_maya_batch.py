@@ -299,9 +299,7 @@ def test_a_scene_that_opens_with_errors_goes_on_with_a_note(mayapy: Any, scenes:
     assert done.returncode == 0, done.stdout
     row = report(tmp_path / "r.json")["a"]
     assert row["state"] == "done"
-    assert row["notes"][0] == (
-        "Maya had errors with this scene and opened it all the same (Errors have occurred while reading this scene that may result in data loss.)"
-    )
+    assert row["notes"][0] == ("Maya had errors with this scene and opened it all the same (Errors have occurred while reading this scene that may result in data loss.)")
     if words:
         assert (tmp_path / "out" / f"a.{'abc' if command == 'export' else 'ma'}").is_file()
 

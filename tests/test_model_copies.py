@@ -45,15 +45,11 @@ def test_a_pickle_is_small_and_keeps_options_and_notes(model: FaceModel) -> None
     assert (again.device, again.edit_notes, repr(again)) == (edited.device, edited.edit_notes, repr(edited))
 
 
-def test_the_path_is_that_of_where_it_was_loaded(
-    draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_path_is_that_of_where_it_was_loaded(draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(draft.parent)
     model = FaceModel.load(draft.name, "cpu")
     monkeypatch.chdir(tmp_path)
-    assert np.array_equal(
-        pickle.loads(pickle.dumps(model.edited(Edit(jaw_gain=0.5)))).points({}), model.points({})
-    )
+    assert np.array_equal(pickle.loads(pickle.dumps(model.edited(Edit(jaw_gain=0.5)))).points({}), model.points({}))
 
 
 def test_a_file_that_is_gone_or_another_by_then(draft: Path, tmp_path: Path) -> None:
@@ -80,9 +76,7 @@ def test_copies_share_everything(model: FaceModel) -> None:
 
 
 def test_it_says_what_it_is(model: FaceModel, draft: Path) -> None:
-    assert repr(model) == (
-        f"<FaceModel 'sample' from {draft}: {len(model.mesh.points)} vertices, {len(model.targets)} controls, cached evaluation on cpu>"
-    )
+    assert repr(model) == (f"<FaceModel 'sample' from {draft}: {len(model.mesh.points)} vertices, {len(model.targets)} controls, cached evaluation on cpu>")
     assert repr(model.edited(Edit(jaw_gain=2.0))).endswith(", edited>")
 
 

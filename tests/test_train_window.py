@@ -228,9 +228,7 @@ def mesh_in(actor: Actor, name: str, mm: float) -> Any:
     return None if mesh is None else mesh.with_points(mesh.points / mm)
 
 
-def test_another_actor_after_cancel_leaves_the_first_one_s_training(
-    qtbot: Any, small: Actor, small_folder: Path, tmp_path: Path
-) -> None:
+def test_another_actor_after_cancel_leaves_the_first_one_s_training(qtbot: Any, small: Actor, small_folder: Path, tmp_path: Path) -> None:
     """As it was lost: Cancel, another actor, Train. The output was kept, and with it the RUN folder."""
     anna, bert = tmp_path / "anna", unit_actor(tmp_path / "bert", small, 10.0)
     shutil.copytree(small_folder, anna)
@@ -272,9 +270,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("what", ["model", "checkpoint", "finished"])
-def test_nothing_is_replaced_without_a_question(
-    qtbot: Any, window: TrainWindow, tmp_path: Path, begun: list[list[str]], what: str
-) -> None:
+def test_nothing_is_replaced_without_a_question(qtbot: Any, window: TrainWindow, tmp_path: Path, begun: list[list[str]], what: str) -> None:
     out = tmp_path / "sample.aim"
     if what == "model":
         out.write_bytes(b"model")

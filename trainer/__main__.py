@@ -17,6 +17,7 @@ from aim_maya.core.errors import AimError, Cancelled, first_line, nearest_name
 COMMANDS = {
     "demo": "the whole line on the built-in sample actor, in minutes",
     "sample": "write the built-in sample actor as an actor folder",
+    "check": "look at an actor before training: what is found, what is not used, and why",
     "train": "train an actor folder into an actor.aim",
     "info": "say what an actor.aim holds",
     "fit": "fit a model to scans or 2D landmarks: an .aimperf",

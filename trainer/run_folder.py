@@ -65,9 +65,7 @@ class RunFolder:
             with atomic_path(self.checkpoint) as temporary:
                 torch.save(state, temporary)
         except RuntimeError as error:  # torch's own, for a stream that takes no more
-            raise AimError(
-                f"The checkpoint {self.checkpoint} cannot be written ({told_by(error)}).", "The disk may be full.", "Free some space."
-            ) from error
+            raise AimError(f"The checkpoint {self.checkpoint} cannot be written ({told_by(error)}).", "The disk may be full.", "Free some space.") from error
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint; tensors and plain values only. Raises AimError when there is none, or it is no checkpoint of ours."""

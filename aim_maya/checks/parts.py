@@ -36,12 +36,9 @@ app = QtWidgets.QApplication(["aimface"])
 version = PySide6.__version__
 """
 _QT_LIBRARIES = (
-    "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. "
-    "Elsewhere: pip install --force-reinstall PySide6-Essentials."
+    "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. Elsewhere: pip install --force-reinstall PySide6-Essentials."
 )
-_GL_LIBRARIES = (
-    "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
-)
+_GL_LIBRARIES = "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
 
 
 @dataclass(frozen=True)
@@ -159,9 +156,7 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
             **flags,
         )
     except subprocess.TimeoutExpired:
-        return Check(
-            part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose
-        )
+        return Check(part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose)
     except OSError as error:
         return Check(
             part.name,
@@ -179,9 +174,7 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
             part.purpose,
         )
     if done.returncode:
-        return Check(
-            part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose
-        )
+        return Check(part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose)
     version = done.stdout.decode("utf-8", "replace").strip().splitlines()
     return Check(part.name, "ok", version[-1] if version else "works", purpose=part.purpose)
 
@@ -190,15 +183,9 @@ def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
     """The telling line of what a process that failed had said, or how it ended."""
     said = done.stderr.decode("utf-8", "replace").strip()
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
-    loader = next(
-        (line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), ""
-    )
+    loader = next((line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), "")
     telling = (loader or (lines or [""])[-1]).strip()[:300]
     if done.returncode < 0 or not telling:
-        how = (
-            f"its process ended by signal {-done.returncode}"
-            if done.returncode < 0
-            else f"its process ended with {done.returncode}"
-        )
+        how = f"its process ended by signal {-done.returncode}" if done.returncode < 0 else f"its process ended with {done.returncode}"
         return f"{how}{': ' + (lines[0][:300]) if lines else ''}"
     return telling

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,15 @@ from numpy.typing import NDArray
 
 from . import rigid
 from .controls import Control, Rig
-from .errors import AimError
+from .errors import AimError, nearest_name
+from .json_fields import Fields
 from .mesh import Mesh, triangle_areas
 from .units import check_head_size
 
 Floats = NDArray[np.floating]
+_OTHER_UNIT = 1.7  # a shape of the neutral's form this many times larger or smaller; inches to centimetres are 2.54 times
+_UNIT_RATIOS = [r for one in (2.54, 10.0, 25.4, 100.0, 1000.0) for r in (one, 1 / one)]
+_WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 
 
 @dataclass
@@ -65,17 +70,30 @@ def check_actor(actor: Actor, *, any_size: bool = False) -> None:
         actor.warnings.append(f"The neutral has {degenerate} degenerate triangle(s); their area is zero and they are not sampled.")
     if not actor.rig.targets:
         raise AimError(f"'{actor.name}' has no shapes.", "The shapes folder is empty or missing.", "Put <target>.obj files into shapes/.")
-    half_head = 0.5 * float(np.ptp(neutral.points, axis=0).max())
-    for target in actor.rig.targets:
-        if target not in actor.shapes:
-            raise AimError(f"Target '{target}' of '{actor.name}' has no shape.", "A control or pose names it.", f"Add shapes/{target}.obj.")
-        _check_shape(actor, target, actor.shapes[target], half_head)
+    _check_shapes(actor)
     for target, teeth in actor.lower_teeth_shapes.items():
         if actor.lower_teeth is not None and teeth.shape != actor.lower_teeth.points.shape:
             raise AimError(f"lower_teeth/{target}.obj has {len(teeth)} vertices, lower_teeth.obj {len(actor.lower_teeth.points)}.")
     for target, pose in (actor.jaw_poses or {}).items():
         if not rigid.is_rigid(pose):
             raise AimError(f"The jaw pose of '{target}' is not a rigid 4x4 matrix.", "Row vectors, scale or shear.", "Write p' = M p.")
+
+
+def _check_shapes(actor: Actor) -> None:
+    """Raises AimError of the first shape that is wrong, and says how many more are."""
+    half_head = 0.5 * float(np.ptp(actor.neutral.points, axis=0).max())
+    wrong: list[AimError] = []
+    for target in actor.rig.targets:
+        try:
+            if target not in actor.shapes:
+                why = nearest_name(target, actor.shapes) or "A control or pose names it."
+                raise AimError(f"Target '{target}' of '{actor.name}' has no shape.", why, f"Add shapes/{target}.obj.")
+            _check_shape(actor, target, actor.shapes[target], half_head)
+        except AimError as error:
+            wrong.append(error)
+    if wrong:
+        more = f" ({len(wrong) - 1} more shape(s) are wrong, too.)" if len(wrong) > 1 else ""
+        raise AimError(wrong[0].what + more, wrong[0].cause, wrong[0].remedy)
 
 
 def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) -> None:
@@ -89,15 +107,40 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
     if not np.isfinite(points).all():
         bad = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
         raise AimError(f"Shape '{target}' has vertex {bad} at {points[bad].tolist()}.", "NaN or infinite coordinates.", "Export it again.")
+    _check_space(target, points, neutral)
     motion = np.linalg.norm(points - neutral, axis=1)
     if motion.max() > half_head:
         raise AimError(
             f"Shape '{target}' moves vertex {int(motion.argmax())} by {motion.max():.4g} units, more than half the head ({half_head:.4g}).",
-            "Another unit, another vertex order, or a transform that was not frozen.",
+            "Another vertex order, or a transform that was not frozen.",
             "Export it in the neutral's space and order.",
         )
     if motion.max() == 0:
         actor.warnings.append(f"Shape '{target}' is identical to the neutral; it is kept and will do nothing.")
+
+
+def _check_space(target: str, points: Floats, neutral: Floats) -> None:
+    """Raises AimError when points (V, 3) are the neutral's (V, 3) in another unit, or differences from it and no positions."""
+    rest, given = (p - p.mean(0) for p in (neutral, points))
+    size = float(np.sqrt(np.square(rest).mean()))
+    if size == 0 or np.abs(points).max() > 1e15 * size:
+        return
+    factor = float((given * rest).mean()) / size**2
+    alike = float(np.sqrt(np.square(given - factor * rest).mean())) < 0.2 * abs(factor) * size
+    if alike and not 1 / _OTHER_UNIT < factor < _OTHER_UNIT:
+        factor = next((unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor)  # the motion is in it, too
+        raise AimError(
+            f"Shape '{target}' is {factor:.3g} times the size of the neutral.",
+            "It was exported in another unit." if factor > 0 else "It was exported mirrored.",
+            f"Export it in the neutral's unit (scale it by {1 / factor:.3g}).",
+        )
+    near_origin = float(np.median(np.linalg.norm(points, axis=1))) < 0.2 * size
+    if near_origin and float(np.median(np.linalg.norm(points - neutral, axis=1))) > 0.5 * size:
+        raise AimError(
+            f"The points of shape '{target}' lie at the origin (half of them within {0.2 * size:.4g} units) and not on the face.",
+            "It holds differences from the neutral (deltas), and positions are needed.",
+            "Export the posed mesh itself: the neutral plus the differences.",
+        )
 
 
 def rig_for(targets: Iterable[str], rig: Rig | None, warnings: list[str]) -> Rig:
@@ -112,22 +155,33 @@ def rig_for(targets: Iterable[str], rig: Rig | None, warnings: list[str]) -> Rig
 
 
 def check_names(names: Iterable[str], where: str) -> None:
-    """Raise AimError when two names differ by case only: they would be one file on half of the world's disks."""
+    """Raise AimError for names that cannot be files on every system: a shape is a file, here or after an export.
+
+    Two that differ by case or by the encoding of an accent only would be one file on half of the world's disks.
+    """
     seen: dict[str, str] = {}
     for name in names:
-        if name.lower() in seen:
-            raise AimError(f"{where}: '{seen[name.lower()]}' and '{name}' differ by case only.", remedy="Rename one of them.")
-        seen[name.lower()] = name
+        key = unicodedata.normalize("NFC", name).casefold()
+        why = _no_file_name(name)
+        if why:
+            raise AimError(f"{where}: {name[:60]!a} cannot be a shape's name: {why}.", remedy="Rename it.")
+        if key in seen:
+            raise AimError(f"{where}: '{seen[key]}' and '{name}' differ by case only.", remedy="Rename one of them.")
+        seen[key] = name
+
+
+def _no_file_name(name: str) -> str:
+    """Why a name cannot be a file's, or ''."""
+    if not name.strip() or name[0] == "." or name[-1] in " .":
+        return "it is empty, begins with a dot, or ends with a dot or a space"
+    if any(c in "/\\" or not (c.isprintable() or c.isspace()) or c in "\n\r\t\v\f" for c in name):
+        return "it holds a slash or a character that cannot be printed"
+    if name.split(".")[0].rstrip().upper() in _WINDOWS_DEVICES:
+        return "Windows keeps it for a device"
+    return "it is longer than 200 bytes" if len(name.encode(errors="replace")) > 200 else ""
 
 
 def jaw_poses_from_json(data: Any, where: str) -> dict[str, Floats]:
     """{target: 4x4 nested lists} -> {target: (4, 4)}. Raises AimError naming the target that is not a 4x4."""
-    poses: dict[str, Floats] = {}
-    if not isinstance(data, Mapping):
-        raise AimError(f"{where} must hold an object {{target: 4x4}}, not {type(data).__name__}.")
-    for target, rows in data.items():
-        try:
-            poses[str(target)] = np.array(rows, np.float64).reshape(4, 4)
-        except (TypeError, ValueError) as error:
-            raise AimError(f"{where}: the pose of '{target}' is not a 4x4 matrix.", remedy="Write four rows of four numbers.") from error
-    return poses
+    poses = Fields(data, where)
+    return {target: poses.numbers(target, (4, 4)) for target in poses}

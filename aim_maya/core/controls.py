@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import AimError, nearest_name
+from .json_fields import Fields, is_number
 
 Floats = NDArray[np.floating]
 Weights = Sequence[float] | Mapping[str, float] | NDArray[np.floating]
@@ -76,9 +77,7 @@ class Rig:
         if isinstance(weights, Mapping):
             unknown = [name for name in weights if name not in self._position]
             if unknown:
-                raise AimError(
-                    f"There is no control '{unknown[0]}'.", nearest_name(str(unknown[0]), self.names), "See model.targets for the names."
-                )
+                raise AimError(f"There is no control '{unknown[0]}'.", nearest_name(str(unknown[0]), self.names), "See model.targets for the names.")
             vector, values = np.zeros(len(self.controls)), _numbers(list(weights.values()))
             if values.size != len(weights):
                 raise AimError("A weight is one number; an array was given for a control.", remedy="Pass {name: number}.")
@@ -171,21 +170,26 @@ def combine(ratios: Sequence[float], method: str) -> float:
     return min(ratios) if method == "lowest" else math.prod(ratios)
 
 
-def rig_from_json(data: Mapping[str, Any], where: str) -> Rig:
+def rig_from_json(data: Any, where: str) -> Rig:
     """Read `controls` and `poses`. Raises AimError naming the entry of `where` that is not understood."""
-    try:
-        controls = tuple(
-            Control(str(c["name"]), int(c.get("index", i)), tuple(sorted((float(v), str(t)) for v, t in c["knots"]))) for i, c in enumerate(data["controls"])
-        )
-        poses = tuple(Pose(str(p["target"]), {str(k): float(v) for k, v in p["weights"].items()}, str(p.get("method", "multiply"))) for p in data.get("poses", []))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AimError(
-            f"{where}: controls or poses are not as expected ({type(error).__name__}: {error}).",
-            remedy='Write controls as [{"name", "index", "knots": [[value, target]]}] and poses as [{"target", "weights": {control: value}}].',
-        ) from error
+    fields = Fields(data, where)
+    controls = tuple(_control(control, i) for i, control in enumerate(fields.objects("controls")))
+    poses = tuple(_pose(pose) for pose in fields.objects("poses", ()))
     rig = Rig(controls, poses)
     _check(rig, where)
     return rig
+
+
+def _control(control: Fields, place: int) -> Control:
+    knots = control.items("knots")
+    if not all(isinstance(knot, list | tuple) and len(knot) == 2 and is_number(knot[0]) and isinstance(knot[1], str) for knot in knots):
+        raise control.fail("knots", "a list of [value, target]")
+    return Control(control.text("name"), control.whole("index", place), tuple(sorted((float(v), str(t)) for v, t in knots)))
+
+
+def _pose(pose: Fields) -> Pose:
+    weights = pose.fields("weights")
+    return Pose(pose.text("target"), {name: weights.number(name) for name in weights}, pose.text("method", "multiply"))
 
 
 def _check(rig: Rig, where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         return name in self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(name) for name in self._value)
 
     def fail(self, name: str, wanted: str) -> AimError:
         """The error that says what the entry is, and what it should be."""

@@ -1,129 +1,216 @@
-"""A lossless Wavefront OBJ reader and writer.
+"""A lossless Wavefront OBJ reader and writer: the one reader for neutrals, shapes, bones and scans.
 
 Libraries triangulate, merge or reorder; blendshapes live on vertex order. This one keeps quads and n-gons, every `v` in file
-order whether a face uses it or not, and `vt` with the corners that name them. Normals (`vn`) are checked and not kept.
+order whether a face uses it or not, and `vt` with the corners that name them. What a mesh does not need (normals, groups,
+materials, curves, display settings) is passed over. Files come from many programs: byte order marks, indents, tabs, names in
+any encoding, vertex colours and `\\` at the end of a line are read.
+
+A plain file is read in bulk; anything else, and anything wrong, line by line, so that the message can name the line.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import AimError
-from .files import atomic_path
+from .files import atomic_path, read_text
 from .mesh import Mesh
 
-_IGNORED = {"vn", "vp", "o", "g", "s", "l", "p", "usemtl", "mtllib", "usemap", "cstype", "deg", "curv", "parm", "end"}
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Parts = tuple[Floats, Floats, Ints, Ints, Ints]  # points, uvs, counts, corners, uv_corners: as in Mesh
+
+LARGEST = 2**28  # bytes; over two million vertices
+_WITH_NAMES = {"g", "o", "usemtl", "mtllib", "usemap", "maplib", "shadow_obj", "trace_obj", "call", "csh"}
+_PASSED_OVER = _WITH_NAMES | {
+    "vn", "vp", "p", "l", "s", "mg", "lod", "bevel", "c_interp", "d_interp", "ctech", "stech", "cstype", "deg", "bmat", "step",
+    "curv", "curv2", "surf", "parm", "trim", "hole", "scrv", "sp", "end", "con", "bsp", "bzp", "cdc", "cdp", "res",
+}  # fmt: skip
+_VERTEX, _UV, _FACE = (re.compile(rf"^{word}[ \t](.*)", re.M) for word in ("v", "vt", "f"))
+_OTHER = re.compile(r"^(?!v[tn]?[ \t]|f[ \t])[ \t]*(#|[^\s#]+)", re.M)
+_COMMENT = re.compile(r"(^|\s)#.*")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.A | re.I)
+_MICROSOFT_NAN = re.compile(r"#(IND|[QS]NAN|INF)", re.I)
+_MEND = "Mend the line or export the mesh again."
 
 
 def read_obj(path: str | Path) -> Mesh:
     """Read one OBJ. Raises AimError with the line number for anything that is not a mesh of finite numbers."""
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise AimError(f"Cannot read {path}: {error.strerror}.") from error
-    points, uvs, counts, corners, uv_corners = _Parser(Path(path)).parse(text)
-    if not len(points):
-        raise AimError(f"{path} holds no vertices.", "The export was empty or cut off.", "Export the mesh again.")
-    if not np.isfinite(points).all():
-        bad = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
-        raise AimError(f"{path}: vertex {bad} is {points[bad].tolist()}.", "NaN or infinite coordinates.", "Export the mesh again.")
+    points, uvs, counts, corners, uv_corners = _read(Path(path), faces=True)
     has_uvs = len(uvs) > 0 and bool((uv_corners >= 0).any())
     return Mesh(points, counts, corners, uvs if has_uvs else None, uv_corners if has_uvs else None)
 
 
-def read_points(path: str | Path) -> np.ndarray:
-    """(V, 3) float64, the `v` lines of an OBJ alone: what a shape of known topology needs. Raises AimError as read_obj does."""
+def read_points(path: str | Path) -> Floats:
+    """(V, 3) float64 of an OBJ whose faces are known already and not looked at. Raises AimError as read_obj does."""
+    return _read(Path(path), faces=False)[0]
+
+
+def _read(path: Path, *, faces: bool) -> Parts:
+    text = read_text(path, LARGEST, errors="replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    parts = _in_bulk(text, faces) or _LineByLine(path).read(text, faces)
+    if not len(parts[0]):
+        raise AimError(f"{path} holds no vertices.", "The export was empty or cut off.", "Export the mesh again.")
+    return parts
+
+
+def _in_bulk(text: str, faces: bool) -> Parts | None:
+    """The parts of a file that is plain throughout; None for any other, which _LineByLine reads the same or refuses."""
+    if "\\\n" in text or not set(_OTHER.findall(text)) <= _PASSED_OVER | {"#"}:
+        return None
     try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise AimError(f"Cannot read {path}: {error.strerror}.") from error
-    points = _Parser(Path(path)).table([(i, line) for i, line in enumerate(lines, 1) if line.startswith(("v ", "v\t"))], 3)
-    if not len(points):
-        raise AimError(f"{path} holds no vertices.", "The export was empty or cut off.", "Export the shape again.")
-    return points
+        points = _table(_VERTEX.findall(text), 3)
+        if not faces:
+            none = np.zeros(0, np.int32)
+            return points, np.zeros((0, 2)), none, none, none
+        uvs = _table(_UV.findall(text), 2)
+        rows = [row.split() for row in _FACE.findall(text)]
+        corners = [corner.split("/") for corner in chain.from_iterable(rows)]
+        ids = np.array([int(c[0]) for c in corners], np.int64)
+        uv_ids = np.array([int(c[1]) if len(c) > 1 and c[1] else 0 for c in corners], np.int64)
+    except (ValueError, OverflowError):
+        return None
+    counts = np.array([len(row) for row in rows], np.int32)
+    plain = "_" not in text and all(len(c) <= 3 for c in corners) and counts.min(initial=3) >= 3
+    if not plain or ids.min(initial=1) < 1 or ids.max(initial=1) > len(points):
+        return None
+    if uv_ids.min(initial=0) < 0 or uv_ids.max(initial=0) > len(uvs):
+        return None
+    return points, uvs, counts, (ids - 1).astype(np.int32), (uv_ids - 1).astype(np.int32)
 
 
-class _Parser:
+def _table(rows: list[str], width: int) -> Floats:
+    """(N, width) float64, the first numbers of every row. Raises ValueError unless all rows hold equally many, all finite.
+
+    An infinity is put after every row: where it comes at its place in each, no row is longer or shorter than the first.
+    """
+    if not rows:
+        return np.zeros((0, width))
+    numbers = " inf ".join([*rows, ""])
+    if "_" in numbers or not numbers.isascii():
+        raise ValueError
+    columns = len(rows[0].split()) + 1
+    table = np.array(list(map(float, numbers.split()))).reshape(len(rows), columns)
+    if columns <= width or not np.isposinf(table[:, -1]).all() or not np.isfinite(table[:, :-1]).all():
+        raise ValueError
+    return table[:, :width].copy()
+
+
+class _LineByLine:
+    """The slow reader, for what is unusual: it knows the line of everything."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def fail(self, number: int, line: str, why: str) -> AimError:
-        return AimError(f"{self.path}, line {number}: {why} ('{line.strip()[:60]}').", remedy="Mend the line or export the mesh again.")
-
-    def parse(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        points: list[tuple[int, str]] = []
-        uvs: list[tuple[int, str]] = []
-        counts: list[int] = []
-        corners: list[int] = []
-        uv_corners: list[int] = []
-        where: list[int] = []
-        for number, line in enumerate(text.replace("\\\n", " ").splitlines(), 1):
-            if line.startswith("v "):
-                points.append((number, line))
-                continue
-            head, *fields = line.split("#", 1)[0].split() or [""]
-            if head == "v" or head == "vt":
-                (points if head == "v" else uvs).append((number, line))
-            elif head == "f":
+    def read(self, text: str, faces: bool) -> Parts:
+        """As _in_bulk; raises AimError that names the line."""
+        points: list[list[float]] = []
+        uvs: list[list[float]] = []
+        rows: list[tuple[int, list[tuple[int, int]]]] = []
+        for number, word, fields in self._statements(text):
+            if word == "v":
+                points.append(self._numbers(number, word, fields, 3, 3))
+                if not np.isfinite(points[-1]).all():
+                    why = f"vertex {len(points) - 1} is {points[-1]}"
+                    raise AimError(f"{self.path}, line {number}: {why}.", "NaN or infinite coordinates.", "Export the mesh again.")
+            elif word == "vt" and faces:
+                uvs.append(self._numbers(number, word, fields, 1, 2))
+            elif word in ("f", "fo") and faces:
                 if len(fields) < 3:
-                    raise self.fail(number, line, f"a face needs at least 3 corners, this one has {len(fields)}")
-                for field in fields:
-                    vertex, uv = self._corner(number, line, field, len(points), len(uvs))
-                    corners.append(vertex)
-                    uv_corners.append(uv)
-                counts.append(len(fields))
-                where.append(number)
-            elif head and head not in _IGNORED:
-                raise self.fail(number, line, f"'{head}' is not an OBJ statement this reader knows")
-        ids = np.asarray(corners, np.int64)
-        self._check_range(ids, np.asarray(counts, np.int64), where, len(points))
-        return (
-            self.table(points, 3), self.table(uvs, 2), np.asarray(counts, np.int32),
-            ids.astype(np.int32), np.asarray(uv_corners, np.int32),
-        )  # fmt: skip
+                    raise self._fail(number, word, fields, f"a face needs at least 3 corners, this one has {len(fields)}")
+                rows.append((number, [self._corner(number, fields, field, len(points), len(uvs)) for field in fields]))
+            elif word not in _PASSED_OVER and word not in ("vt", "f", "fo"):
+                raise self._fail(number, word, fields, f"'{_shown(word, 20)}' is not a statement of an OBJ file")
+        self._check_range(rows, len(points), len(uvs))
+        corners = np.array([corner for _, row in rows for corner in row], np.int32).reshape(-1, 2)
+        counts = np.array([len(row) for _, row in rows], np.int32)
+        return _array(points, 3), _array(uvs, 2), counts, corners[:, 0].copy(), corners[:, 1].copy()
 
-    def table(self, lines: list[tuple[int, str]], width: int) -> np.ndarray:
-        """(N, width) of the numbers after the keyword; all lines at once, and one by one only to find the bad one."""
-        try:
-            return np.array([line.split()[1 : width + 1] for _, line in lines], np.float64).reshape(-1, width)
-        except ValueError:
-            return np.array([self._numbers(number, line, width) for number, line in lines], np.float64)
+    def _statements(self, text: str) -> Iterator[tuple[int, str, list[str]]]:
+        """(line number, keyword, fields) of each statement; one that ends in a backslash goes on in the next line.
 
-    def _numbers(self, number: int, line: str, width: int) -> list[float]:
-        try:
-            values = [float(field) for field in line.split("#", 1)[0].split()[1:]]
-        except ValueError:
-            raise self.fail(number, line, "not a number") from None
-        if len(values) < (3 if width == 3 else 1):
-            raise self.fail(number, line, f"{width} numbers expected, {len(values)} found")
-        return ([*values, 0.0])[:width]
+        Names may end in a backslash (they are paths on Windows), so statements that hold names do not go on.
+        """
+        begun: list[str] = []
+        first = 0
+        for number, line in enumerate(text.split("\n"), 1):
+            fields = (_COMMENT.sub("", line) if "#" in line else line).split()
+            if not begun:
+                first = number
+            begun += fields
+            if begun and begun[0] not in _WITH_NAMES and fields and fields[-1].endswith("\\"):
+                begun[-1] = begun[-1][:-1]
+                if not begun[-1]:
+                    begun.pop()
+                continue
+            if begun:
+                yield first, begun[0], begun[1:]
+            begun = []
+        if begun:
+            yield first, begun[0], begun[1:]
 
-    def _corner(self, number: int, line: str, field: str, vertices: int, uvs: int) -> tuple[int, int]:
+    def _numbers(self, number: int, word: str, fields: list[str], least: int, width: int) -> list[float]:
+        for field in fields:
+            if not _NUMBER.fullmatch(field):
+                raise self._fail(number, word, fields, f"'{_shown(field, 20)}' is not a number", _cause(field))
+        if len(fields) < least:
+            raise self._fail(number, word, fields, f"{width} numbers expected, {len(fields)} found")
+        return ([float(field) for field in fields[:width]] + [0.0])[:width]
+
+    def _corner(self, number: int, fields: list[str], field: str, vertices: int, uvs: int) -> tuple[int, int]:
+        """(vertex, texture vertex or -1), counted from 0; a negative one counts back from the last one so far."""
         parts = field.split("/")
         try:
-            vertex = int(parts[0])
-            uv = int(parts[1]) if len(parts) > 1 and parts[1] else 0
-            if len(parts) > 2 and parts[2]:
-                int(parts[2])
+            ids = [int(part) if part or i == 0 else 0 for i, part in enumerate(parts)]
+            if len(parts) > 3 or "_" in field or not field.isascii():
+                raise ValueError
         except ValueError:
-            raise self.fail(number, line, f"'{field}' is not a face corner") from None
+            raise self._fail(number, "f", fields, f"'{_shown(field, 20)}' is not a face corner") from None
+        vertex, uv = ids[0], ids[1] if len(ids) > 1 else 0
         if vertex == 0 or vertex < -vertices:
-            raise self.fail(number, line, f"vertex {vertex} does not exist")
-        if uv < -uvs or uv > uvs:
-            raise self.fail(number, line, f"texture vertex {uv} does not exist ({uvs} so far)")
-        return (vertex - 1 if vertex > 0 else vertices + vertex), (uv - 1 if uv > 0 else uvs + uv if uv else -1)
+            raise self._fail(number, "f", fields, f"vertex {_shown(parts[0], 20)} does not exist")
+        if uv < -uvs:
+            raise self._fail(number, "f", fields, f"texture vertex {_shown(parts[1], 20)} does not exist ({uvs} so far)")
+        return (vertex - 1 if vertex > 0 else vertices + vertex), (uv - 1 if uv >= 0 else uvs + uv)
 
-    def _check_range(self, ids: np.ndarray, counts: np.ndarray, where: list[int], vertices: int) -> None:
-        bad = np.flatnonzero(ids >= vertices)
-        if len(bad):
-            face = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
-            raise AimError(
-                f"{self.path}, line {where[face]}: a face names vertex {int(ids[bad[0]]) + 1}, the file has {vertices}.",
-                "The file is cut off, or faces of another mesh were appended.",
-                "Export the mesh again.",
-            )
+    def _check_range(self, rows: list[tuple[int, list[tuple[int, int]]]], vertices: int, uvs: int) -> None:
+        for number, row in rows:
+            for kind, place, count in (("vertex", 0, vertices), ("texture vertex", 1, uvs)):
+                worst = max(corner[place] for corner in row)
+                if worst >= count:
+                    raise AimError(
+                        f"{self.path}, line {number}: a face names {kind} {_shown(str(worst + 1), 20)}, the file has {count}.",
+                        "The file is cut off, or faces of another mesh were appended.",
+                        "Export the mesh again.",
+                    )
+
+    def _fail(self, number: int, word: str, fields: list[str], why: str, cause: str = "") -> AimError:
+        return AimError(f"{self.path}, line {number}: {why} ('{_shown(' '.join([word, *fields]), 60)}').", cause, _MEND)
+
+
+def _array(rows: Iterable[list[float]], width: int) -> Floats:
+    return np.array(list(rows), np.float64).reshape(-1, width)
+
+
+def _shown(text: str, length: int) -> str:
+    """The beginning of a piece of a file that may hold anything, as it can be printed."""
+    return "".join(c if c.isprintable() else "?" for c in text[:length])
+
+
+def _cause(field: str) -> str:
+    if _MICROSOFT_NAN.search(field):
+        return "That is how Microsoft's library writes NaN or infinity: the exporter had lost this point."
+    if "," in field:
+        return "The exporter wrote decimal commas, as the language of its system has them; an OBJ has decimal points."
+    return ""
 
 
 def write_obj(path: str | Path, mesh: Mesh, comment: str = "") -> None:

@@ -55,9 +55,7 @@ class FaceModel:
     (11248, 3)
     """
 
-    def __init__(
-        self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = (), file: str = ""
-    ) -> None:
+    def __init__(self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = (), file: str = "") -> None:
         """Use FaceModel.load. file: the absolute path that a pickle names; of data.path when not given."""
         self._data, self._edit, self._engine, self._notes = data, edit, engine, notes
         self._file = file or os.path.abspath(data.path)  # now: the working directory may be another later
@@ -229,9 +227,7 @@ class FaceModel:
         return found
 
 
-def _loaded_again(
-    file: str, device: str, evaluation: str, edit: Edit, notes: tuple[str, ...], members: object
-) -> FaceModel:
+def _loaded_again(file: str, device: str, evaluation: str, edit: Edit, notes: tuple[str, ...], members: object) -> FaceModel:
     """What a pickle of a FaceModel calls. Raises AimError when the file is missing, not whole, or has other content than it had."""
     model = FaceModel.load(file, device, evaluation=evaluation)
     if model.manifest.get("members") != members:

@@ -80,9 +80,7 @@ def _worked(plan: Plan, item: Item, notes: list[str]) -> Result:
     if item.output and item.output != item.scene and not outcome.skipped:
         write_stamp(plan, item, [str(Path(f)) for f in used])
     state = SKIPPED if outcome.skipped else DONE
-    return Result(
-        item.scene, state, item.output, faces=outcome.faces, figures=outcome.figures, notes=[*notes, *outcome.notes]
-    )
+    return Result(item.scene, state, item.output, faces=outcome.faces, figures=outcome.figures, notes=[*notes, *outcome.notes])
 
 
 def _spare(item: Item) -> None:

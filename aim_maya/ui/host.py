@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from aim_maya.core.actor_check import Examination, examine
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
+from aim_maya.core.stray_files import MESHES, find_mesh
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,23 @@ def parts_found(actor: str) -> str:
         return ""
     if not folder.is_dir():
         return "There is no such folder or file."
-    if not (folder / "neutral.obj").is_file():
+    try:
+        there = {name for name in MESHES if find_mesh(folder, name) is not None}
+    except AimError as error:
+        return error.what
+    if "neutral" not in there:
         return "dataset.npz" if (folder / "dataset.npz").is_file() else "This folder has no neutral.obj: it is not an actor."
     shapes = len(visible_files(folder / "shapes", ".obj"))
-    bones = [f"{name} {'found' if (folder / f'{name}.obj').is_file() else 'missing'}" for name in ("skull", "jaw")]
-    motion = "jaw poses found" if (folder / "jaw_poses.json").is_file() else f"lower teeth {'found' if (folder / 'lower_teeth.obj').is_file() else 'missing'}"
+    bones = [f"{name} {'found' if name in there else 'missing'}" for name in ("skull", "jaw")]
+    motion = "jaw poses found" if (folder / "jaw_poses.json").is_file() else f"lower teeth {'found' if 'lower_teeth' in there else 'missing'}"
     return ", ".join([f"{shapes} shapes", *bones, motion])
+
+
+def checked_actor(actor: str, mm_per_unit: float | None = None) -> Examination:
+    """What `aimface check` says of an actor's files, but for the bones' estimate. Raises AimError where there is nothing to look at."""
+    if not actor.strip():
+        raise AimError("There is no actor to check.", "The field is empty.", "Choose an actor folder or a dataset.npz.")
+    path = Path(actor.strip()).expanduser().absolute()
+    if path.suffix.lower() in (".usd", ".usda", ".usdc", ".usdz"):
+        raise AimError(f"{path.name} is a USD file, which this window cannot read.", remedy=f"Run: aimface check {path}")
+    return examine(path, mm_per_unit=mm_per_unit)

@@ -45,9 +45,7 @@ class ReplaceQuestion(QMessageBox):
 
     def __init__(self, found: list[str], other: Path, parent: QWidget | None = None) -> None:
         text = "\n\n".join([*found, "Training from the start replaces it. What is there now is then lost."])
-        super().__init__(
-            QMessageBox.Icon.Question, "AIM for Maya", text, QMessageBox.StandardButton.NoButton, parent
-        )
+        super().__init__(QMessageBox.Icon.Question, "AIM for Maya", text, QMessageBox.StandardButton.NoButton, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.replace = self.addButton("&Replace it", QMessageBox.ButtonRole.DestructiveRole)

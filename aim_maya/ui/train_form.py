@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from aim_maya.core.errors import AimError
 
+from .check_button import CheckButton
 from .host import Host, Source, parts_found
 from .option_fields import Field, add_row, make_field, set_value, value_of
 from .options import FIRST, Option, options
@@ -87,6 +88,8 @@ class TrainForm(QWidget):
         _add_path(form, "&Actor", self.actor, "Browse ...", self._browse_actor, tip)
         form.addRow(self.found)
         add_row(form, "&Unit", self.unit, "Millimetres in one unit of the actor's files; it overrides what they say")
+        self.check = CheckButton(lambda: (self.actor.text(), self.unit.mm_per_unit()))
+        form.addRow(self.check)
         return group
 
     def _scene_group(self) -> QWidget:
@@ -253,9 +256,7 @@ def _form(parent: QWidget) -> QFormLayout:
     return form
 
 
-def _add_path(
-    form: QFormLayout, text: str, line: PathLine, button: str, slot: Callable[[], None], tip: str
-) -> None:
+def _add_path(form: QFormLayout, text: str, line: PathLine, button: str, slot: Callable[[], None], tip: str) -> None:
     """Label and button, and below them the field, as wide as there is room."""
     push, label = QPushButton(button), QLabel(text)
     push.clicked.connect(slot)

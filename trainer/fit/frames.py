@@ -6,9 +6,8 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 from aim_maya.core.arrays import checked_array, read_arrays
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import check_regular, visible_files
-from aim_maya.core.obj import read_obj
+from aim_maya.core.files import check_regular, natural, visible_files
+from aim_maya.core.obj import read_points
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+_NUMBER = re.compile(r"((?:(?<![^_. ])-)?[0-9]+)")
 
 _LARGEST_FILE = 2**42  # frames are read one by one: only the disk sets a limit
 _LARGEST_BESIDE = 2**26  # `fps` and `vertices`
@@ -42,7 +42,6 @@ _UNREADABLE = (
     OverflowError,
 )
 _FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
-_FEW, _SPARSE = 1000, 20  # a folder's numbers may span so many frames, or so many times as many as there are files
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,30 +80,28 @@ class NpzFrames(Frames):
 
 @dataclass(frozen=True, eq=False)
 class ObjFrames(Frames):
-    """A folder of OBJs, one a frame, in the order of the numbers in their names; None is a number that is missing: an empty frame."""
+    """A folder of OBJs, one a frame, in the order of the numbers in their names; None where a number is missing."""
 
     files: tuple[Path | None, ...] = ()
 
     def __iter__(self) -> Iterator[Floats]:
         for file in self.files:
-            if file is None:
-                yield np.full((len(self.vertices), 3), np.nan)
-                continue
-            points = read_obj(file).points
+            points = np.full((len(self.vertices), 3), np.nan) if file is None else read_points(file)
             if len(points) != len(self.vertices):
-                raise AimError(f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.", "Another mesh lies in the folder.", "Move it away.")
+                raise AimError(
+                    f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.",
+                    "Another mesh lies in the folder.", "Move it away.",
+                )  # fmt: skip
             yield points
 
 
 def open_frames(path: Path, vertices: int) -> Frames:
     """The frames at `path` for a model of `vertices` vertices. Raises AimError for what is missing, empty or of another mesh."""
     if path.is_dir():
-        files = visible_files(path, ".obj")
-        if not files:
-            raise AimError(f"There are no OBJ files in {path}.", remedy=_FORM)
-        _check_count(path, len(read_obj(files[0]).points), vertices, None)
-        numbered = _numbered(files)
-        return ObjFrames(path, len(numbered), np.arange(vertices), None, numbered)
+        files = numbered(path)
+        first = next(file for file in files if file is not None)
+        _check_count(first, len(read_points(first)), vertices, None)
+        return ObjFrames(path, len(files), np.arange(vertices), None, files)
     if not path.exists():
         raise AimError(f"There are no frames at {path}.", "The path is misspelt.", _FORM)
     try:
@@ -168,25 +165,33 @@ def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> Non
         )  # fmt: skip
 
 
-def _numbered(files: Sequence[Path]) -> tuple[Path | None, ...]:
-    """The files of a take by the last number in their names, None for every number that is missing.
+def numbered(folder: Path) -> tuple[Path | None, ...]:
+    """The OBJs of a folder as frames: by the number in which their names differ, with None for each number that is missing.
 
-    The numbers may go in steps (every tenth frame); names that are not numbered alike are taken one after the other. Raises AimError
-    for a number far from all others.
+    So a take keeps its timing also where only every second frame was scanned. Names that differ in more than one number are
+    no sequence: they come in natural order. Raises AimError for a folder without OBJs, two files of one
+    number, and numbers so far apart that they cannot be a take's.
     """
-    split = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.stem) for file in files]
-    if not all(split) or len({(m[1], m[3]) for m in split if m}) != 1:
-        return tuple(files)
-    of = {int(m[2]): file for m, file in zip(split, files, strict=True) if m}
-    numbers = sorted(of)
-    if len(of) != len(files) or len(files) < 2:
-        return tuple(files)
-    step = math.gcd(*(after - before for before, after in pairwise(numbers)))
-    count = (numbers[-1] - numbers[0]) // step + 1
-    if count > max(_FEW, _SPARSE * len(files)):
+    files = visible_files(folder, ".obj")
+    if not files:
+        raise AimError(f"There are no OBJ files in {folder}.", remedy=_FORM)
+    names = [_NUMBER.split(file.stem) for file in files]  # text, number, text, number, ..., text
+    varying = [i for i, parts in enumerate(zip(*names, strict=False)) if len(set(parts)) > 1]
+    if len({len(name) for name in names}) > 1 or len(varying) > 1 or any(i % 2 == 0 for i in varying) or len(names[0]) == 1:
+        return tuple(sorted(files, key=lambda file: natural(file.stem)))
+    place = varying[0] if varying else 1
+    by_number: dict[int, Path] = {}
+    for number, file in zip((int(name[place]) for name in names), files, strict=True):
+        if number in by_number:
+            both = f"{by_number[number].name} and {file.name}"
+            raise AimError(f"{folder}: {both} are both frame {number}.", "Two exports lie in one folder.", "Move one of them away.")
+        by_number[number] = file
+    first, last = min(by_number), max(by_number)
+    count = last - first + 1
+    if count > 10 * len(files) + 100:
         raise AimError(
-            f"The {len(files)} OBJ files in {files[0].parent} are numbered from {numbers[0]} to {numbers[-1]}.",
-            "One of the numbers is wrong: a number that is missing is an empty frame.",
-            "Rename that file, or move it away.",
+            f"{folder} has {len(files)} OBJ files numbered from {first} to {last}: {count - len(files)} frames would be missing.",
+            "The numbers are dates or versions and not frames, or a file of another take lies among them.",
+            "Number the files as frames.",
         )
-    return tuple(of.get(number) for number in range(numbers[0], numbers[-1] + 1, step))
+    return tuple(by_number.get(number) for number in range(first, last + 1))
