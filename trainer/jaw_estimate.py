@@ -136,8 +136,8 @@ def fit_target(actor: Actor, at: Mandible, shape: Floats) -> JawFit:
     if float(np.linalg.norm(motion, axis=1).mean()) * mm < _LEAST_MM:
         return JawFit(np.zeros(3), 1.0, 0.0, 0.0, False)
     whole, left = _rigid_fit(rest, shape, np.unique(np.concatenate([at.chin, at.below, at.along])), mm)
-    if left < _FOLLOWS:
-        return JawFit(np.zeros(3), left, 1.0, 1.0, bool(rigid.log(whole)[0] > -np.radians(_CLOSING_DEGREES)), whole)
+    if left < _FOLLOWS and rigid.log(whole)[0] > -np.radians(_CLOSING_DEGREES):
+        return JawFit(np.zeros(3), left, 1.0, 1.0, True, whole)
     fits = [_fit(motion, at, mm, rest[at.chin], chosen) for count in (1, 2, 3) for chosen in itertools.combinations(range(3), count)]
     _, residual, values = min(fits, key=lambda fit: fit[0])
     below, along = (_gain(shape, rest, ids, values, at, mm) for ids in (at.below, at.along))
