@@ -20,7 +20,7 @@ from .sides import SIDES, paired
 Floats = NDArray[np.floating]
 
 ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
-_MOST_GUESSED = 7  # closed eyes and hidden ears, not more
+_MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
 _ADULT = {  # heights over the adult lower face, subnasale 0 and menton -1 (nose: pronasale .. nasion), where a profile tells nothing
     "labrale superius": -0.2, "stomion": -0.33, "labrale inferius": -0.46, "supramentale": -0.58, "pogonion": -0.78,
 }  # fmt: skip
@@ -78,7 +78,7 @@ def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
     except AimError as error:
         what, cause = error.what, error.cause
     else:
-        if len(found.guessed) <= _MOST_GUESSED:
+        if len([name for name in found.guessed if not name.startswith(("zygion", "gonion"))]) <= _MOST_GUESSED:
             return found
         what = f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and ears beside it (not found: {', '.join(found.guessed)})."
         cause = "The nose is flat or stylised, or the head is turned or covered."
