@@ -93,6 +93,8 @@ def _arrays(data: ModelData, edit: Edit, rest: Rest, with_regions: bool) -> dict
     }  # fmt: skip
     if data.owners is not None:
         arrays["owners"] = data.owners
+    if data.pieces is not None:
+        arrays["pieces"] = data.pieces
     if mesh.uvs is not None:
         arrays |= {"uvs": mesh.uvs, "uv_corners": mesh.uv_corners}
     return arrays | ({"regions": np.stack(list(data.regions.values())).astype(np.float16)} if with_regions else {})

@@ -18,6 +18,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 
 from .bones.checks import check_bones
+from .weld import pieces
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -74,7 +75,7 @@ def find_constraints(actor: Actor) -> Constraints:
     bone_normals = _outward(bones, triangle, near & _exposed(skin, normals), on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
     kept = near & (facing >= STEEPEST)
-    kept &= ~_blocked(skin, normals, distance)
+    kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
     kept &= distance <= ASTRAY * surface_distance(skin.points, bones)
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):

@@ -62,6 +62,8 @@ def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str 
     arrays |= {"detail_steps": detail.steps[:, of], "detail_scales": detail.scales}
     if len(neutral) < len(of):
         arrays["owners"] = problem.welded.owners
+    if problem.welded.piece.any():
+        arrays["pieces"] = problem.welded.piece
     if given.uvs is not None:
         arrays |= {"uvs": given.uvs.astype(np.float32), "uv_corners": given.uv_corners}
     sites = face_sites(problem)

@@ -16,22 +16,27 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.mesh import Mesh, boundary_vertices
+from aim_maya.core.mesh import Mesh, boundary_vertices, triangle_areas
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 _SAME_MM = 1e-3  # what counts as equal here (docs/format.md); never less than four steps of float32
+_SMALL = 0.25  # of the largest piece's area
 _INWARDS = -0.01  # of (extent x area): a sheet that is nearly flat has no inside to be turned to
 
 
 @dataclass(frozen=True)
 class Welded:
-    """actor: what is learned from. given: its neutral as it came; of (V,) int64: the actor's vertex for each of given's. notes: sentences."""
+    """actor: what is learned from. given: its neutral as it came; of (V,) int64: the actor's vertex for each of given's. notes: sentences.
+
+    piece (V,): `pieces` of given's vertices.
+    """
 
     actor: Actor
     given: Mesh
     of: Ints
+    piece: Ints
     notes: tuple[str, ...] = ()
 
     @property
@@ -56,7 +61,10 @@ def weld(actor: Actor) -> Welded:
     if inside_out(actor.neutral):
         actor = replace(actor, neutral=turned(actor.neutral))
         notes.append("All faces of the neutral look inwards (a mirrored export): learned with the faces turned; the file keeps the mesh as it is")
-    return Welded(actor, given, of, tuple(notes))
+    piece = pieces(actor.neutral)[of]
+    if piece.any():
+        notes.append(_pieces_note(given, piece, actor.mm_per_unit))
+    return Welded(actor, given, of, piece, tuple(notes))
 
 
 def same_vertices(actor: Actor) -> Ints:
@@ -103,6 +111,36 @@ def _renamed(landmarks: Any, of: Ints) -> Any:
         points = len(landmarks) == 3 and any(isinstance(value, float) for value in landmarks)
         return landmarks if points else [_renamed(value, of) for value in landmarks]
     return int(of[landmarks]) if 0 <= landmarks < len(of) else landmarks
+
+
+def pieces(mesh: Mesh) -> Ints:
+    """(V,) int16: 0 the skin, 1 and on the small separate pieces (eyes, teeth, tongue), in order of their first vertex.
+
+    Small: of less than a quarter of the largest piece's area. Two halves of a face that nothing joins are both skin.
+    """
+    n = len(mesh.points)
+    edges = mesh.edges
+    label = connected_components(sp.csr_matrix((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)[1]
+    area = np.bincount(label[mesh.triangles[:, 0]], triangle_areas(mesh.points, mesh.triangles), minlength=int(label.max(initial=-1)) + 1)
+    small = (area > 0) & (area < _SMALL * area.max(initial=0.0))
+    first = np.unique(label, return_index=True)[1]
+    number = np.zeros(len(area), np.int16)
+    order = np.flatnonzero(small)[np.argsort(first[small])]
+    number[order] = np.arange(1, len(order) + 1)
+    return number[label]
+
+
+def _pieces_note(given: Mesh, piece: Ints, mm: float) -> str:
+    """Names the pieces by number, size and first vertex. piece (V,) of given's vertices."""
+    rows = []
+    for i in range(1, min(int(piece.max()), 8) + 1):
+        ids = np.flatnonzero(piece == i)
+        rows.append(f"{len(ids)} vertices from {ids[0]} on, {np.ptp(given.points[ids], axis=0).max() * mm:.0f} mm across")
+    more = int(piece.max()) - len(rows)
+    return (
+        f"Besides the skin the neutral holds {int(piece.max())} separate piece(s), such as eyes or teeth: {'; '.join(rows)}{f'; and {more} more' if more > 0 else ''}. "
+        "They have no bones of their own, follow the shapes, and edits carry each as a rigid whole; to leave them out, give neutral and shapes without them"
+    )
 
 
 def inside_out(mesh: Mesh) -> bool:

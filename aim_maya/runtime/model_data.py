@@ -117,6 +117,8 @@ class ModelData:
     region_maps: dict[str, Floats] = field(default_factory=dict)
     owners: Ints | None = None
     """(V,) int32: the first vertex that is the same point (doubles on UV seams); None where all are alone."""
+    pieces: Ints | None = None
+    """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only skin."""
     _made: dict[bool, Tables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
@@ -223,6 +225,7 @@ def read_model(path: str | Path) -> ModelData:
         landmarks=None if sites is None else _sites(manifest, where),
         region_maps=_regions(arrays, manifest, v, where),
         owners=_owners(arrays, v, where),
+        pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
     )
     if data.mesh.topology_hash != manifest["topology_hash"] or len(data.motion.twists) != t or manifest["vertex_count"] != v:
         raise AimError(f"{path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")

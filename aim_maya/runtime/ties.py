@@ -1,4 +1,4 @@
-"""What an edit may not take apart: doubles on UV seams stay together. And what a face without anatomy cannot be asked for."""
+"""What an edit may not take apart: doubles on UV seams stay together, eyes and teeth stay whole. And what a face without anatomy cannot be asked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAPS = ("thickness", "bone_offset", "expression_gain", "rest_offset")
 
 
 def tied(data: ModelData, edit: Edit) -> Edit:
-    """A checked edit whose maps are the mean over vertices that are the same point.
+    """A checked edit whose maps are the mean over vertices that are the same point, and over each separate piece; pieces keep their thickness.
 
     Raises AimError for thickness and bones of a face that was trained without bones.
     """
@@ -26,9 +26,20 @@ def tied(data: ModelData, edit: Edit) -> Edit:
             f"'{data.manifest.get('name', data.path.name)}' was trained without bones, so its tissue and bones cannot be edited.",
             "It was trained with --bones none.", "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
         )  # fmt: skip
+    if data.pieces is not None:
+        edit = _with_rigid_pieces(data.pieces, edit)
     if data.owners is None:
         return edit
     return replace(edit, **{name: _mean(value, data.owners) for name in _MAPS if np.ndim(value := getattr(edit, name))})
+
+
+def _with_rigid_pieces(pieces: NDArray[np.integer], edit: Edit) -> Edit:
+    """Tissue is not what eyes and teeth have; bone offsets and gains move each of them as one. The neutral's own edit is left as it is."""
+    if np.ndim(edit.thickness) or edit.thickness != 1.0:
+        edit = replace(edit, thickness=np.where(pieces > 0, np.float32(1), np.float32(edit.thickness)))
+    first = np.unique(pieces, return_index=True, return_inverse=True)
+    group = np.where(pieces > 0, first[1][first[2].ravel()], np.arange(len(pieces)))
+    return replace(edit, **{name: _mean(value, group) for name in ("bone_offset", "expression_gain") if np.ndim(value := getattr(edit, name))})
 
 
 def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from trainer.symmetry import Plane, facial_plane
-from trainer.weld import inside_out, turned
+from trainer.weld import inside_out, pieces, turned
 
 from .given import given_landmarks
 from .head_frame import HeadFrame, OuterSkin, directions, head_frame
@@ -124,7 +124,8 @@ def _neck(actor: Actor, up: Floats) -> int:
 def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
     frame = head_frame(actor, plane, up, front)
     points = frame.to_head(actor.neutral.points)
-    skin = OuterSkin(points, actor.neutral.triangles)
+    triangles = actor.neutral.triangles
+    skin = OuterSkin(points, triangles[pieces(actor.neutral)[triangles[:, 0]] == 0])
     given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)
     y = np.arange(points[:, 1].min(), points[:, 1].max(), STEP)
     profile = Profile(y, skin.front(np.zeros_like(y), y))
