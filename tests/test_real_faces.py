@@ -193,15 +193,12 @@ def flat_nosed(actor: Actor) -> Actor:
 
 def test_a_flat_nose_is_no_head_upside_down_and_given_anchors_find_the_face(sample: Actor) -> None:
     flat = flat_nosed(bare(sample))
-    flat = replace(flat, neutral=flat.neutral.with_points(flat.neutral.points * [1, 1, np.where(flat.neutral.points[:, 2] > 80, 0.97, 1.0).mean()]))
     plain = find_landmarks(sample)
-    try:
+    with pytest.raises(AimError, match="No nose was found") as error:
         find_landmarks(flat)
-    except AimError as error:
-        assert "No nose was found" in error.what
-        assert "upside down" not in str(error)
-        for name in ("nasion", "pronasale", "subnasale", "menton"):
-            assert f'"{name}":' in error.remedy
+    assert "upside down" not in str(error.value)
+    for name in ("nasion", "pronasale", "subnasale", "menton"):
+        assert f'"{name}":' in error.value.remedy
     points = flat.neutral.points
     given = {name: int(np.linalg.norm(points - plain.frame.to_object(plain.points[name]), axis=1).argmin()) for name in ("nasion", "pronasale", "subnasale", "menton")}
     at = find_landmarks(replace(flat, landmarks=given))
@@ -231,13 +228,13 @@ def test_a_mouth_bag_does_not_turn_the_bones(sample: Actor) -> None:
     assert len(found.covered) > 0.9 * len(find_constraints(sample).covered)
 
 
-@pytest.mark.parametrize("tilt", [0.0, -2.5])
+@pytest.mark.parametrize("tilt", [0.0, -1.6])
 def test_a_glide_to_the_side_moves_the_jaw(sample: Actor, tilt: float) -> None:
     constraints = find_constraints(sample)
     at = find_mandible(sample, constraints)
     assert at is not None
-    motion = rigid.exp([np.radians(tilt), 0.06, 0, 0, 0, 0])
-    motion[:3, 3] = at.centre - motion[:3, :3] @ at.centre + [3.0, 0.0, 0.0]
+    motion = rigid.exp([np.radians(tilt), 0.08, 0, 0, 0, 0])
+    motion[:3, 3] = at.centre - motion[:3, :3] @ at.centre + [4.0, 0.0, 0.0]
     rest = sample.neutral.points
     fit = fit_target(sample, at, rest + (rigid.apply(motion, rest) - rest) * (rest[:, 1:2] < -30))
     assert fit.moves

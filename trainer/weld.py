@@ -54,9 +54,7 @@ def weld(actor: Actor) -> Welded:
     if count < len(of):
         first = np.unique(of, return_index=True)[1]
         mesh = _mesh(given, of, first)
-        actor = replace(
-            actor, neutral=mesh, shapes={name: points[first] for name, points in actor.shapes.items()}, landmarks=_renamed(actor.landmarks, of)
-        )
+        actor = replace(actor, neutral=mesh, shapes={name: points[first] for name, points in actor.shapes.items()}, landmarks=_renamed(actor.landmarks, of))
         notes.append(f"{len(of) - count} vertices lie on others in the neutral and in every shape (UV seams, hard edges): learned as one, and written as they came")
     if inside_out(actor.neutral):
         actor = replace(actor, neutral=turned(actor.neutral))

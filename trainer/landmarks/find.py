@@ -137,7 +137,9 @@ def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
     missing = [name for name, point in (found | sides | given).items() if not np.isfinite(point).all()]
     if missing:
         raise AimError(
-            f"There is no skin where {', '.join(missing[:4])} of '{actor.name}' should be.", "The head is turned, or part of the face is missing.", GIVE_ANCHORS
+            f"No nose was found on the neutral of '{actor.name}' with a face about it (there is no skin where {', '.join(missing[:4])} should be).",
+            "The head is turned, part of the face is missing, or the nose is flat.",
+            GIVE_ANCHORS,
         )
     return Landmarks(found | sides | given, tuple(given), tuple(guessed), frame, skin)
 
