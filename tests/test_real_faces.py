@@ -180,7 +180,7 @@ def test_a_mask_gets_bones_for_what_there_is(sample: Actor) -> None:
 def test_a_piece_of_a_face_is_refused_in_a_sentence_that_says_what_to_give(sample: Actor) -> None:
     p = sample.neutral.points
     brow = part(bare(sample), (p[:, 2] > 68) & (p[:, 1] > -21))
-    with pytest.raises(AimError, match="pronasale.*--bones none"):
+    with pytest.raises(AimError, match=r"pronasale.*--bones none"):
         prepare(brow, TrainConfig(preset="draft"))
 
 
