@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def tied(data: ModelData, edit: Edit) -> Edit:
         edit = _with_rigid_pieces(data.pieces, edit)
     if data.owners is None:
         return edit
-    return replace(edit, **{name: _mean(value, data.owners) for name in _MAPS if np.ndim(value := getattr(edit, name))})
+    return replace(edit, **_means(edit, _MAPS, data.owners))
 
 
 def _with_rigid_pieces(pieces: NDArray[np.integer], edit: Edit) -> Edit:
@@ -39,7 +40,12 @@ def _with_rigid_pieces(pieces: NDArray[np.integer], edit: Edit) -> Edit:
         edit = replace(edit, thickness=np.where(pieces > 0, np.float32(1), np.float32(edit.thickness)))
     first = np.unique(pieces, return_index=True, return_inverse=True)
     group = np.where(pieces > 0, first[1][first[2].ravel()], np.arange(len(pieces)))
-    return replace(edit, **{name: _mean(value, group) for name in ("bone_offset", "expression_gain") if np.ndim(value := getattr(edit, name))})
+    return replace(edit, **_means(edit, ("bone_offset", "expression_gain"), group))
+
+
+def _means(edit: Edit, names: tuple[str, ...], owners: NDArray[np.integer]) -> dict[str, Any]:
+    """The entries of those names that are maps, each as its mean."""
+    return {name: _mean(value, owners) for name in names if np.ndim(value := getattr(edit, name))}
 
 
 def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:
