@@ -74,7 +74,7 @@ def test_a_head_the_wrong_way_round(sample: Actor, twist: list[float], words: st
 
 def test_no_face_at_all(sample: Actor) -> None:
     points = sample.neutral.points / np.linalg.norm(sample.neutral.points, axis=1, keepdims=True) * 100
-    with pytest.raises(AimError, match="No face was found"):
+    with pytest.raises(AimError, match="No nose was found"):
         find_landmarks(replace(sample, neutral=sample.neutral.with_points(points)))
     flat = np.arange(0, 200, STEP)
     assert nose_tip(Profile(flat, np.full_like(flat, 90.0))) is None

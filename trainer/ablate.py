@@ -53,6 +53,6 @@ def row(metrics: dict[str, Any]) -> dict[str, Any]:
     skin, anatomy, jaw = metrics["skin"], metrics["anatomy"], metrics["jaw"]["error"]
     return {
         "skin_mean": skin["mean"], "skin_p999": skin["p999"], "skin_max": skin["max"], "neutral": metrics["neutral"]["mean"],
-        "jaw_mean": jaw["mean"] if jaw else None, "bone_median": anatomy["unseen_surface_median"], "bone_p95": anatomy["unseen_surface_p95"], "outside": anatomy["outside_skin"],
+        "jaw_mean": jaw["mean"] if jaw else None, "bone_median": anatomy.get("unseen_surface_median"), "bone_p95": anatomy.get("unseen_surface_p95"), "outside": anatomy.get("outside_skin"),
         "restarts": metrics["restarts"], "seconds": metrics["seconds"]["total"],
     }  # fmt: skip

@@ -25,7 +25,9 @@ _BORDER_MM = 0.05  # skin that is 'outside' this far below itself lies on an ope
 
 
 def anatomy_score(problem: Problem, at: Evaluated) -> dict[str, Any]:
-    """All figures of the anatomy, mm; lengths from bone point to bone unless said otherwise."""
+    """All figures of the anatomy, mm; lengths from bone point to bone unless said otherwise. None for a face trained without bones."""
+    if not len(problem.constraints.covered):
+        return {}
     actor, landmarks = problem.actor, problem.tissue.landmarks
     figures: dict[str, Any] = anatomy_figures(problem.constraints, at, actor.mm_per_unit)
     figures["outside_skin"] = outside_skin(actor, at.bone)

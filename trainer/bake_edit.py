@@ -91,6 +91,10 @@ def _arrays(data: ModelData, edit: Edit, rest: Rest, with_regions: bool) -> dict
         "neutral": rest.neutral, "counts": mesh.counts, "corners": mesh.corners, "template": data.template, "bone": rest.bone, "normals": rest.normals,
         "thickness": rest.thickness, "weight": data.weight, "basis": basis, "detail_steps": detail.steps, "detail_scales": detail.scales,
     }  # fmt: skip
+    if data.owners is not None:
+        arrays["owners"] = data.owners
+    if data.pieces is not None:
+        arrays["pieces"] = data.pieces
     if mesh.uvs is not None:
         arrays |= {"uvs": mesh.uvs, "uv_corners": mesh.uv_corners}
     return arrays | ({"regions": np.stack(list(data.regions.values())).astype(np.float16)} if with_regions else {})

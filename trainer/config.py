@@ -67,6 +67,8 @@ class TrainConfig:
     """Which loss weights: this project's, or the paper's."""
     jaw: Literal["auto", "teeth", "poses", "estimate", "free"] = "auto"
     """Where the jaw's motion comes from; auto takes the best source the actor has."""
+    bones: Literal["auto", "none"] = "auto"
+    """auto: the actor's skull and jaw, or estimated ones. none: expressions alone, for a face whose bones cannot be had: no anatomy, no edits."""
     prior: Literal["depth", "smooth"] = "depth"
     """Thickness away from constraints: towards published tissue depths, or only smooth. The paper's, towards zero, comes with --losses paper."""
     without: tuple[str, ...] = ()

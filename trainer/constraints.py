@@ -18,6 +18,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 
 from .bones.checks import check_bones
+from .weld import pieces
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -68,11 +69,13 @@ def find_constraints(actor: Actor) -> Constraints:
     _check_inside(actor, bones)
     normals = vertex_normals(skin)
     hit, triangle, distance = _cast(bones, skin.points, -normals)
-    bone_normals = _outward(bones, triangle, hit, normals)
     mm = actor.mm_per_unit
+    near = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
+    on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
+    bone_normals = _outward(bones, triangle, near & _exposed(skin, normals), on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
-    kept = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM) & (facing >= STEEPEST)
-    kept &= ~_blocked(skin, normals, distance)
+    kept = near & (facing >= STEEPEST)
+    kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
     kept &= distance <= ASTRAY * surface_distance(skin.points, bones)
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
@@ -81,11 +84,18 @@ def find_constraints(actor: Actor) -> Constraints:
             "Skull and jaw are in another space or unit than the neutral, or the neutral's normals point inwards.",
             "Move the bones into the neutral's object space.",
         )
-    which = (bones.triangle_face[triangle[covered]] >= len(actor.skull.counts)).astype(np.int64)
+    which = on_jaw[covered].astype(np.int64)
     d = distance[covered]
     used = np.zeros(len(covered), bool)
     used[spread(skin.points[covered], int(FRACTION * len(skin.points)))] = True
     return Constraints(covered, skin.points[covered] - d[:, None] * normals[covered], d, normals[covered], which, used, bones, len(actor.skull.counts))
+
+
+def no_constraints() -> Constraints:
+    """None at all: for a face that is trained without anatomy."""
+    nothing, surface = np.zeros(0), Mesh(np.zeros((0, 3)), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    ids = np.zeros(0, np.int64)
+    return Constraints(ids, np.zeros((0, 3)), nothing, np.zeros((0, 3)), ids, np.zeros(0, bool), surface, 0)
 
 
 def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np.bool_], Ints, Floats]:
@@ -107,12 +117,26 @@ def surface_distance(points: Floats, surface: Mesh) -> Floats:
     return distance
 
 
-def _outward(bones: Mesh, triangle: Ints, hit: NDArray[np.bool_], normals: Floats) -> Floats:
-    """(V, 3) normals of the bone triangles hit, turned as a whole when the bones were modelled inside out."""
+def _outward(bones: Mesh, triangle: Ints, votes: NDArray[np.bool_], on_jaw: NDArray[np.bool_], normals: Floats) -> Floats:
+    """(V, 3) normals of the bone triangles hit; those of a bone that was modelled inside out are turned.
+
+    votes (V,): outer skin with bone close below, which alone can tell. A mouth bag and eye sockets see bones from behind, far walls are
+    seen from behind by all.
+    """
     p = bones.points[bones.triangles[triangle]]
     facing = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
-    return -facing if np.median((facing * normals).sum(1)[hit]) < 0 else facing
+    for one in (on_jaw, ~on_jaw):
+        heard = votes & one
+        if heard.any() and np.median((facing * normals).sum(1)[heard]) < 0:
+            facing[one] *= -1
+    return facing
+
+
+def _exposed(skin: Mesh, normals: Floats) -> NDArray[np.bool_]:
+    """(V,) True where nothing of the skin lies in front of the vertex: not in a mouth bag, a nostril or an ear."""
+    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
+    return ~_cast(skin, skin.points + start * normals, normals)[0]
 
 
 def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya import __version__
-from aim_maya.core.aim_file import pack_arrays
+from aim_maya.core.aim_file import NO_BONES, pack_arrays
 from aim_maya.core.detail import Detail, tolerance
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
@@ -40,7 +40,7 @@ def learned_jaw(problem: Problem, poses: JawPoses) -> Jaw:
 
 
 def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str | Path, training: dict[str, Any]) -> dict[str, Any]:
-    """Write actor.aim and return the parity figures (mm).
+    """Write actor.aim on the mesh as it was given, and return the parity figures (mm).
 
     Raises AimError, and writes nothing, when ONNX, torch and cached evaluation differ by more than 1e-3 mm.
     """
@@ -49,21 +49,26 @@ def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str 
     motion = jaw.motion(actor)
     blend = LinearBlend.of(actor.rig, motion, template.centre)
     at = evaluate(problem, networks, poses, template.points)
+    given, of = problem.welded.given, problem.welded.of
     weight = at.weight.astype(np.float32)
     neutral = actor.neutral.points.astype(np.float32)
     exact = solve_displacements(actor.rig, actor.stack, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre)
     detail = Detail.encode(exact, tolerance(neutral, actor.mm_per_unit))
-    arrays: dict[str, Any] = {
-        "neutral": neutral, "counts": actor.neutral.counts, "corners": actor.neutral.corners,
-        "template": template.coordinates.astype(np.float32), "bone": at.bone.astype(np.float32), "normals": at.normals.astype(np.float32),
-        "thickness": at.thickness.astype(np.float32), "weight": weight, "basis": _basis_before(problem, at, motion, networks).astype(np.float32),
-        "detail_steps": detail.steps, "detail_scales": detail.scales,
+    fields = {
+        "neutral": neutral, "template": template.coordinates, "bone": at.bone, "normals": at.normals, "thickness": at.thickness, "weight": weight,
     }  # fmt: skip
-    if actor.neutral.uvs is not None:
-        arrays |= {"uvs": actor.neutral.uvs.astype(np.float32), "uv_corners": actor.neutral.uv_corners}
+    arrays: dict[str, Any] = {name: np.asarray(field, np.float32)[of] for name, field in fields.items()}
+    arrays |= {"counts": given.counts, "corners": given.corners, "basis": _basis_before(problem, at, motion, networks).astype(np.float32)[:, of]}
+    arrays |= {"detail_steps": detail.steps[:, of], "detail_scales": detail.scales}
+    if len(neutral) < len(of):
+        arrays["owners"] = problem.welded.owners
+    if problem.welded.piece.any():
+        arrays["pieces"] = problem.welded.piece
+    if given.uvs is not None:
+        arrays |= {"uvs": given.uvs.astype(np.float32), "uv_corners": given.uv_corners}
     sites = face_sites(problem)
     if sites is not None:
-        arrays["regions"] = np.stack(list(soft_regions(actor.neutral, weight, sites).values())).astype(np.float16)
+        arrays["regions"] = np.stack(list(soft_regions(actor.neutral, weight, sites).values())).astype(np.float16)[:, of]
     members = {
         "fields.onnx": fields_graph(networks, template.centre, template.scale, motion, blend),
         "pose.onnx": pose_graph(networks.targets, template.centre, motion, blend),
@@ -71,7 +76,14 @@ def export(problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str 
         "mesh.npz": pack_arrays(**arrays),
     }
     manifest = _manifest(problem, networks, jaw, motion, training) | ({"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {})
-    return write_checked(path, manifest, members, at.posed)
+    return write_checked(path, manifest, members, at.posed[:, of])
+
+
+def bones_report(problem: Problem) -> str:
+    """Where skull and jaw come from, in words; NO_BONES for a face trained without."""
+    if not len(problem.constraints.covered):
+        return NO_BONES
+    return problem.bones.report if problem.bones else "given"
 
 
 def face_sites(problem: Problem) -> FaceSites | None:
@@ -92,9 +104,9 @@ def _manifest(problem: Problem, networks: FaceNetworks, jaw: Jaw, motion: JawMot
     return {
         "writer": f"aimface {__version__}", "name": actor.name, "up": actor.up, "mm_per_unit": actor.mm_per_unit,
         **actor.rig.to_json(), "targets": list(actor.rig.targets),
-        "vertex_count": len(actor.neutral.points), "topology_hash": actor.neutral.topology_hash,
+        "vertex_count": len(problem.welded.of), "topology_hash": problem.welded.given.topology_hash,
         "centre": problem.template.centre.tolist(), "scale": problem.template.scale, "template": problem.template.openings,
-        "jaw": {"source": jaw.source, "report": jaw.report}, "bones": problem.bones.report if problem.bones else "given", "jaw_twists": motion.twists.tolist(),
+        "jaw": {"source": jaw.source, "report": jaw.report}, "bones": bones_report(problem), "jaw_twists": motion.twists.tolist(),
         "networks": {name: {"parameters": sum(p.numel() for p in net.parameters())} for name, net in networks.nets.items()},
         "training": training,
     }  # fmt: skip

@@ -34,7 +34,7 @@ def figures_table(metrics: dict[str, Any]) -> str:
         ("unseen_surface_median", "bone point to bone surface, unseen, median"), ("unseen_surface_p95", "bone point to bone surface, unseen, p95"),
         ("wrong_bone_share", "bone point nearest to the other bone, unseen, share"), ("outside_skin", "bone points outside the skin"),
     ):  # fmt: skip
-        rows.append([label, float(metrics["anatomy"][key]), ""])
+        rows += [[label, float(metrics["anatomy"][key]), ""]] if metrics["anatomy"] else []
     for region, figures in metrics.get("left_out", {}).items():
         rows.append([f"without the {region}: to ray hit, median", float(figures["unseen_hit_median"]), ""])
         rows.append([f"without the {region}: to bone surface, median", float(figures["unseen_surface_median"]), ""])

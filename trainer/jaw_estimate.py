@@ -136,13 +136,23 @@ def fit_target(actor: Actor, at: Mandible, shape: Floats) -> JawFit:
     if float(np.linalg.norm(motion, axis=1).mean()) * mm < _LEAST_MM:
         return JawFit(np.zeros(3), 1.0, 0.0, 0.0, False)
     whole, left = _rigid_fit(rest, shape, np.unique(np.concatenate([at.chin, at.below, at.along])), mm)
-    if left < _FOLLOWS:
-        return JawFit(np.zeros(3), left, 1.0, 1.0, bool(rigid.log(whole)[0] > -np.radians(_CLOSING_DEGREES)), whole)
+    if left < _FOLLOWS and not _closes(whole, motion, rest[at.chin] - at.centre):
+        return JawFit(np.zeros(3), left, 1.0, 1.0, True, whole)
     fits = [_fit(motion, at, mm, rest[at.chin], chosen) for count in (1, 2, 3) for chosen in itertools.combinations(range(3), count)]
     _, residual, values = min(fits, key=lambda fit: fit[0])
     below, along = (_gain(shape, rest, ids, values, at, mm) for ids in (at.below, at.along))
     earned = residual < _RESIDUAL and below > _BELOW and _ALONG[0] < along < _ALONG[1]
     return JawFit(values, residual, below, along, bool(earned))
+
+
+def _closes(whole: Floats, motion: Floats, arm: Floats) -> bool:
+    """Whether a rigid motion of the skin is a closing beyond the bite: upwards about the hinge by more than a neutral may gape, and mostly that.
+
+    A glide to a side or to the front tilts a little as well. motion, arm (P, 3): of the chin, and from the hinge to it, model unit.
+    """
+    turn = -float(rigid.log(whole)[0])
+    upwards = turn * float(np.linalg.norm(arm[:, 1:], axis=1).mean())
+    return turn > np.radians(_CLOSING_DEGREES) and upwards > 0.5 * float(np.linalg.norm(motion, axis=1).mean())
 
 
 def _rigid_fit(rest: Floats, shape: Floats, ids: Ints, mm: float) -> tuple[Floats, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,23 +11,29 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 
 from .bones.estimate import EstimatedBones, with_bones
 from .config import TrainConfig
-from .constraints import Constraints, find_constraints
+from .constraints import Constraints, find_constraints, no_constraints
 from .jaw import Jaw, find_jaw, skinning_labels, trained_transforms
 from .symmetry import Mirror, facial_plane, mirror_map
 from .template import Template, closed_template, open_template
 from .tissue import Tissue, find_tissue
+from .weld import Welded, weld
 
 Floats = NDArray[np.floating]
+_WITHOUT = "With --bones none the expressions are trained all the same, without anatomy and edits."
 
 
 @dataclass
 class Problem:
-    """Model-unit arrays for scoring and export; see Tables for the normalised tensors that training draws from."""
+    """Model-unit arrays for scoring and export; see Tables for the normalised tensors that training draws from.
+
+    actor is the one that is learned from, welded.actor; constraints are empty and bones None where config.bones is 'none'.
+    """
 
     actor: Actor
     constraints: Constraints
@@ -38,6 +44,7 @@ class Problem:
     skinning: Floats
     tissue: Tissue
     bones: EstimatedBones | None
+    welded: Welded
 
     @property
     def mm(self) -> float:
@@ -65,16 +72,38 @@ class Problem:
 
 def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what cannot be learned."""
-    actor, bones = with_bones(actor)
-    constraints = find_constraints(actor)
+    welded = weld(actor)
+    actor, bones, constraints = _with_constraints(welded.actor, config)
     plane = facial_plane(actor.neutral.points)
     mirror = mirror_map(actor.neutral, plane)
     template = open_template(actor, mirror) if config.open_template else closed_template(actor)
     jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
     return Problem(
         actor, constraints, template, mirror, jaw, pose_matrix(actor.rig),
-        skinning_labels(actor, constraints, jaw), find_tissue(actor, constraints, config.prior, plane), bones,
+        skinning_labels(actor, constraints, jaw), find_tissue(actor, constraints, config.prior, plane), bones, welded,
     )  # fmt: skip
+
+
+def _with_constraints(actor: Actor, config: TrainConfig) -> tuple[Actor, EstimatedBones | None, Constraints]:
+    """The actor with bones (its own, or estimated ones: then they are given too) and what they tell; without any for bones 'none'.
+
+    Raises AimError. Where the bones were to be estimated, it does not speak of bones that nobody gave, and offers to do without.
+    """
+    if config.bones == "none":
+        return replace(actor, skull=None, jaw=None), None, no_constraints()
+    if actor.skull is not None and actor.jaw is not None:
+        return actor, None, find_constraints(actor)
+    try:
+        whole, bones = with_bones(actor)
+    except AimError as error:
+        raise AimError(error.what, error.cause, f"{error.remedy} {_WITHOUT}".strip()) from error
+    try:
+        return whole, bones, find_constraints(whole)
+    except AimError as error:
+        raise AimError(
+            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
+            "The face is far from the proportions that the estimate knows.", f"Put skull.obj and jaw.obj into the actor folder. {_WITHOUT}",
+        ) from error  # fmt: skip
 
 
 @dataclass

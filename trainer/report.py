@@ -35,7 +35,7 @@ table{border-collapse:collapse}td,th{padding:.25em .9em;text-align:left;border-b
 
 def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -> None:
     """The report's first pictures as PNG files, for documents."""
-    for name, made in (("hero", hero_figure(model)), ("jaw", jaw_figure(model)), ("anatomy", anatomy_figure(model, actor))):
+    for name, made in (("hero", hero_figure(model)), ("jaw", jaw_figure(model)), ("anatomy", anatomy_figure(model, actor) if model.data.has_anatomy else None)):
         if made is not None:
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(pictures.png(made))
@@ -126,9 +126,11 @@ def hero_figure(model: FaceModel) -> Any:
     weight.
     """
     anatomy, mm, up = model.anatomy, model.mm_per_unit, _up(model)
-    made, axes = pictures.figure(4)
+    made, axes = pictures.figure(4 if model.data.has_anatomy else 1)
     pictures.draw(axes[0], model.mesh, model.mesh.points, up=up)
     axes[0].set_title("neutral")
+    if not model.data.has_anatomy:
+        return made
     share = anatomy.skinning_weight[:, None]
     colours = (1 - share) * np.array([0.45, 0.55, 0.70]) + share * np.array([0.85, 0.45, 0.25])
     pictures.draw(axes[1], model.mesh, model.mesh.points, up=up, colour=(0.97, 0.94, 0.92))
@@ -168,7 +170,9 @@ def jaw_figure(model: FaceModel) -> Any | None:
             jaw = model.jaw(controls)
             bone = model.anatomy.bone_points.astype(np.float64)
             k = model.anatomy.skinning_weight[:, None]
-            pictures.scatter(axis, bone + k * (bone @ jaw[:3, :3].T + jaw[:3, 3] - bone), "#b5522b", up=_up(model), turn=60, size=0.6)
+            if model.data.has_anatomy:
+                carried = bone + k * (bone @ jaw[:3, :3].T + jaw[:3, 3] - bone)
+                pictures.scatter(axis, carried, "#b5522b", up=_up(model), turn=60, size=0.6)
         axis.set_title(f"{pictures.label(target)} {share:g}")
     axes[3].clear()
     pictures.draw(axes[3], model.mesh, model.points(rig.trained_pose(target), detail=False).astype(np.float64), up=_up(model), turn=60)

@@ -21,6 +21,8 @@ _STILL_MM = 0.05
 def anatomy_section(model: FaceModel, actor: Actor | None, metrics: dict[str, Any] | None) -> str:
     """HTML: the picture, then the jaw's error, the bones' by region, and the thickness at the table's sites, where the metrics hold them."""
     source = str(model.manifest.get("bones", "given"))
+    if not model.data.has_anatomy:
+        return "<h2>No anatomy</h2><p class=note>This face was trained without bones: it has expressions alone, and cannot be edited by tissue or bones.</p>"
     parts = ["<h2>Skull, jaw and the learned anatomy</h2>", f"<p class=note>Bones: {html.escape(source)}.</p>"]
     parts.append(pictures.embedded(anatomy_figure(model, actor), "bones and learned bone points from front and side"))
     if metrics:

@@ -26,6 +26,7 @@ Floats = NDArray[np.floating]
 
 _PULL = 5e-5  # confidence in the table at every vertex, of a constraint's own: it decides centimetres away from them, not between them
 _LEAST_MM = 0.5
+_BARE_MM = 1.0  # without bones: so that points have somewhere to be, not an anatomy
 _SMOOTH = 0.1
 _TIGHT_MM = 4.0
 _FORMS = (3.0, 30.0, 300.0)  # how much of the small forms goes
@@ -55,12 +56,16 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane
     """Labels by `prior`: 'depth' (the table), or 'smooth' (the constraints alone). plane: the facial plane, where it is known already."""
     normals, room = _ways_in(actor, constraints)
     landmarks, expected, note = None, None, "thickness prior: smooth"
+    bare = not len(constraints.covered)
     try:
         landmarks = find_landmarks(actor, plane)
     except AimError as error:
-        if actor.landmarks is not None:
+        if actor.landmarks is not None and not bare:
             raise
-        note = f"thickness prior: smooth, because the landmarks that the depth table needs were not found ({error.what})"
+        note = f"thickness prior: smooth, because the landmarks that the depth table needs were not found ({error.what.rstrip('.')})"
+    if bare:
+        even = np.full(len(room), _BARE_MM / actor.mm_per_unit)
+        return Tissue(np.minimum(even, room), normals, room, None, landmarks, "no bones: no thickness to learn")
     if landmarks is not None and prior == "depth":
         expected = expected_depth(actor.neutral, landmarks) / actor.mm_per_unit
         note = f"thickness prior: published tissue depths (landmarks: {landmarks.report})"

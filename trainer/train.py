@@ -20,7 +20,7 @@ from aim_maya.core.files import write_json
 
 from .bones.write import write_bones
 from .config import TrainConfig, config_from_json
-from .export import export, learned_jaw
+from .export import bones_report, export, learned_jaw
 from .jaw_score import jaw_figures
 from .learn import Training
 from .leave_out import leave_regions_out
@@ -90,6 +90,10 @@ def _train(
         progress.note(warning, warning=True)
     progress.stage("prepare")
     problem = prepare(actor, config)
+    for note in problem.welded.notes:
+        progress.note(f"{note}.")
+    if config.bones == "none":
+        progress.note("Trained without bones, as asked for: the file has expressions alone, no anatomy, and cannot be edited by thickness or bones.", warning=True)
     if problem.bones is not None:
         progress.note(f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better ones into the actor folder.", warning=True)
         write_bones(run.bones, actor, problem.bones)
@@ -122,7 +126,7 @@ def _train(
         "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
         "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
         "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses)},
-        "bones": problem.bones.report if problem.bones else "given", "thickness_prior": problem.tissue.note, "warnings": actor.warnings,
+        "bones": bones_report(problem), "thickness_prior": problem.tissue.note, "warnings": actor.warnings,
     }  # fmt: skip
     if leave_out:
         metrics["left_out"] = leave_regions_out(problem, config, device, progress)

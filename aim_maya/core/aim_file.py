@@ -9,7 +9,10 @@ from typing import Any
 from .arrays import pack_arrays
 from .container import AIM, read_container, unpack_arrays, write_container
 
-__all__ = ["pack_arrays", "read_aim", "unpack_arrays", "write_aim"]
+__all__ = ["NO_BONES", "pack_arrays", "read_aim", "unpack_arrays", "write_aim"]
+
+NO_BONES = "none: trained without bones"
+"""What the manifest says under "bones" where there is no anatomy in the file."""
 
 
 def write_aim(path: str | Path, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:

@@ -139,12 +139,14 @@ HANDLES: dict[str, tuple[str, Callable[[Bones], Floats]]] = {
 class Handles:
     """The fields of one model, each made when it is first asked for."""
 
-    def __init__(self, bones: Bones) -> None:
-        self._bones, self._made = bones, dict[str, Floats]()
+    def __init__(self, bones: Bones, owners: NDArray[np.integer] | None = None) -> None:
+        """owners (V,): the vertex that each takes its offset from, where several are the same point."""
+        self._bones, self._owners, self._made = bones, owners, dict[str, Floats]()
 
     def __getitem__(self, name: str) -> Floats:
         """(V, 3) float32 offset of the bone points for one millimetre on a handle; model unit, object space."""
         if name not in self._made:
             field = self._bones.sites.to_object(HANDLES[name][1](self._bones))
+            field = field if self._owners is None else field[self._owners]
             self._made[name] = np.where(np.abs(field) < _NOTHING * np.abs(field).max(), 0.0, field).astype(np.float32)
         return self._made[name]

@@ -26,6 +26,7 @@ from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing
 from .session import DEVICES
+from .ties import tied
 
 Floats = NDArray[np.floating]
 
@@ -171,7 +172,7 @@ class FaceModel:
         displacement: the row of `displacements` for these activations, which spares numpy the sum.
         """
         points = self._engine.points(activations, jaw, self._edit, detail)
-        return self._evaluator(detail).points(activations, jaw, displacement) if points is None else points
+        return self._data.together(self._evaluator(detail).points(activations, jaw, displacement) if points is None else points)
 
     def displacements(self, activations: Floats, detail: bool = True, out: Floats | None = None) -> Floats:
         """(N, 3, V) float32 sums over the targets for activations (N, T), formed at once, as CachedEvaluator.displacements."""
@@ -182,7 +183,7 @@ class FaceModel:
 
         Always summed by numpy; under full evaluation over the fields that the networks gave on the device.
         """
-        return self._evaluator(detail, self._engine.fields()).local_points(coefficients, offsets, jaw)
+        return self._data.together(self._evaluator(detail, self._engine.fields()).local_points(coefficients, offsets, jaw))
 
     def performance_points(
         self, performance: Performance, f: float, *, head: bool = True, detail: bool = True, weights: Weights | None = None, blend: float = 1.0, jaw: Any = None,
@@ -210,11 +211,12 @@ class FaceModel:
     def edited(self, edit: Edit | EditRecipe | Mapping[str, Any]) -> FaceModel:
         """This face under `edit` (arrays, a recipe, or its JSON), which takes the place of any edit it has. `edit_notes` says what was clamped.
 
-        Raises AimError for maps of another mesh, and for regions, handles and files that are not there.
+        Raises AimError for maps of another mesh, for regions, handles and files that are not there, and for thickness and bones of a face
+        that was trained without bones.
         """
         if not isinstance(edit, Edit):
             edit = build_edit(edit if isinstance(edit, EditRecipe) else recipe_from_json(edit, "the edit"), self._data)
-        possible, notes = clamped(self._data, edit.checked(len(self._data.neutral)))
+        possible, notes = clamped(self._data, tied(self._data, edit.checked(len(self._data.neutral))))
         return FaceModel(self._data, possible, self._engine, notes, self._file)
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.aim_file import read_aim, unpack_arrays
+from aim_maya.core.aim_file import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.arrays import check_faces, checked_array
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.detail import Detail
@@ -31,6 +31,7 @@ from aim_maya.core.rigid import is_rigid
 from .graph_check import check_graph
 
 Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
@@ -114,6 +115,10 @@ class ModelData:
     baked: BakedJaw = field(default_factory=lambda: BakedJaw())
     landmarks: FaceSites | None = None
     region_maps: dict[str, Floats] = field(default_factory=dict)
+    owners: Ints | None = None
+    """(V,) int32: the first vertex that is the same point (doubles on UV seams); None where all are alone."""
+    pieces: Ints | None = None
+    """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only skin."""
     _made: dict[bool, Tables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
@@ -145,12 +150,37 @@ class ModelData:
     @cached_property
     def regions(self) -> dict[str, Floats]:
         """{region: (V,) float32 in [0, 1]}: the file's, or made from the landmarks. Raises AimError as `sites` does."""
-        return self.region_maps or soft_regions(self.mesh, self.weight, self.sites)
+        made = self.region_maps or soft_regions(self.sewn, self.weight, self.sites)
+        return made if self.owners is None else {name: region[self.owners] for name, region in made.items()}
 
     @cached_property
     def handles(self) -> Handles:
         """Bone-point offsets of the handles on the learned bones. Raises AimError as `sites` does."""
-        return Handles(bones_of(self.mesh, self.weight, self.normals, self.regions, self.sites))
+        return Handles(bones_of(self.sewn, self.weight, self.normals, self.regions, self.sites), self.owners)
+
+    @property
+    def has_anatomy(self) -> bool:
+        """False for a face that was trained without bones."""
+        return str(self.manifest.get("bones")) != NO_BONES
+
+    @cached_property
+    def doubles(self) -> tuple[Ints, Ints] | None:
+        """(D,) vertices that are the same point as an earlier one, and (D,) those; None where there are none."""
+        if self.owners is None:
+            return None
+        doubles = np.flatnonzero(self.owners != np.arange(len(self.owners)))
+        return doubles, self.owners[doubles]
+
+    @cached_property
+    def sewn(self) -> Mesh:
+        """The mesh with its seams closed: faces use the owners alone, and whatever is smooth along them goes across."""
+        return self.mesh if self.owners is None else replace(self.mesh, corners=self.owners[self.mesh.corners], uvs=None, uv_corners=None)
+
+    def together(self, points: Floats) -> Floats:
+        """points (V, 3), changed in place: doubles are where their owners are, to the last bit."""
+        if self.doubles is not None:
+            points[self.doubles[0]] = points[self.doubles[1]]
+        return points
 
     @cached_property
     def linear(self) -> LinearBlend:
@@ -194,6 +224,8 @@ def read_model(path: str | Path) -> ModelData:
         graphs=members,
         landmarks=None if sites is None else _sites(manifest, where),
         region_maps=_regions(arrays, manifest, v, where),
+        owners=_owners(arrays, v, where),
+        pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
     )
     if data.mesh.topology_hash != manifest["topology_hash"] or len(data.motion.twists) != t or manifest["vertex_count"] != v:
         raise AimError(f"{path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")
@@ -288,3 +320,14 @@ def _baked_jaw(about: Fields, manifest: dict[str, Any]) -> BakedJaw:
     if pose is not None and not is_rigid(pose):
         raise entry.fail("jaw_pose", "a rigid 4x4 matrix")
     return BakedJaw(entry.number("jaw_gain", 1.0, low=-1e6, high=1e6), entry.number("jaw_arc", 1.0, low=-1e6, high=1e6), pose)
+
+
+def _owners(arrays: dict[str, Any], v: int, where: str) -> Ints | None:
+    """'owners' where the file has them, checked: nobody's owner comes after it, and every owner is its own."""
+    if "owners" not in arrays:
+        return None
+    owners: Ints = arrays["owners"]
+    whole = owners.shape == (v,) and owners.dtype == np.int32 and bool(((owners >= 0) & (owners <= np.arange(v))).all())
+    if not whole or not np.array_equal(owners[owners], owners):
+        raise AimError(f"{where}: 'owners' does not say which of its {v} vertices are the same.", "The file was altered.", "Export it again.")
+    return owners

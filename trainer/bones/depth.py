@@ -17,6 +17,7 @@ Ints = NDArray[np.integer]
 
 _SCALP_MM = 5.0  # over the vault; the table ends at the forehead
 _NEIGHBOURS = 6
+_ON_SKIN_MM = 15.0  # a coarse mesh has its next vertex this far from a point on it, hardly further
 
 
 def site_vertices(at: Landmarks, skin: Floats) -> tuple[list[str], Ints]:
@@ -31,7 +32,9 @@ def expected_depth(mesh: Mesh, at: Landmarks) -> Floats:
     values, sure = np.zeros(len(skin)), np.zeros(len(skin))
     tree = cKDTree(skin)
     for name, point in place_sites(at):
-        ids = tree.query(point, k=_NEIGHBOURS)[1]
+        away, ids = tree.query(point, k=_NEIGHBOURS)
+        if away[0] > _ON_SKIN_MM:  # a place that a mask has no skin for
+            continue
         values[ids] += DEPTHS_MM[name]
         sure[ids] += 1.0
     vault = skin[:, 1] > at.height("supraglabella") + 30 * at.size

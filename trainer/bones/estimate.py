@@ -16,6 +16,7 @@ from trainer.inside import outside
 from trainer.landmarks import Landmarks, find_landmarks
 from trainer.regions import JAW_REGIONS, SKULL_REGIONS, occlusal_height, regions
 from trainer.smoothness import bent_least
+from trainer.weld import pieces
 
 from .depth import expected_depth
 
@@ -52,7 +53,7 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     at = find_landmarks(actor)
     mesh = Mesh(at.frame.to_head(actor.neutral.points), actor.neutral.counts, actor.neutral.corners)
     label = regions(mesh.points, at)
-    label[~_outermost(mesh.points, at)] = ""
+    label[~_outermost(mesh.points, at) | (pieces(mesh) > 0)] = ""
     label[_over_openings(mesh.points, at)] = ""
     depth = expected_depth(actor.neutral, at)
     plain = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, _SMOOTH))

@@ -14,6 +14,7 @@ from trainer.bones.judge import judge_bones
 from trainer.bones.write import describe, write_bones
 from trainer.figures import markdown
 from trainer.usd_actor import load_actor
+from trainer.weld import weld
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Estimate and write; prints the error to expect of every region, and the error found where the actor has bones."""
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
-    bones = estimate_bones(actor)
+    bones = estimate_bones(weld(actor).actor)
     out = options.out or (options.actor if options.actor.is_dir() else options.actor.parent) / "estimated_bones"
     write_bones(out, actor, bones)
     found = judge_bones(actor, bones)

@@ -40,6 +40,7 @@ def run(options: Options) -> dict[str, Any]:
         ["size", " x ".join(f"{x:.0f}" for x in high - low) + f" mm ({model.mm_per_unit:g} mm a unit, {manifest['up']} up)"],
         ["controls", len(model.targets)],
         ["targets, combinations", f"{len(manifest['targets'])}, {len(manifest['poses'])}"],
+        ["bones", "none: expressions alone, no anatomy, no edits of tissue or bones" if not model.data.has_anatomy else str(manifest.get("bones", "given"))],
         ["jaw", f"{manifest['jaw']['source']}: {manifest['jaw']['report']}"],
         ["networks alone, skin", f"{skin.get('mean', 0):.3f} mm mean, {skin.get('max', 0):.2f} mm max"],
         ["parity", f"{max(manifest['parity_mm'].values()):.1e} mm"],

@@ -15,6 +15,7 @@ from trainer.constraints import find_constraints
 from trainer.figures import markdown
 from trainer.jaw_score import compare_estimates
 from trainer.usd_actor import load_actor
+from trainer.weld import weld
 
 
 @dataclass
@@ -35,7 +36,7 @@ def run(options: Options) -> dict[str, Any]:
         raise AimError("No actor was named.", remedy="Give one or more actor folders with lower teeth: aimface jaw ACTOR ...")
     figures: dict[str, Any] = {}
     for path in options.actors:
-        actor = with_bones(load_actor(path))[0]
+        actor = with_bones(weld(load_actor(path)).actor)[0]
         figures[actor.name] = compare_estimates(actor, find_constraints(actor))
     head = ["actor", "jaw", "all, mm", "moving: mean, % of motion", "worst, %", "still: mean, mm", "max, mm"]
     rows = [

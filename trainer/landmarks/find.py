@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from trainer.symmetry import Plane, facial_plane
+from trainer.weld import inside_out, pieces, turned
 
 from .given import given_landmarks
 from .head_frame import HeadFrame, OuterSkin, directions, head_frame
@@ -19,10 +20,18 @@ from .sides import SIDES, paired
 Floats = NDArray[np.floating]
 
 ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
-_MOST_GUESSED = 7  # closed eyes and hidden ears, not more
+_MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
 _ADULT = {  # heights over the adult lower face, subnasale 0 and menton -1 (nose: pronasale .. nasion), where a profile tells nothing
     "labrale superius": -0.2, "stomion": -0.33, "labrale inferius": -0.46, "supramentale": -0.58, "pogonion": -0.78,
 }  # fmt: skip
+
+
+GIVE_ANCHORS = (
+    "Turn the head to y up and the face to +z (or name its up axis in actor.json), or put a landmarks.json into the actor folder that says where these lie, as "
+    'vertex ids or points: {"nasion": 1234, "pronasale": 2345, "subnasale": 3456, "menton": [0.0, -8.5, 9.1]} (root and tip of the nose, where it meets the '
+    "upper lip, lower end of the chin); more names, e.g. stomion, exocanthion_l or tragion_r, make it better."
+)
+"""What to do where no face is found."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +63,31 @@ class Landmarks:
 
 
 def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
-    """All landmarks. plane: the facial plane, where it is known already.
+    """All landmarks. plane: the facial plane, where it is known already. Faces that all look inwards are seen from their other side.
 
-    Raises AimError for a face that is not found (and says where it looks), or for landmarks.json that cannot be meant.
+    Raises AimError for a face that is not found (and says what of it), or for landmarks.json that cannot be meant.
     """
+    if inside_out(actor.neutral):
+        actor = replace(actor, neutral=turned(actor.neutral))
     up, front = directions(actor.up)
     plane = plane or facial_plane(actor.neutral.points)
     if actor.landmarks is not None:
         return _find(actor, plane, up, front)
     try:
         found = _find(actor, plane, up, front)
-        enough = len(found.guessed) <= _MOST_GUESSED
-    except AimError:
-        enough = False
-    if enough:
-        return found
+    except AimError as error:
+        what, cause = error.what, error.cause
+    else:
+        if len([name for name in found.guessed if not name.startswith(("zygion", "gonion"))]) <= _MOST_GUESSED:
+            return found
+        what = f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and ears beside it (not found: {', '.join(found.guessed)})."
+        cause = "The nose is flat or stylised, or the head is turned or covered."
     for words, mend, other_up, other_front in _orientations(up, front):
-        if _shows_a_face(actor, plane, other_up, other_front):
+        if "upside down" in words and _neck(actor, up) < 1:
+            continue
+        if _surely_a_face(actor, plane, other_up, other_front):
             raise AimError(f"The head of '{actor.name}' {words}.", "It was exported with other axes.", mend)
-    raise AimError(
-        f"No face was found on the neutral of '{actor.name}': too few landmarks show on it.", "It is turned, covered, or far from a face's proportions.",
-        "Turn it to y up and z forward, or give landmarks.json (68 vertex ids, or names with vertex ids or points).",
-    )  # fmt: skip
+    raise AimError(what, cause, GIVE_ANCHORS)
 
 
 def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
@@ -88,37 +100,58 @@ def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Flo
     ]  # fmt: skip
 
 
-def _shows_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
+def _surely_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
+    """Whether the head looks that way beyond doubt: nose, lips and chin show, and the neck is not on top.
+
+    A chin seen from below has a profile much like a nose's, so that a nose alone tells nothing.
+    """
+    if _neck(actor, up) > 0:
+        return False
     try:
-        return len(_find(actor, plane, up, front).guessed) <= _MOST_GUESSED
+        guessed = set(_find(actor, plane, up, front).guessed)
     except AimError:
         return False
+    return not guessed & {"stomion", "menton", "cheilion_l", "cheilion_r"}
+
+
+def _neck(actor: Actor, up: Floats) -> int:
+    """1 where most of the mesh's open border (a head is cut at its neck) lies in the upper half, -1 in the lower, 0 where there is none."""
+    height = actor.neutral.points @ up
+    border = actor.neutral.edges[actor.neutral.edge_uses == 1].ravel()
+    return int(np.sign(np.median(height[border]) - 0.5 * (height.max() + height.min()))) if len(border) else 0
 
 
 def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
     frame = head_frame(actor, plane, up, front)
     points = frame.to_head(actor.neutral.points)
-    skin = OuterSkin(points, actor.neutral.triangles)
+    triangles = actor.neutral.triangles
+    skin = OuterSkin(points, triangles[pieces(actor.neutral)[triangles[:, 0]] == 0])
     given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)
     y = np.arange(points[:, 1].min(), points[:, 1].max(), STEP)
     profile = Profile(y, skin.front(np.zeros_like(y), y))
     heights, guessed = _midline(profile, {k: float(p[1]) for k, p in given.items() if not k.endswith(tuple(SIDES))})
+    guessed = [name for name in guessed if name not in given]
     found = {name: np.array([0.0, height, profile.at(height)]) for name, height in heights.items()}
     sides, more = paired(skin, heights, {name: float(p[2]) for name, p in found.items()})
     guessed = [name for name in guessed + more if name not in given]
     missing = [name for name, point in (found | sides | given).items() if not np.isfinite(point).all()]
     if missing:
-        raise AimError(f"There is no skin where {', '.join(missing[:4])} should be.", "The head is turned, or part of it is missing.", "Give landmarks.json.")
+        raise AimError(
+            f"No nose was found on the neutral of '{actor.name}' with a face about it (there is no skin where {', '.join(missing[:4])} should be).",
+            "The head is turned, part of the face is missing, or the nose is flat.",
+            GIVE_ANCHORS,
+        )
     return Landmarks(found | sides | given, tuple(given), tuple(guessed), frame, skin)
 
 
 def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float], list[str]]:
-    """Heights of the midline's landmarks: as given, else found, else (when no nose is found) by proportion from those given."""
+    """Heights of the midline's landmarks: as given, else found from those, else (when no nose is found) by proportion from the anchors."""
     try:
-        heights, guessed = midline(profile)
-    except AimError:
+        heights, guessed = midline(profile, given)
+    except AimError as error:
         if not all(name in given for name in ANCHORS):
-            raise
+            lacking = [name for name in ANCHORS if name not in given]
+            raise AimError(error.what, error.cause, GIVE_ANCHORS if len(lacking) == len(ANCHORS) else f"Add {', '.join(lacking)} to landmarks.json.") from error
         nose, lower = given["nasion"] - given["pronasale"], given["subnasale"] - given["menton"]
         heights = {name: given["subnasale"] + share * lower for name, share in _ADULT.items()}
         heights |= {"glabella": given["nasion"] + 0.5 * nose, "supraglabella": given["nasion"] + 1.1 * nose, "rhinion": given["nasion"] - 0.45 * nose}
@@ -129,6 +162,6 @@ def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float
         raise AimError(
             f"The landmarks do not lie below one another as in a face (heights in mm: {order}).",
             "Some vertex ids of landmarks.json belong to another mesh or landmark." if given else "The neutral is no face with a closed mouth.",
-            "Mend landmarks.json." if given else "Give landmarks.json (68 vertex ids, or names with vertex ids or points).",
+            "Mend landmarks.json." if given else GIVE_ANCHORS,
         )  # fmt: skip
     return heights, guessed

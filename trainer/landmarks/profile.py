@@ -5,6 +5,9 @@ The nose is the profile's most prominent peak; all else follows from it downward
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
@@ -19,10 +22,12 @@ _NOSE_MM = 5.0  # a nose stands out by 15 to 25 mm; a profile without a peak of 
 
 
 class Profile:
-    """y (N,) rising, z (N,) smoothed; reads heights and extremes between heights."""
+    """y (N,) rising, z (N,) smoothed; reads heights and extremes between heights. Raises AimError where z is NaN throughout."""
 
     def __init__(self, y: Floats, z: Floats, smooth_mm: float = 0.8) -> None:
         known = np.isfinite(z)
+        if not known.any():
+            raise AimError("No skin is seen on the midline of the neutral from the front.", "The face does not look along +z, or there is none.")
         self.y = y
         self.z = gaussian_filter1d(np.interp(y, y[known], z[known]), smooth_mm / STEP)
 
@@ -57,23 +62,26 @@ def nose_tip(profile: Profile) -> float | None:
     return float(profile.y[peaks[fit][about["prominences"][fit].argmax()]])
 
 
-def midline(profile: Profile) -> tuple[dict[str, float], list[str]]:
-    """{landmark: height}, and the names of those that proportions had to supply. Raises AimError when there is no nose."""
-    tip = nose_tip(profile)
+def midline(profile: Profile, given: Mapping[str, float] = MappingProxyType({})) -> tuple[dict[str, float], list[str]]:
+    """{landmark: height}, and the names of those that proportions had to supply; given heights are kept, and the others sought from them.
+
+    Raises AimError when there is no nose and none is given.
+    """
+    tip = given.get("pronasale", nose_tip(profile))
     if tip is None:
         raise AimError(
-            "No nose was found in the profile of the neutral.", "The head does not look along +z (or is no head).",
-            "Turn it to y up and z forward (or name its up axis in actor.json), or give landmarks.json.",
-        )  # fmt: skip
+            f"No nose was found in the profile of the neutral: nothing stands out by {_NOSE_MM:g} mm.",
+            "The nose is flat or stylised, or the head does not look along +z, or is no head.",
+        )
     guessed: list[str] = []
     brow = profile.foremost(tip + 50, tip + 85)
-    nasion = profile.deepest(tip + 18, tip + 50, (tip, brow))
+    nasion = given.get("nasion", profile.deepest(tip + 18, tip + 50, (tip, brow)))
     n = nasion - tip
     glabella = profile.foremost(nasion + 0.25 * n, nasion + 0.85 * n)
-    subnasale = profile.deepest(tip - 0.75 * n, tip - 0.15 * n, (tip, tip - 0.95 * n))
-    menton = _menton(profile, tip, n, guessed)
+    subnasale = given.get("subnasale", profile.deepest(tip - 0.75 * n, tip - 0.15 * n, (tip, tip - 0.95 * n)))
+    menton = given["menton"] if "menton" in given else _menton(profile, tip, n, guessed)
     h = subnasale - menton
-    stomion = _notch(profile, subnasale - 0.48 * h, subnasale - 0.18 * h)
+    stomion = given.get("stomion", _notch(profile, subnasale - 0.48 * h, subnasale - 0.18 * h))
     if stomion is None:
         stomion = subnasale - 0.33 * h
         guessed.append("stomion")

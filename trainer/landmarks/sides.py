@@ -16,6 +16,7 @@ Midline = dict[str, float]
 SIDES = {"_l": 1.0, "_r": -1.0}
 
 _PIT_MM = 6.0  # an eye's opening: no skin seen, or skin this much behind its surroundings
+_HALF_WIDTHS = {"tragion": 72.0, "zygion": 68.0, "gonion": 52.0}  # of an adult's face, mm
 _EAR_MM = 4.0  # step from the side of the head onto the ear
 
 
@@ -49,6 +50,10 @@ def paired(skin: OuterSkin, middle: Midline, depth: dict[str, float]) -> tuple[d
         found["tragion" + side] = _lateral(skin, level, ear, sign)
         found["zygion" + side] = _widest(skin, level, ear + 24 * size, found["exocanthion" + side][2] - 18 * size, sign)
         found["gonion" + side] = _lateral(skin, middle["stomion"] - 0.1 * (middle["stomion"] - middle["menton"]), ear + 26 * size, sign)
+        for name, aside in _HALF_WIDTHS.items():
+            if not np.isfinite(found[name + side][0]):  # a mask ends before it
+                found[name + side][0] = sign * aside * size
+                guessed += [name + side] if name + side not in guessed else []
     return found, guessed
 
 
