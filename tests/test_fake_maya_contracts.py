@@ -1,4 +1,6 @@
-"""The stand-in for Maya: contracts of deform() are broken on purpose by a small plug-in, and seen to be caught."""
+"""The stand-in for Maya: contracts of deform() are broken on purpose by a small plug-in, and seen to be
+caught.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests import fake_maya
 from tests.fake_maya import ContractError, Session
-from tests.fake_maya.sample_plugin import LIFT, Loader
+from tests.test_fake_maya_plugins import LIFT, Loader
 
 
 @pytest.fixture
@@ -60,7 +62,8 @@ def test_input_memory(maya: Session, plugin: Loader) -> None:
     module, node, mesh = plugin("""
         address = int(om.MFnMesh(self.mesh(block, index)).getRawPoints())
         kept = (ctypes.c_float * 3).from_address(NOTES[0][0]) if NOTES else None
-        NOTES.append((address, None if kept is None else list(kept), list((ctypes.c_float * 3).from_address(address))))
+        now = list((ctypes.c_float * 3).from_address(address))
+        NOTES.append((address, None if kept is None else list(kept), now))
         """)
     rest = maya.points(mesh)
     cmds.setAttr(f"{node}.lift", 1.0)
@@ -81,21 +84,24 @@ def test_writing_the_input(maya: Session, plugin: Loader) -> None:
     broken(maya, "wrote into its input geometry")
 
 
-@pytest.mark.parametrize("body", [
-    """
+@pytest.mark.parametrize(
+    "body",
+    [
+        """
     array = block.outputArrayValue(OUTPUT)
     array.jumpToElement(index)
     address = int(om.MFnMesh(array.outputValue().asMesh()).getRawPoints())
     (ctypes.c_float * 3).from_address(address)[1] = 7.0
     """,
-    """
+        """
     array = block.outputArrayValue(OUTPUT)
     array.jumpToElement(index)
     points = om.MPointArray()
     iterator.allPositions(points)
     om.MFnMesh(array.outputValue().asMesh()).setPoints(points)
     """,
-])  # fmt: skip
+    ],
+)
 def test_writing_the_output_past_the_iterator(maya: Session, plugin: Loader, body: str) -> None:
     _, _, mesh = plugin(textwrap.dedent(body))
     maya.points(mesh)
@@ -107,7 +113,7 @@ def test_membership(maya: Session, plugin: Loader) -> None:
 
     module, node, mesh = plugin("NOTES.append(iterator.count())\n" + LIFT)
     rest = maya.points(mesh)
-    shape = cmds.ls(type="mesh", intermediateObjects=True)[0]
+    shape = next(s for s in cmds.ls(type="mesh") if s.endswith("Orig"))
     cmds.setAttr(f"{shape}.componentTags[0].componentTagName", "lips", type="string")
     cmds.setAttr(f"{shape}.componentTags[0].componentTagContents", 1, "vtx[2:4]", type="componentList")
     cmds.setAttr(f"{node}.input[0].componentTagExpression", "lips", type="string")
@@ -140,29 +146,30 @@ def test_painted_weights_are_sparse(maya: Session, plugin: Loader) -> None:
             inner.jumpToElement(4)
         except RuntimeError as error:
             NOTES.append(str(error))
-        NOTES.append(self.weightValue(block, index, 4))
         """)
     maya.points(mesh)
     assert "No element" in module.NOTES[0]
     cmds.setAttr(f"{node}.weightList[0].weights[1:2]", 0.25, 0.5)
     maya.points(mesh)
-    assert module.NOTES[2] == {1: 0.25, 2: 0.5}
-    assert "No element" in module.NOTES[3]
-    assert module.NOTES[4] == 1.0
+    assert module.NOTES[1] == {1: 0.25, 2: 0.5}
+    assert "No element" in module.NOTES[2]
     maya.check()
 
 
-@pytest.mark.parametrize(("body", "words"), [
-    ("cmds.ls()", "cmds.ls during evaluation"),
-    ("om.MFnDependencyNode(self.thisMObject()).findPlug('lift', True)", "findPlug during evaluation"),
-    ("om.MPlug(self.thisMObject(), Node.lift).asFloat()", "asFloat during evaluation"),
-    ("om.MSelectionList().add('persp')", "MSelectionList.add during evaluation"),
-    ("om.MGlobal.executeCommand('print 1')", "executeCommand during evaluation"),
-    ("block.inputArrayValue(INPUT)", "all inputs are evaluated again"),
-    ("block.outputValue(Node.lift).setFloat(2.0)", "hard crash"),
-    ("block.inputValue(Node.lift).setFloat(2.0)", "inputs are read only"),
-    ("block.inputValue(Node.lift).asDouble()", "Maya reads garbage"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("cmds.ls()", "cmds.ls during evaluation"),
+        ("om.MFnDependencyNode(self.thisMObject()).findPlug('lift', True)", "findPlug during evaluation"),
+        ("om.MPlug(self.thisMObject(), Node.lift).asFloat()", "asFloat during evaluation"),
+        ("om.MSelectionList().add('persp')", "MSelectionList.add during evaluation"),
+        ("om.MGlobal.executeCommand('print 1')", "executeCommand during evaluation"),
+        ("block.inputArrayValue(INPUT)", "all inputs are evaluated again"),
+        ("block.outputValue(Node.lift).setFloat(2.0)", "hard crash"),
+        ("block.inputValue(Node.lift).setFloat(2.0)", "inputs are read only"),
+        ("block.inputValue(Node.lift).asDouble()", "Maya reads garbage"),
+    ],
+)
 def test_forbidden_while_deforming(maya: Session, plugin: Loader, body: str, words: str) -> None:
     _, _, mesh = plugin(body)
     rest = maya.points(mesh)

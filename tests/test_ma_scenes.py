@@ -1,4 +1,6 @@
-"""Scenes as Maya writes them, in both layouts: opened, captured, attached to, restored, saved and opened again."""
+"""Scenes as Maya writes them, in both layouts: opened, captured, attached to, restored, saved and opened
+again.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def opened(request: pytest.FixtureRequest, maya: Any, tmp_path: Path) -> ma_scen
 
 
 def expected_shapes(known: ma_scenes.Known) -> dict[str, np.ndarray]:
-    """What capture has to find: paint in the shapes, in-betweens absolute, the combination on top of its parents."""
+    """What capture has to find: paint in the shapes, in-betweens absolute, the combination on top of its
+    parents.
+    """
     smile = known.deltas["smile"].copy()
     for vertex, weight in known.painted.items():
         smile[vertex] *= weight

@@ -1,4 +1,6 @@
-"""Every call into Maya is named in docs/maya_contract.md, exists in the stubs with its flags, and has a documented number of arguments."""
+"""Every call into Maya is named in docs/maya_contract.md, exists in the stubs with its flags, and has a
+documented number of arguments.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,20 @@ from tests.maya_types.stub_check import check, sources
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = [f for f in sources() if "tests" not in f.relative_to(ROOT).parts]
 STUBS = Path(sys.prefix) / "stubs"
-_NOT_MAYA = {".split", ".rsplit", ".startswith", ".strip", ".write", ".members", ".input_mesh", ".dirname", ".get", ".clear", ".items", ".with_points"}
+_NOT_MAYA = {
+    ".split",
+    ".rsplit",
+    ".startswith",
+    ".strip",
+    ".write",
+    ".members",
+    ".input_mesh",
+    ".dirname",
+    ".get",
+    ".clear",
+    ".items",
+    ".with_points",
+}
 
 
 def test_every_call_is_in_the_contract() -> None:
@@ -28,7 +43,11 @@ def test_every_call_is_in_the_contract() -> None:
 
 def test_every_attribute_has_a_row_in_the_attribute_editor() -> None:
     text = (ROOT / "aim_maya/scripts/AEaimDeformerTemplate.mel").read_text(encoding="utf-8")
-    shown = set(re.findall(r'-addControl "(\w+)"', text)) | set(re.findall(r'-callCustom "\w+" "\w+" "(\w+)"', text)) | set(re.findall(r'-suppress "(\w+)"', text))
+    shown = (
+        set(re.findall(r'-addControl "(\w+)"', text))
+        | set(re.findall(r'-callCustom "\w+" "\w+" "(\w+)"', text))
+        | set(re.findall(r'-suppress "(\w+)"', text))
+    )
     wanted = {a.name for a in attributes.ATTRIBUTES if not a.hidden and not a.parent}
     assert wanted - shown == set()
     assert {s for s in shown if s in attributes.BY_NAME} <= wanted
@@ -39,7 +58,21 @@ def test_every_attribute_has_a_row_in_the_attribute_editor() -> None:
 def test_attribute_names_are_unique_and_leave_maya_s_alone() -> None:
     names = [n for a in attributes.ATTRIBUTES for n in (a.name, a.short)]
     assert len(set(names)) == len(names)
-    assert not {"w", "wl", "en", "ip", "og", "gtg", "orggeom", "msg", "nds", "cch", "fzn", "ihi", "bnm"} & set(names)
+    assert not {
+        "w",
+        "wl",
+        "en",
+        "ip",
+        "og",
+        "gtg",
+        "orggeom",
+        "msg",
+        "nds",
+        "cch",
+        "fzn",
+        "ihi",
+        "bnm",
+    } & set(names)
     assert 0x80000 <= attributes.TYPE_ID <= 0xFFFFF
 
 
@@ -74,7 +107,9 @@ def test_the_stub_check_finds_planted_mistakes(tmp_path: Path) -> None:
 
 
 def test_every_api_call_has_a_documented_number_of_arguments() -> None:
-    """The stubs know names, not how many arguments: a table from the C++ reference does, and the stand-in enforces it too."""
+    """The stubs know names, not how many arguments: a table from the C++ reference does, and the stand-in
+    enforces it too.
+    """
     from tests.fake_maya.signatures import SIGNATURES
 
     wrong = []
@@ -88,7 +123,9 @@ def test_every_api_call_has_a_documented_number_of_arguments() -> None:
             known = [SIGNATURES[owner[0]][method]] if method in SIGNATURES.get(owner[0], {}) else []
         else:
             known = [SIGNATURES[method]["__init__"]] if "__init__" in SIGNATURES.get(method, {}) else []
-        given = call.arguments - (1 if owner and owner[0].startswith("MPx") else 0)  # called on the class, with self
+        given = call.arguments - (
+            1 if owner and owner[0].startswith("MPx") else 0
+        )  # called on the class, with self
         if known and not any(given in counts for counts in known):
             wrong.append(f"{call.where}: {call.name} with {call.arguments} arguments")
     assert wrong == []

@@ -8,52 +8,50 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import mel as _mel
 from . import (
     mpx,
-    om_anim,
-    om_array_handle,
     om_arrays,
     om_attribute,
-    om_attrs,
     om_base,
     om_block,
-    om_components,
-    om_dag,
     om_data,
     om_global,
     om_handle,
     om_math,
-    om_matrix,
     om_mesh,
     om_nodes,
     om_plug,
     om_script,
     om_types,
-    om_ui,
-    om_units,
 )
-from .boundary import current, make_current
+from .boundary import absent_class, current, make_current
 from .commands import COMMANDS
 from .errors import ContractError, CycleError
 from .session import Session
+from .signatures import SIGNATURES
 
 __all__ = ["ContractError", "CycleError", "Session", "current", "install", "uninstall"]
-_NAMES = ("maya", "maya.cmds", "maya.mel", "maya.OpenMaya", "maya.OpenMayaMPx", "maya.OpenMayaAnim", "maya.OpenMayaUI", "maya.utils", "maya.standalone")
-
-_API = (
-    om_base, om_types, om_math, om_matrix, om_units, om_arrays, om_script, om_attribute, om_attrs, om_data, om_components, om_plug, om_dag, om_nodes, om_mesh, om_handle, om_array_handle,
-    om_block, om_global,
-)  # fmt: skip
+_NAMES = ("maya", "cmds", "mel", "OpenMaya", "OpenMayaMPx", "OpenMayaUI", "utils", "standalone")
 
 
-def _public(*sources: types.ModuleType) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for source in sources:
+_API = (om_types, om_base, om_math, om_arrays, om_script, om_attribute, om_data, om_plug, om_nodes, om_mesh)
+_API += (om_handle, om_block, om_global)
+_MPX = ("MPxNode", "MPxGeometryFilter", "MPxDeformerNode", "MFnPlugin", "asMPxPtr", "cvar")
+
+
+def _open_maya() -> dict[str, Any]:
+    """Every class of the table of signatures; those that are not written refuse whatever is asked of them."""
+    found: dict[str, Any] = {
+        name: absent_class(name) for name in SIGNATURES if not name.startswith(("MPx", "MFnPlugin"))
+    }
+    for source in _API:
         for name, member in vars(source).items():
-            if isinstance(member, type) and name.startswith("M") and member.__module__.startswith(__name__) and not name.startswith("MPx"):
+            if isinstance(member, type) and name.startswith("M") and member.__module__.startswith(__name__):
                 found[name] = member
-    return found
+    return found | {"kUnknownParameter": om_base.kUnknownParameter}
 
 
 def _deferred(job: Any, *args: Any, **kwargs: Any) -> None:
@@ -62,7 +60,9 @@ def _deferred(job: Any, *args: Any, **kwargs: Any) -> None:
 
 def _in_main_thread(job: Any, *args: Any, **kwargs: Any) -> Any:
     if current().batch:
-        raise RuntimeError("executeInMainThreadWithResult needs idle events, and there are none in batch mode")
+        raise RuntimeError(
+            "executeInMainThreadWithResult needs idle events, and there are none in batch mode"
+        )
     return job(*args, **kwargs)
 
 
@@ -76,28 +76,48 @@ def _initialize(name: str = "python") -> None:
             exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), {"__name__": "__main__"})
 
 
+class _MQtUtil:
+    @staticmethod
+    def findControl(name: str) -> Any:
+        """A control's widget, as what SWIG returns (only int() makes use of it); a workspace control has a
+        box layout.
+        """
+        session = current()
+        if name not in session.ui:
+            return None
+        import shiboken6
+        from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+        held = session.extras.setdefault("qt_controls", {})
+        if name not in held:
+            held[name] = QWidget()
+            QVBoxLayout(held[name])
+        return np.int64(shiboken6.getCppPointer(held[name])[0])
+
+
 def _modules() -> dict[str, types.ModuleType]:
-    made = {name: types.ModuleType(name) for name in _NAMES}
+    made = {name: types.ModuleType("maya" if name == "maya" else f"maya.{name}") for name in _NAMES}
     made["maya"].__path__ = []  # a package without files: maya.api cannot be imported
-    for name in _NAMES[1:]:
-        setattr(made["maya"], name.rpartition(".")[2], made[name])
-    vars(made["maya.cmds"]).update(COMMANDS)
-    vars(made["maya.OpenMaya"]).update(_public(*_API))
-    made["maya.OpenMaya"].kUnknownParameter = om_base.kUnknownParameter  # type: ignore[attr-defined]
-    vars(made["maya.OpenMayaAnim"]).update(_public(om_anim))
-    made["maya.OpenMayaUI"].MQtUtil = om_ui.MQtUtil  # type: ignore[attr-defined]
-    for name in ("MPxNode", "MPxGeometryFilter", "MPxDeformerNode", "MFnPlugin", "asMPxPtr", "cvar"):
-        setattr(made["maya.OpenMayaMPx"], name, getattr(mpx, name))
-    made["maya.mel"].eval = _mel.eval  # type: ignore[attr-defined]
-    made["maya.utils"].executeDeferred = _deferred  # type: ignore[attr-defined]
-    made["maya.utils"].executeInMainThreadWithResult = _in_main_thread  # type: ignore[attr-defined]
-    made["maya.standalone"].initialize = _initialize  # type: ignore[attr-defined]
-    made["maya.standalone"].uninitialize = lambda: None  # type: ignore[attr-defined]
-    return made
+    contents: dict[str, dict[str, Any]] = {
+        "maya": {name: made[name] for name in _NAMES[1:]},
+        "cmds": dict(COMMANDS),
+        "mel": {"eval": _mel.eval},
+        "OpenMaya": _open_maya(),
+        "OpenMayaMPx": {name: getattr(mpx, name) for name in _MPX},
+        "OpenMayaUI": {"MQtUtil": _MQtUtil},
+        "utils": {"executeDeferred": _deferred, "executeInMainThreadWithResult": _in_main_thread},
+        "standalone": {"initialize": _initialize, "uninitialize": lambda: None},
+    }
+    for name, content in contents.items():
+        vars(made[name]).update(content)
+    return {module.__name__: module for module in made.values()}
 
 
 def install(*, batch: bool = True) -> Session:
-    """Put a fresh Maya into sys.modules. `batch` is what mayapy is; without it there is an interface and idle events."""
+    """Put a fresh Maya into sys.modules.
+
+    `batch` is what mayapy is; without it there is an interface and idle events.
+    """
     uninstall()
     session = Session(batch=batch)
     make_current(session)

@@ -1,4 +1,6 @@
-"""The border between the code under test and the stand-in: counting, arity, threads and what is forbidden during evaluation."""
+"""The border between the code under test and the stand-in: counting, arity, threads and what is forbidden
+during evaluation.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=type)
 
-# Calls that walk or ask the dependency graph: on an evaluation thread Maya answers with stale or empty data, or crashes.
+# Calls that walk or ask the dependency graph: on an evaluation thread Maya answers with stale or empty
+# data, or crashes.
+_FORBIDDEN = """
+MFnDependencyNode: findPlug findAlias getAliasList plugsAlias getAliasAttr getConnections
+MPlug: connectedTo asMObject asDouble asFloat asInt asShort asBool asChar asString asMTime asMAngle
+    asMDistance asMDataHandle source destinations setDouble setFloat setInt setShort setBool setString
+    setMObject setMDataHandle evaluateNumElements isConnected getExistingArrayAttributeIndices
+MSelectionList: add getDependNode getDagPath getPlug
+MGlobal: executeCommand executePythonCommand getSelectionListByName getActiveSelectionList
+MDGModifier: doIt
+MDagModifier: doIt
+"""
 FORBIDDEN_IN_EVALUATION = {
-    "MFnDependencyNode.findPlug", "MFnDependencyNode.findAlias", "MFnDependencyNode.getAliasList", "MFnDependencyNode.plugsAlias", "MFnDependencyNode.getAliasAttr",
-    "MFnDependencyNode.getConnections", "MPlug.connectedTo", "MPlug.asMObject", "MPlug.asDouble", "MPlug.asFloat", "MPlug.asInt", "MPlug.asShort", "MPlug.asBool", "MPlug.asChar",
-    "MPlug.asString", "MPlug.asMTime", "MPlug.asMAngle", "MPlug.asMDistance", "MPlug.asMDataHandle", "MPlug.source", "MPlug.destinations", "MPlug.setDouble", "MPlug.setFloat",
-    "MPlug.setInt", "MPlug.setShort", "MPlug.setBool", "MPlug.setString", "MPlug.setMObject", "MPlug.setMDataHandle", "MPlug.evaluateNumElements", "MPlug.isConnected",
-    "MPlug.getExistingArrayAttributeIndices", "MSelectionList.add", "MSelectionList.getDependNode", "MSelectionList.getDagPath", "MSelectionList.getPlug", "MGlobal.executeCommand",
-    "MGlobal.executePythonCommand", "MGlobal.getSelectionListByName", "MGlobal.getActiveSelectionList", "MDGModifier.doIt", "MDagModifier.doIt",
-}  # fmt: skip
+    f"{line.partition(':')[0]}.{method}"
+    for line in _FORBIDDEN.replace("\n    ", " ").splitlines()
+    for method in line.partition(":")[2].split()
+}
 
 
 class _ThreadState(threading.local):
-    """Per thread: how deep inside the stand-in we are, which evaluations run, and time spent in the tested code."""
+    """Per thread: how deep inside the stand-in we are, which evaluations run, and time spent in the tested
+    code.
+    """
 
     def __init__(self) -> None:
         self.depth = 0
@@ -57,7 +69,7 @@ def make_current(session: Session | None) -> None:
 
 
 def violate(message: str) -> ContractError:
-    """Record a broken contract (exceptions inside deform are swallowed by Maya) and give the error to raise."""
+    """Record a broken contract (Maya swallows exceptions inside deform) and give the error to raise."""
     error = ContractError(message)
     current().violations.append(error)
     return error
@@ -124,7 +136,9 @@ def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: b
         if counts is not None and given not in counts:
             raise arity_error(public, counts, given)
         if local.frames and public in FORBIDDEN_IN_EVALUATION and not local.frames[-1].allows(public):
-            raise violate(f"{public} during evaluation of {local.frames[-1].node.name}: only the data block may be used")
+            raise violate(
+                f"{public} during evaluation of {local.frames[-1].node.name}: only the data block may be used"
+            )
         if local.frames:  # what the border itself costs is the stand-in's, too
             current().api_seconds += time.perf_counter() - begin
         return call_from_outside(public, function, *args)
@@ -133,8 +147,14 @@ def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: b
     return wrapper
 
 
+_STATIC = ("MGlobal", "MFileIO", "MMessage", "MSceneMessage", "MEventMessage", "MNodeMessage", "MAnimControl")
+
+
 def api(cls: T) -> T:
-    """Class decorator: every public method of an API 1.0 class is counted, checked for arity and refuses keywords, as SWIG does."""
+    """Class decorator: every public method is counted, checked for arity and refuses keywords, as SWIG does.
+
+    Methods of the table of signatures that are not written are there, too: they check the same, then refuse.
+    """
     for name, member in list(vars(cls).items()):
         if name.startswith("_") and name != "__init__":
             continue
@@ -142,7 +162,38 @@ def api(cls: T) -> T:
             setattr(cls, name, staticmethod(_wrap(cls.__name__, name, member.__func__, static=True)))
         elif callable(member) and not isinstance(member, type):
             setattr(cls, name, _wrap(cls.__name__, name, member, static=False))
+    for name in SIGNATURES.get(cls.__name__, ()):
+        if getattr(cls, name, object.__init__) is object.__init__:
+            setattr(cls, name, _absent(cls.__name__, name))
     return cls
+
+
+def _absent(cls_name: str, method: str) -> Any:
+    def absent(*args: Any) -> Any:
+        raise NotImplementedError(f"the stand-in does not imitate {cls_name}.{method}")
+
+    made = _wrap(cls_name, method, absent, static=cls_name in _STATIC)
+    return staticmethod(made) if cls_name in _STATIC else made
+
+
+def absent_class(name: str) -> type:
+    """An API class of which the stand-in knows the signatures only."""
+    return api(type(name, (), {}))
+
+
+def constants(text: str) -> Callable[[T], T]:
+    """Class decorator: `kA kB kC=7 kD` are 0, 1, 7 and 8."""
+
+    def decorate(cls: T) -> T:
+        following = 0
+        for word in text.split():
+            name, _, value = word.partition("=")
+            following = int(value) if value else following
+            setattr(cls, name, following)
+            following += 1
+        return cls
+
+    return decorate
 
 
 def wrong_arguments(method: str) -> NotImplementedError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class ContractError(AssertionError):
-    """A documented rule of Maya was broken: real Maya would crash, corrupt data or give stale results without saying so."""
+    """A documented rule of Maya was broken: real Maya would crash, corrupt data or give stale results without
+    saying so.
+    """
 
 
 class CycleError(RuntimeError):

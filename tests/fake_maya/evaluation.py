@@ -1,4 +1,6 @@
-"""Lazy evaluation: a data block of clean values per context, dirty propagation through declared dependencies, pulls."""
+"""Lazy evaluation: a data block of clean values per context, dirty propagation through declared dependencies,
+pulls.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class Context:
 
 
 class Frame:
-    """One evaluation of one plug-in node in progress on this thread; what it may do, and what it was given."""
+    """An evaluation of one plug-in node in progress on this thread: what it may do, what it was given."""
 
     def __init__(self, node: Node, context: Context, kind: str) -> None:
         self.node = node
@@ -69,7 +71,11 @@ class Frame:
 
     def allows(self, name: str) -> bool:
         """Whether a call forbidden during computation is harmless here."""
-        return self.kind != "compute" and name in ("MPlug.isConnected", "MPlug.evaluateNumElements", "MPlug.getExistingArrayAttributeIndices")
+        return self.kind != "compute" and name in (
+            "MPlug.isConnected",
+            "MPlug.evaluateNumElements",
+            "MPlug.getExistingArrayAttributeIndices",
+        )
 
     def lend(self, geometry: Geometry) -> Geometry:
         """Input geometry as the plug-in sees it: in memory of its own that dies with the evaluation."""
@@ -114,7 +120,7 @@ class Evaluator:
         self.normal = Context()
         graph.dirty = self.dirty
 
-    # pull ------------------------------------------------------------------------------------------------------------------------------
+    # pull -----------------------------------------------------------------------------------------------
     def value(self, context: Context, node: Node, key: Key) -> Any:
         """Value of a plug in a context, computed if it is dirty. A compound gives a tuple."""
         attr = node.attr(key[0])
@@ -162,7 +168,7 @@ class Evaluator:
         """Value in the normal context."""
         return self.value(self.normal, node, key)
 
-    # dirt ------------------------------------------------------------------------------------------------------------------------------
+    # dirt -----------------------------------------------------------------------------------------------
     def dirty(self, node: Node, key: Key) -> None:
         """Propagate dirt as the DG does: plug-in nodes that override setDependentsDirty are asked."""
         self.spread([(node, key)], ask=True)

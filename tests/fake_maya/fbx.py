@@ -1,4 +1,6 @@
-"""FBXExport in MEL, there while fbxmaya is loaded: a file with what FBX carries of the selected meshes, and nothing else."""
+"""FBXExport in MEL, there while fbxmaya is loaded: a file with what FBX carries of the selected meshes, and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,19 @@ if TYPE_CHECKING:
 
 _HEAD, _END = b"Kaydara FBX Binary  \x00\x1a\x00", bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
 _SWITCHES = {  # -v true | false
-    "FBXExportShapes", "FBXExportSkins", "FBXExportInputConnections", "FBXExportAnimationOnly", "FBXExportBakeComplexAnimation", "FBXExportApplyConstantKeyReducer",
-    "FBXExportConstraints", "FBXExportCameras", "FBXExportLights", "FBXExportEmbeddedTextures", "FBXExportInAscii", "FBXExportGenerateLog",
-}  # fmt: skip
+    "FBXExportShapes",
+    "FBXExportSkins",
+    "FBXExportInputConnections",
+    "FBXExportAnimationOnly",
+    "FBXExportBakeComplexAnimation",
+    "FBXExportApplyConstantKeyReducer",
+    "FBXExportConstraints",
+    "FBXExportCameras",
+    "FBXExportLights",
+    "FBXExportEmbeddedTextures",
+    "FBXExportInAscii",
+    "FBXExportGenerateLog",
+}
 _DEFAULTS = {"FBXExportShapes": "true", "FBXExportInputConnections": "true"}
 
 
@@ -56,7 +68,9 @@ def _export(session: Session, path: str, settings: dict[str, str]) -> None:
 
 
 def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:
-    """Vertices, and the blendShapes of the mesh: per weight its keys. A weight that anything else drives keeps its present value."""
+    """Vertices, and the blendShapes of the mesh: per weight its keys. A weight that anything else drives
+    keeps its present value.
+    """
     channels: dict[str, Any] = {}
     node = shape
     while shapes:
@@ -65,10 +79,17 @@ def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:
             break
         node = source[0]
         if node.type.name == "blendShape":
-            for index in sorted({i[0] for i in node.values.get("weight", {})} | {k[1][0] for k in node.inputs if k[0] == "weight"}):
+            for index in sorted(
+                {i[0] for i in node.values.get("weight", {})}
+                | {k[1][0] for k in node.inputs if k[0] == "weight"}
+            ):
                 driver = node.inputs.get(("weight", (index,)))
                 keyed = driver is not None and driver[0].type.name.startswith("animCurveT")
-                channels[str(index)] = [[t / session.ticks_per_frame, v] for t, v, _ in _keys(driver[0])] if driver and keyed else []
+                channels[str(index)] = (
+                    [[t / session.ticks_per_frame, v] for t, v, _ in _keys(driver[0])]
+                    if driver and keyed
+                    else []
+                )
     points = session.evaluator.normal_value(shape, ("outMesh", ())).points
     return {"vertices": len(points), "channels": channels}
 

@@ -31,7 +31,7 @@ class Graph:
     def __iter__(self) -> Iterator[Node]:
         return iter(sorted(self.nodes.values(), key=lambda n: n.serial))
 
-    # names -----------------------------------------------------------------------------------------------------------------------------
+    # names ----------------------------------------------------------------------------------------------
     def taken(self, name: str, parent: Node | None, *, dag: bool, but: Node | None = None) -> bool:
         """Whether a new node may not have this name."""
         for other in self.by_name.get(name, ()):
@@ -49,7 +49,11 @@ class Graph:
             return name
         stem = name.rstrip("0123456789")
         number = int(name[len(stem) :] or 0)
-        return next(n for n in (f"{stem}{i}" for i in itertools.count(number + 1)) if not self.taken(n, parent, dag=dag, but=but))
+        return next(
+            n
+            for n in (f"{stem}{i}" for i in itertools.count(number + 1))
+            if not self.taken(n, parent, dag=dag, but=but)
+        )
 
     def note_namespace(self, name: str) -> None:
         """Register the namespaces a node name uses."""
@@ -57,7 +61,7 @@ class Graph:
         for i in range(len(parts)):
             self.namespaces.setdefault(":".join(parts[: i + 1]))
 
-    # nodes -----------------------------------------------------------------------------------------------------------------------------
+    # nodes ----------------------------------------------------------------------------------------------
     def create(self, type_name: str, name: str | None = None, parent: Node | None = None) -> Node:
         """A new node; the name is made unique."""
         node_type = self.types[type_name]
@@ -113,7 +117,7 @@ class Graph:
         if node.is_dag:
             self.dirty(node, ("parentMatrix", ()))
 
-    # values ----------------------------------------------------------------------------------------------------------------------------
+    # values ---------------------------------------------------------------------------------------------
     def set_value(self, node: Node, key: Key, value: Any) -> None:
         """Store a value and dirty what depends on it."""
         self.journal.put(node.values.setdefault(key[0], {}), key[1], value)
@@ -138,7 +142,7 @@ class Graph:
         else:
             self.journal.put(node.aliases, key, alias)
 
-    # connections -----------------------------------------------------------------------------------------------------------------------
+    # connections ----------------------------------------------------------------------------------------
     def connect(self, source: Node, source_key: Key, target: Node, target_key: Key) -> None:
         """Connect; a former source is replaced."""
         if target_key in target.inputs:
@@ -166,7 +170,7 @@ class Graph:
         if node.reference is not None and not self.reading:
             raise ReadOnlyError(f"Node '{node.name}' is from a referenced file, and cannot be {what}.")
 
-    # DAG -------------------------------------------------------------------------------------------------------------------------------
+    # DAG ------------------------------------------------------------------------------------------------
     def paths(self, node: Node) -> list[tuple[Node, ...]]:
         """All DAG paths of a node, one an instance."""
         if not node.parents:
@@ -179,7 +183,9 @@ class Graph:
         absolute = text.startswith("|")
         parts = parts[1:] if absolute else parts
         leaf = parts[-1]
-        candidates = list(self.by_name.get(leaf, ())) or list(self.by_name.get(f"{self.namespace}:{leaf}" if self.namespace else leaf.removeprefix(":"), ()))
+        candidates = list(self.by_name.get(leaf, ())) or list(
+            self.by_name.get(f"{self.namespace}:{leaf}" if self.namespace else leaf.removeprefix(":"), ())
+        )
         found = []
         for node in candidates:
             for path in self.paths(node):

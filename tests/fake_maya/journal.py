@@ -1,4 +1,6 @@
-"""The undo queue: every change of the scene goes through `put`, `drop` or `assign`, which note how to take it back."""
+"""The undo queue: every change of the scene goes through `put`, `drop` or `assign`, which note how to take it
+back.
+"""
 
 from __future__ import annotations
 

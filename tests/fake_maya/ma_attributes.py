@@ -6,8 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from .commands.attributes import made_attribute
 from .commands.core import FLAGS, normalise
-from .commands.dynamic import make
 from .ma_mesh import MeshText
 from .ma_text import Quoted, quote, split_set_attr, truth
 from .ma_values import TYPED, read_number, read_typed
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from .session import Session
 
 LINEAR = {"mm": 0.1, "cm": 1.0, "m": 100.0, "km": 100000.0, "in": 2.54, "ft": 30.48, "yd": 91.44}
-TICKS = {"game": 400.0, "film": 250.0, "pal": 240.0, "ntsc": 200.0, "show": 125.0, "palf": 120.0, "ntscf": 100.0, "sec": 6000.0}
+TICKS = {
+    "game": 400.0,
+    "film": 250.0,
+    "pal": 240.0,
+    "ntsc": 200.0,
+    "show": 125.0,
+    "palf": 120.0,
+    "ntscf": 100.0,
+    "sec": 6000.0,
+}
 
 
 class AttributeReader:
@@ -39,7 +48,7 @@ class AttributeReader:
         """A node by its name in the file."""
         raise NotImplementedError
 
-    # attributes ------------------------------------------------------------------------------------------------------------------------
+    # attributes -----------------------------------------------------------------------------------------
     def _addAttr(self, words: list[str]) -> None:
         flags: dict[str, Any] = {}
         node, i = self.node, 0
@@ -54,14 +63,25 @@ class AttributeReader:
                 flags[word[1:]] = True  # -m, -uac and their like stand alone
                 i += 1
                 continue
-            flags[word[1:]] = value if isinstance(value, Quoted) else truth(value) if value in ("true", "false", "yes", "no", "on", "off") else float(value)
+            flags[word[1:]] = (
+                value
+                if isinstance(value, Quoted)
+                else truth(value)
+                if value in ("true", "false", "yes", "no", "on", "off")
+                else float(value)
+            )
             i += 2
         if node is None or (flags.get("ln") == "attributeAliasList" and not node.unknown):
             return
         if node.unknown.get("lines") is not None:
-            node.unknown["lines"].append("addAttr " + " ".join(quote(w) if isinstance(w, Quoted) else w for w in words) + ";")
+            node.unknown["lines"].append(
+                "addAttr " + " ".join(quote(w) if isinstance(w, Quoted) else w for w in words) + ";"
+            )
             return
-        attr = make(self.session, normalise("addAttr", {str(k): v for k, v in flags.items() if k in FLAGS["addAttr"]}, None))
+        attr = made_attribute(
+            self.session,
+            normalise("addAttr", {str(k): v for k, v in flags.items() if k in FLAGS["addAttr"]}, None),
+        )
         if node.find_attr(attr.long) is not None:
             return
         if attr.parent is not None:
@@ -115,7 +135,9 @@ class AttributeReader:
         if values or flags.get("type"):
             self._store(node, found, flags.get("type"), values)
 
-    def _flags(self, node: Node, key: tuple[str, tuple[int, ...]], stop: int | None, flags: dict[str, str]) -> None:
+    def _flags(
+        self, node: Node, key: tuple[str, tuple[int, ...]], stop: int | None, flags: dict[str, str]
+    ) -> None:
         keys = [key] if stop is None else [(key[0], (*key[1][:-1], i)) for i in range(key[1][-1], stop + 1)]
         for short, name in (("l", "lock"), ("k", "keyable"), ("cb", "channelBox")):
             if short in flags:
@@ -129,13 +151,13 @@ class AttributeReader:
             if found is not None:
                 self.graph.set_alias(node, (found[0], found[1]), alias)
 
-    def _store(self, node: Node, found: tuple[str, tuple[int, ...], int | None], kind: str | None, values: list[str]) -> None:
+    def _store(
+        self, node: Node, found: tuple[str, tuple[int, ...], int | None], kind: str | None, values: list[str]
+    ) -> None:
         name, indices, stop = found
         attr = node.attr(name)
         if kind in TYPED and not attr.children:
             value = read_typed(kind, values)
-            if kind == "nurbsCurve":
-                value.points = value.points * self.factor("doubleLinear")
             self.graph.set_value(node, (name, indices), value)
             return
         last = indices[-1] if indices else 0
@@ -143,9 +165,15 @@ class AttributeReader:
         leaves = [(leaf, element) for element in elements for leaf in _leaves(node, name)]
         for (leaf, element), word in zip(leaves, values, strict=False):
             leaf_attr = node.attr(leaf)
-            if leaf_attr.kind in TYPED or leaf_attr.kind in ("message", "generic", "geometry", "mesh", "compound") or len(element) != node.depth(leaf):
+            if (
+                leaf_attr.kind in TYPED
+                or leaf_attr.kind in ("message", "generic", "geometry", "mesh", "compound")
+                or len(element) != node.depth(leaf)
+            ):
                 continue
-            self.graph.set_value(node, (leaf, element), read_number(leaf_attr, word, self.factor(leaf_attr.kind)))
+            self.graph.set_value(
+                node, (leaf, element), read_number(leaf_attr, word, self.factor(leaf_attr.kind))
+            )
 
     def _finish_meshes(self) -> None:
         for node, text in self.meshes.items():
@@ -162,7 +190,9 @@ def _leaves(node: Node, name: str) -> list[str]:
 
 def _again(text: str, flags: dict[str, str], values: list[str]) -> str:
     """A setAttr statement as text, for nodes of unknown types."""
-    before = " ".join(f"-{k} {v}" if k not in ("av", "c") else f"-{k}" for k, v in flags.items() if k != "type")
+    before = " ".join(
+        f"-{k} {v}" if k not in ("av", "c") else f"-{k}" for k, v in flags.items() if k != "type"
+    )
     kind = f' -type "{flags["type"]}"' if "type" in flags else ""
     words = " ".join(quote(v) if isinstance(v, Quoted) else v for v in values)
     return f'setAttr {before}{" " if before else ""}"{text}"{kind}{" " if words else ""}{words};'

@@ -34,7 +34,9 @@ class MeshText:
                 numbers = [number(v) for v in values]
                 self.points.update({start + i: numbers[3 * i : 3 * i + 3] for i in range(len(numbers) // 3)})
             elif match[1] in ("ed", "edge"):
-                self.edges.update({start + i: (int(values[3 * i]), int(values[3 * i + 1])) for i in range(len(values) // 3)})
+                self.edges.update(
+                    {start + i: (int(values[3 * i]), int(values[3 * i + 1])) for i in range(len(values) // 3)}
+                )
             elif match[1] in ("fc", "face"):
                 self._faces(values)
             return True
@@ -45,7 +47,9 @@ class MeshText:
             self.uv_names[int(match[1])] = values[0]
         elif match[2] == "uvsp" and values:
             numbers = [number(v) for v in values]
-            self.uvs.setdefault(int(match[1]), {}).update({int(match[3] or 0) + i: numbers[2 * i : 2 * i + 2] for i in range(len(numbers) // 2)})
+            self.uvs.setdefault(int(match[1]), {}).update(
+                {int(match[3] or 0) + i: numbers[2 * i : 2 * i + 2] for i in range(len(numbers) // 2)}
+            )
         return True
 
     def _faces(self, values: list[str]) -> None:
@@ -60,7 +64,9 @@ class MeshText:
             elif word in ("mu", "mc"):
                 uv_set, count = int(values[i + 1]), int(values[i + 2])
                 if word == "mu":
-                    self.face_uvs.setdefault(uv_set, {})[len(self.faces) - 1] = [int(v) for v in values[i + 3 : i + 3 + count]]
+                    self.face_uvs.setdefault(uv_set, {})[len(self.faces) - 1] = [
+                        int(v) for v in values[i + 3 : i + 3 + count]
+                    ]
                 i += 3 + count
             elif word == "mf":
                 i += 2 + int(values[i + 1])
@@ -76,13 +82,20 @@ class MeshText:
             points[i] = row
         counts = np.array([len(f) for f in self.faces], np.int32)
         # an edge e is walked from its first vertex; -e-1 means edge e walked backwards
-        corners = np.array([self.edges[e][0] if e >= 0 else self.edges[-e - 1][1] for f in self.faces for e in f], np.int32)
+        corners = np.array(
+            [self.edges[e][0] if e >= 0 else self.edges[-e - 1][1] for f in self.faces for e in f], np.int32
+        )
         topology = Topology(len(points), counts, corners)
         for i, name in sorted(self.uv_names.items()):
             rows = self.uvs.get(i, {})
             uv = np.array([rows[k] for k in sorted(rows)], np.float32).reshape(-1, 2)
             ids = [self.face_uvs.get(i, {}).get(f, []) for f in range(len(self.faces))]
-            topology.uv_sets[name] = UVSet(uv[:, 0], uv[:, 1], np.array([len(f) for f in ids], np.int32), np.array([c for f in ids for c in f], np.int32))
+            topology.uv_sets[name] = UVSet(
+                uv[:, 0],
+                uv[:, 1],
+                np.array([len(f) for f in ids], np.int32),
+                np.array([c for f in ids for c in f], np.int32),
+            )
         return Geometry((points * factor).astype(np.float32), topology=topology)
 
 
@@ -94,8 +107,13 @@ def write_mesh(geometry: Geometry, factor: float) -> list[str]:
     for i, (name, uv) in enumerate(topology.uv_sets.items()):
         lines.append(f'setAttr ".uvst[{i}].uvsn" -type "string" {quote(name)};')
         if len(uv.u):
-            pairs = " ".join(f"{write_number(float(u), 'float')} {write_number(float(v), 'float')}" for u, v in zip(uv.u, uv.v, strict=True))
-            lines.append(f'setAttr -s {len(uv.u)} ".uvst[{i}].uvsp[0:{len(uv.u) - 1}]" -type "float2" {pairs} ;')
+            pairs = " ".join(
+                f"{write_number(float(u), 'float')} {write_number(float(v), 'float')}"
+                for u, v in zip(uv.u, uv.v, strict=True)
+            )
+            lines.append(
+                f'setAttr -s {len(uv.u)} ".uvst[{i}].uvsp[0:{len(uv.u) - 1}]" -type "float2" {pairs} ;'
+            )
     points = geometry.points.astype(np.float64) / factor
     lines += _chunks("vt", [" ".join(write_number(v, "float") for v in row) for row in points])
     edges = topology.edges()
@@ -109,7 +127,11 @@ def _chunks(attr: str, rows: list[str]) -> list[str]:
         part = rows[start : start + _ROWS]
         place = f"[{start}:{start + len(part) - 1}]" if len(part) > 1 else f"[{start}]"
         size = f"-s {len(rows)} " if len(rows) <= _ROWS else ""
-        lines.append(f'setAttr {size}".{attr}{place}"  ' + "\n\t\t".join(" ".join(part[i : i + 12]) for i in range(0, len(part), 12)) + ";")
+        lines.append(
+            f'setAttr {size}".{attr}{place}"  '
+            + "\n\t\t".join(" ".join(part[i : i + 12]) for i in range(0, len(part), 12))
+            + ";"
+        )
     return lines
 
 
@@ -126,7 +148,9 @@ def _face_lines(topology: Topology, edges: np.ndarray) -> list[str]:
         entry = f"f {len(ids)} " + " ".join(map(str, ids))
         for k, (uv, begin) in enumerate(zip(sets, uv_starts, strict=True)):
             if f < len(uv.counts) and uv.counts[f]:
-                entry += f"\n\t\tmu {k} {uv.counts[f]} " + " ".join(str(int(v)) for v in uv.ids[begin[f] : begin[f + 1]])
+                entry += f"\n\t\tmu {k} {uv.counts[f]} " + " ".join(
+                    str(int(v)) for v in uv.ids[begin[f] : begin[f + 1]]
+                )
         text.append(entry)
     lines = []
     for start in range(0, len(text), _FACES):
@@ -134,5 +158,9 @@ def _face_lines(topology: Topology, edges: np.ndarray) -> list[str]:
         place = f"[{start}:{start + len(part) - 1}]" if len(part) > 1 else f"[{start}]"
         size = f"-s {len(text)} " if len(text) > 1 else ""
         corner_count = int(topology.counts[start : start + len(part)].sum())
-        lines.append(f'setAttr {size}-ch {corner_count} ".fc{place}" -type "polyFaces" \n\t\t' + "\n\t\t".join(part) + " ;")
+        lines.append(
+            f'setAttr {size}-ch {corner_count} ".fc{place}" -type "polyFaces" \n\t\t'
+            + "\n\t\t".join(part)
+            + " ;"
+        )
     return lines

@@ -29,13 +29,19 @@ class NodeText:
         """addAttr and setAttr lines of one node."""
         lines = [line for attr in node.dynamic.values() for line in self.add_attr(attr)]
         if node.aliases:
-            lines.insert(0, 'addAttr -ci true -h true -sn "aal" -ln "attributeAliasList" -dt "attributeAlias";')
+            lines.insert(
+                0, 'addAttr -ci true -h true -sn "aal" -ln "attributeAliasList" -dt "attributeAlias";'
+            )
         for attr in node.attributes():
             if attr.parent is None:
                 lines += self._attr_lines(node, attr, ())
         lines += self._flag_lines(node)
         if node.aliases:
-            pairs = [text for key, alias in sorted(node.aliases.items()) for text in (alias, attr_name(node, key, alias=False))]
+            pairs = [
+                text
+                for key, alias in sorted(node.aliases.items())
+                for text in (alias, attr_name(node, key, alias=False))
+            ]
             lines.append(f'setAttr ".aal" -type "attributeAlias" {self.alias_text(pairs)};')
         return lines
 
@@ -48,14 +54,35 @@ class NodeText:
     @staticmethod
     def add_attr(attr: Attr) -> list[str]:
         """addAttr of a dynamic attribute."""
-        parts = ["addAttr -ci true", *(f"-{flag} false" for flag, on in (("s", attr.storable), ("r", attr.readable), ("w", attr.writable)) if not on)]
-        parts += [text for on, text in ((attr.used_as_filename, "-uaf true"), (attr.hidden, "-h true"), (attr.keyable, "-k true"), (attr.multi, "-m")) if on]
+        parts = [
+            "addAttr -ci true",
+            *(
+                f"-{flag} false"
+                for flag, on in (("s", attr.storable), ("r", attr.readable), ("w", attr.writable))
+                if not on
+            ),
+        ]
+        parts += [
+            text
+            for on, text in (
+                (attr.used_as_filename, "-uaf true"),
+                (attr.hidden, "-h true"),
+                (attr.keyable, "-k true"),
+                (attr.multi, "-m"),
+            )
+            if on
+        ]
         parts.append(f'-sn "{attr.short}" -ln "{attr.long}"')
         if not attr.index_matters:
             parts.append("-im false")
         if attr.default is not None and isinstance(attr.default, int | float):
             parts.append(f"-dv {write_number(attr.default, 'double')}")
-        for flag, value in (("-min", attr.minimum), ("-max", attr.maximum), ("-smn", attr.soft_minimum), ("-smx", attr.soft_maximum)):
+        for flag, value in (
+            ("-min", attr.minimum),
+            ("-max", attr.maximum),
+            ("-smn", attr.soft_minimum),
+            ("-smx", attr.soft_maximum),
+        ):
             if value is not None:
                 parts.append(f"{flag} {write_number(value, 'double')}")
         if attr.fields:
@@ -93,23 +120,38 @@ class NodeText:
                 yield f'setAttr {size}{base}";'
             for i in indices:
                 element = (*prefix, i)
-                yield from self._compound_lines(node, attr, element) if attr.children else self._leaf_lines(node, attr, element)
+                yield from (
+                    self._compound_lines(node, attr, element)
+                    if attr.children
+                    else self._leaf_lines(node, attr, element)
+                )
             return
         if not attr.storable or not (attr.writable):
             return
-        stored = [i for i in indices if all((leaf, (*prefix, i)) not in node.inputs for leaf in (attr.long, *plain)) and self._kept(node, attr, plain, (*prefix, i))]
+        stored = [
+            i
+            for i in indices
+            if all((leaf, (*prefix, i)) not in node.inputs for leaf in (attr.long, *plain))
+            and self._kept(node, attr, plain, (*prefix, i))
+        ]
         if not stored and size:
             yield f'setAttr {size}{base}";'
             yield f'setAttr {size}{base}";'
         for run in _runs(stored):
             place = f"[{run[0]}:{run[-1]}]" if len(run) > 1 else f"[{run[0]}]"
             words = " ".join(self.number(node, leaf, (*prefix, i)) for i in run for leaf in plain)
-            kind = f' -type "{attr.kind}" ' if attr.children and attr.kind in ("double3", "float3", "double2", "float2") else "  "
+            kind = (
+                f' -type "{attr.kind}" '
+                if attr.children and attr.kind in ("double3", "float3", "double2", "float2")
+                else "  "
+            )
             yield f'setAttr {size}{base}{place}"{kind}{words}{" " if kind.strip() else ""};'
 
     def _kept(self, node: Node, attr: Attr, plain: list[str], element: tuple[int, ...]) -> bool:
         held = [leaf for leaf in plain if element in node.values.get(leaf, {})]
-        if attr.dynamic:  # elements of dynamic multis that sit at the default are dropped, as measured in Maya
+        if (
+            attr.dynamic
+        ):  # elements of dynamic multis that sit at the default are dropped, as measured in Maya
             return any(node.values[leaf][element] != node.attr(leaf).initial() for leaf in held)
         return bool(held)
 
@@ -117,11 +159,20 @@ class NodeText:
     def _plain(node: Node, attr: Attr) -> list[str] | None:
         """Leaves of a multi whose elements are numbers or small groups of them; None for other multis."""
         if not attr.children:
-            return [attr.long] if attr.kind not in TYPED | {"message", "generic", "geometry", "mesh"} else None
+            return (
+                [attr.long] if attr.kind not in TYPED | {"message", "generic", "geometry", "mesh"} else None
+            )
         leaves = [node.attr(c) for c in attr.children]
-        if any(a.multi or a.children or a.kind in TYPED | {"message", "generic", "geometry", "mesh", "compound"} for a in leaves):
+        if any(
+            a.multi or a.children or a.kind in TYPED | {"message", "generic", "geometry", "mesh", "compound"}
+            for a in leaves
+        ):
             return None
-        return [a.long for a in leaves] if len(leaves) <= 3 and (attr.kind != "compound" or attr.long == "keyTimeValue") else None
+        return (
+            [a.long for a in leaves]
+            if len(leaves) <= 3 and (attr.kind != "compound" or attr.long == "keyTimeValue")
+            else None
+        )
 
     def _compound_lines(self, node: Node, attr: Attr, element: tuple[int, ...]) -> Iterator[str]:
         children = [node.attr(c) for c in attr.children]

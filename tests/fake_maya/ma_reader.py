@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .graph import Node
 from .ma_attributes import AttributeReader
 from .ma_mesh import MeshText
-from .ma_text import Quoted, quote, statements, truth
+from .ma_text import Quoted, quote, statements
 from .plugin_registry import make_unknown
 from .plugs import resolve_attr
 
@@ -16,13 +16,25 @@ if TYPE_CHECKING:
     from .references import Reference
     from .session import Session
 
-_LONG = {"millimeter": "mm", "centimeter": "cm", "meter": "m", "kilometer": "km", "inch": "in", "foot": "ft", "yard": "yd", "degree": "deg", "radian": "rad"}
+_LONG = {
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "kilometer": "km",
+    "inch": "in",
+    "foot": "ft",
+    "yard": "yd",
+    "degree": "deg",
+    "radian": "rad",
+}
 
 
 class Reader(AttributeReader):
     """One file being read; `namespace` goes before all its names, `reference` owns its nodes."""
 
-    def __init__(self, session: Session, *, namespace: str = "", reference: Reference | None = None, main: bool = False) -> None:
+    def __init__(
+        self, session: Session, *, namespace: str = "", reference: Reference | None = None, main: bool = False
+    ) -> None:
         self.session = session
         self.graph = session.graph
         self.namespace = namespace
@@ -42,7 +54,9 @@ class Reader(AttributeReader):
         """Read it all; the nodes made."""
         todo = list(statements(text))
         connects = sum(1 for words in todo if words[0] == "connectAttr")
-        pulls = {connects // 4, connects // 2, 3 * connects // 4} if self.session.pull_while_reading else set()
+        pulls = (
+            {connects // 4, connects // 2, 3 * connects // 4} if self.session.pull_while_reading else set()
+        )
         done = 0
         for words in todo:
             handler = getattr(self, "_" + re.sub(r"\W", "", words[0]), None)
@@ -61,7 +75,7 @@ class Reader(AttributeReader):
             reference.apply(self)
         return self.made
 
-    # names -----------------------------------------------------------------------------------------------------------------------------
+    # names ----------------------------------------------------------------------------------------------
     def find(self, text: str) -> Node | None:
         """A node by its name in the file."""
         if text.startswith(":"):
@@ -72,7 +86,9 @@ class Reader(AttributeReader):
         for node in candidates:
             for path in self.graph.paths(node):
                 names = [self.file_names.get(n, n.name) for n in path]
-                if (names == parts if text.startswith("|") else names[-len(parts) :] == parts) or len(parts) == 1:
+                if (names == parts if text.startswith("|") else names[-len(parts) :] == parts) or len(
+                    parts
+                ) == 1:
                     return node
         for name in (self._prefixed(text), text):
             found = self.graph.find(name)
@@ -92,10 +108,14 @@ class Reader(AttributeReader):
         found = resolve_attr(node, attr)
         return None if found is None else (node, (found[0], found[1]), found[2])
 
-    # head ------------------------------------------------------------------------------------------------------------------------------
+    # head -----------------------------------------------------------------------------------------------
     def _requires(self, words: list[str]) -> None:
         types = [words[i + 1] for i, w in enumerate(words) if w == "-nodeType"]
-        plain = [w for i, w in enumerate(words) if isinstance(w, Quoted) and (i == 0 or not words[i - 1].startswith("-"))]
+        plain = [
+            w
+            for i, w in enumerate(words)
+            if isinstance(w, Quoted) and (i == 0 or not words[i - 1].startswith("-"))
+        ]
         if not plain or words[0] == "maya":
             return
         name = plain[0]
@@ -110,7 +130,14 @@ class Reader(AttributeReader):
 
     def _currentUnit(self, words: list[str]) -> None:
         for flag, value in zip(words[::2], words[1::2], strict=False):
-            kind = {"-l": "linear", "-linear": "linear", "-a": "angle", "-angle": "angle", "-t": "time", "-time": "time"}[flag]
+            kind = {
+                "-l": "linear",
+                "-linear": "linear",
+                "-a": "angle",
+                "-angle": "angle",
+                "-t": "time",
+                "-time": "time",
+            }[flag]
             self.units[kind] = _LONG.get(value, value)
         if self.main:
             self.session.units.update(self.units)
@@ -126,11 +153,17 @@ class Reader(AttributeReader):
         from .references import add_reference
 
         reference = add_reference(
-            self.session, words[-1], flags.get("-ns", ""), name=self._prefixed(flags.get("-rfn", "")), parent=self, load=flags.get("-dr") != "1", node=None
+            self.session,
+            words[-1],
+            flags.get("-ns", ""),
+            name=self._prefixed(flags.get("-rfn", "")),
+            parent=self,
+            load=flags.get("-dr") != "1",
+            node=None,
         )
         self.references.append(reference)
 
-    # nodes -----------------------------------------------------------------------------------------------------------------------------
+    # nodes ----------------------------------------------------------------------------------------------
     def _createNode(self, words: list[str]) -> None:
         kind = words[0]
         flags = {words[i]: words[i + 1] for i in range(1, len(words) - 1) if words[i] in ("-n", "-p")}
@@ -143,12 +176,17 @@ class Reader(AttributeReader):
                 self.local.setdefault(name, []).append(existing)
                 return
         if parent is not None and parent.unknown and not parent.is_dag:
-            parent.type = self.graph.types["unknownDag"]  # what nobody knows turns out to be a DAG node when something stands under it
+            parent.type = self.graph.types[
+                "unknownDag"
+            ]  # what nobody knows turns out to be a DAG node when something stands under it
         wanted = self._prefixed(name)
         if kind in self.graph.types:
             node = self.session.create_node(kind, ":" + wanted if ":" not in wanted else wanted, parent)
         else:
-            self.session.say("warning", f"Unrecognized node type '{kind}'; preserving node information during this session.")
+            self.session.say(
+                "warning",
+                f"Unrecognized node type '{kind}'; preserving node information during this session.",
+            )
             node = self.graph.create("unknownDag" if parent is not None else "unknown", wanted, parent)
             make_unknown(node)
             node.unknown.update(type=kind, plugin=self.plugins.get(kind, ""), lines=[], connections=[])
@@ -171,10 +209,6 @@ class Reader(AttributeReader):
     def _select(self, words: list[str]) -> None:
         self.node = self.find(words[-1])
 
-    def _lockNode(self, words: list[str]) -> None:
-        if self.node is not None:
-            self.node.locked = truth(words[words.index("-l") + 1]) if "-l" in words else True
-
     def _parent(self, words: list[str]) -> None:
         if "-add" in words:
             child, parent = (self.find(w) for w in words if isinstance(w, Quoted))
@@ -184,7 +218,7 @@ class Reader(AttributeReader):
     def _relationship(self, words: list[str]) -> None:
         """Links of lights and shaders: of no use here."""
 
-    # connections -----------------------------------------------------------------------------------------------------------------------
+    # connections ----------------------------------------------------------------------------------------
     def _connectAttr(self, words: list[str]) -> None:
         names = [w for w in words if isinstance(w, Quoted)]
         self.connect(names[0], names[1], next_available="-na" in words, lock="-l" in words)
@@ -195,7 +229,9 @@ class Reader(AttributeReader):
         for text in (source, target):
             node = self.find(text.partition(".")[0])
             if node is not None and node.unknown.get("connections") is not None:
-                node.unknown["connections"].append(f"connectAttr {quote(source)} {quote(target)}{' -na' if next_available else ''};")
+                node.unknown["connections"].append(
+                    f"connectAttr {quote(source)} {quote(target)}{' -na' if next_available else ''};"
+                )
                 return
             found = self.plug(text)
             if found is None:

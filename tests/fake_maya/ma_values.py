@@ -9,7 +9,6 @@ import numpy as np
 from .evaluation import coerce
 from .ma_text import Quoted, number, quote, write_number
 from .schema import Attr
-from .values import Geometry
 
 
 def read_typed(kind: str, words: list[str]) -> Any:
@@ -29,8 +28,6 @@ def read_typed(kind: str, words: list[str]) -> Any:
         return np.array([int(w) for w in words[1:]], np.int64)
     if kind in ("componentList", "stringArray", "attributeAlias"):
         return [str(w) for w in words if isinstance(w, Quoted)]
-    if kind == "nurbsCurve":
-        return read_curve(words)
     return None
 
 
@@ -53,37 +50,14 @@ def write_typed(kind: str, value: Any) -> str:
     if kind == "componentList" and not value:
         return ""  # an empty list is written without its count
     if kind in ("componentList", "stringArray", "attributeAlias"):
-        return " ".join([str(len(value)), *(quote(v) for v in value)]) + (" " if kind != "componentList" else "")
-    if kind == "nurbsCurve":
-        return write_curve(value)
+        return " ".join([str(len(value)), *(quote(v) for v in value)]) + (
+            " " if kind != "componentList" else ""
+        )
     raise ValueError(f"no text for {kind}")
 
 
-TYPED = {
-    "string", "matrix", "fltMatrix", "pointArray", "vectorArray", "doubleArray", "floatArray", "Int32Array", "componentList", "stringArray", "nurbsCurve",
-}  # fmt: skip
-
-
-def read_curve(words: list[str]) -> Geometry:
-    """degree spans form rational dimension, knots, points."""
-    degree, dimension = int(words[0]), int(words[4])
-    knots = int(words[5])
-    count = int(words[6 + knots])
-    width = dimension + (words[3] in ("yes", "on", "true"))  # tags may follow the points
-    rows = np.array([number(w) for w in words[7 + knots : 7 + knots + count * width]], np.float64).reshape(count, width)
-    points = np.zeros((count, 3), np.float32)
-    points[:, : min(dimension, 3)] = rows[:, : min(dimension, 3)]
-    made = Geometry(points, "nurbsCurve")
-    made.curve = (degree, [number(w) for w in words[6 : 6 + knots]])
-    return made
-
-
-def write_curve(value: Geometry) -> str:
-    """The same text again."""
-    count = len(value.points)
-    degree, knots = value.curve or (1, [float(i) for i in range(count)])
-    head = [str(degree), str(count - degree), "0", "no", "3", str(len(knots)), *(write_number(k, "double") for k in knots), str(count)]
-    return " ".join([*head, *(write_number(v, "float") for v in value.points.ravel())]) + " "
+_ARRAYS = "pointArray vectorArray doubleArray floatArray Int32Array componentList stringArray"
+TYPED = {"string", "matrix", "fltMatrix", *_ARRAYS.split()}
 
 
 def read_number(attr: Attr, word: str, factor: float) -> Any:

@@ -1,4 +1,6 @@
-"""Writes a scene as Maya ASCII: values that are not default, elements of multis that exist, connections, references."""
+"""Writes a scene as Maya ASCII: values that are not default, elements of multis that exist, connections,
+references.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,17 @@ from .plugs import attr_name
 if TYPE_CHECKING:
     from .session import Session
 
-UNIT_NAMES = {"mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer", "in": "inch", "ft": "foot", "yd": "yard", "deg": "degree", "rad": "radian"}
+UNIT_NAMES = {
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "m": "meter",
+    "km": "kilometer",
+    "in": "inch",
+    "ft": "foot",
+    "yd": "yard",
+    "deg": "degree",
+    "rad": "radian",
+}
 
 
 class Writer(NodeText):
@@ -27,7 +39,7 @@ class Writer(NodeText):
         self.inside = set(self.nodes)
         self.path = path
 
-    # names -----------------------------------------------------------------------------------------------------------------------------
+    # names ----------------------------------------------------------------------------------------------
     def name(self, node: Node) -> str:
         """A node's name in connections: its shortest unique path; default nodes from the root."""
         text = self.graph.path_name(self.graph.paths(node)[0])
@@ -41,20 +53,35 @@ class Writer(NodeText):
             text = text.replace("[0]", "", 1)
         return f"{self.name(node)}.{text}"
 
-    # file ------------------------------------------------------------------------------------------------------------------------------
+    # file -----------------------------------------------------------------------------------------------
     def text(self) -> str:
         """The whole file."""
-        lines = [f"//Maya ASCII {self.session.version} scene", f"//Name: {os.path.basename(self.path)}", "//Codeset: UTF-8"]
+        lines = [
+            f"//Maya ASCII {self.session.version} scene",
+            f"//Name: {os.path.basename(self.path)}",
+            "//Codeset: UTF-8",
+        ]
         references = [r for r in self.session.references if r.node in self.inside or r.node is None]
-        for reference in references:
-            lines.append(f'file -rdi 1 -ns "{reference.namespace}" -rfn "{reference.name}" -op "v=0;" -typ "mayaAscii" {quote(reference.path)};')
-        for reference in references:
-            deferred = "" if reference.loaded else " -dr 1"
-            lines.append(f'file -r -ns "{reference.namespace}"{deferred} -rfn "{reference.name}" -op "v=0;" -typ "mayaAscii" {quote(reference.path)};')
+        for first in (True, False):
+            for reference in references:
+                deferred = "" if reference.loaded or first else " -dr 1"
+                kind = "-rdi 1" if first else "-r"
+                names = f'-ns "{reference.namespace}"{deferred} -rfn "{reference.name}"'
+                lines.append(f'file {kind} {names} -op "v=0;" -typ "mayaAscii" {quote(reference.path)};')
         lines += self._requires()
         units = self.session.units
-        lines.append(f"currentUnit -l {UNIT_NAMES[units['linear']]} -a {UNIT_NAMES[units['angle']]} -t {units['time']};")
-        lines += [f'fileInfo "{k}" {quote(v)};' for k, v in {"application": "maya", "product": f"Maya {self.session.version}", **self.session.file_info}.items()]
+        lines.append(
+            f"currentUnit -l {UNIT_NAMES[units['linear']]} -a {UNIT_NAMES[units['angle']]} -t"
+            f" {units['time']};"
+        )
+        lines += [
+            f'fileInfo "{k}" {quote(v)};'
+            for k, v in {
+                "application": "maya",
+                "product": f"Maya {self.session.version}",
+                **self.session.file_info,
+            }.items()
+        ]
         own = [n for n in self._ordered() if n.reference is None]
         edits = {r.node: r.write_edits(self) for r in references}
         for node in own:
@@ -71,12 +98,18 @@ class Writer(NodeText):
     def _requires(self) -> list[str]:
         lines = [f'requires maya "{self.session.version}";']
         for record in self.session.plugins.loaded.values():
-            used = sorted({n.type.name for n in self.nodes if n.type.plugin == record.name and n.reference is None})
+            used = sorted(
+                {n.type.name for n in self.nodes if n.type.plugin == record.name and n.reference is None}
+            )
             if used:
                 kinds = " ".join(f'-nodeType "{t}"' for t in used)
                 lines.append(f'requires {kinds} "{os.path.basename(record.path)}" "{record.version}";')
         unknown = {n.unknown.get("plugin"): n.unknown.get("type") for n in self.nodes if n.unknown}
-        return lines + [f'requires -nodeType "{kind}" "{plugin}" "Unknown";' for plugin, kind in sorted(unknown.items(), key=str) if plugin]
+        return lines + [
+            f'requires -nodeType "{kind}" "{plugin}" "Unknown";'
+            for plugin, kind in sorted(unknown.items(), key=str)
+            if plugin
+        ]
 
     def _ordered(self) -> Iterator[Node]:
         """DAG nodes with parents first, then the others."""
@@ -95,10 +128,13 @@ class Writer(NodeText):
                 yield from visit(node)
         yield from (n for n in self.nodes if not n.is_dag)
 
-    # nodes -----------------------------------------------------------------------------------------------------------------------------
+    # nodes ----------------------------------------------------------------------------------------------
     def _node(self, node: Node, edits: str | None) -> list[str]:
         kind = node.unknown.get("type", node.type.name)
-        parent = f' -p "{self.graph.path_name(self.graph.paths(node.parents[0])[0], full=not self._unique(node.parents[0]))}"' if node.parents else ""
+        parent = ""
+        if node.parents:
+            path, unique = self.graph.paths(node.parents[0])[0], self._unique(node.parents[0])
+            parent = f' -p "{self.graph.path_name(path, full=not unique)}"'
         lines = [f'createNode {kind} -n "{node.name}"{parent};', f'\trename -uid "{node.uuid}";']
         lines += ["\t" + line for line in node.unknown.get("lines", [])]
         lines += ["\t" + line for line in self.body(node)]
@@ -117,7 +153,8 @@ class Writer(NodeText):
             if node.default_node:
                 body = self.body(node)
                 if node.type.name == "time":
-                    body = [f'setAttr ".o" {write_number(self.session.time / self.session.ticks_per_frame, "double")};']
+                    frame = self.session.time / self.session.ticks_per_frame
+                    body = [f'setAttr ".o" {write_number(frame, "double")};']
                 lines += [f"select -ne :{node.name};", *("\t" + line for line in body)] if body else []
         return lines
 
@@ -126,7 +163,10 @@ class Writer(NodeText):
         for node in own:
             first = self.graph.paths(node)[0]
             for parent in node.parents[1:]:
-                lines.append(f'parent -s -nc -r -add "{self.graph.path_name(first, full=True)}" "{self.name(parent)}" ;')
+                lines.append(
+                    f'parent -s -nc -r -add "{self.graph.path_name(first, full=True)}"'
+                    f' "{self.name(parent)}" ;'
+                )
         return lines
 
     def _connections(self, own: list[Node]) -> list[str]:
@@ -135,7 +175,11 @@ class Writer(NodeText):
             for text in node.unknown.get("connections", []):
                 lines.append(text)
             for key, (source, source_key) in sorted(
-                node.inputs.items(), key=lambda item: (list(node.type.attrs).index(item[0][0]) if item[0][0] in node.type.attrs else 10**6, item[0][1])
+                node.inputs.items(),
+                key=lambda item: (
+                    list(node.type.attrs).index(item[0][0]) if item[0][0] in node.type.attrs else 10**6,
+                    item[0][1],
+                ),
             ):
                 if source not in self.inside or source.reference is not None:
                     continue

@@ -8,7 +8,11 @@ from typing import Any
 from .boundary import call_from_outside, current, local, violate
 from .fbx import fbx
 
-GLOBALS = {"gShelfTopLevel": "MayaWindow|toolBar2|MainShelfLayout|formLayout17|ShelfLayout", "gMainWindow": "MayaWindow", "gMainFileMenu": "mainFileMenu"}
+GLOBALS = {
+    "gShelfTopLevel": "MayaWindow|toolBar2|MainShelfLayout|formLayout17|ShelfLayout",
+    "gMainWindow": "MayaWindow",
+    "gMainFileMenu": "mainFileMenu",
+}
 
 
 def evaluate(text: str) -> Any:

@@ -10,13 +10,12 @@ import numpy as np
 from .boundary import current, local, stand_in, user_code, violate
 from .errors import ContractError, CycleError
 from .evaluation import Context, Data, Frame
-from .mpx import MPxNode
 from .node import Key, Node
 from .nodes_deform import deform_geometry
 from .om_arrays import MPlugArray
 from .om_base import kUnknownParameter
 from .om_block import block_of, context_of, evaluation_node
-from .om_matrix import _matrix
+from .om_math import matrix_of
 from .om_mesh import members_iterator
 from .om_plug import plug
 from .om_script import bury
@@ -63,7 +62,9 @@ def run_compute(session: Session, context: Context, node: Node, key: Key) -> Any
     result = context.bucket(node, key[0]).get(key[1])
     for name, indices in frame.assigned:
         if not _cleaned(frame, node, (name, indices)):
-            context.bucket(node, name).pop(indices, None)  # never marked clean: it stays dirty and is computed again
+            context.bucket(node, name).pop(
+                indices, None
+            )  # never marked clean: it stays dirty and is computed again
     return result
 
 
@@ -74,16 +75,21 @@ def _cleaned(frame: Frame, node: Node, key: Key) -> bool:
 def _finish(frame: Frame) -> None:
     for lent, pristine in frame.lent:
         if not np.array_equal(lent.points, pristine, equal_nan=True):
-            violate(f"{frame.node.name} wrote into its input geometry, which it shares with what comes before")
+            violate(
+                f"{frame.node.name} wrote into its input geometry, which it shares with what comes before"
+            )
         bury(lent.points)
         lent.points = pristine  # MObjects kept by the plug-in stay valid, raw addresses do not
     for geometry, expected in frame.written:
         if not np.array_equal(geometry.points, expected, equal_nan=True):
-            violate(f"{frame.node.name} wrote its output geometry's raw memory: write with MItGeometry.setAllPositions")
+            violate(
+                f"{frame.node.name} wrote its output geometry's raw memory: write with"
+                f" MItGeometry.setAllPositions"
+            )
 
 
 def base_compute(mpx: Any, which: Any, block: Any) -> Any:
-    """MPxGeometryFilter::compute: input to output, membership, deform; nodeState HasNoEffect passes through."""
+    """MPxGeometryFilter::compute: input to output, membership, deform; HasNoEffect passes through."""
     node, key = which._node, which._key
     if key[0] != "outputGeometry" or len(key[1]) != 1:
         return kUnknownParameter
@@ -95,7 +101,7 @@ def base_compute(mpx: Any, which: Any, block: Any) -> Any:
     def deform(output: Geometry, members: np.ndarray, index: int) -> None:
         if frame is not None:
             frame.written.append((output, output.points.copy()))
-        matrix = _matrix(output.matrix)
+        matrix = matrix_of(output.matrix)
         iterator = members_iterator(output, members, output.matrix)
         session.deforms[node.name] += 1
         guarded(session, node, "deform", mpx.deform, block, iterator, matrix, index)
@@ -131,12 +137,15 @@ def prepare(session: Session, context: Context, node: Node, dirty: list[Key]) ->
 def conclude(session: Session, context: Context, node: Node, dirty: list[Key]) -> None:
     """postEvaluation."""
     if overrides(node, "postEvaluation"):
-        _managed(session, context, node, "postEvaluation", dirty, MPxNode.kEvaluatedDirectly)
+        _managed(session, context, node, "postEvaluation", dirty, 1)  # kEvaluatedDirectly
 
 
-def _managed(session: Session, context: Context, node: Node, method: str, dirty: list[Key], *rest: int) -> None:
+def _managed(
+    session: Session, context: Context, node: Node, method: str, dirty: list[Key], *rest: int
+) -> None:
     local.frames.append(Frame(node, context, "prepare"))
     try:
-        guarded(session, node, method, getattr(node.mpx, method), context_of(context), evaluation_node(context, node, dirty), *rest)
+        given = (context_of(context), evaluation_node(context, node, dirty), *rest)
+        guarded(session, node, method, getattr(node.mpx, method), *given)
     finally:
         local.frames.pop()

@@ -9,7 +9,9 @@ from typing import Any
 
 from .schema import Attr, NodeType
 
-Key = tuple[str, tuple[int, ...]]  # attribute's long name, and the indices of all multis on the way (one less: the whole array)
+Key = tuple[
+    str, tuple[int, ...]
+]  # attribute's long name, and the indices of all multis on the way (one less: the whole array)
 
 
 End = tuple["Node", Key]
@@ -106,9 +108,13 @@ class Node:
         depth = len(prefix)
         found: set[int] = set()
         for name in self.subtree(long):
-            found.update(i[depth] for i in self.values.get(name, ()) if len(i) > depth and i[:depth] == prefix)
+            found.update(
+                i[depth] for i in self.values.get(name, ()) if len(i) > depth and i[:depth] == prefix
+            )
         names = set(self.subtree(long))
-        for name, indices in itertools.chain(self.inputs, (k for k, ends in self.outputs.items() if ends), self.aliases):
+        for name, indices in itertools.chain(
+            self.inputs, (k for k, ends in self.outputs.items() if ends), self.aliases
+        ):
             if name in names and len(indices) > depth and indices[:depth] == prefix:
                 found.add(indices[depth])
         return sorted(found)
@@ -145,4 +151,6 @@ class Node:
 
     def is_locked(self, key: Key) -> bool:
         """Locked itself, or inside something locked."""
-        return self.flag(key, "lock") or any(self.flags.get(k, {}).get("lock", False) for k in self.parent_keys(key))
+        return self.flag(key, "lock") or any(
+            self.flags.get(k, {}).get("lock", False) for k in self.parent_keys(key)
+        )

@@ -1,9 +1,8 @@
-"""Animation: curves in time and of drivers, blends of driven keys, layers, expressions, unit conversions."""
+"""Animation: curves in time and of drivers, blends of driven keys, expressions, unit conversions."""
 
 from __future__ import annotations
 
 import ast
-import math
 import operator
 import re
 from bisect import bisect_right
@@ -20,27 +19,60 @@ keyTimeValue ktv compound[] >output
   keyValue kv {out}
 keyTanInType kit byte[]
 keyTanOutType kot byte[] >output
-tangentType tan enum enum:Fixed=1,Linear=2,Flat=3,Step=5,Slow=6,Fast=7,Spline=9,Clamped=10,Plateau=16,StepNext=17,Auto=18
+tangentType tan enum enum:Fixed=1,Linear,Flat,Step=5,Slow,Fast,Spline=9,Clamped,Plateau=16,StepNext,Auto
 weightedTangents wgt bool
 preInfinity pre enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
 postInfinity pst enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
 useCurveColor ucc bool
 """
 
-CURVE_TYPES = {
-    "animCurveTL": ("time", "doubleLinear"), "animCurveTA": ("time", "doubleAngle"), "animCurveTU": ("time", "double"), "animCurveTT": ("time", "time"),
-    "animCurveUL": ("double", "doubleLinear"), "animCurveUA": ("double", "doubleAngle"), "animCurveUU": ("double", "double"), "animCurveUT": ("double", "time"),
-}  # fmt: skip
+WEIGHTED = """
+input i double[] >output
+weight w double[] =1 >output
+output o double ro nostore
+accumulate ac bool
+current c double
+"""
+
+CONVERSION = """
+input i double >output
+output o double ro nostore
+conversionFactor cf double =1 >output
+"""
+
+EXPRESSION = """
+expression exp string nostore
+internalExpression ixp string >output
+object obm message
+attribute at string[]
+input in double[] >output
+output out double[] ro nostore
+time tim time >output
+frame frm double
+evaluate ev bool
+lastTimeEvaluated lt double
+unitOption uno enum enum:all,none,angularOnly
+animated ani enum enum:noAnimated,alwaysAnimated,animateOnce =1
+"""
+
+_OUT = {"L": "doubleLinear", "A": "doubleAngle", "U": "double", "T": "time"}
+CURVE_TYPES = {f"animCurveT{suffix}": ("time", out) for suffix, out in _OUT.items()}
+CURVE_TYPES |= {f"animCurveU{suffix}": ("double", out) for suffix, out in _OUT.items()}
 
 
 def curve_keys(data: Data) -> list[tuple[float, float, int]]:
     """(input, value, out tangent) of every key, by input."""
-    found = [(data.get("keyTime", i), data.get("keyValue", i), data.get("keyTanOutType", i)) for i in data.indices("keyTimeValue")]
+    found = [
+        (data.get("keyTime", i), data.get("keyValue", i), data.get("keyTanOutType", i))
+        for i in data.indices("keyTimeValue")
+    ]
     return sorted(found)
 
 
 def curve_value(keys: list[tuple[float, float, int]], at: float, pre: int = 0, post: int = 0) -> float:
-    """Linear between keys (all tangents count as linear), stepped ones excepted; constant outside unless the infinity is linear."""
+    """Linear between keys (all tangents count as linear), stepped ones excepted; constant outside unless the
+    infinity is linear.
+    """
     if not keys:
         return 0.0
     times = [k[0] for k in keys]
@@ -66,7 +98,9 @@ def compute_curve(data: Data, key: Key) -> None:
         at = data.evaluator.session.time if context.time is None else context.time
     else:
         at = data.get("input")
-    data.put("output", (), curve_value(curve_keys(data), at, data.get("preInfinity"), data.get("postInfinity")))
+    data.put(
+        "output", (), curve_value(curve_keys(data), at, data.get("preInfinity"), data.get("postInfinity"))
+    )
 
 
 def compute_weighted(data: Data, key: Key) -> None:
@@ -74,24 +108,16 @@ def compute_weighted(data: Data, key: Key) -> None:
     data.put("output", (), sum(data.get("input", i) * data.get("weight", i) for i in data.indices("input")))
 
 
-def compute_additive(data: Data, key: Key) -> None:
-    """Animation layers: inputA * weightA + inputB * weightB."""
-    data.put("output", (), data.get("inputA") * data.get("weightA") + data.get("inputB") * data.get("weightB"))
-
-
 def compute_conversion(data: Data, key: Key) -> None:
     """output = input * conversionFactor."""
     data.put("output", (), data.get("input") * data.get("conversionFactor"))
 
 
-_OPERATORS = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: math.fmod, ast.USub: operator.neg, ast.UAdd: operator.pos,
-}  # fmt: skip
-_FUNCTIONS = {"sin": math.sin, "cos": math.cos, "abs": abs, "sqrt": math.sqrt, "min": min, "max": max, "clamp": lambda low, high, x: min(max(x, low), high)}
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 def arithmetic(text: str, names: dict[str, float]) -> float:
-    """Value of one arithmetic expression."""
+    """Value of one expression of + - * / and signs."""
 
     def walk(node: ast.AST) -> float:
         if isinstance(node, ast.Expression):
@@ -102,10 +128,8 @@ def arithmetic(text: str, names: dict[str, float]) -> float:
             return names[node.id]
         if isinstance(node, ast.BinOp):
             return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))  # type: ignore[operator]
-        if isinstance(node, ast.UnaryOp):
-            return _OPERATORS[type(node.op)](walk(node.operand))  # type: ignore[operator]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return float(_FUNCTIONS[node.func.id](*(walk(a) for a in node.args)))  # type: ignore[operator]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -walk(node.operand)
         raise ValueError(f"the stand-in's expressions know arithmetic only: {text!r}")
 
     return walk(ast.parse(text.strip(), mode="eval"))
@@ -129,27 +153,8 @@ def register() -> None:
     """Declare the types."""
     declare("animCurve", "node")
     for name, (inp, out) in CURVE_TYPES.items():
-        declare(name, "animCurve", CURVE.format(inp=inp, out=out), compute=compute_curve, api_type="kAnimCurve")
-    weighted = "input i double[] >output\nweight w double[] =1 >output\noutput o double ro nostore\naccumulate ac bool\ncurrent c double"
-    declare("blendWeighted", "node", weighted, compute=compute_weighted, api_type="kBlendWeighted")
-    layer = "inputA ia {k} >output\ninputB ib {k} >output\nweightA wa double =1 >output\nweightB wb double =1 >output\noutput o {k} ro nostore\nblendMode bm bool\ninterpolateMode im long"
-    declare("animBlendNodeBase", "node")
-    for suffix, kind in (("", "double"), ("DL", "doubleLinear"), ("DA", "doubleAngle"), ("F", "float")):
-        declare(f"animBlendNodeAdditive{suffix}", "animBlendNodeBase", layer.format(k=kind), compute=compute_additive, api_type="kBlendNodeBase")
-    conversion = "input i double >output\noutput o double ro nostore\nconversionFactor cf double =1 >output"
-    declare("unitConversion", "node", conversion, compute=compute_conversion, api_type="kUnitConversion")
-    expression = """
-expression exp string nostore
-internalExpression ixp string >output
-object obm message
-attribute at string[]
-input in double[] >output
-output out double[] ro nostore
-time tim time >output
-frame frm double
-evaluate ev bool
-lastTimeEvaluated lt double
-unitOption uno enum enum:all,none,angularOnly
-animated ani enum enum:noAnimated,alwaysAnimated,animateOnce =1
-"""
-    declare("expression", "node", expression, compute=compute_expression, api_type="kExpression")
+        text = CURVE.format(inp=inp, out=out)
+        declare(name, "animCurve", text, compute=compute_curve, api_type="kAnimCurve")
+    declare("blendWeighted", "node", WEIGHTED, compute=compute_weighted, api_type="kBlendWeighted")
+    declare("unitConversion", "node", CONVERSION, compute=compute_conversion, api_type="kUnitConversion")
+    declare("expression", "node", EXPRESSION, compute=compute_expression, api_type="kExpression")

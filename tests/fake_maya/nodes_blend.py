@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .evaluation import Data
 from .graph import Graph
 from .maths import transform_points
 from .node import Key, Node
-from .nodes_deform import deform_geometry, membership, painted
+from .nodes_deform import deform_geometry, painted
 from .schema import declare
 from .values import Geometry, component_indices, component_names
 
@@ -87,8 +89,13 @@ inputWeight iw float[] >outputWeight
 outputWeight ow float ro nostore
 """
 
-# what the post-deformer modes do to a stored delta here: nothing like Maya's frames, on purpose, so that reading stored deltas as they are is seen to be wrong
-POST_MODES = {1: np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]), 2: np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
+# what the post-deformer modes do to a stored delta: nothing like Maya's frames, on purpose, so that reading
+# stored
+# deltas as they are is seen to be wrong
+POST_MODES = {
+    1: np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
+    2: np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+}
 
 
 def item_value(item: int) -> float:
@@ -138,23 +145,30 @@ def live_deltas(data: Data, index: int, target: Geometry) -> np.ndarray:
         points = transform_points(points, target.matrix @ np.linalg.inv(base.matrix))
     count = len(base.points)
     delta = np.zeros((count, 3))
-    shared = min(count, len(points))  # a target of another vertex count moves what both have, when topologyCheck let it in
+    # a target of another vertex count moves what both have, when topologyCheck let it in
+    shared = min(count, len(points))
     delta[:shared] = points[:shared] - base.points[:shared]
     return delta
 
 
-def item_deltas(data: Data, index: int, target: int, item: int, count: int, *, relative: bool = False) -> np.ndarray:
+def item_deltas(
+    data: Data, index: int, target: int, item: int, count: int, *, relative: bool = False
+) -> np.ndarray:
     """Deltas of one item (V, 3): live when a target geometry is connected, else stored."""
     where = (index, target, item)
     geometry = data.get("inputGeomTarget", *where) if data.connected("inputGeomTarget", *where) else None
     if geometry is not None:
         return live_deltas(data, index, geometry)
     prefix = "inputRelative" if relative else "input"
-    return stored_deltas(data.get(prefix + "PointsTarget", *where), data.get(prefix + "ComponentsTarget", *where), count)
+    return stored_deltas(
+        data.get(prefix + "PointsTarget", *where), data.get(prefix + "ComponentsTarget", *where), count
+    )
 
 
 def target_shape(data: Data, index: int, target: int, weight: float, count: int) -> np.ndarray:
-    """Displacement of one target at a weight: linear between its knots (0 and the items), the end segments go on."""
+    """Displacement of one target at a weight: linear between its knots (0 and the items), the end segments go
+    on.
+    """
     items = data.indices("inputTargetItem", index, target)
     if not items:
         return np.zeros((count, 3))
@@ -186,7 +200,9 @@ def effective_weight(data: Data, target: int) -> float:
     seen: set[int] = set()
     while directory not in seen:
         seen.add(directory)  # 0 is the root folder: its weight can be keyed, too
-        if not data.get("directoryVisibility", directory) or not data.get("directoryParentVisibility", directory):
+        if not data.get("directoryVisibility", directory) or not data.get(
+            "directoryParentVisibility", directory
+        ):
             return 0.0
         weight *= data.get("directoryWeight", directory)
         directory = data.get("parentIndex", directory)
@@ -225,11 +241,13 @@ def compute_blend(data: Data, key: Key) -> None:
     """outputGeometry, and the deltas of live targets when asked for."""
     name, indices = key
     if name in ("inputPointsTarget", "inputComponentsTarget"):
-        geometry = data.get("inputGeomTarget", *indices) if data.connected("inputGeomTarget", *indices) else None
+        live = data.connected("inputGeomTarget", *indices)
+        geometry = data.get("inputGeomTarget", *indices) if live else None
         if geometry is None:
             data.put(name, indices, data.node.stored(key))
         else:
-            data.put(name, indices, sparse_deltas(live_deltas(data, indices[0], geometry))[name == "inputComponentsTarget"])
+            points, components = sparse_deltas(live_deltas(data, indices[0], geometry))
+            data.put(name, indices, components if name == "inputComponentsTarget" else points)
     elif name == "outputGeometry":
 
         def deform(output: Geometry, members: np.ndarray, index: int) -> None:
@@ -241,24 +259,22 @@ def compute_blend(data: Data, key: Key) -> None:
         deform_geometry(data, key, deform)
 
 
-def bake_live_target(graph: Graph, evaluate: object, node: Node, key: Key) -> None:
-    """Before a live target is taken away its deltas are stored, so that the shape stays."""
-    value = evaluate  # a function (node, key) -> value
+def bake_live_target(graph: Graph, value: Any, node: Node, key: Key) -> None:
+    """Before a live target is taken away its deltas are stored; `value` gives that of (node, key)."""
     for name in ("inputPointsTarget", "inputComponentsTarget"):
-        graph.set_value(node, (name, key[1]), value(node, (name, key[1])))  # type: ignore[operator]
+        graph.set_value(node, (name, key[1]), value(node, (name, key[1])))
 
 
 def compute_combination(data: Data, key: Key) -> None:
-    """multiplication, lowest, or smooth of the input weights."""
+    """multiplication or lowest of the input weights."""
     weights = np.array([data.get("inputWeight", i) for i in data.indices("inputWeight")])
     method = data.get("combinationMethod")
     if not len(weights):
         value = 0.0
     elif method == 1:
         value = float(weights.min())
-    elif method == 2:
-        # "smooth": no formula is published; a harmonic mean shrunk to the product's corners is continuous and 0 when any input is 0
-        value = 0.0 if (weights <= 0).any() else float(len(weights) / np.sum(1 / weights) * weights.min() ** 0.5)
+    elif method == 2:  # "smooth": no formula is published
+        raise NotImplementedError("the stand-in does not imitate the combination method smooth")
     else:
         value = float(weights.prod())
     data.put("outputWeight", (), value)
@@ -267,7 +283,6 @@ def compute_combination(data: Data, key: Key) -> None:
 def register() -> None:
     """Declare the types."""
     declare("blendShape", "weightGeometryFilter", BLEND, compute=compute_blend, api_type="kBlendShape")
-    declare("combinationShape", "node", COMBINATION, compute=compute_combination, api_type="kCombinationShape")
-
-
-__all__ = ["compute_blend", "item_index", "item_value", "membership", "register", "sparse_deltas", "stored_deltas"]
+    declare(
+        "combinationShape", "node", COMBINATION, compute=compute_combination, api_type="kCombinationShape"
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .evaluation import Data
 from .maths import rotation, scaling, shearing, translation
 from .node import Key
-from .schema import declare
-from .values import Geometry
+from .schema import TYPES, declare
+from .values import Geometry, component_indices
 
 NODE = """
 message msg message ro nostore
@@ -94,6 +96,12 @@ componentTags gtag compound[] >{out}
   componentTagContents gtagcmp componentList
 """
 
+PNTS = """float3[] hid >outMesh,worldMesh
+  pntx px floatLinear
+  pnty py floatLinear
+  pntz pz floatLinear
+"""
+
 MESH = """
 inMesh i mesh nocache >outMesh,worldMesh
 outMesh o mesh ro nostore >worldMesh
@@ -110,25 +118,43 @@ quadSplit qsp byte
 smoothLevel sml long =2
 """
 
+
 CURVE = """
 create cr nurbsCurve nocache >local,worldSpace
 local l nurbsCurve ro nostore >worldSpace
 worldSpace ws nurbsCurve[] ro nostore world
 cached cc nurbsCurve hid >local,worldSpace
-form f enum enum:Open,Closed,Periodic
-degree d long =3
-spans s long
+"""
+
+TIME = """
+outTime o time ro nostore
+enableTimewarp etw bool
+timewarpIn_Raw tr time
+unwarpedTime uwt time >outTime
 """
 
 
 def local_matrix(data: Data) -> np.ndarray:
     """scale, shear, rotateAxis, rotate, jointOrient, translate, with pivots; row vectors."""
     rp, sp = np.array(data.get("rotatePivot")), np.array(data.get("scalePivot"))
-    scale = translation(-sp) @ scaling(data.get("scale")) @ shearing(data.get("shear")) @ translation(sp) @ translation(data.get("scalePivotTranslate"))
+    scale = (
+        translation(-sp)
+        @ scaling(data.get("scale"))
+        @ shearing(data.get("shear"))
+        @ translation(sp)
+        @ translation(data.get("scalePivotTranslate"))
+    )
     turn = rotation(data.get("rotateAxis")) @ rotation(data.get("rotate"), data.get("rotateOrder"))
     if "joint" in data.node.type.lineage:
         turn = turn @ rotation(data.get("jointOrient"))
-    return scale @ translation(-rp) @ turn @ translation(rp) @ translation(data.get("rotatePivotTranslate")) @ translation(data.get("translate"))
+    return (
+        scale
+        @ translation(-rp)
+        @ turn
+        @ translation(rp)
+        @ translation(data.get("rotatePivotTranslate"))
+        @ translation(data.get("translate"))
+    )
 
 
 def _parent_world(data: Data, instance: int) -> np.ndarray:
@@ -164,18 +190,18 @@ def compute_dag(data: Data, key: Key) -> None:
 
 
 def _tagged(data: Data, geometry: Geometry) -> Geometry:
-    from .values import component_indices
-
     tags = dict(geometry.tags)
     for i in data.indices("componentTags"):
         name, contents = data.get("componentTagName", i), data.get("componentTagContents", i)
         if name:
             tags[name] = component_indices(contents or [], len(geometry.points))
-    return Geometry(geometry.points, geometry.kind, geometry.topology, geometry.matrix, tags, geometry.groups, geometry.curve)
+    return replace(geometry, tags=tags)
 
 
 def compute_mesh(data: Data, key: Key) -> None:
-    """outMesh = inMesh (or the mesh's own geometry) plus the tweaks in pnts; worldMesh carries the path's matrix."""
+    """outMesh = inMesh (or the mesh's own geometry) plus the tweaks in pnts; worldMesh carries the path's
+    matrix.
+    """
     name, indices = key
     if name == "outMesh":
         geometry = data.get("inMesh") if data.connected("inMesh") else data.get("cachedInMesh")
@@ -197,14 +223,9 @@ def compute_mesh(data: Data, key: Key) -> None:
 
 
 def compute_curve(data: Data, key: Key) -> None:
-    """local = create (or the curve's own CVs); worldSpace carries the matrix."""
-    name, indices = key
-    if name == "local":
-        geometry = data.get("create") if data.connected("create") else data.get("cached")
-        data.put(name, indices, geometry and _tagged(data, geometry))
-    elif name == "worldSpace":
-        geometry = data.get("local")
-        data.put(name, indices, geometry and geometry.with_matrix(data.get("worldMatrix", *indices)))
+    """local = the curve's own CVs: what a deformer meets that is not a mesh."""
+    if key[0] == "local":
+        data.put("local", (), data.get("create") if data.connected("create") else data.get("cached"))
     else:
         compute_dag(data, key)
 
@@ -224,22 +245,12 @@ def register() -> None:
     declare("shape", "dagNode", base="shape")
     declare("geometryShape", "shape")
     declare("deformableShape", "geometryShape")
-    mesh = MESH.replace(
-        "pnts pt xyzmulti hid >outMesh,worldMesh\n", "pnts pt float3[] hid >outMesh,worldMesh\n  pntx px floatLinear\n  pnty py floatLinear\n  pntz pz floatLinear\n"
-    )
-    declare("mesh", "deformableShape", CONTROL_POINTS.format(out="outMesh,worldMesh") + mesh, compute=compute_mesh, api_type="kMesh")
-    declare("nurbsCurve", "deformableShape", CONTROL_POINTS.format(out="local,worldSpace") + CURVE, compute=compute_curve, api_type="kNurbsCurve")
+    mesh = MESH.replace("xyzmulti hid >outMesh,worldMesh\n", PNTS)
+    text = CONTROL_POINTS.format(out="outMesh,worldMesh") + mesh
+    declare("mesh", "deformableShape", text, compute=compute_mesh, api_type="kMesh")
+    declare("nurbsCurve", "deformableShape", CURVE, compute=compute_curve, api_type="kNurbsCurve")
     declare("camera", "shape", "focalLength fl double =35 key", api_type="kCamera")
     declare("locator", "geometryShape", "localPosition lp xyz:doubleLinear", api_type="kLocator")
-    for name, affected in (("mesh", "worldMesh"), ("nurbsCurve", "worldSpace")):
-        from .schema import TYPES
-
-        for source in ("worldMatrix", "parentMatrix"):
-            TYPES[name].add_affects(source, affected)
-    declare(
-        "time",
-        "node",
-        "outTime o time ro nostore\nenableTimewarp etw bool\ntimewarpIn_Raw tr time\nunwarpedTime uwt time >outTime",
-        compute=compute_time,
-        api_type="kTime",
-    )
+    for source in ("worldMatrix", "parentMatrix"):
+        TYPES["mesh"].add_affects(source, "worldMesh")
+    declare("time", "node", TIME, compute=compute_time, api_type="kTime")

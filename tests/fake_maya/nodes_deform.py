@@ -1,4 +1,6 @@
-"""Deformers other than blendShape, and what all deformers share: input to output, membership, node state, painted weights."""
+"""Deformers other than blendShape, and what all share: input to output, membership, node state, painted
+weights.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ import numpy as np
 from .evaluation import Data
 from .maths import transform_points
 from .node import Key
-from .schema import declare
-from .values import Geometry
+from .schema import TYPES, declare
+from .values import Geometry, component_indices
 
 GEOMETRY_FILTER = """
 envelope en float =1 smin:0 smax:1 key >outputGeometry
@@ -52,8 +54,33 @@ weightList wl compound[] >outputGeometry
 """
 
 
+TWEAK = """
+vlist vl compound[] >outputGeometry
+  vertex vt float3[]
+    xVertex vx floatLinear
+    yVertex vy floatLinear
+    zVertex vz floatLinear
+"""
+
+WRAP = """
+drivers drv compound[] >outputGeometry
+  driverGeometry dgm geometry
+  driverBindGeometry dbgm geometry
+falloffScale fos double =1 >outputGeometry
+"""
+
+PARTS = """
+inputGeometry ig geometry nocache >outputGeometry
+inputComponents ic componentList >outputGeometry
+groupId gi long >outputGeometry
+outputGeometry og geometry ro nostore
+"""
+
+
 def evaluate_tag_expression(text: str | None, geometry: Geometry) -> np.ndarray:
-    """Members by component tag: `*` or nothing is all; names are joined, `!name` is taken away, `&` intersects."""
+    """Members by component tag: `*` or nothing is all; names are joined, `!name` is taken away, `&`
+    intersects.
+    """
     count = len(geometry.points)
     text = (text or "*").strip()
     if text in ("*", ""):
@@ -89,7 +116,9 @@ def painted(data: Data, index: int, members: np.ndarray) -> np.ndarray:
     return np.array([stored.get(int(v), 1.0) for v in members])
 
 
-def deform_geometry(data: Data, key: Key, deform: Callable[[Geometry, np.ndarray, int], None]) -> Geometry | None:
+def deform_geometry(
+    data: Data, key: Key, deform: Callable[[Geometry, np.ndarray, int], None]
+) -> Geometry | None:
     """Copy input to output and let `deform` change the copy's points, unless the node has no effect."""
     index = key[1][0]
     geometry = data.get("inputGeometry", index)
@@ -104,7 +133,9 @@ def deform_geometry(data: Data, key: Key, deform: Callable[[Geometry, np.ndarray
 
 
 def simple(function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray]) -> Callable[[Data, Key], None]:
-    """A deformer from a function that gives displacements (M, 3) of the members: scaled by envelope and painted weights."""
+    """A deformer from a function that gives displacements (M, 3) of the members: scaled by envelope and
+    painted weights.
+    """
 
     def compute(data: Data, key: Key) -> None:
         if key[0] != "outputGeometry":
@@ -114,7 +145,9 @@ def simple(function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray]) ->
             envelope = data.get("envelope")
             if envelope and len(members):
                 moved = function(data, output, members, index)
-                output.points[members] += (envelope * painted(data, index, members)[:, None] * moved).astype(np.float32)
+                output.points[members] += (envelope * painted(data, index, members)[:, None] * moved).astype(
+                    np.float32
+                )
 
         deform_geometry(data, key, deform)
 
@@ -142,7 +175,10 @@ def _skin(data: Data, geometry: Geometry, members: np.ndarray, index: int) -> np
     joints = data.indices("matrix")
     geom = np.asarray(data.get("geomMatrix"))
     back = np.linalg.inv(geom)
-    moves = {j: geom @ np.asarray(data.get("bindPreMatrix", j)) @ np.asarray(data.get("matrix", j)) @ back for j in joints}
+    moves = {
+        j: geom @ np.asarray(data.get("bindPreMatrix", j)) @ np.asarray(data.get("matrix", j)) @ back
+        for j in joints
+    }
     weights = np.zeros((len(geometry.points), max(joints, default=0) + 1))
     stored = data.evaluator.graph and data.node.values.get("weights", {})
     for (vertex, joint), value in stored.items():
@@ -158,43 +194,47 @@ def _skin(data: Data, geometry: Geometry, members: np.ndarray, index: int) -> np
 
 def compute_group_parts(data: Data, key: Key) -> None:
     """Old-style membership: adds a group of components to the geometry that passes."""
-    from .values import component_indices
-
     geometry = data.get("inputGeometry")
     if geometry is None:
         data.put("outputGeometry", key[1], None)
         return
     output = geometry.clone()
-    output.groups[data.get("groupId")] = component_indices(data.get("inputComponents") or [], len(geometry.points))
+    output.groups[data.get("groupId")] = component_indices(
+        data.get("inputComponents") or [], len(geometry.points)
+    )
     data.put("outputGeometry", key[1], output)
+
+
+def compute_group_id(data: Data, key: Key) -> None:
+    """A number of its own."""
+    data.put("groupId", (), data.node.serial)
 
 
 def register() -> None:
     """Declare the types."""
     declare("geometryFilter", "node", GEOMETRY_FILTER, base="deformer", api_type="kGeometryFilt")
-    from .schema import TYPES
-
     TYPES["geometryFilter"].add_affects("nodeState", "outputGeometry")
     declare("weightGeometryFilter", "geometryFilter", WEIGHT_FILTER, api_type="kWeightGeometryFilt")
-    declare("cluster", "weightGeometryFilter", "relative rel bool\nmatrix ma matrix >outputGeometry", compute=simple(_cluster), api_type="kClusterFilter")
-    tweak = "vlist vl compound[] >outputGeometry\n  vertex vt xyz:float"
+    cluster = "relative rel bool\nmatrix ma matrix >outputGeometry"
+    declare("cluster", "weightGeometryFilter", cluster, compute=simple(_cluster), api_type="kClusterFilter")
+    declare("tweak", "geometryFilter", TWEAK, compute=simple_unweighted(_tweak), api_type="kTweak")
     declare(
-        "tweak",
-        "geometryFilter",
-        tweak.replace("xyz:float", "float3[]\n    xVertex vx floatLinear\n    yVertex vy floatLinear\n    zVertex vz floatLinear"),
-        compute=simple_unweighted(_tweak),
-        api_type="kTweak",
+        "skinCluster", "geometryFilter", SKIN, compute=simple_unweighted(_skin), api_type="kSkinClusterFilter"
     )
-    declare("skinCluster", "geometryFilter", SKIN, compute=simple_unweighted(_skin), api_type="kSkinClusterFilter")
-    wrap = "drivers drv compound[] >outputGeometry\n  driverGeometry dgm geometry\n  driverBindGeometry dbgm geometry\nfalloffScale fos double =1 >outputGeometry"
-    declare("proximityWrap", "weightGeometryFilter", wrap, compute=simple(_nothing), api_type="kWeightGeometryFilt")
-    declare("deltaMush", "weightGeometryFilter", "smoothingIterations si long =10 >outputGeometry", compute=simple(_nothing), api_type="kDeltaMush")
-    parts = "inputGeometry ig geometry nocache >outputGeometry\ninputComponents ic componentList >outputGeometry\ngroupId gi long >outputGeometry\noutputGeometry og geometry ro nostore"
-    declare("groupParts", "node", parts, compute=compute_group_parts, api_type="kGroupParts")
-    declare("groupId", "node", "groupId id long ro nostore", compute=lambda data, key: data.put("groupId", (), data.node.serial), api_type="kGroupId")
+    declare(
+        "proximityWrap",
+        "weightGeometryFilter",
+        WRAP,
+        compute=simple(_nothing),
+        api_type="kWeightGeometryFilt",
+    )
+    declare("groupParts", "node", PARTS, compute=compute_group_parts, api_type="kGroupParts")
+    declare("groupId", "node", "groupId id long ro nostore", compute=compute_group_id, api_type="kGroupId")
 
 
-def simple_unweighted(function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray]) -> Callable[[Data, Key], None]:
+def simple_unweighted(
+    function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray],
+) -> Callable[[Data, Key], None]:
     """The same for a deformer without painted weights."""
 
     def compute(data: Data, key: Key) -> None:
@@ -203,7 +243,9 @@ def simple_unweighted(function: Callable[[Data, Geometry, np.ndarray, int], np.n
 
         def deform(output: Geometry, members: np.ndarray, index: int) -> None:
             if data.get("envelope") and len(members):
-                output.points[members] += (data.get("envelope") * function(data, output, members, index)).astype(np.float32)
+                output.points[members] += (
+                    data.get("envelope") * function(data, output, members, index)
+                ).astype(np.float32)
 
         deform_geometry(data, key, deform)
 

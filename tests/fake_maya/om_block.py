@@ -4,36 +4,83 @@ from __future__ import annotations
 
 from typing import Any
 
-from .boundary import api, current, local, violate, wrong_arguments
+from .boundary import api, local, violate, wrong_arguments
 from .evaluation import Context
 from .node import Key, Node
-from .om_array_handle import MArrayDataHandle
-from .om_base import MObject, wrap
-from .om_dag import key_of
+from .om_base import MObject
 from .om_handle import MDataHandle, handle
-from .om_plug import MPlug, plug
-from .om_units import MTime, time_of
+from .om_nodes import key_of
+
+
+@api
+class MArrayDataHandle:
+    """The elements of a multi. Only elements that exist can be jumped to."""
+
+    def __init__(self, *args: Any) -> None:
+        if not args or not isinstance(args[0], MDataHandle | MArrayDataHandle):
+            raise wrong_arguments("new_MArrayDataHandle")
+        source = args[0]
+        self._fill(source._context, source._node, source._key, source._mode)
+
+    def _fill(self, context: Context, node: Node, key: Key, mode: str) -> None:
+        self._context, self._node, self._key, self._mode = context, node, key, mode
+        if not node.attr(key[0]).multi or not node.is_array(key):
+            raise RuntimeError("(kInvalidParameter): attribute is not an array")
+        depth = len(key[1])
+        computed: set[int] = set()
+        if key[0] in node.type.outputs:
+            buckets = [i for name in node.subtree(key[0]) for i in context.bucket(node, name)]
+            computed = {i[depth] for i in buckets if len(i) > depth and i[:depth] == key[1]}
+        self._indices = sorted({*node.indices(*key), *computed})
+        self._position = 0
+
+    def elementCount(self) -> int:
+        """How many elements exist."""
+        return len(self._indices)
+
+    def jumpToElement(self, index: int) -> None:
+        """Go to an element by logical index."""
+        if index not in self._indices:
+            raise RuntimeError("(kInvalidParameter): No element at given index")
+        self._position = self._indices.index(index)
+
+    def jumpToArrayElement(self, position: int) -> None:
+        """Go to an element by position."""
+        if not 0 <= position < len(self._indices):
+            raise RuntimeError("(kInvalidParameter): No element at given index")
+        self._position = position
+
+    def next(self) -> None:
+        """Go on."""
+        if self._position + 1 >= len(self._indices):
+            raise RuntimeError("(kFailure): Unexpected Internal Failure")
+        self._position += 1
+
+    def elementIndex(self) -> int:
+        """Logical index of the current element."""
+        return self._now()[1][-1]
+
+    def _now(self) -> Key:
+        if not self._indices:
+            raise RuntimeError("(kInvalidParameter): No element at given index")
+        return self._key[0], (*self._key[1], self._indices[self._position])
+
+    def inputValue(self) -> MDataHandle:
+        """Current element, evaluated."""
+        return handle(self._context, self._node, self._now(), "in")
+
+    def outputValue(self) -> MDataHandle:
+        """Current element, as it stands."""
+        return handle(self._context, self._node, self._now(), "out")
 
 
 @api
 class MDGContext:
     """When and for whom something is evaluated."""
 
-    fsNormal: MDGContext
-
-    def __init__(self, *args: Any) -> None:
-        self._context = Context(args[0]._ticks()) if args and isinstance(args[0], MTime) else args[0]._context if args else current().evaluator.normal
-
     def isNormal(self) -> bool:
         """Whether it is the scene at its current time."""
         return self._context.normal
-
-    def getTime(self, time: MTime) -> None:
-        """Its time, into an MTime."""
-        session = current()
-        ticks = session.time if self._context.time is None else self._context.time
-        found = time_of(ticks)
-        time._value, time._unit = found._value, found._unit
 
 
 def context_of(context: Context) -> MDGContext:
@@ -47,12 +94,15 @@ def context_of(context: Context) -> MDGContext:
 class MDataBlock:
     """A node's data in one context."""
 
-    def __init__(self, *args: Any) -> None:
-        raise wrong_arguments("new_MDataBlock")
+    def context(self) -> MDGContext:
+        return context_of(self._context)
 
     def _input_guard(self, name: str, method: str) -> None:
         if name == "input" and self._node.is_deformer:
-            raise violate(f"MDataBlock.{method}(input): the attribute is not cached, so that all inputs are evaluated again; use outputArrayValue")
+            raise violate(
+                f"MDataBlock.{method}(input): the attribute is not cached, so that all inputs are"
+                f" evaluated again; use outputArrayValue"
+            )
 
     def inputValue(self, which: Any) -> MDataHandle:
         """Evaluated value of an attribute or plug."""
@@ -84,19 +134,10 @@ class MDataBlock:
         found._fill(self._context, self._node, key, mode)
         return found
 
-    def isClean(self, which: Any) -> bool:
-        """Whether a plug is clean."""
-        key = key_of(which)
-        return key[1] in self._context.bucket(self._node, key[0])
-
     def setClean(self, which: Any) -> None:
         """Mark a plug (or an attribute) clean."""
         if local.frames:
             local.frames[-1].cleaned.add(key_of(which))
-
-    def context(self) -> MDGContext:
-        """Its context."""
-        return context_of(self._context)
 
 
 def block_of(context: Context, node: Node) -> MDataBlock:
@@ -110,27 +151,9 @@ def block_of(context: Context, node: Node) -> MDataBlock:
 class MEvaluationNode:
     """What the evaluation graph says about a node: which of its plugs are dirty this frame."""
 
-    def __init__(self, *args: Any) -> None:
-        raise wrong_arguments("new_MEvaluationNode")
-
     def dirtyPlugExists(self, attr: MObject) -> bool:
         """Whether a plug of that attribute is dirty."""
         return any(key[0] == attr._target.long for key in self._dirty)
-
-    def dirtyPlug(self, attr: MObject) -> MPlug:
-        """The dirty plug of that attribute."""
-        key = next((k for k in self._dirty if k[0] == attr._target.long), None)
-        if key is None:
-            raise RuntimeError("(kInvalidParameter): no dirty plug of that attribute")
-        return plug(self._node, key)
-
-    def dependencyNode(self) -> MObject:
-        """The node."""
-        return wrap(self._node)
-
-    def datablock(self) -> MDataBlock:
-        """Its data block."""
-        return block_of(self._context, self._node)
 
 
 def evaluation_node(context: Context, node: Node, dirty: list[Key]) -> MEvaluationNode:

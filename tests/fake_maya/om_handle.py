@@ -6,27 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .boundary import api, current, local, violate, wrong_arguments
+from .boundary import api, current, local, violate
 from .evaluation import Context, coerce
 from .node import Key, Node
 from .om_base import DataValue, MObject, as_matrix, wrap
-from .om_dag import key_of
-from .om_math import MFloatVector, MVector
-from .om_matrix import MFloatMatrix, MMatrix, _matrix
-from .om_units import MAngle, MDistance, MTime, time_of
+from .om_math import MMatrix, matrix_of
+from .om_nodes import key_of
 from .values import Geometry
 
-_DATA_NUMBERS = {"string": 4, "matrix": 5, "stringArray": 6, "doubleArray": 7, "Int32Array": 9, "pointArray": 10, "vectorArray": 11, "componentList": 13}
+_NAMES = "string matrix stringArray doubleArray floatArray Int32Array pointArray vectorArray matrixArray"
+_DATA_NUMBERS = dict(zip((*_NAMES.split(), "componentList"), range(4, 14), strict=True))
 
 
 class MDataHandle:
     """One value in a data block. `mode` is "in" (evaluated, read only) or "out" (as it stands)."""
-
-    def __init__(self, *args: Any) -> None:
-        if args and not isinstance(args[0], MDataHandle):
-            raise wrong_arguments("new_MDataHandle")
-        if args:
-            self.__dict__.update(args[0].__dict__)
 
     def _attr(self) -> Any:
         return self._node.attr(self._key[0])
@@ -46,7 +39,10 @@ class MDataHandle:
     def _typed(self, method: str, kinds: tuple[str, ...]) -> Any:
         kind = self._attr().kind
         if kind not in kinds:
-            raise violate(f"MDataHandle.{method} on {self._node.name}.{self._key[0]}, which is a {kind}: Maya reads garbage")
+            raise violate(
+                f"MDataHandle.{method} on {self._node.name}.{self._key[0]}, which is a {kind}: Maya"
+                f" reads garbage"
+            )
         return self._read()
 
     def _write(self, value: Any) -> None:
@@ -67,13 +63,6 @@ class MDataHandle:
         if local.frames:
             local.frames[-1].assigned.add(key)
 
-    def _geometry_for_iterator(self) -> Geometry:
-        value = self._standing(self._key)
-        if not isinstance(value, Geometry):
-            raise RuntimeError("(kInvalidParameter): handle holds no geometry")
-        return value
-
-    # structure -------------------------------------------------------------------------------------------------------------------------
     def child(self, attr: Any) -> MDataHandle:
         """Handle of a child attribute."""
         name = key_of(attr)[0]
@@ -81,28 +70,14 @@ class MDataHandle:
             raise RuntimeError("(kInvalidParameter): attribute is not a child of this handle")
         return handle(self._context, self._node, (name, self._key[1]), self._mode)
 
-    def attribute(self) -> MObject:
-        """The attribute."""
-        return wrap(self._attr())
-
     def type(self) -> int:
         """MFnData type of what it holds."""
         attr = self._attr()
-        if attr.kind in ("geometry", "mesh", "nurbsCurve"):
+        if attr.kind in ("geometry", "mesh"):
             value = self._standing(self._key)
             return 0 if value is None else 14 if value.kind == "mesh" else 16
         return _DATA_NUMBERS.get(attr.kind, 0 if attr.children else 1)
 
-    def isNumeric(self) -> bool:
-        """Whether it holds a number."""
-        return self.type() == 1
-
-    def setClean(self) -> None:
-        """Mark clean."""
-        if local.frames:
-            local.frames[-1].cleaned.add(self._key)
-
-    # reading ---------------------------------------------------------------------------------------------------------------------------
     def _lend(self, value: Any) -> MObject:
         if isinstance(value, Geometry):
             is_input = self._key[0] not in self._node.type.outputs
@@ -121,44 +96,13 @@ class MDataHandle:
         value = self._typed("asMesh", ("mesh", "geometry"))
         return self._lend(value if isinstance(value, Geometry) and value.kind == "mesh" else None)
 
-    def asNurbsCurve(self) -> MObject:
-        """Curve data; null when it is none."""
-        value = self._typed("asNurbsCurve", ("nurbsCurve", "geometry"))
-        return self._lend(value if isinstance(value, Geometry) and value.kind == "nurbsCurve" else None)
-
     def asMatrix(self) -> MMatrix:
-        """Matrix of doubles."""
-        return _matrix(self._typed("asMatrix", ("matrix",)))
-
-    def asFloatMatrix(self) -> MFloatMatrix:
-        """Matrix of floats."""
-        return MFloatMatrix(_matrix(self._typed("asFloatMatrix", ("fltMatrix",))))
+        return matrix_of(self._typed("asMatrix", ("matrix",)))
 
     def asString(self) -> str:
-        """String, empty when never set."""
+        """Empty when never set."""
         return self._typed("asString", ("string",)) or ""
 
-    def asTime(self) -> MTime:
-        """Time."""
-        return time_of(self._typed("asTime", ("time",)))
-
-    def asAngle(self) -> MAngle:
-        """Angle."""
-        return MAngle(self._typed("asAngle", ("doubleAngle",)), MAngle.kRadians)
-
-    def asDistance(self) -> MDistance:
-        """Distance."""
-        return MDistance(self._typed("asDistance", ("doubleLinear",)), MDistance.kCentimeters)
-
-    def asVector(self) -> MVector:
-        """Three doubles."""
-        return MVector(*self._typed("asVector", ("double3",)))
-
-    def asFloatVector(self) -> MFloatVector:
-        """Three floats."""
-        return MFloatVector(*self._typed("asFloatVector", ("float3",)))
-
-    # writing ---------------------------------------------------------------------------------------------------------------------------
     def setMObject(self, data: MObject) -> None:
         """Set geometry or other data."""
         held = data._target
@@ -170,76 +114,50 @@ class MDataHandle:
         """Set a matrix."""
         self._write(as_matrix(matrix).copy())
 
-    def setMFloatMatrix(self, matrix: MFloatMatrix) -> None:
-        """Set a matrix of floats."""
-        self._write(as_matrix(matrix).astype(np.float32))
-
     def setString(self, text: str) -> None:
         """Set a string."""
         if not isinstance(text, str):
             raise TypeError("in method 'MDataHandle_setString', argument 2 of type 'MString const &'")
         self._write(text)
 
-    def setMAngle(self, value: MAngle) -> None:
-        """Set an angle."""
-        self._write(value.asRadians())
-
-    def setMTime(self, value: MTime) -> None:
-        """Set a time."""
-        self._write(value._ticks())
-
-    def set3Double(self, x: float, y: float, z: float) -> None:
-        """Set three doubles."""
-        self._write((x, y, z))
-
-    def set3Float(self, x: float, y: float, z: float) -> None:
-        """Set three floats."""
-        self._write((x, y, z))
-
-    def copy(self, other: MDataHandle) -> None:
-        """Take another handle's data."""
-        value = other._read()
-        self._write(value.clone() if isinstance(value, Geometry) else value)
-
 
 def _reading(name: str, kinds: tuple[str, ...], convert: Any) -> Any:
-    def method(self: MDataHandle) -> Any:
-        return convert(self._typed(name, kinds))
-
-    method.__doc__ = f"The value of a {' or '.join(kinds)}."
-    return method
+    return lambda self: convert(self._typed(name, kinds))
 
 
 def _writing(name: str, kinds: tuple[str, ...], convert: Any) -> Any:
     def method(self: MDataHandle, value: Any) -> None:
-        if self._attr().kind not in kinds:
-            raise violate(f"MDataHandle.{name} on {self._node.name}.{self._key[0]}, which is a {self._attr().kind}")
+        kind = self._attr().kind
+        if kind not in kinds:
+            raise violate(f"MDataHandle.{name} on {self._node.name}.{self._key[0]}, which is a {kind}")
         if not isinstance(value, int | float | np.integer | np.floating | bool):
             raise TypeError(f"in method 'MDataHandle_{name}', argument 2 of type '{kinds[0]}'")
         self._write(convert(value))
 
-    method.__doc__ = f"Set a {' or '.join(kinds)}."
     return method
 
 
-_PLAIN = {
-    "Float": (("float",), float), "Double": (("double", "doubleLinear", "doubleAngle"), float), "Int": (("long",), int), "Long": (("long",), int),
-    "Short": (("short", "enum"), int), "Bool": (("bool",), bool), "Char": (("byte", "char"), int), "UChar": (("byte",), int),
-}  # fmt: skip
-
-
-for _name, (_kinds, _convert) in _PLAIN.items():
-    setattr(MDataHandle, f"as{_name}", _reading(f"as{_name}", _kinds, _convert))
-    if _name not in ("Long", "UChar"):
-        setattr(MDataHandle, f"set{_name}", _writing(f"set{_name}", _kinds, _convert))
-
-
-MDataHandle.asDouble3 = _reading("asDouble3", ("double3",), tuple)  # type: ignore[attr-defined]
-
-
-MDataHandle.asFloat3 = _reading("asFloat3", ("float3",), tuple)  # type: ignore[attr-defined]
-
-
+_DOUBLES = "double doubleLinear doubleAngle"
+for _names, _kinds, _convert in (  # methods, the kinds of attribute that they fit
+    ("Float", "float", float),
+    ("Double", _DOUBLES, float),
+    ("Int Long", "long", int),
+    ("Short", "short enum", int),
+    ("Bool", "bool", bool),
+    ("Char", "byte char", int),
+    ("UChar", "byte", int),
+    ("FloatMatrix", "fltMatrix", matrix_of),
+    ("Double3 Vector", "double3", tuple),
+    ("Float3 FloatVector", "float3", tuple),
+    ("Time", "time", float),
+    ("Angle", "doubleAngle", float),
+    ("Distance", "doubleLinear", float),
+):
+    for _name in _names.split():
+        _fits = tuple(_kinds.split())
+        setattr(MDataHandle, f"as{_name}", _reading(f"as{_name}", _fits, _convert))
+        if _name in ("Float", "Double", "Int", "Short", "Bool", "Char"):
+            setattr(MDataHandle, f"set{_name}", _writing(f"set{_name}", _fits, _convert))
 MDataHandle = api(MDataHandle)  # type: ignore[misc]
 
 

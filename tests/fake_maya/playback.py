@@ -1,4 +1,6 @@
-"""Changing the time: by the Evaluation Manager (parallel, serial), by the DG (off), and in background contexts."""
+"""Changing the time: by the Evaluation Manager (parallel, serial), by the DG (off), and in background
+contexts.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +38,20 @@ class Player:
     def _frame(self, frame: float, mode: str) -> None:
         session = self.session
         session.journal.assign(session, "time", float(frame) * session.ticks_per_frame)
-        clocks: list[tuple[Node, Key]] = [(n, ("outTime", ())) for n in session.graph if n.type.name == "time"]
+        clocks: list[tuple[Node, Key]] = [
+            (n, ("outTime", ())) for n in session.graph if n.type.name == "time"
+        ]
         # a time curve with nothing connected to its input follows the time by itself
-        clocks += [(n, ("input", ())) for n in session.graph if n.type.name.startswith("animCurveT") and ("input", ()) not in n.inputs]
-        clocks += [(n, ("time", ())) for n in session.graph if n.type.name == "expression" and ("time", ()) not in n.inputs]
+        clocks += [
+            (n, ("input", ()))
+            for n in session.graph
+            if n.type.name.startswith("animCurveT") and ("input", ()) not in n.inputs
+        ]
+        clocks += [
+            (n, ("time", ()))
+            for n in session.graph
+            if n.type.name == "expression" and ("time", ()) not in n.inputs
+        ]
         if mode == "off":
             session.evaluator.spread(clocks, ask=True)
             self._pull(self._ends())
@@ -67,7 +79,9 @@ class Player:
             if node.type.name == "mesh" and not node.stored(("intermediateObject", ())):
                 ends.append((node, ("outMesh", ())))
             elif node.is_deformer and node.mpx is not None:
-                ends.extend((node, key) for key, to in node.outputs.items() if to and key[0] == "outputGeometry")
+                ends.extend(
+                    (node, key) for key, to in node.outputs.items() if to and key[0] == "outputGeometry"
+                )
         return ends
 
     def refresh(self) -> None:

@@ -56,7 +56,10 @@ class PluginRegistry:
             with user_code():
                 spec.loader.exec_module(record.module)
                 if hasattr(record.module, "maya_useNewAPI"):
-                    raise violate("the plug-in defines maya_useNewAPI: it would be given API 2.0 objects, and deformers need API 1.0")
+                    raise violate(
+                        "the plug-in defines maya_useNewAPI: it would be given API 2.0 objects, and"
+                        " deformers need API 1.0"
+                    )
                 record.module.initializePlugin(wrap(record))
         except Exception as error:
             for type_name in record.types:
@@ -103,13 +106,18 @@ class PluginRegistry:
         record.loaded = False
         del self.loaded[stem]
 
-    def register(self, record: PluginRecord, name: str, type_id: int, creator: Any, initializer: Any, base: str, classification: str) -> None:
+    def register(
+        self, record: PluginRecord, name: str, type_id: int, creator: Any, initializer: Any, base: str
+    ) -> None:
         """Define a node type."""
         types = self.session.graph.types
         if name in types or any(t.type_id == type_id for t in types.values() if t.type_id):
-            raise RuntimeError(f"(kFailure): Unexpected Internal Failure: node type {name} or its id {type_id:#x} is registered already")
+            raise RuntimeError(
+                f"(kFailure): Unexpected Internal Failure: node type {name} or its id {type_id:#x} is"
+                f" registered already"
+            )
         made = TYPES[base].copy(name)
-        made.creator, made.type_id, made.plugin, made.classification, made.compute = creator, type_id, record.name, classification, None
+        made.creator, made.type_id, made.plugin, made.compute = creator, type_id, record.name, None
         self.session.registering = made
         try:
             with user_code():
@@ -145,7 +153,9 @@ def give_object(node: Node) -> None:
 
 
 def make_unknown(node: Node) -> None:
-    """What becomes of a node whose plug-in is not there: values and connections stay on a node of type unknown."""
+    """What becomes of a node whose plug-in is not there: values and connections stay on a node of type
+    unknown.
+    """
     old = node.type
     kind = "unknownDag" if node.is_dag else "unknown"
     unknown = TYPES[kind].copy(kind)

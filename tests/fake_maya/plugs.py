@@ -75,7 +75,14 @@ def _alias_key(node: Node, name: str) -> Key | None:
 
 def _below(node: Node, attr: str, name: str) -> Attr | None:
     """A descendant by name: short names are only unique among siblings (blendShape has two `w`)."""
-    return next((a for a in (node.attr(n) for n in node.subtree(attr)) if name in (a.long, a.short) and a.long != attr), None)
+    return next(
+        (
+            a
+            for a in (node.attr(n) for n in node.subtree(attr))
+            if name in (a.long, a.short) and a.long != attr
+        ),
+        None,
+    )
 
 
 def resolve_attr(node: Node, text: str) -> tuple[str, tuple[int, ...], int | None] | None:
@@ -94,7 +101,10 @@ def resolve_attr(node: Node, text: str) -> tuple[str, tuple[int, ...], int | Non
         if found is None or (attr is not None and found.long not in set(node.subtree(attr))):
             return None
         needed = node.depth(found.long) - found.multi
-        if len(indices) == needed - 1 and [a for a in node.chain(found.long) if a.multi][needed - 1].world_space:
+        if (
+            len(indices) == needed - 1
+            and [a for a in node.chain(found.long) if a.multi][needed - 1].world_space
+        ):
             indices = (*indices, 0)  # without its index an instanced multi means the first instance
         if len(indices) != needed:
             return None  # an index on the way is missing

@@ -27,7 +27,6 @@ class Reference:
         self.nodes: list[Node] = []
         self.loaded = False
         self.saved: list[str] = []  # words of the edits, as read
-        self.pending: list[list[str]] = []
         self.placeholder_lines: list[str] = []
         self._before: dict[Node, dict[str, Any]] = {}
 
@@ -41,7 +40,7 @@ class Reference:
         self.loaded = True
         self._before = {node: _state(node) for node in self.nodes}
 
-    # what changed ----------------------------------------------------------------------------------------------------------------------
+    # what changed ---------------------------------------------------------------------------------------
     def edits(self, plug: Any) -> tuple[list[str], list[tuple[Node, Key, Node, Key]]]:
         """Edits inside the reference as text, and connections between it and the rest of the scene."""
         from .ma_writer import Writer
@@ -62,15 +61,25 @@ class Reference:
                 if before["inputs"].get(key) == (source, source_key):
                     continue
                 if source in own:
-                    texts.append(f"5 0 {quote(self.name)} {quote(plug(source, source_key))} {quote(plug(node, key))} {quote('')}")
+                    texts.append(
+                        f"5 0 {quote(self.name)} {quote(plug(source, source_key))}"
+                        f" {quote(plug(node, key))} {quote('')}"
+                    )
                 else:
                     crossing.append((source, source_key, node, key))
-            crossing += [(node, key, other, other_key) for key, ends in node.outputs.items() for other, other_key in ends if other not in own and not self._mine(other)]
+            crossing += [
+                (node, key, other, other_key)
+                for key, ends in node.outputs.items()
+                for other, other_key in ends
+                if other not in own and not self._mine(other)
+            ]
         return texts, crossing
 
     @staticmethod
     def _mine(node: Node) -> bool:
-        return node.reference is not None  # between two references: written once, by the one that is the destination
+        return (
+            node.reference is not None
+        )  # between two references: written once, by the one that is the destination
 
     def _attribute_edits(self, node: Node, before: dict[str, Any], writer: Writer) -> list[str]:
         name = writer.name(node)
@@ -84,7 +93,12 @@ class Reference:
                 key = (attr_name, indices)
                 old = before["values"].get(attr_name, {}).get(indices)
                 attr = node.attr(attr_name)
-                if (old is not None and same_value(old, value)) or node.source(key) is not None or not attr.storable or not attr.writable:
+                if (
+                    (old is not None and same_value(old, value))
+                    or node.source(key) is not None
+                    or not attr.storable
+                    or not attr.writable
+                ):
                     continue
                 if words := writer.value(node, key):
                     texts.append(f"2 {quote(name)} {quote(_long(node, key))} {quote(words)}")
@@ -95,7 +109,9 @@ class Reference:
                 words = " ".join(f"-{short[f]} {int(v)}" for f, v in changed.items() if f in short)
                 texts.append(f"2 {quote(name)} {quote(_long(node, key))} {quote(' ' + words)}")
         if node.aliases != before["aliases"]:
-            pairs = [text for key, alias in sorted(node.aliases.items()) for text in (alias, _long(node, key))]
+            pairs = [
+                text for key, alias in sorted(node.aliases.items()) for text in (alias, _long(node, key))
+            ]
             words = f' -type "attributeAlias" {writer.alias_text(pairs)}'
             texts.append(f"2 {quote(name)} {quote('attributeAliasList')} {quote(words)}")
         return texts
@@ -110,19 +126,32 @@ class Reference:
             here = f"{self.name}.placeHolderList[{i}]"
             phl = f"{self.name}.phl[{i}]"
             if source in set(self.nodes):
-                texts.append(f"5 3 {quote(self.name)} {quote(f'{writer.name(source)}.{_long(source, source_key)}')} {quote(here)} {quote('')}")
+                texts.append(
+                    f"5 3 {quote(self.name)}"
+                    f" {quote(f'{writer.name(source)}.{_long(source, source_key)}')}"
+                    f" {quote(here)} {quote('')}"
+                )
                 self.placeholder_lines.append(f'connectAttr "{phl}" "{writer.plug(target, target_key)}";')
             else:
-                texts.append(f"5 4 {quote(self.name)} {quote(here)} {quote(f'{writer.name(target)}.{_long(target, target_key)}')} {quote('')}")
+                texts.append(
+                    f"5 4 {quote(self.name)} {quote(here)}"
+                    f" {quote(f'{writer.name(target)}.{_long(target, target_key)}')} {quote('')}"
+                )
                 self.placeholder_lines.append(f'connectAttr "{writer.plug(source, source_key)}" "{phl}";')
-        head = f'".ed" -type "dataReferenceEdits" \n\t\t{quote(self.name)}\n\t\t{quote(self.name)} {len(texts)}'
+        head = (
+            f'".ed" -type "dataReferenceEdits" \n\t\t{quote(self.name)}\n\t\t{quote(self.name)} {len(texts)}'
+        )
         return "\n\t\t".join([head, *texts]) + " "
 
     @staticmethod
     def _words(words: list[str]) -> str:
-        return '".ed" -type "dataReferenceEdits" ' + " ".join(quote(w) if isinstance(w, Quoted) else w for w in words) + " "
+        return (
+            '".ed" -type "dataReferenceEdits" '
+            + " ".join(quote(w) if isinstance(w, Quoted) else w for w in words)
+            + " "
+        )
 
-    # applying --------------------------------------------------------------------------------------------------------------------------
+    # applying -------------------------------------------------------------------------------------------
     def apply(self, reader: Reader) -> None:
         """Apply the edits that were read with the reference node."""
         if not self.loaded:
@@ -142,7 +171,9 @@ class Reference:
             reader._addAttr(list(tokens(words[i + 4])))
             return i + 5
         if code == "2":
-            text, flags, values = split_set_attr([Quoted(f"{words[i + 1]}.{words[i + 2]}"), *tokens(words[i + 3])])
+            text, flags, values = split_set_attr(
+                [Quoted(f"{words[i + 1]}.{words[i + 2]}"), *tokens(words[i + 3])]
+            )
             reader.set_attr(text, flags, values)
             return i + 4
         if code == "3":
@@ -177,33 +208,6 @@ class Reference:
         else:
             reader.connect(source, target)
 
-    def unload(self) -> None:
-        """Take its nodes out and keep its edits."""
-        from .ma_writer import Writer
-
-        graph = self.session.graph
-        writer = Writer(self.session, list(graph))
-        self.saved = tokens(self.write_edits(writer))[3:]
-        _, crossing = self.edits(lambda node, key: "")
-        for i, (source, source_key, target, target_key) in enumerate(crossing, start=1):
-            holder = (self.node, ("placeHolderList", (i,)))  # what stood outside stays connected to the reference node
-            if source in set(self.nodes):
-                graph.connect(*holder, target, target_key)
-            else:
-                graph.connect(source, source_key, *holder)
-        for node in reversed(self.nodes):
-            if node.alive:
-                self.session.graph.remove(node)
-        self.nodes, self.loaded = [], False
-
-    def become_own(self) -> None:
-        """Import: its nodes become nodes of the scene."""
-        for node in self.nodes:
-            node.reference = None
-        if self.node is not None and self.node.alive:
-            self.session.graph.remove(self.node)
-        self.session.references.remove(self)
-
 
 def _long(node: Node, key: Key) -> str:
     from .plugs import attr_name
@@ -213,12 +217,24 @@ def _long(node: Node, key: Key) -> str:
 
 def _state(node: Node) -> dict[str, Any]:
     return {
-        "values": {name: dict(bucket) for name, bucket in node.values.items()}, "inputs": dict(node.inputs), "aliases": dict(node.aliases), "dynamic": set(node.dynamic),
+        "values": {name: dict(bucket) for name, bucket in node.values.items()},
+        "inputs": dict(node.inputs),
+        "aliases": dict(node.aliases),
+        "dynamic": set(node.dynamic),
         "flags": {key: dict(flags) for key, flags in node.flags.items()},
-    }  # fmt: skip
+    }
 
 
-def add_reference(session: Session, path: str, namespace: str, *, name: str, parent: Reader | None, load: bool, node: Node | None) -> Reference:
+def add_reference(
+    session: Session,
+    path: str,
+    namespace: str,
+    *,
+    name: str,
+    parent: Reader | None,
+    load: bool,
+    node: Node | None,
+) -> Reference:
     """Bring a file in by reference."""
     outer = parent.namespace if parent is not None else session.graph.namespace
     full = f"{outer}:{namespace}" if outer else namespace

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def meshes_below(session: Session, root: Node) -> list[tuple[Node, Node]]:
     """(transform, visible mesh shape) of a transform and all below it."""
-    found = [(root, c) for c in root.children if c.type.name == "mesh" and not c.stored(("intermediateObject", ()))]
+    found = [
+        (root, c) for c in root.children if c.type.name == "mesh" and not c.stored(("intermediateObject", ()))
+    ]
     for child in root.children:
         if child.type.base == "transform":
             found += meshes_below(session, child)
@@ -37,7 +39,10 @@ def matrix(session: Session, node: Node, *, world: bool) -> np.ndarray:
 
 @contextmanager
 def through_time(session: Session, command: str) -> Iterator[None]:
-    """Time is put back. An exporter that steps time under parallel evaluation, with Python nodes in the scene, hangs in Maya."""
+    """Time is put back.
+
+    An exporter that steps time under parallel evaluation, with Python nodes in the scene, hangs in Maya.
+    """
     if session.evaluation_mode == "parallel" and any(node.mpx is not None for node in session.graph):
         raise violate(f"{command} with Python nodes under parallel evaluation: Maya may hang for good")
     before = session.time / session.ticks_per_frame
@@ -49,7 +54,9 @@ def through_time(session: Session, command: str) -> Iterator[None]:
 
 
 def write(session: Session, path: str, data: bytes, closing: tuple[int, bytes] = (0, b"")) -> None:
-    """Write as an exporter does: straight to the name it was given, `closing` (offset, bytes) last; half a file when something goes wrong."""
+    """Write as an exporter does: straight to the name it was given, `closing` (offset, bytes) last; half a
+    file when something goes wrong.
+    """
     failing = session.extras.get("export_fails")
     try:
         with open(path, "wb") as out:

@@ -1,7 +1,8 @@
 """Attributes and node types as data, and the little language in which the types are declared.
 
-One line an attribute: `long short kind[] options`, children indented by two blanks. Options: `=x` default, `min:x`, `max:x`, `key` (keyable), `cb` (channel box),
-`hid` (hidden), `nostore`, `ro` (not writable), `builder` (uses the array builder), `enum:a,b=4,c`, `nocache`, `world`, and `>a,b` for "affects a and b".
+One line an attribute: `long short kind[] options`, children indented by two blanks. Options: `=x` default,
+`min:x`, `max:x`, `key` (keyable), `cb` (channel box), `hid` (hidden), `nostore`, `ro` (not writable),
+`builder` (uses the array builder), `enum:a,b=4,c`, `nocache`, `world`, and `>a,b` for "affects a and b".
 `xyz:doubleLinear` is a triple with children X, Y and Z.
 """
 
@@ -13,17 +14,22 @@ from typing import Any
 
 import numpy as np
 
-NUMERIC = {"double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
+_NUMERIC = "double float floatLinear doubleLinear doubleAngle time long short byte char bool enum"
+NUMERIC = set(_NUMERIC.split())
 COMPOUND_NUMERIC = {"double3", "float3", "double2", "float2", "long3", "long2", "short3", "short2", "double4"}
-DATA = {
-    "string", "matrix", "fltMatrix", "mesh", "nurbsCurve", "geometry", "pointArray", "vectorArray", "doubleArray", "Int32Array", "floatArray", "componentList", "attributeAlias",
-    "stringArray", "matrixArray", "message", "generic", "polyFaces",
-}  # fmt: skip
+_DATA = (
+    "string matrix fltMatrix mesh nurbsCurve geometry pointArray vectorArray doubleArray Int32Array"
+    " floatArray componentList attributeAlias stringArray matrixArray message generic polyFaces"
+)
+DATA = set(_DATA.split())
 
 
 @dataclass(eq=False)
 class Attr:
-    """One attribute of a node type (or a dynamic one of a node). Identity matters: an MObject of an attribute points here."""
+    """One attribute of a node type (or a dynamic one of a node).
+
+    Identity matters: an MObject of an attribute points here.
+    """
 
     long: str
     short: str
@@ -53,13 +59,10 @@ class Attr:
     disconnect: str = "nothing"
     dynamic: bool = False
     nice_name: str = ""
-    drafts: list[Attr] = field(default_factory=list)  # children as objects, until the compound is added to a type
+    drafts: list[Attr] = field(
+        default_factory=list
+    )  # children as objects, until the compound is added to a type
     on_node: Any = None  # the node of a dynamic attribute
-
-    @property
-    def is_compound(self) -> bool:
-        """Whether it has children."""
-        return bool(self.children or self.drafts) or self.kind == "compound"
 
     def initial(self) -> Any:
         """The value of an element that was never set."""
@@ -98,13 +101,6 @@ class NodeType:
         """The attribute of that long or short name."""
         return self.attrs.get(name) or self.attrs.get(self.shorts.get(name, ""))
 
-    def chain(self, name: str) -> list[Attr]:
-        """The attribute and its ancestors, outermost first."""
-        found = [self.attrs[name]]
-        while found[0].parent:
-            found.insert(0, self.attrs[found[0].parent])
-        return found
-
     def subtree(self, name: str) -> Iterator[str]:
         """The attribute and all its descendants."""
         yield name
@@ -112,7 +108,10 @@ class NodeType:
             yield from self.subtree(child)
 
     def add(self, attr: Attr, parent: str | None = None, *, shadow: bool = False) -> None:
-        """Add an attribute with its drafted children. A name in use fails, unless a built-in type shadows it."""
+        """Add an attribute with its drafted children.
+
+        A name in use fails, unless a built-in type shadows it.
+        """
         if not shadow:
             for name in (attr.long, attr.short):
                 if self.find(name) is not None:
@@ -169,9 +168,16 @@ def _enum(text: str) -> dict[str, int]:
 
 
 _FLAGS = {
-    "key": ("keyable", True), "cb": ("channel_box", True), "hid": ("hidden", True), "nostore": ("storable", False), "ro": ("writable", False), "builder": ("array_builder", True),
-    "nocache": ("cached", False), "world": ("world_space", True), "noindex": ("index_matters", False),
-}  # fmt: skip
+    "key": ("keyable", True),
+    "cb": ("channel_box", True),
+    "hid": ("hidden", True),
+    "nostore": ("storable", False),
+    "ro": ("writable", False),
+    "builder": ("array_builder", True),
+    "nocache": ("cached", False),
+    "world": ("world_space", True),
+    "noindex": ("index_matters", False),
+}
 
 
 def parse_attribute(line: str) -> tuple[Attr, list[str]]:
@@ -190,15 +196,31 @@ def parse_attribute(line: str) -> tuple[Attr, list[str]]:
             attr.fields = _enum(option[5:])
         else:
             key, _, value = option.partition(":")
-            setattr(attr, {"min": "minimum", "max": "maximum", "smin": "soft_minimum", "smax": "soft_maximum"}[key], float(value))
+            setattr(
+                attr,
+                {"min": "minimum", "max": "maximum", "smin": "soft_minimum", "smax": "soft_maximum"}[key],
+                float(value),
+            )
     if attr.kind.startswith("xyz:"):
         child_kind = attr.kind[4:]
         attr.kind = "float3" if child_kind == "float" else "double3"
         default, attr.default = attr.default, None
         attr.drafts = [
-            Attr(long + axis, short + axis.lower(), child_kind, default=default, keyable=attr.keyable, storable=attr.storable, writable=attr.writable) for axis in "XYZ"
+            Attr(
+                long + axis,
+                short + axis.lower(),
+                child_kind,
+                default=default,
+                keyable=attr.keyable,
+                storable=attr.storable,
+                writable=attr.writable,
+            )
+            for axis in "XYZ"
         ]
-    elif attr.kind in ("double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time") and attr.default is not None:
+    elif (
+        attr.kind in ("double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time")
+        and attr.default is not None
+    ):
         attr.default = float(attr.default)
     return attr, affects
 
@@ -206,7 +228,14 @@ def parse_attribute(line: str) -> tuple[Attr, list[str]]:
 TYPES: dict[str, NodeType] = {}
 
 
-def declare(name: str, parent: str | None, text: str = "", *, compute: Callable[..., None] | None = None, **fields: Any) -> NodeType:
+def declare(
+    name: str,
+    parent: str | None,
+    text: str = "",
+    *,
+    compute: Callable[..., None] | None = None,
+    **fields: Any,
+) -> NodeType:
     """Declare a built-in node type that derives from `parent`."""
     new = TYPES[parent].copy(name) if parent else NodeType(name, (name,))
     if compute is not None:
@@ -232,7 +261,9 @@ def declare(name: str, parent: str | None, text: str = "", *, compute: Callable[
     for root in roots:
         new.add(root, shadow=True)
         if not root.writable and root.kind != "message":
-            new.outputs.update(new.subtree(root.long))  # computed even where nothing on the node itself affects it
+            new.outputs.update(
+                new.subtree(root.long)
+            )  # computed even where nothing on the node itself affects it
     for source, targets in affecting:
         for target in targets:
             new.add_affects(source, target)

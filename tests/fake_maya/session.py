@@ -25,19 +25,11 @@ from .plugs import resolve_node, resolve_plug
 from .schema import Attr, NodeType
 from .values import Geometry, Topology, UVSet
 
+_PER_FRAME = (
+    "game 400 film 250 pal 240 ntsc 200 show 125 palf 120 ntscf 100 24fps 250 25fps 240 30fps 200 60fps 100"
+)
 TICKS = {
-    "game": 400.0,
-    "film": 250.0,
-    "pal": 240.0,
-    "ntsc": 200.0,
-    "show": 125.0,
-    "palf": 120.0,
-    "ntscf": 100.0,
-    "sec": 6000.0,
-    "24fps": 250.0,
-    "25fps": 240.0,
-    "30fps": 200.0,
-    "60fps": 100.0,
+    name: float(ticks) for name, ticks in zip(_PER_FRAME.split()[::2], _PER_FRAME.split()[1::2], strict=True)
 }
 CENTIMETRES = {"mm": 0.1, "cm": 1.0, "m": 100.0, "km": 100000.0, "in": 2.54, "ft": 30.48, "yd": 91.44}
 
@@ -62,14 +54,11 @@ class Session:
         self.dependents_calls: Counter[str] = Counter()
         self.registering: NodeType | None = None
         self.evaluation_mode = "parallel"
-        self.reorder_swapped = False
         self.pull_while_reading = False
         self.reading = False
         self.callbacks: dict[int, tuple[Any, Callable[..., None], Any]] = {}
-        self.option_vars: dict[str, Any] = {}
         self.deferred: list[Any] = []
         self.dir_maps: list[tuple[str, str]] = []
-        self.dir_map_enabled = False
         self.dialogs: list[dict[str, Any]] = []
         self.dialog_answers: list[str] = []
         self.paintable: dict[str, dict[str, Any]] = {}
@@ -77,14 +66,14 @@ class Session:
         self.workspace = ""
         self.extras: dict[str, Any] = {}
         self._loose: deque[Geometry] = deque()
-        self.native_plugins = {"AbcExport", "mayaUsdPlugin", "fbxmaya"}  # installed with this Maya; a test may take some away
+        # installed with this Maya; a test may take some away
+        self.native_plugins = {"AbcExport", "mayaUsdPlugin", "fbxmaya"}
         self.plugins = PluginRegistry(self)
         self.player = Player(self)
         self.graph: Graph
-        self._types: dict[str, NodeType] | None = None
         self.reset_scene()
 
-    # scene -----------------------------------------------------------------------------------------------------------------------------
+    # scene ----------------------------------------------------------------------------------------------
     def reset_scene(self) -> None:
         """An empty scene; types of loaded plug-ins stay."""
         types = self.graph.types if hasattr(self, "graph") else None
@@ -102,12 +91,18 @@ class Session:
         self.modified = False
         self.references: list[Any] = []
         self.file_info: dict[str, str] = {}
-        self.playback_range = {"minTime": 1.0, "maxTime": 120.0, "animationStartTime": 1.0, "animationEndTime": 200.0}
+        self.playback_range = {"minTime": 1.0, "maxTime": 120.0}
+        self.playback_range |= {"animationStartTime": 1.0, "animationEndTime": 200.0}
         for name in ("persp", "top", "front", "side"):
             camera = self.graph.create("transform", name)
             shape = self.graph.create("camera", name + "Shape", camera)
             camera.default_node = shape.default_node = True
-        for kind, name in (("time", "time1"), ("shadingEngine", "initialShadingGroup"), ("displayLayer", "defaultLayer"), ("shapeEditorManager", "shapeEditorManager")):
+        for kind, name in (
+            ("time", "time1"),
+            ("shadingEngine", "initialShadingGroup"),
+            ("displayLayer", "defaultLayer"),
+            ("shapeEditorManager", "shapeEditorManager"),
+        ):
             self.graph.create(kind, name).default_node = True
 
     def _before_break(self, source: Node, source_key: Key, target: Node, target_key: Key) -> None:
@@ -116,7 +111,8 @@ class Session:
             bake_live_target(self.graph, self.evaluator.normal_value, target, target_key)
             return
         attr = target.attr(target_key[0])
-        if attr.children or attr.kind in ("message", "geometry", "mesh", "nurbsCurve", "compound") or attr.disconnect != "nothing" or target.is_array(target_key):
+        kept = attr.kind not in ("message", "geometry", "mesh", "compound") and attr.disconnect == "nothing"
+        if attr.children or not kept or target.is_array(target_key):
             return
         try:
             value = self.evaluator.normal_value(target, target_key)
@@ -136,7 +132,9 @@ class Session:
 
         def add(one: Attr, parent: str | None) -> None:
             if node.find_attr(one.long) is not None or node.find_attr(one.short) is not None:
-                raise RuntimeError(f"Found an attribute named '{one.long}' or '{one.short}' on {node.name} already")
+                raise RuntimeError(
+                    f"Found an attribute named '{one.long}' or '{one.short}' on {node.name} already"
+                )
             one.dynamic, one.on_node, one.parent = True, node, parent
             one.children = [draft.long for draft in one.drafts] or one.children
             self.journal.put(node.dynamic, one.long, one)
@@ -145,19 +143,7 @@ class Session:
 
         add(attr, attr.parent)
 
-    def remove_dynamic(self, node: Node, attr: Attr) -> None:
-        """Remove a dynamic attribute with its values and connections."""
-        names = set(node.subtree(attr.long))
-        for key in [k for k in node.inputs if k[0] in names]:
-            self.graph.disconnect(node, key)
-        for key in [k for k in node.outputs if k[0] in names]:
-            for other, other_key in list(node.outputs[key]):
-                self.graph.disconnect(other, other_key)
-        for name in names:
-            self.journal.drop(node.values, name)
-            self.journal.drop(node.dynamic, name)
-
-    # geometry --------------------------------------------------------------------------------------------------------------------------
+    # geometry -------------------------------------------------------------------------------------------
     def make_mesh(self, name: str, geometry: Geometry, parent: Node | None = None) -> tuple[Node, Node]:
         """Transform and mesh shape without history."""
         transform = parent or self.graph.create("transform", name)
@@ -166,23 +152,24 @@ class Session:
         self.graph.set_value(shape, ("cachedInMesh", ()), geometry)
         return transform, shape
 
-    def add_mesh(self, name: str, points: Any, counts: Sequence[int], corners: Sequence[int], uvs: Any = None) -> str:
-        """Add a mesh: points (V, 3) in centimetres, corners per face, vertex ids; uvs is (u, v, counts, ids). The transform's name."""
+    def add_mesh(
+        self, name: str, points: Any, counts: Sequence[int], corners: Sequence[int], uvs: Any = None
+    ) -> str:
+        """Add a mesh: points (V, 3) in centimetres, corners per face, vertex ids; uvs is (u, v, counts, ids).
+        The transform's name.
+        """
         points = np.asarray(points, np.float32)
         topology = Topology(len(points), np.asarray(counts, np.int32), np.asarray(corners, np.int32))
         if uvs is not None:
             u, v, uv_counts, ids = uvs
-            topology.uv_sets["map1"] = UVSet(np.asarray(u, np.float32), np.asarray(v, np.float32), np.asarray(uv_counts, np.int32), np.asarray(ids, np.int32))
+            topology.uv_sets["map1"] = UVSet(
+                np.asarray(u, np.float32),
+                np.asarray(v, np.float32),
+                np.asarray(uv_counts, np.int32),
+                np.asarray(ids, np.int32),
+            )
         with stand_in(), self.journal.command("add_mesh"):
             transform, _ = self.make_mesh(name, Geometry(points.copy(), topology=topology))
-            return self.graph.path_name(self.graph.paths(transform)[0])
-
-    def add_curve(self, name: str, points: Any) -> str:
-        """Add a NURBS curve with these CVs (N, 3) in centimetres; the transform's name."""
-        with stand_in(), self.journal.command("add_curve"):
-            transform = self.graph.create("transform", name)
-            curve = self.graph.create("nurbsCurve", f"{transform.name}Shape", transform)
-            self.graph.set_value(curve, ("cached", ()), Geometry(np.array(points, np.float32), "nurbsCurve"))
             return self.graph.path_name(self.graph.paths(transform)[0])
 
     def shape(self, name: str) -> Node:
@@ -192,14 +179,18 @@ class Session:
             raise ValueError(f"No object matches name: {name}")
         node = path[-1]
         if node.type.base == "transform":
-            node = next(c for c in node.children if c.type.base == "shape" and not c.stored(("intermediateObject", ())))
+            node = next(
+                c
+                for c in node.children
+                if c.type.base == "shape" and not c.stored(("intermediateObject", ()))
+            )
         return node
 
     def points(self, name: str) -> np.ndarray:
-        """Evaluated points (V, 3) float32 of a mesh or curve, object space, centimetres."""
+        """Evaluated points (V, 3) float32 of a mesh, object space, centimetres."""
         shape = self.shape(name)
         with stand_in():
-            geometry = self.evaluator.normal_value(shape, ("outMesh" if shape.type.name == "mesh" else "local", ()))
+            geometry = self.evaluator.normal_value(shape, ("outMesh", ()))
         return np.array(geometry.points, np.float32)
 
     def value(self, plug: str) -> Any:
@@ -217,7 +208,7 @@ class Session:
             bury(self._loose.popleft().points)
         return geometry
 
-    # time ------------------------------------------------------------------------------------------------------------------------------
+    # time -----------------------------------------------------------------------------------------------
     @property
     def ticks_per_frame(self) -> float:
         """Ticks (1/6000 s) of one frame."""
@@ -240,16 +231,7 @@ class Session:
         """Value of a plug at another frame in a data block of its own; may be called from another thread."""
         return self.player.background(plug, frame)
 
-    # plug-ins --------------------------------------------------------------------------------------------------------------------------
-    def register_node(self, *args: Any) -> None:
-        """Define a node type."""
-        self.plugins.register(*args)
-
-    def deregister_node(self, *args: Any) -> None:
-        """Take a node type back."""
-        self.plugins.deregister(*args)
-
-    # messages --------------------------------------------------------------------------------------------------------------------------
+    # messages -------------------------------------------------------------------------------------------
     def fire(self, event: Any, *args: Any) -> None:
         """Call the callbacks of an event."""
         for kind, function, data in list(self.callbacks.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Topology:
 
 @dataclass
 class Geometry:
-    """Geometry data on a plug: points (V, 3) float32 in internal centimetres, object space. Never changed in place once it is on a plug."""
+    """On a plug: points (V, 3) float32, centimetres, object space. Never changed in place there."""
 
     points: np.ndarray
     kind: str = "mesh"
@@ -49,21 +49,21 @@ class Geometry:
     matrix: np.ndarray = field(default_factory=lambda: np.eye(4))
     tags: dict[str, np.ndarray] = field(default_factory=dict)
     groups: dict[int, np.ndarray | None] = field(default_factory=dict)
-    curve: tuple[int, list[float]] | None = None  # degree and knots of a curve
 
     def clone(self) -> Geometry:
         """The same geometry in fresh memory."""
-        return Geometry(
-            np.array(self.points, np.float32, order="C", copy=True), self.kind, self.topology, self.matrix.copy(), dict(self.tags), dict(self.groups), self.curve
+        points = np.array(self.points, np.float32, order="C", copy=True)
+        return replace(
+            self, points=points, matrix=self.matrix.copy(), tags=dict(self.tags), groups=dict(self.groups)
         )
 
     def with_points(self, points: np.ndarray) -> Geometry:
         """The same geometry with other points."""
-        return Geometry(np.ascontiguousarray(points, np.float32), self.kind, self.topology, self.matrix, self.tags, self.groups, self.curve)
+        return replace(self, points=np.ascontiguousarray(points, np.float32))
 
     def with_matrix(self, matrix: np.ndarray) -> Geometry:
         """The same points seen from another transform."""
-        return Geometry(self.points, self.kind, self.topology, np.asarray(matrix, np.float64), self.tags, self.groups, self.curve)
+        return replace(self, matrix=np.asarray(matrix, np.float64))
 
 
 _COMPONENT = re.compile(r"^(?:.*\.)?(vtx|cv|pt|f|e)\[(\*|\d+(?::(?:\d+|\*))?)\]$")
@@ -102,5 +102,10 @@ def same_value(a: object, b: object) -> bool:
     if isinstance(a, Geometry) and isinstance(b, Geometry):
         return a is b or (a.points.shape == b.points.shape and bool(np.array_equal(a.points, b.points)))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape == b.shape and bool(np.array_equal(a, b))
+        return (
+            isinstance(a, np.ndarray)
+            and isinstance(b, np.ndarray)
+            and a.shape == b.shape
+            and bool(np.array_equal(a, b))
+        )
     return bool(a == b)

@@ -1,27 +1,20 @@
 """maya.cmds: all commands, by importing the files that define them."""
 
-from __future__ import annotations
-
-from . import anim, application, attributes, blend, deform, driving, dynamic, edit, exporters, files, interface, namespaces, nodes, query, scene, selecting, transforms
+from . import (
+    anim,
+    application,
+    attributes,
+    blend,
+    deform,
+    edit,
+    exporters,
+    files,
+    interface,
+    nodes,
+    polygons,
+    query,
+)
 from .core import COMMANDS
 
-__all__ = [
-    "COMMANDS",
-    "anim",
-    "application",
-    "driving",
-    "files",
-    "namespaces",
-    "selecting",
-    "attributes",
-    "blend",
-    "deform",
-    "dynamic",
-    "edit",
-    "exporters",
-    "interface",
-    "nodes",
-    "query",
-    "scene",
-    "transforms",
-]
+__all__ = ["COMMANDS", "anim", "application", "attributes", "blend", "deform", "edit", "exporters"]
+__all__ += ["files", "interface", "nodes", "polygons", "query"]

@@ -1,47 +1,34 @@
-"""The application: versions, undo, options, namespaces, evaluation manager, path mapping, messages."""
+"""The application: versions, undo, evaluation manager, path mapping, project, plug-ins, units and time."""
 
 from __future__ import annotations
 
 import os
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_maya.plugs import resolve_node
+from tests.fake_maya.plugs import resolve_node, resolve_plug
 
 from .core import Flags, command, flatten
 
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
 
-_ABOUT = (
-    "batch version apiVersion product installedVersion majorVersion minorVersion linux linux64 win64 windows macOS ntOS operatingSystem qtVersion uiLanguage application cutIdentifier"
-    " preferences environmentFile buildDirectory"
-)
 
-
-@command("about", _ABOUT, undoable=False)
+@command("about", "batch version apiVersion", undoable=False)
 def about(session: Session, args: list[Any], flags: Flags) -> Any:
     """What runs."""
-    answers = {
-        "batch": session.batch, "version": session.version, "apiVersion": session.api_version, "product": f"Maya {session.version}", "installedVersion": f"{session.version}.3",
-        "majorVersion": session.version, "minorVersion": "3", "linux": sys.platform == "linux", "linux64": sys.platform == "linux", "win64": sys.platform == "win32",
-        "windows": sys.platform == "win32", "macOS": sys.platform == "darwin", "ntOS": sys.platform == "win32", "operatingSystem": {"win32": "win64", "darwin": "mac"}.get(sys.platform, "linux64"),
-        "qtVersion": "6.5.3", "uiLanguage": "en_US", "application": "maya", "cutIdentifier": "0", "preferences": session.extras.get("preferences", ""), "environmentFile": "", "buildDirectory": "",
-    }  # fmt: skip
+    answers = {"batch": session.batch, "version": session.version, "apiVersion": session.api_version}
     return next((answers[f] for f, on in flags.items() if on), session.version)
 
 
-@command("undoInfo", "openChunk closeChunk chunkName state stateWithoutFlush undoName redoName undoQueueEmpty redoQueueEmpty infinity length", undoable=False)
+@command("undoInfo", "openChunk closeChunk chunkName state stateWithoutFlush undoName", undoable=False)
 def undo_info(session: Session, args: list[Any], flags: Flags) -> Any:
-    """The undo queue."""
+    """The undo queue: `state` off forgets it, `stateWithoutFlush` does not."""
     journal = session.journal
     if flags.get("query"):
-        answers = {
-            "state": journal.enabled, "stateWithoutFlush": journal.enabled, "undoName": journal.undo_queue[-1].name if journal.undo_queue else "",
-            "redoName": journal.redo_queue[-1].name if journal.redo_queue else "", "undoQueueEmpty": not journal.undo_queue, "redoQueueEmpty": not journal.redo_queue,
-            "openChunk": journal.open_chunks > 0, "chunkName": "", "infinity": True, "length": 0,
-        }  # fmt: skip
-        return next(answers[f] for f in flags if f in answers)
+        if flags.get("undoName"):
+            return journal.undo_queue[-1].name if journal.undo_queue else ""
+        return journal.enabled
     if flags.get("openChunk"):
         journal.open_chunk(flags.get("chunkName") or "chunk")
     elif flags.get("closeChunk"):
@@ -76,173 +63,57 @@ def redo(session: Session, args: list[Any], flags: Flags) -> None:
     _step(session, "redo")
 
 
-@command("flushUndo", undoable=False)
-def flush_undo(session: Session, args: list[Any], flags: Flags) -> None:
-    """Forget the undo queue."""
-    session.journal.flush()
-
-
-_KINDS = {"intValue": int, "floatValue": float, "stringValue": str}
-
-
-@command("optionVar", "exists remove intValue floatValue stringValue intValueAppend floatValueAppend stringValueAppend clearArray list arraySize", undoable=False)
-def option_var(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Settings that outlive Maya; a missing one reads 0."""
-    table = session.option_vars
-    if flags.get("exists"):
-        return flags["exists"] in table
-    if flags.get("list"):
-        return list(table)
-    if flags.get("query"):
-        name = flatten(args)[0] if args else flags["query"]
-        return table.get(name, 0)
-    if flags.get("remove"):
-        table.pop(flags["remove"], None)
-    if flags.get("clearArray"):
-        table[flags["clearArray"]] = []
-    for flag, convert in _KINDS.items():
-        if flag in flags:
-            table[flags[flag][0]] = convert(flags[flag][1])
-        if flag + "Append" in flags:
-            name, value = flags[flag + "Append"]
-            table.setdefault(name, []).append(convert(value))
-    return None
-
-
-@command("evaluationManager", "mode enabled invalidate nodeTypeSerialize nodeTypeGloballySerialize nodeTypeParallel nodeTypeUntrusted safeMode", undoable=False)
+@command("evaluationManager", "mode", undoable=False)
 def evaluation_manager(session: Session, args: list[Any], flags: Flags) -> Any:
     """off, serial or parallel; asked, a list with one name."""
     if flags.get("query"):
-        return [session.evaluation_mode] if flags.get("mode") else session.evaluation_mode != "off"
-    if "mode" in flags:
-        if flags["mode"] not in ("off", "serial", "parallel"):
-            raise RuntimeError(f"evaluationManager: Unknown mode {flags['mode']}")
-        session.evaluation_mode = flags["mode"]
-    for flag in ("nodeTypeSerialize", "nodeTypeGloballySerialize", "nodeTypeParallel", "nodeTypeUntrusted"):
-        if flag in flags:
-            session.extras.setdefault("scheduling", {})[flatten(args)[0]] = flag
+        return [session.evaluation_mode]
+    if flags["mode"] not in ("off", "serial", "parallel"):
+        raise RuntimeError(f"evaluationManager: Unknown mode {flags['mode']}")
+    session.evaluation_mode = flags["mode"]
     return None
 
 
-@command("evaluator", "name enable configuration nodeType info", undoable=False)
+@command("evaluator", "name enable", undoable=False)
 def evaluator(session: Session, args: list[Any], flags: Flags) -> Any:
     """Custom evaluators: on or off is recorded."""
-    table = session.extras.setdefault("evaluators", {"cache": True, "deformer": True, "invisibility": False, "frozen": True})
-    if flags.get("query"):
-        return table.get(flags["name"], False) if flags.get("enable") else list(table)
-    if "name" not in flags:
-        return list(table)
-    if "enable" in flags:
+    table = session.extras.setdefault("evaluators", {"cache": True})
+    if not flags.get("query"):
         table[flags["name"]] = bool(flags["enable"])
     return table.get(flags["name"], False)
 
 
-@command("dirmap", "getAllMappings mapDirectory unmapDirectory getMappedDirectory convertDirectory enable", undoable=False)
+@command("dirmap", "getAllMappings", undoable=False)
 def dirmap(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Folders that stand for others."""
-    if "enable" in flags:
-        if flags.get("query"):
-            return session.dir_map_enabled
-        session.dir_map_enabled = bool(flags["enable"])
-    if flags.get("getAllMappings"):
-        return [text for pair in session.dir_maps for text in pair]
-    if flags.get("mapDirectory"):
-        session.dir_maps = [m for m in session.dir_maps if m[0] != flags["mapDirectory"][0]] + [tuple(flags["mapDirectory"])]
-    if flags.get("unmapDirectory"):
-        session.dir_maps = [m for m in session.dir_maps if m[0] != flags["unmapDirectory"]]
-    if flags.get("getMappedDirectory"):
-        return next((b for a, b in session.dir_maps if a == flags["getMappedDirectory"]), None)
-    if flags.get("convertDirectory"):
-        path = flags["convertDirectory"]
-        best = max((m for m in session.dir_maps if path.startswith(m[0])), key=lambda m: len(m[0]), default=None)
-        return best[1] + path[len(best[0]) :] if best and session.dir_map_enabled else path
-    return None
+    """Folders that stand for others: from, to, from, to ..."""
+    return [text for pair in session.dir_maps for text in pair]
 
 
-def _message(level: str) -> Any:
-    def body(session: Session, args: list[Any], flags: Flags) -> None:
-        session.say(level, " ".join(str(a) for a in args))
-        if level == "error":
-            raise RuntimeError(" ".join(str(a) for a in args))
-
-    body.__doc__ = f"A message: {level}."
-    return body
+@command("warning", "noContext", undoable=False)
+def warning(session: Session, args: list[Any], flags: Flags) -> None:
+    """A message."""
+    session.say("warning", " ".join(str(a) for a in args))
 
 
-command("warning", "noContext", undoable=False)(_message("warning"))
-command("error", "noContext showLineNumber", undoable=False)(_message("error"))
-
-
-@command("inViewMessage", any_flag=True, undoable=False)
-def in_view_message(session: Session, args: list[Any], flags: Flags) -> None:
-    """A message in the viewport."""
-    session.say("view", str(flags.get("assistMessage") or flags.get("statusMessage") or flags.get("message") or ""))
-
-
-@command("upAxis", "axis", undoable=False)
-def up_axis(session: Session, args: list[Any], flags: Flags) -> Any:
-    """y or z."""
-    if flags.get("query"):
-        return session.extras.get("up", "y")
-    session.extras["up"] = flags["axis"]
-    return None
-
-
-@command("workspace", "rootDirectory expandName fileRuleEntry directory fullName openWorkspace active fileRule projectPath", undoable=False)
+@command("workspace", "rootDirectory", undoable=False)
 def workspace(session: Session, args: list[Any], flags: Flags) -> Any:
-    """The project."""
-    root = session.workspace or os.getcwd()
-    if flags.get("openWorkspace") or (args and not flags):
-        session.workspace = flags.get("openWorkspace") or args[0]
-        return None
-    if flags.get("rootDirectory") or flags.get("fullName") or flags.get("active") or flags.get("directory"):
-        return root + ("/" if flags.get("rootDirectory") and not root.endswith("/") else "")
-    if flags.get("expandName"):
-        name = flags["expandName"]
-        return name if os.path.isabs(name) else f"{root.rstrip('/')}/{name}"
-    if flags.get("fileRuleEntry"):
-        return {"scene": "scenes", "sourceImages": "sourceimages"}.get(flags["fileRuleEntry"], "")
-    return None
+    """The project's folder, with a slash at its end."""
+    return (session.workspace or os.getcwd()).rstrip("/") + "/"
 
 
-@command("internalVar", any_flag=True, undoable=False)
-def internal_var(session: Session, args: list[Any], flags: Flags) -> str:
-    """Folders of the user: whatever the test puts into session.extras["user_app_dir"]."""
-    return str(session.extras.get("user_app_dir", "/nowhere/maya")).rstrip("/") + "/"
-
-
-@command("scriptJob", any_flag=True, undoable=False)
-def script_job(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Run on an event; kill; exists."""
-    from tests.fake_maya.om_global import _register
-
-    if flags.get("exists") is not None:
-        return flags["exists"] in session.callbacks
-    if flags.get("kill") is not None:
-        session.callbacks.pop(flags["kill"], None)
-        return None
-    event, function = flags.get("event") or (None, None)
-    if event is None:
-        raise NotImplementedError("the stand-in knows scriptJob(event=...) only")
-    return _register(("event", event), lambda data: function() if callable(function) else exec(function, {}), None)
-
-
-@command("evalDeferred", "lowPriority lowestPriority evaluateNext list", undoable=False)
+@command("evalDeferred", "lowPriority lowestPriority evaluateNext", undoable=False)
 def eval_deferred(session: Session, args: list[Any], flags: Flags) -> None:
     """Run when idle; in batch mode that never comes."""
     session.deferred.append(args[0])
 
 
-@command("dgdirty", "allPlugs clean implicit", undoable=False)
+@command("dgdirty", "allPlugs", undoable=False)
 def dgdirty(session: Session, args: list[Any], flags: Flags) -> None:
-    """Make plugs dirty."""
+    """Make plugs, or whatever nodes have computed, dirty."""
     if flags.get("allPlugs") or not args:
         session.evaluator.dirty_all()
-    from tests.fake_maya.plugs import resolve_plug
-
     for name in flatten(args):
-        plug = resolve_plug(session.graph, name)
-        node = resolve_node(session.graph, name)
+        plug, node = resolve_plug(session.graph, name), resolve_node(session.graph, name)
         if plug is not None:
             session.graph.dirty(plug.node, plug.key)
         elif node is not None:
@@ -251,20 +122,67 @@ def dgdirty(session: Session, args: list[Any], flags: Flags) -> None:
                 session.graph.dirty(node[-1], key)
 
 
-@command("refresh", any_flag=True, undoable=False)
-def refresh(session: Session, args: list[Any], flags: Flags) -> None:
-    """Draw the viewport: visible geometry is evaluated."""
-    session.player.refresh()
+@command("currentTime")
+def current_time(session: Session, args: list[Any], flags: Flags) -> float:
+    """The current frame, or go to one."""
+    if not flags.get("query") and args:
+        session.set_time(float(flatten(args)[0]))
+    return session.time / session.ticks_per_frame
 
 
-@command("getClassification", "satisfies", undoable=False)
-def get_classification(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Classification of node types."""
-    found = [session.graph.types[name].classification for name in flatten(args)]
-    return all(flags["satisfies"] in c for c in found) if flags.get("satisfies") else found
+@command("currentUnit", "linear angle time")
+def current_unit(session: Session, args: list[Any], flags: Flags) -> Any:
+    """The user's units, by their short names; another unit of time keeps the frame."""
+    from tests.fake_maya.session import CENTIMETRES, TICKS
+
+    known = {"linear": CENTIMETRES, "angle": ("deg", "rad"), "time": TICKS}
+    for flag, value in flags.items():
+        if flag == "query":
+            continue
+        if flags.get("query"):
+            return session.units[flag]
+        if value not in known[flag]:
+            raise RuntimeError(f"currentUnit: {value!r} is no {flag} unit")
+        frame = session.time / session.ticks_per_frame
+        session.journal.put(session.units, flag, value)
+        if flag == "time":
+            session.journal.assign(session, "time", frame * session.ticks_per_frame)
+        session.evaluator.dirty_all()
+    return None
 
 
-@command("listNodeTypes", "exclude", undoable=False)
-def list_node_types(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Node types of a classification."""
-    return [n for n, t in session.graph.types.items() if flatten(args)[0] in t.classification.split(":")] or None
+@command("loadPlugin", "quiet", undoable=False)
+def load_plugin(session: Session, args: list[Any], flags: Flags) -> list[str] | None:
+    """Load Python plug-ins by path or name; None when all were loaded."""
+    found = [session.plugins.load(name) for name in flatten(args)]
+    return [n for n in found if n] or None
+
+
+@command("unloadPlugin", "force", undoable=False)
+def unload_plugin(session: Session, args: list[Any], flags: Flags) -> list[str]:
+    """Unload plug-ins."""
+    for name in flatten(args):
+        session.plugins.unload(name, force=bool(flags.get("force")))
+    session.journal.flush()
+    return flatten(args)
+
+
+@command("pluginInfo", "loaded path", undoable=False)
+def plugin_info(session: Session, args: list[Any], flags: Flags) -> Any:
+    """Whether a plug-in is loaded, or where it lies."""
+    record = session.plugins.loaded.get(Path(flatten(args)[0]).stem)
+    if flags.get("loaded"):
+        return record is not None
+    if record is None:
+        raise RuntimeError(f"pluginInfo: {args} is not loaded")
+    return record.path
+
+
+@command("makePaintable", "attrType shapeMode remove", undoable=False)
+def make_paintable(session: Session, args: list[Any], flags: Flags) -> None:
+    """Record what may be painted."""
+    name = ".".join(args)
+    if flags.get("remove"):
+        session.paintable.pop(name, None)
+    else:
+        session.paintable[name] = flags

@@ -1,4 +1,4 @@
-"""getAttr, setAttr, connections and aliases."""
+"""getAttr, setAttr, connections, aliases and dynamic attributes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_maya.evaluation import Context
+from tests.fake_maya.evaluation import Context, coerce
 from tests.fake_maya.node import Key, Node
 from tests.fake_maya.plugs import PlugPath, attr_name, plug_name
+from tests.fake_maya.schema import COMPOUND_NUMERIC, DATA, NUMERIC, Attr
 
-from .core import Flags, command, flatten, need_node, need_plug, short_name
+from .core import Flags, command, flatten, need_node, need_plug, short_name, targets
 from .values import check_range, from_user, typed_value, unit_factor, user_value
 
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
-
-_TYPE_NAMES = {"compound": "TdataCompound", "geometry": "geometry", "bool": "bool"}
 
 
 def label(session: Session, plug: PlugPath) -> str:
@@ -24,7 +23,7 @@ def label(session: Session, plug: PlugPath) -> str:
     return f"{short_name(session, plug.node)}.{attr_name(plug.node, plug.key)}"
 
 
-@command("getAttr", "asString multiIndices size lock keyable channelBox settable time type silent caching", undoable=False)
+@command("getAttr", "asString multiIndices size lock keyable channelBox settable time", undoable=False)
 def get_attr(session: Session, args: list[Any], flags: Flags) -> Any:
     """Value or state of a plug, in the user's units."""
     name = flatten(args)[0]
@@ -41,10 +40,11 @@ def get_attr(session: Session, args: list[Any], flags: Flags) -> Any:
             return node.is_locked(key) if flag == "lock" else node.flag(key, flag)
     if flags.get("settable"):
         return not node.is_locked(key) and node.source(key) is None and node.attr(key[0]).writable
-    if flags.get("type"):
-        attr = node.attr(key[0])
-        return _TYPE_NAMES.get(attr.kind, attr.kind)
-    context = session.evaluator.normal if flags.get("time") is None else Context(float(flags["time"]) * session.ticks_per_frame)
+    context = (
+        session.evaluator.normal
+        if flags.get("time") is None
+        else Context(float(flags["time"]) * session.ticks_per_frame)
+    )
 
     def read(one: Key) -> Any:
         return user_value(session, node, one, session.evaluator.value(context, node, one))
@@ -53,7 +53,9 @@ def get_attr(session: Session, args: list[Any], flags: Flags) -> Any:
         return [read(k) for k in plug.elements()]
     if array:
         found = [read((key[0], (*key[1], i))) for i in node.indices(*key)]
-        merged = [v[0] if isinstance(v, list) and len(v) == 1 and isinstance(v[0], tuple) else v for v in found]
+        merged = [
+            v[0] if isinstance(v, list) and len(v) == 1 and isinstance(v[0], tuple) else v for v in found
+        ]
         return merged if star or (merged and isinstance(merged[0], tuple)) or not merged else [tuple(merged)]
     value = read(key)
     if flags.get("asString"):
@@ -65,8 +67,14 @@ def get_attr(session: Session, args: list[Any], flags: Flags) -> Any:
 def _settable(session: Session, plug: PlugPath, key: Key) -> None:
     node = plug.node
     attr = node.attr(key[0])
-    if node.is_locked(key) or node.source(key) is not None or any(node.is_locked((c, key[1])) or node.source((c, key[1])) for c in attr.children):
-        raise RuntimeError(f"setAttr: The attribute '{label(session, plug)}' is locked or connected and cannot be modified.")
+    if (
+        node.is_locked(key)
+        or node.source(key) is not None
+        or any(node.is_locked((c, key[1])) or node.source((c, key[1])) for c in attr.children)
+    ):
+        raise RuntimeError(
+            f"setAttr: The attribute '{label(session, plug)}' is locked or connected and cannot be modified."
+        )
     if not attr.writable:
         raise RuntimeError(f"setAttr: The attribute '{label(session, plug)}' is not writable.")
 
@@ -76,7 +84,7 @@ def _leaves(node: Node, key: Key) -> list[Key]:
     return [leaf for child in children for leaf in _leaves(node, (child, key[1]))] if children else [key]
 
 
-@command("setAttr", "type lock keyable channelBox size clamp caching capacityHint alteredValue")
+@command("setAttr", "type lock keyable channelBox size")
 def set_attr(session: Session, args: list[Any], flags: Flags) -> None:
     """Set value or state of a plug, in the user's units."""
     plug = need_plug(session, args[0])
@@ -86,7 +94,7 @@ def set_attr(session: Session, args: list[Any], flags: Flags) -> None:
             if flag in flags:
                 session.graph.set_flag(node, key, flag, bool(flags[flag]))
     if not values:
-        if not {"lock", "keyable", "channelBox", "size", "caching", "capacityHint"} & set(flags):
+        if not {"lock", "keyable", "channelBox", "size"} & set(flags):
             raise RuntimeError("setAttr: no value was given")
         return
     session.modified = True
@@ -99,18 +107,19 @@ def set_attr(session: Session, args: list[Any], flags: Flags) -> None:
     if len(values) == 1 and isinstance(values[0], list | tuple):
         values = list(values[0])
     if node.is_array(plug.key) and node.attr(plug.attr).multi and plug.stop is None:
-        raise RuntimeError(f"setAttr: The attribute '{label(session, plug)}' is a multi: give an index or a range")
+        raise RuntimeError(
+            f"setAttr: The attribute '{label(session, plug)}' is a multi: give an index or a range"
+        )
     if len(values) != len(keys):
-        raise RuntimeError(f"setAttr: {len(values)} values for {len(keys)} data elements of '{label(session, plug)}'")
+        raise RuntimeError(
+            f"setAttr: {len(values)} values for {len(keys)} data elements of '{label(session, plug)}'"
+        )
     for key in plug.elements():
         _settable(session, plug, key)
     for key, value in zip(keys, values, strict=True):
         _settable(session, plug, key)
         attr = node.attr(key[0])
         made = from_user(session, attr, value)
-        if flags.get("clamp"):
-            made = max(made, attr.minimum) if attr.minimum is not None else made
-            made = min(made, attr.maximum) if attr.maximum is not None else made
         check_range(session, attr, made, label(session, plug))
         session.graph.set_value(node, key, made)
 
@@ -118,15 +127,30 @@ def set_attr(session: Session, args: list[Any], flags: Flags) -> None:
 def _set_typed(session: Session, plug: PlugPath, kind: str, values: list[Any]) -> None:
     attr = plug.node.attr(plug.attr)
     if attr.kind != kind and attr.kind != "generic":
-        raise RuntimeError(f"setAttr: The type '{kind}' does not fit '{label(session, plug)}', which is a {attr.kind}")
+        raise RuntimeError(
+            f"setAttr: The type '{kind}' does not fit '{label(session, plug)}', which is a {attr.kind}"
+        )
     if plug.node.is_array(plug.key):
         raise RuntimeError(f"setAttr: The attribute '{label(session, plug)}' is a multi: give an index")
     _settable(session, plug, plug.key)
     session.graph.set_value(plug.node, plug.key, typed_value(kind, values))
 
 
-# connections ---------------------------------------------------------------------------------------------------------------------------
-_NUMBERS = {"double", "float", "floatLinear", "doubleLinear", "doubleAngle", "time", "long", "short", "byte", "char", "bool", "enum"}
+# connections --------------------------------------------------------------------------------------------
+_NUMBERS = {
+    "double",
+    "float",
+    "floatLinear",
+    "doubleLinear",
+    "doubleAngle",
+    "time",
+    "long",
+    "short",
+    "byte",
+    "char",
+    "bool",
+    "enum",
+}
 _GEOMETRY = {"mesh", "nurbsCurve", "geometry"}
 
 
@@ -137,7 +161,8 @@ def compatible(source: Node, source_key: Key, target: Node, target_key: Key) -> 
         return a.kind == "message" or b.kind != "message"
     if a.children or b.children:
         return len(a.children) == len(b.children) and all(
-            compatible(source, (x, source_key[1]), target, (y, target_key[1])) for x, y in zip(a.children, b.children, strict=True)
+            compatible(source, (x, source_key[1]), target, (y, target_key[1]))
+            for x, y in zip(a.children, b.children, strict=True)
         )
     if a.kind in _NUMBERS and b.kind in _NUMBERS:
         return True
@@ -148,7 +173,13 @@ def compatible(source: Node, source_key: Key, target: Node, target_key: Key) -> 
 
 def _conversion(session: Session, source_kind: str, target_kind: str) -> float:
     """Factor of the unitConversion node that Maya puts between plugs of different units; 1 for none."""
-    if source_kind == target_kind or not {source_kind, target_kind} <= {"double", "float", "doubleLinear", "doubleAngle", "time"}:
+    if source_kind == target_kind or not {source_kind, target_kind} <= {
+        "double",
+        "float",
+        "doubleLinear",
+        "doubleAngle",
+        "time",
+    }:
         return 1.0
     return unit_factor(session, target_kind) / unit_factor(session, source_kind)
 
@@ -160,10 +191,13 @@ def first_instance(plug: PlugPath) -> PlugPath:
     return plug
 
 
-@command("connectAttr", "force nextAvailable lock referenceDest")
+@command("connectAttr", "force nextAvailable")
 def connect_attr(session: Session, args: list[Any], flags: Flags) -> str:
     """Connect two plugs."""
-    source, target = first_instance(need_plug(session, args[0], error=RuntimeError)), first_instance(need_plug(session, args[1], error=RuntimeError))
+    source, target = (
+        first_instance(need_plug(session, args[0], error=RuntimeError)),
+        first_instance(need_plug(session, args[1], error=RuntimeError)),
+    )
     key = target.key
     attr = target.node.attr(target.attr)
     names = f"'{label(session, source)}' to '{label(session, target)}'"
@@ -173,22 +207,27 @@ def connect_attr(session: Session, args: list[Any], flags: Flags) -> str:
         key = (key[0], (*key[1], max(target.node.indices(*key), default=-1) + 1))
     if not source.node.attr(source.attr).readable or not attr.writable or not attr.connectable:
         raise RuntimeError(f"The attribute {names} cannot be connected")
-    if attr.multi != source.node.attr(source.attr).multi and (target.node.is_array(key) or source.node.is_array(source.key)):
+    if attr.multi != source.node.attr(source.attr).multi and (
+        target.node.is_array(key) or source.node.is_array(source.key)
+    ):
         raise RuntimeError(f"Cannot connect {names}: one is a multi without an index")
     if not compatible(source.node, source.key, target.node, key):
-        raise RuntimeError(f"The attribute '{label(session, source)}' cannot be connected to '{label(session, target)}'.")
+        raise RuntimeError(
+            f"The attribute '{label(session, source)}' cannot be connected to '{label(session, target)}'."
+        )
     existing = target.node.inputs.get(key)
     if existing == (source.node, source.key):
         session.say("warning", f"{names} are already connected.")
         return f"{names} are already connected."
     if target.node.is_locked(key) or (existing is not None and not flags.get("force")):
-        raise RuntimeError(f"connectAttr: '{label(session, target)}' is locked or already has an incoming connection; use the force flag")
+        raise RuntimeError(
+            f"connectAttr: '{label(session, target)}' is locked or already has an incoming"
+            f" connection; use the force flag"
+        )
     if flags.get("force") is None and any((c, key[1]) in target.node.inputs for c in attr.children):
         raise RuntimeError(f"connectAttr: a child of '{label(session, target)}' has an incoming connection")
     connect_units(session, source.node, source.key, target.node, key)
     session.modified = True
-    if flags.get("lock"):
-        session.graph.set_flag(target.node, key, "lock", True)
     return f"Connected {label(session, source)} to {plug_name(session.graph, target.node, key)}."
 
 
@@ -204,24 +243,26 @@ def connect_units(session: Session, source: Node, source_key: Key, target: Node,
     session.graph.connect(middle, ("output", ()), target, target_key)
 
 
-@command("disconnectAttr", "nextAvailable")
+@command("disconnectAttr")
 def disconnect_attr(session: Session, args: list[Any], flags: Flags) -> str:
     """Break a connection."""
-    source, target = need_plug(session, args[0], error=RuntimeError), need_plug(session, args[1], error=RuntimeError)
-    keys = [target.key]
-    if flags.get("nextAvailable"):
-        keys = [k for k, end in target.node.inputs.items() if k[0] == target.attr and end == (source.node, source.key)]
-    for key in keys:
-        if target.node.inputs.get(key) != (source.node, source.key):
-            raise RuntimeError(f"There is no connection from '{label(session, source)}' to '{label(session, target)}' to disconnect")
-        if target.node.is_locked(key):
-            raise RuntimeError(f"The destination attribute '{label(session, target)}' cannot be disconnected: it is locked")
-        session.graph.disconnect(target.node, key)
+    source, target = (
+        need_plug(session, args[0], error=RuntimeError),
+        need_plug(session, args[1], error=RuntimeError),
+    )
+    if target.node.inputs.get(target.key) != (source.node, source.key):
+        names = f"'{label(session, source)}' to '{label(session, target)}'"
+        raise RuntimeError(f"There is no connection from {names} to disconnect")
+    if target.node.is_locked(target.key):
+        raise RuntimeError(
+            f"The destination attribute '{label(session, target)}' cannot be disconnected: it is locked"
+        )
+    session.graph.disconnect(target.node, target.key)
     session.modified = True
     return f"Disconnect {label(session, source)} from {label(session, target)}."
 
 
-@command("aliasAttr", "remove")
+@command("aliasAttr")
 def alias_attr(session: Session, args: list[Any], flags: Flags) -> Any:
     """Name plugs: name, plug, name, plug ..."""
     args = flatten(args)
@@ -232,11 +273,6 @@ def alias_attr(session: Session, args: list[Any], flags: Flags) -> Any:
         node = need_node(session, args[0])
         pairs = sorted(node.aliases.items(), key=lambda item: item[0])
         return [text for key, alias in pairs for text in (alias, attr_name(node, key, alias=False))] or None
-    if flags.get("remove"):
-        for name in args:
-            plug = need_plug(session, name)
-            session.graph.set_alias(plug.node, plug.key, None)
-        return True
     for alias, name in zip(args[::2], args[1::2], strict=True):
         set_alias(session, need_plug(session, name), alias)
     return True
@@ -247,6 +283,56 @@ def set_alias(session: Session, plug: PlugPath, alias: str) -> None:
     node = plug.node
     if not re.fullmatch(r"[A-Za-z_]\w*", alias):
         raise RuntimeError(f"aliasAttr: '{alias}' is no valid attribute name")
-    if node.find_attr(alias) is not None or any(a == alias and k != plug.key for k, a in node.aliases.items()):
+    if node.find_attr(alias) is not None or any(
+        a == alias and k != plug.key for k, a in node.aliases.items()
+    ):
         raise RuntimeError(f"aliasAttr: the attribute name '{alias}' is in use on {node.name}")
     session.graph.set_alias(node, plug.key, alias)
+
+
+@command(
+    "addAttr",
+    "longName shortName attributeType dataType defaultValue minValue maxValue enumName keyable"
+    " hidden multi parent"
+    " numberOfChildren usedAsFilename",
+)
+def add_attr(session: Session, args: list[Any], flags: Flags) -> Any:
+    """Add a dynamic attribute."""
+    for name in targets(session, args):
+        node = need_node(session, name.partition(".")[0])
+        attr = made_attribute(session, flags)
+        if attr.parent is not None:
+            parent = node.find_attr(attr.parent)
+            if parent is None:
+                raise RuntimeError(f"addAttr: no attribute '{attr.parent}' on {node.name}")
+            attr.parent = parent.long
+            session.journal.assign(parent, "children", [*parent.children, attr.long])
+        session.add_dynamic(node, attr)
+    session.modified = True
+    return None
+
+
+def made_attribute(session: Session, flags: Flags) -> Attr:
+    kind = flags.get("attributeType") or flags.get("dataType") or "double"
+    if kind not in NUMERIC | COMPOUND_NUMERIC | DATA | {"compound"}:
+        raise RuntimeError(f"addAttr: Type specified for new attribute is unknown: {kind}")
+    long = flags.get("longName") or flags.get("shortName")
+    if not long:
+        raise RuntimeError("addAttr: the new attribute needs a name")
+    attr = Attr(long, flags.get("shortName") or long, kind, multi=bool(flags.get("multi")))
+    attr.parent, attr.used_as_filename = flags.get("parent"), bool(flags.get("usedAsFilename"))
+    attr.keyable, attr.hidden = bool(flags.get("keyable")), bool(flags.get("hidden"))
+    factor = unit_factor(session, kind)
+    attr.minimum, attr.maximum = (
+        float(v) * factor if (v := flags.get(f)) is not None else None for f in ("minValue", "maxValue")
+    )
+    if flags.get("enumName"):
+        attr.fields, following = {}, 0
+        for part in str(flags["enumName"]).strip(":").split(":"):
+            name, _, value = part.partition("=")
+            following = int(value) if value else following
+            attr.fields[name] = following
+            following += 1
+    if flags.get("defaultValue") is not None:
+        attr.default = coerce(kind, flags["defaultValue"] * factor)
+    return attr

@@ -16,18 +16,13 @@ from .deform import create_deformer, deformed_shapes, outlets, reader_of, shapes
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
 
-_FLAGS = (
-    "name target inBetween inBetweenType weight geometry envelope origin frontOfChain before after topologyCheck remove weightCount automatic tangentSpace useComponentTags"
-    " resetTargetDelta inBetweenIndex"
-)
+_FLAGS = "name target inBetween weight geometry envelope origin frontOfChain before after topologyCheck"
 
 
 @command("blendShape", _FLAGS)
 def blend_shape(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Create (targets, then the base), edit or query a blendShape."""
+    """Create (targets, then the base) or edit a blendShape."""
     names = targets(session, args)
-    if flags.get("query"):
-        return _query(session, need_node(session, names[0]), flags)
     if flags.get("edit"):
         _edit(session, need_node(session, names[0]), flags)
         return names[0]
@@ -51,7 +46,9 @@ def join_shape_editor(session: Session, node: Node) -> None:
     index = max(manager.indices("blendShapeParent"), default=-1) + 1
     session.graph.set_value(node, ("midLayerId", ()), index)
     session.graph.connect(node, ("midLayerParent", ()), manager, ("blendShapeParent", (index,)))
-    session.graph.connect(manager, ("outBlendShapeVisibility", (index,)), node, ("directoryParentVisibility", (0,)))
+    session.graph.connect(
+        manager, ("outBlendShapeVisibility", (index,)), node, ("directoryParentVisibility", (0,))
+    )
 
 
 def _pairs(value: Any) -> list[tuple[Any, ...]]:
@@ -60,68 +57,58 @@ def _pairs(value: Any) -> list[tuple[Any, ...]]:
     return [tuple(value)] if not isinstance(value[0], list | tuple) else [tuple(v) for v in value]
 
 
-def _query(session: Session, node: Node, flags: Flags) -> Any:
-    if flags.get("geometry"):
-        return [short_name(session, s) for _, s in deformed_shapes(node)] or None
-    if flags.get("target"):
-        found = []
-        for target in node.indices("weight"):
-            end = node.inputs.get(("inputGeomTarget", (0, target, 6000)))
-            found.append(short_name(session, end[0].parents[0]) if end else node.aliases.get(("weight", (target,)), f"weight[{target}]"))
-        return found or None
-    if flags.get("weight"):
-        return [float(session.evaluator.normal_value(node, ("weight", (i,)))) for i in node.indices("weight")] or None
-    if flags.get("weightCount"):
-        return len(node.indices("weight"))
-    if flags.get("envelope"):
-        return session.evaluator.normal_value(node, ("envelope", ()))
-    if flags.get("origin"):
-        return ("world", "local")[session.evaluator.normal_value(node, ("origin", ()))]
-    raise RuntimeError(f"blendShape: cannot query {sorted(flags)}")
-
-
 def _edit(session: Session, node: Node, flags: Flags) -> None:
     for index, weight in _pairs(flags.get("weight")):
         session.graph.set_value(node, ("weight", (int(index),)), float(weight))
     if "envelope" in flags:
         session.graph.set_value(node, ("envelope", ()), float(flags["envelope"]))
-    for name in flatten([flags["geometry"]]) if flags.get("geometry") else ():
+    for name in flatten([flags.get("geometry") or []]):
         for shape in shapes_of(session, [name]):
-            splice(session, node, max((i for i, _ in deformed_shapes(node)), default=-1) + 1, shape, reader_of(session, shape, {}, None))
-    if flags.get("resetTargetDelta"):
-        for geometry, target in _pairs(flags["resetTargetDelta"]):
-            for item in node.indices("inputTargetItem", (int(geometry), int(target))):
-                for name in ("inputPointsTarget", "inputComponentsTarget"):
-                    session.graph.clear_value(node, (name, (int(geometry), int(target), item)))
+            index = max((i for i, _ in deformed_shapes(node)), default=-1) + 1
+            splice(session, node, index, shape, reader_of(session, shape, {}, None))
     for base, index, target, full in _pairs(flags.get("target")):
         shape = shapes_of(session, [base])[0]
         geometry = next((i for i, s in deformed_shapes(node) if s is shape), None)
         if geometry is None:
             raise RuntimeError(f"blendShape: {base} is not a base of {node.name}")
-        if flags.get("remove"):
-            remove_target(session, node, geometry, int(index))
-        else:
-            relative = flags.get("inBetween") and flags.get("inBetweenType") == "relative"
-            add_target(session, node, geometry, int(index), target, float(full), inbetween=bool(flags.get("inBetween")), relative=bool(relative))
+        add_target(
+            session, node, geometry, int(index), target, float(full), inbetween=bool(flags.get("inBetween"))
+        )
 
 
-def add_target(session: Session, node: Node, geometry: int, index: int, name: str, full: float, *, inbetween: bool = False, relative: bool = False) -> None:
-    """A live target (or in-between). Its deltas are computed as long as it is connected; they are stored when it goes."""
+def add_target(
+    session: Session,
+    node: Node,
+    geometry: int,
+    index: int,
+    name: str,
+    full: float,
+    *,
+    inbetween: bool = False,
+) -> None:
+    """A live target (or in-between).
+
+    Its deltas are computed as long as it is connected; they are stored when it goes.
+    """
     graph = session.graph
     shape = shapes_of(session, [name])[0]
     where = (geometry, index, item_index(full))
     base = session.evaluator.normal_value(node, ("inputGeometry", (geometry,)))
     points = session.evaluator.normal_value(shape, outlets(shape)[1])
     if node.stored(("topologyCheck", ())) and len(points.points) != len(base.points):
-        raise RuntimeError(f"blendShape: No deformable objects: {name} has {len(points.points)} vertices, the base {len(base.points)}")
+        raise RuntimeError(
+            f"blendShape: No deformable objects: {name} has {len(points.points)} vertices, the base"
+            f" {len(base.points)}"
+        )
     if not inbetween and full != 1.0 and index not in node.indices("weight"):
         session.say("warning", f"the first target of {node.name}.weight[{index}] is not at 1")
     graph.connect(shape, outlets(shape)[0], node, ("inputGeomTarget", where))
-    if relative:
-        graph.set_value(node, ("inbetweenTargetType", (index, where[2])), 1)
+    listed = node.stored(("childIndices", (0,)))
+    children = [] if listed is None else list(listed)
     if inbetween:
-        graph.set_value(node, ("inbetweenTargetName", (index, where[2])), f"{node.aliases.get(('weight', (index,)), 'target')}_{full:g}")
-    elif index not in (children := list(node.stored(("childIndices", (0,))) if node.stored(("childIndices", (0,))) is not None else [])):
+        alias = node.aliases.get(("weight", (index,)), "target")
+        graph.set_value(node, ("inbetweenTargetName", (index, where[2])), f"{alias}_{full:g}")
+    elif index not in children:
         graph.set_value(node, ("childIndices", (0,)), np.array([*children, index], np.int64))
         graph.set_value(node, ("parentDirectory", (index,)), 0)
     if ("weight", (index,)) not in node.aliases and not inbetween:
@@ -134,14 +121,3 @@ def add_target(session: Session, node: Node, geometry: int, index: int, name: st
             number += 1
             alias = f"{stem}{number}"
         graph.set_alias(node, ("weight", (index,)), alias)
-
-
-def remove_target(session: Session, node: Node, geometry: int, index: int) -> None:
-    """Take a target out: items, weight and alias."""
-    graph = session.graph
-    for item in node.indices("inputTargetItem", (geometry, index)):
-        graph.disconnect(node, ("inputGeomTarget", (geometry, index, item)))
-    graph.clear_value(node, ("inputTargetGroup", (geometry, index)))
-    graph.disconnect(node, ("weight", (index,)))
-    graph.clear_value(node, ("weight", (index,)))
-    graph.set_alias(node, ("weight", (index,)), None)

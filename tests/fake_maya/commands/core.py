@@ -36,7 +36,9 @@ def _load_flags() -> dict[str, dict[str, str]]:
 
 FLAGS = _load_flags()
 COMMANDS: dict[str, Callable[..., Any]] = {}
-PLUGIN_COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {}  # plug-in: what maya.cmds has while it is loaded
+PLUGIN_COMMANDS: dict[
+    str, dict[str, Callable[..., Any]]
+] = {}  # plug-in: what maya.cmds has while it is loaded
 
 
 def normalise(name: str, flags: Flags, supported: set[str] | None) -> Flags:
@@ -53,8 +55,12 @@ def normalise(name: str, flags: Flags, supported: set[str] | None) -> Flags:
     return result
 
 
-def command(name: str, supported: str = "", *, undoable: bool = True, any_flag: bool = False, plugin: str = "") -> Callable[[Body], Body]:
-    """Define cmds.<name>; `supported` lists the long flags that are imitated. With `plugin` it is there while that is loaded."""
+def command(
+    name: str, supported: str = "", *, undoable: bool = True, any_flag: bool = False, plugin: str = ""
+) -> Callable[[Body], Body]:
+    """Define cmds.<name>; `supported` lists the long flags that are imitated. With `plugin` it is there while
+    that is loaded.
+    """
     allowed = None if any_flag else {*supported.split(), "query", "edit"}
 
     def decorate(body: Body) -> Body:

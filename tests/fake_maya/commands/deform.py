@@ -1,9 +1,8 @@
-"""Deformer chains: deformer, blendShape, skinCluster, reorderDeformers."""
+"""Deformer chains: deformer, skinCluster, cluster."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,19 +23,26 @@ def shapes_of(session: Session, names: list[str]) -> list[Node]:
     for name in names:
         node = need_node(session, name.partition(".")[0])
         if node.type.base == "transform":
-            node = next((c for c in node.children if "deformableShape" in c.type.lineage and not c.stored(("intermediateObject", ()))), node)
+            node = next(
+                (
+                    c
+                    for c in node.children
+                    if "deformableShape" in c.type.lineage and not c.stored(("intermediateObject", ()))
+                ),
+                node,
+            )
         found.append(node)
     return found
 
 
 def inlet(shape: Node) -> Key:
     """The plug a deformer chain ends in."""
-    return ("inMesh", ()) if shape.type.name == "mesh" else ("create", ())
+    return "inMesh", ()
 
 
 def outlets(shape: Node) -> tuple[Key, Key]:
-    """The plugs an original shape gives to the chain: with its world, and in object space."""
-    return (("worldMesh", (0,)), ("outMesh", ())) if shape.type.name == "mesh" else (("worldSpace", (0,)), ("local", ()))
+    """The plugs an original mesh gives to the chain: with its world, and in object space."""
+    return ("worldMesh", (0,)), ("outMesh", ())
 
 
 def chain_of(shape: Node) -> list[tuple[Node, int]]:
@@ -73,8 +79,7 @@ def ensure_original(session: Session, shape: Node) -> Node:
         return found
     graph = session.graph
     original = graph.create(shape.type.name, f"{shape.name}Orig", shape.parents[0])
-    store = ("cachedInMesh", ()) if shape.type.name == "mesh" else ("cached", ())
-    graph.set_value(original, store, session.evaluator.normal_value(shape, outlets(shape)[1]))
+    graph.set_value(original, ("cachedInMesh", ()), session.evaluator.normal_value(shape, outlets(shape)[1]))
     for attr in ("componentTagName", "componentTagContents"):
         for indices, value in shape.values.get(attr, {}).items():
             graph.set_value(original, (attr, indices), value)
@@ -87,7 +92,9 @@ def ensure_original(session: Session, shape: Node) -> Node:
 
 
 def local_shape(session: Session, shape: Node) -> Node:
-    """A referenced shape is not deformed itself: it is hidden, and a shape of the scene stands in for it (<name>Deformed)."""
+    """A referenced shape is not deformed itself: it is hidden, and a shape of the scene stands in for it
+    (<name>Deformed).
+    """
     if shape.reference is None:
         return shape
     graph = session.graph
@@ -164,7 +171,7 @@ def create_deformer(session: Session, kind: str, names: list[str], flags: Flags,
     return node
 
 
-@command("deformer", "type name before after frontOfChain geometry geometryIndices ignoreSelected useComponentTags afterReference deformerTools")
+@command("deformer", "type name before after frontOfChain geometry geometryIndices")
 def deformer(session: Session, args: list[Any], flags: Flags) -> Any:
     """Create a deformer of a type on geometry, or ask one."""
     if flags.get("query"):
@@ -177,68 +184,29 @@ def deformer(session: Session, args: list[Any], flags: Flags) -> Any:
     kind = flags.get("type")
     if kind not in session.graph.types or session.graph.types[kind].base != "deformer":
         raise RuntimeError(f"deformer: '{kind}' is no deformer type")
-    names = [flags["geometry"]] if isinstance(flags.get("geometry"), str) else list(flags.get("geometry") or [])
-    node = create_deformer(session, kind, names if names else names + targets(session, args), flags, f"{kind}1")
+    node = create_deformer(session, kind, targets(session, args), flags, f"{kind}1")
     return [short_name(session, node)]
-
-
-@command("reorderDeformers", "name")
-def reorder_deformers(session: Session, args: list[Any], flags: Flags) -> bool:
-    """reorderDeformers(a, b, ..., shape): the geometry passes b directly before a (b moves, and ends nearer to the original), and so on along the names.
-
-    That is how the reference puts it ("deformer2 is inserted before deformer1"); `session.reorder_swapped` does it the other way round.
-    """
-    nodes = [need_node(session, name) for name in flatten(args)]
-    deformers = [n for n in nodes if n.is_deformer]
-    shapes = shapes_of(session, [short_name(session, n) for n in nodes if not n.is_deformer]) or [s for _, s in deformed_shapes(deformers[0])]
-    for shape in shapes:
-        for first, second in pairwise(deformers):
-            chain = chain_of(shape)
-            if not {first, second} <= {n for n, _ in chain}:
-                raise RuntimeError(f"reorderDeformers: {first.name} and {second.name} do not both deform {shape.name}")
-            moving = next(item for item in chain if item[0] is second)
-            rest = [item for item in chain if item is not moving]
-            position = next(i for i, item in enumerate(rest) if item[0] is first)
-            rest.insert(position if session.reorder_swapped else position + 1, moving)
-            relink(session, shape, chain, rest)
-    return True
 
 
 def entry(node: Node, index: int) -> End:
     """The plug where geometry comes into a deformer: in old scenes that of its groupParts."""
     end = node.inputs.get(("inputGeometry", (index,)))
-    return (end[0], ("inputGeometry", ())) if end is not None and end[0].type.name == "groupParts" else (node, ("inputGeometry", (index,)))
+    return (
+        (end[0], ("inputGeometry", ()))
+        if end is not None and end[0].type.name == "groupParts"
+        else (node, ("inputGeometry", (index,)))
+    )
 
 
-def relink(session: Session, shape: Node, old: list[tuple[Node, int]], new: list[tuple[Node, int]]) -> None:
-    """Wire a chain (nearest to the shape first) in a new order."""
-    first = entry(*old[-1])
-    start = first[0].inputs[first[1]]
-    readers: list[End] = [(shape, inlet(shape)), *(entry(n, i) for n, i in new)]
-    sources: list[End] = [*((n, ("outputGeometry", (i,))) for n, i in new), start]
-    for reader in readers:
-        session.graph.disconnect(*reader)
-    for source, reader in zip(sources, readers, strict=True):
-        session.graph.connect(*source, *reader)
-
-
-@command("findDeformers", undoable=False)
-def find_deformers(session: Session, args: list[Any], flags: Flags) -> list[str] | None:
-    """Deformers of a shape, the nearest to it first."""
-    return [short_name(session, n) for shape in shapes_of(session, targets(session, args)) for n, _ in chain_of(shape)] or None
-
-
-@command(
-    "skinCluster",
-    "name toSelectedBones maximumInfluences influence geometry normalizeWeights bindMethod skinMethod dropoffRate obeyMaxInfluences before after frontOfChain",
-)
+@command("skinCluster", "name toSelectedBones influence")
 def skin_cluster(session: Session, args: list[Any], flags: Flags) -> Any:
     """Bind shapes to joints: each point wholly to the nearest joint."""
     names = targets(session, args)
     if flags.get("query"):
         node = need_node(session, names[0])
         if flags.get("influence"):
-            return [short_name(session, node.inputs[("matrix", (i,))][0]) for i in node.indices("matrix") if ("matrix", (i,)) in node.inputs] or None
+            ends = [node.inputs.get(("matrix", (i,))) for i in node.indices("matrix")]
+            return [short_name(session, end[0]) for end in ends if end] or None
         return [short_name(session, s) for _, s in deformed_shapes(node)] or None
     joints = [n for n in (need_node(session, name) for name in names) if n.type.name == "joint"]
     meshes = [name for name in names if need_node(session, name) not in joints]
@@ -258,11 +226,16 @@ def skin_cluster(session: Session, args: list[Any], flags: Flags) -> Any:
     return [short_name(session, node)]
 
 
-@command("cluster", "name before after frontOfChain relative")
+@command("cluster", "name before after frontOfChain")
 def cluster(session: Session, args: list[Any], flags: Flags) -> list[str]:
     """A cluster with its handle: the handle's translation moves the points."""
     node = create_deformer(session, "cluster", targets(session, args), flags, "cluster1")
     digits = re.sub(r".*?(\d*)$", r"\1", node.name)
-    handle = session.graph.create("transform", f"{node.name[: len(node.name) - len(digits)]}Handle{digits}" if not flags.get("name") else f"{node.name}Handle")
+    handle = session.graph.create(
+        "transform",
+        f"{node.name[: len(node.name) - len(digits)]}Handle{digits}"
+        if not flags.get("name")
+        else f"{node.name}Handle",
+    )
     session.graph.connect(handle, ("worldMatrix", (0,)), node, ("matrix", ()))
     return [short_name(session, node), short_name(session, handle)]

@@ -1,4 +1,7 @@
-"""AbcExport and mayaUSDExport, there while their plug-ins are loaded. USD is written by usd-core; Alembic is an npz under Ogawa's head."""
+"""AbcExport and mayaUSDExport, there while their plug-ins are loaded.
+
+USD is written by usd-core; Alembic is an npz under Ogawa's head.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,36 @@ if TYPE_CHECKING:
     from tests.fake_maya.session import Session
 
 _ABC = {  # flag of a job: number of arguments
-    "-frameRange": 2, "-fr": 2, "-step": 1, "-s": 1, "-frameRelativeSample": 1, "-frs": 1, "-root": 1, "-rt": 1, "-file": 1, "-f": 1, "-dataFormat": 1, "-df": 1,
-    "-uvWrite": 0, "-uv": 0, "-worldSpace": 0, "-ws": 0, "-writeVisibility": 0, "-wv": 0, "-stripNamespaces": 0, "-sn": 0,
-}  # fmt: skip
-_LONG = {"-fr": "-frameRange", "-s": "-step", "-frs": "-frameRelativeSample", "-rt": "-root", "-f": "-file", "-ws": "-worldSpace", "-sn": "-stripNamespaces"}
+    "-frameRange": 2,
+    "-fr": 2,
+    "-step": 1,
+    "-s": 1,
+    "-frameRelativeSample": 1,
+    "-frs": 1,
+    "-root": 1,
+    "-rt": 1,
+    "-file": 1,
+    "-f": 1,
+    "-dataFormat": 1,
+    "-df": 1,
+    "-uvWrite": 0,
+    "-uv": 0,
+    "-worldSpace": 0,
+    "-ws": 0,
+    "-writeVisibility": 0,
+    "-wv": 0,
+    "-stripNamespaces": 0,
+    "-sn": 0,
+}
+_LONG = {
+    "-fr": "-frameRange",
+    "-s": "-step",
+    "-frs": "-frameRelativeSample",
+    "-rt": "-root",
+    "-f": "-file",
+    "-ws": "-worldSpace",
+    "-sn": "-stripNamespaces",
+}
 _OGAWA = b"Ogawa\x00\x00\x01"  # an archive that is open; closing it sets byte 5
 
 
@@ -70,11 +99,14 @@ def _abc_job(session: Session, job: dict[str, list[Any]]) -> None:
             for root in roots:
                 _abc_sample(session, root, world, "-stripNamespaces" in job, arrays)
     file = io.BytesIO()
-    np.savez(file, times=np.array(times), **{k: np.stack(v) for k, v in arrays.items()})  # type: ignore[arg-type]
+    stacked: dict[str, Any] = {k: np.stack(v) for k, v in arrays.items()}
+    np.savez(file, times=np.array(times), **stacked)
     write(session, job["-file"][0][0], _OGAWA + file.getvalue(), closing=(5, b"\xff"))
 
 
-def _abc_sample(session: Session, root: Node, world: bool, strip: bool, arrays: dict[str, list[np.ndarray]]) -> None:
+def _abc_sample(
+    session: Session, root: Node, world: bool, strip: bool, arrays: dict[str, list[np.ndarray]]
+) -> None:
     for transform, shape in meshes_below(session, root):
         points = session.evaluator.normal_value(shape, ("outMesh", ())).points
         moved = transform_points(points, matrix(session, transform, world=True)) if world else points
@@ -84,7 +116,10 @@ def _abc_sample(session: Session, root: Node, world: bool, strip: bool, arrays: 
         arrays.setdefault(f"points{name.replace('|', '/')}", []).append(np.array(moved, np.float32))
 
 
-_USD = "file exportRoots selection frameRange frameStride frameSample staticSingleSample exportBlendShapes exportSkels exportSkin exportUVs stripNamespaces defaultUSDFormat worldspace"
+_USD = (
+    "file exportRoots selection frameRange frameStride frameSample staticSingleSample exportBlendShapes"
+    " exportSkels exportSkin exportUVs stripNamespaces defaultUSDFormat worldspace"
+)
 
 
 @command("mayaUSDExport", _USD, undoable=False, plugin="mayaUsdPlugin")
@@ -136,10 +171,16 @@ def _usd_sample(session: Session, stage: Any, node: Node, above: str, flags: Fla
 
     name = node.name.rpartition(":")[2] if flags.get("stripNamespaces") else node.name.replace(":", "_")
     path = f"{above}/{name}"
-    shape = next((c for c in node.children if c.type.name == "mesh" and not c.stored(("intermediateObject", ()))), None)
+    shape = next(
+        (c for c in node.children if c.type.name == "mesh" and not c.stored(("intermediateObject", ()))), None
+    )
     prim = UsdGeom.Mesh.Define(stage, path) if shape is not None else UsdGeom.Xform.Define(stage, path)
-    place = Gf.Matrix4d(*matrix(session, node, world=not above and bool(flags.get("worldspace"))).ravel().tolist())
-    (prim.MakeMatrixXform() if not prim.GetOrderedXformOps() else prim.GetOrderedXformOps()[0]).Set(place, time)
+    place = Gf.Matrix4d(
+        *matrix(session, node, world=not above and bool(flags.get("worldspace"))).ravel().tolist()
+    )
+    (prim.MakeMatrixXform() if not prim.GetOrderedXformOps() else prim.GetOrderedXformOps()[0]).Set(
+        place, time
+    )
     if shape is not None:
         geometry = session.evaluator.normal_value(shape, ("outMesh", ()))
         prim.GetPointsAttr().Set(Vt.Vec3fArray.FromNumpy(np.array(geometry.points, np.float32)), time)

@@ -26,7 +26,10 @@ def unit_factor(session: Session, kind: str) -> float:
 
 
 def to_user(session: Session, kind: str, value: Any) -> Any:
-    """One value as getAttr gives it. Matrices are unitless: their translation is in centimetres whatever the unit."""
+    """One value as getAttr gives it.
+
+    Matrices are unitless: their translation is in centimetres whatever the unit.
+    """
     if value is None:
         return None
     if kind in ("doubleLinear", "floatLinear", "doubleAngle", "time"):
@@ -68,7 +71,9 @@ def from_user(session: Session, attr: Attr, value: Any) -> Any:
         raise RuntimeError(f"setAttr: '{attr.long}' is a string: the flag type=\"string\" is needed")
     if isinstance(value, str) or not isinstance(value, int | float | np.number | bool):
         raise RuntimeError(f"setAttr: Error reading data element for '{attr.long}': {value!r}")
-    number = value if attr.kind == "bool" else coerce(attr.kind, float(value) * unit_factor(session, attr.kind))
+    number = (
+        value if attr.kind == "bool" else coerce(attr.kind, float(value) * unit_factor(session, attr.kind))
+    )
     return coerce(attr.kind, number)
 
 
@@ -83,7 +88,12 @@ def typed_value(kind: str, args: list[Any]) -> Any:
         if len(items) != 16:
             raise RuntimeError(f"setAttr: a matrix needs 16 numbers, not {len(items)}")
         return np.array(items, np.float64).reshape(4, 4)
-    counted = len(items) > 0 and isinstance(items[0], int) and not isinstance(items[0], bool) and (len(items) == items[0] + 1)
+    counted = (
+        len(items) > 0
+        and isinstance(items[0], int)
+        and not isinstance(items[0], bool)
+        and (len(items) == items[0] + 1)
+    )
     if kind in ("pointArray", "vectorArray"):
         rows = items[1:] if counted else items
         width = 4 if kind == "pointArray" else 3
@@ -102,6 +112,11 @@ def typed_value(kind: str, args: list[Any]) -> Any:
 def check_range(session: Session, attr: Attr, value: Any, name: str) -> None:
     """Maya refuses values past the hard limits."""
     if isinstance(value, int | float):
-        for limit, word, past in ((attr.minimum, "minimum", lambda v, m: v < m), (attr.maximum, "maximum", lambda v, m: v > m)):
+        for limit, word, past in (
+            (attr.minimum, "minimum", lambda v, m: v < m),
+            (attr.maximum, "maximum", lambda v, m: v > m),
+        ):
             if limit is not None and past(value, limit):
-                raise RuntimeError(f"setAttr: Cannot set the attribute '{name}' past its {word} value of {limit:g}.")
+                raise RuntimeError(
+                    f"setAttr: Cannot set the attribute '{name}' past its {word} value of {limit:g}."
+                )
