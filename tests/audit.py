@@ -23,6 +23,9 @@ def main() -> int:
         sys.stdout.write("not audited: the list of known faults cannot be reached from here\n")
         return 0
     sys.stdout.write(told)
+    unknown = told.count("could not be audited")
+    if unknown:
+        sys.stdout.write(f"\n{unknown} packages could not be audited: the list of known faults cannot be reached from here\n")
     return done.returncode
 
 

@@ -6,6 +6,7 @@ more than these. Prints a table; exit code 1 when one failed, and names the Pyth
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,9 @@ def main() -> int:
 
 
 def _found(version: str) -> str | None:
-    python = shutil.which(f"python{version}")
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    kept = sorted(versions.glob(f"{version}.*/bin/python"))  # of pyenv, which shows one version at a time
+    python = str(kept[-1]) if kept else shutil.which(f"python{version}")
     works = python is not None and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
     return python if works else None
 

@@ -108,3 +108,28 @@ def test_manifest_of_something_else(tmp_path: Path) -> None:
         archive.writestr("manifest.json", '{"format": "other", "members": {}}')
     with pytest.raises(AimError, match="not one of this project"):
         read_aim(tmp_path / "x.aim")
+
+
+def test_what_a_killed_write_left_goes_with_the_next_and_a_living_one_stays(tmp_path: Path) -> None:
+    """A process is killed while it writes; another is in the middle of it; the file is written again."""
+    import os
+    import subprocess
+    import sys
+    import time
+
+    from aim_maya.core.files import atomic_path, write_text
+
+    out = tmp_path / "a.obj"
+    code = f"import os, sys; from aim_maya.core.files import atomic_path\nwith atomic_path({str(out)!r}) as t: t.write_text('half'); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).resolve().parents[1])
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".a.obj.")
+    assert left.suffix == ".obj"
+    os.utime(left, (time.time() - 60, time.time() - 60))
+    with atomic_path(out) as living:
+        os.utime(living, (time.time() - 60, time.time() - 60))
+        write_text(out, "whole")
+        assert living.exists()
+        living.write_text("last")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.obj"]
+    assert out.read_text() == "last"

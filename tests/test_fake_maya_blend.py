@@ -17,9 +17,7 @@ def maya() -> Iterator[Session]:
     fake_maya.uninstall()
 
 
-def shapes(
-    maya: Session, *deltas: tuple[int, tuple[float, float, float]]
-) -> tuple[str, list[str], np.ndarray]:
+def shapes(maya: Session, *deltas: tuple[int, tuple[float, float, float]]) -> tuple[str, list[str], np.ndarray]:
     """A plane and targets that move one vertex each."""
     from maya import cmds
 
@@ -29,11 +27,7 @@ def shapes(
     for i, (vertex, delta) in enumerate(deltas):
         points = rest.copy()
         points[vertex] += delta
-        names.append(
-            maya.add_mesh(
-                f"target{i}", points, [4] * 4, maya.shape(base).stored(("cachedInMesh", ())).topology.corners
-            )
-        )
+        names.append(maya.add_mesh(f"target{i}", points, [4] * 4, maya.shape(base).stored(("cachedInMesh", ())).topology.corners))
     return base, names, rest
 
 
@@ -66,9 +60,7 @@ def test_live_target_and_its_deletion(maya: Session) -> None:
     cmds.setAttr("bs.target0", 1)
     cmds.setAttr(f"{target}.pnts[5].pnty", 3)
     assert maya.points(base)[5, 1] == pytest.approx(3)  # live
-    assert cmds.getAttr(
-        "bs.inputTarget[0].inputTargetGroup[0].inputTargetItem[6000].inputComponentsTarget"
-    ) == ["vtx[0]", "vtx[5]"]
+    assert cmds.getAttr("bs.inputTarget[0].inputTargetGroup[0].inputTargetItem[6000].inputComponentsTarget") == ["vtx[0]", "vtx[5]"]
     cmds.delete(target)
     moved = maya.points(base) - rest
     np.testing.assert_allclose(moved[[0, 5]], [[1, 0, 0], [0, 3, 0]], atol=1e-6)
@@ -88,9 +80,7 @@ def test_inbetweens(maya: Session) -> None:
         expected = [np.interp(weight, knots, values[:, i]) for i in range(3)]
         np.testing.assert_allclose((maya.points(base) - rest)[0], expected, atol=1e-6)
     cmds.setAttr("bs.w[0]", 2.0)
-    np.testing.assert_allclose(
-        (maya.points(base) - rest)[0], [3, -8, 0], atol=1e-5
-    )  # the last segment goes on
+    np.testing.assert_allclose((maya.points(base) - rest)[0], [3, -8, 0], atol=1e-5)  # the last segment goes on
 
 
 def test_post_modes_are_not_the_stored_deltas(maya: Session) -> None:
@@ -133,22 +123,15 @@ def test_combination_and_driven_keys(maya: Session) -> None:
         cmds.setAttr("bs.target2", 1)
     control, other = cmds.createNode("transform", name="ctrl"), cmds.createNode("transform", name="other")
     for at, value in ((0, 0), (10, 1)):
-        cmds.setDrivenKeyframe(
-            "bs.target0", currentDriver=f"{control}.translateX", driverValue=at, value=value
-        )
+        cmds.setDrivenKeyframe("bs.target0", currentDriver=f"{control}.translateX", driverValue=at, value=value)
     cmds.setAttr("ctrl.translateX", 2.5)
     assert cmds.getAttr("bs.target0") == pytest.approx(0.25)
     for at, value in ((0, 0), (90, 1)):
         cmds.setDrivenKeyframe("bs.target0", currentDriver=f"{other}.rotateZ", driverValue=at, value=value)
     cmds.setAttr("other.rotateZ", 45)
     assert cmds.getAttr("bs.target0") == pytest.approx(0.75)
-    assert (
-        cmds.nodeType(cmds.listConnections("bs.target0", source=True, destination=False)[0])
-        == "blendWeighted"
-    )
-    assert cmds.listConnections("bs.target2", source=True, destination=False, plugs=True) == [
-        "combo.outputWeight"
-    ]
+    assert cmds.nodeType(cmds.listConnections("bs.target0", source=True, destination=False)[0]) == "blendWeighted"
+    assert cmds.listConnections("bs.target2", source=True, destination=False, plugs=True) == ["combo.outputWeight"]
     assert cmds.listConnections("combo.inputWeight[0]", plugs=True) == ["bs.target0"]
 
 

@@ -95,9 +95,7 @@ def head(maya: Session) -> None:
     cmds.createNode("transform", name="ctrl")
     cmds.setAttr("ctrl.tx", 12.5)
     cmds.setAttr("ctrl.ty", lock=True)
-    cmds.addAttr(
-        "ctrl", longName="mode", attributeType="enum", enumName="a:b=4", defaultValue=4, keyable=True
-    )
+    cmds.addAttr("ctrl", longName="mode", attributeType="enum", enumName="a:b=4", defaultValue=4, keyable=True)
     cmds.addAttr("ctrl", longName="note", dataType="string")
     cmds.setAttr("ctrl.note", 'say "hello"\nagain\\', type="string")
     for at in (0, 1):
@@ -130,12 +128,7 @@ def test_round_trip(maya: Session, tmp_path: Path) -> None:
             if attr == "cachedInMesh" and ("inMesh", ()) in node.inputs:
                 continue  # with history the original holds the geometry
             for indices, value in bucket.items():
-                if (
-                    not node.source((attr, indices))
-                    and node.attr(attr).storable
-                    and value is not None
-                    and not node.attr(attr).kind.startswith("attr")
-                ):
+                if not node.source((attr, indices)) and node.attr(attr).storable and value is not None and not node.attr(attr).kind.startswith("attr"):
                     found = node.stored((attr, indices))
                     close = (
                         np.allclose(found.points, value.points, rtol=1e-6)
@@ -219,9 +212,7 @@ def test_reading_state_and_events(maya: Session, tmp_path: Path) -> None:
             lambda data: seen.append((data, om.MFileIO.isReadingFile())),
             "reading",
         ),
-        om.MSceneMessage.addCallback(
-            om.MSceneMessage.kAfterOpen, lambda data: seen.append((data, om.MFileIO.isReadingFile())), "after"
-        ),
+        om.MSceneMessage.addCallback(om.MSceneMessage.kAfterOpen, lambda data: seen.append((data, om.MFileIO.isReadingFile())), "after"),
     ]
     maya.pull_while_reading = True
     before = sum(maya.computes.values())
@@ -246,9 +237,7 @@ def edit_reference() -> None:
     cmds.createNode("network", name="own")
     cmds.addAttr("own", longName="into", attributeType="double", defaultValue=0.25)
     cmds.addAttr("own", longName="out", attributeType="double")
-    cmds.disconnectAttr(
-        cmds.listConnections("A:bs.envelope", source=True, destination=False, plugs=True)[0], "A:bs.envelope"
-    )
+    cmds.disconnectAttr(cmds.listConnections("A:bs.envelope", source=True, destination=False, plugs=True)[0], "A:bs.envelope")
     cmds.connectAttr("own.into", "A:bs.envelope")
     cmds.connectAttr("A:bs.renamed", "own.out")
 

@@ -230,9 +230,7 @@ def test_creator_must_wrap(plugin: Loader) -> None:
 def test_weight_with_another_short_name(maya: Session, plugin: Loader) -> None:
     from maya import cmds
 
-    _, node, _ = plugin(
-        initializer=MAKE.format("'weight', 'wgt'") + "number.setArray(True)\nNode.addAttribute(made)"
-    )
+    _, node, _ = plugin(initializer=MAKE.format("'weight', 'wgt'") + "number.setArray(True)\nNode.addAttribute(made)")
     cmds.aliasAttr("jawOpen", f"{node}.weight[7]")
     cmds.setAttr(f"{node}.jawOpen", 0.5)
     assert cmds.getAttr(f"{node}.weight", multiIndices=True) == [7]
@@ -341,22 +339,14 @@ def test_every_method_has_its_arity(maya: Session) -> None:
 
     for module in (om, mpx):
         for name, cls in vars(module).items():
-            methods = [
-                m
-                for m in dir(cls)
-                if isinstance(cls, type)
-                and not m.startswith("_")
-                and hasattr(getattr(cls, m), "__stand_in__")
-            ]
+            methods = [m for m in dir(cls) if isinstance(cls, type) and not m.startswith("_") and hasattr(getattr(cls, m), "__stand_in__")]
             assert set(methods) <= set(SIGNATURES.get(name, {})), (
                 name,
                 set(methods) - set(SIGNATURES.get(name, {})),
             )
 
 
-def test_saved_with_its_plugin(
-    maya: Session, plugin: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_with_its_plugin(maya: Session, plugin: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import maya.OpenMaya as om
     from maya import cmds
 
@@ -392,9 +382,7 @@ def test_several_shapes(maya: Session, plugin: Loader) -> None:
     from maya import cmds
 
     plugin("NOTES.append((index, iterator.count(), block.outputArrayValue(INPUT).elementCount()))\n" + LIFT)
-    shapes = [
-        cmds.polyPlane(name=name, subdivisionsX=n, subdivisionsY=1)[0] for name, n in (("one", 1), ("two", 2))
-    ]
+    shapes = [cmds.polyPlane(name=name, subdivisionsX=n, subdivisionsY=1)[0] for name, n in (("one", 1), ("two", 2))]
     node = cmds.deformer(*shapes, type="lifter")[0]
     cmds.setAttr(f"{node}.lift", 1)
     for shape in shapes:

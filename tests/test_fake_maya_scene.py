@@ -65,9 +65,7 @@ def test_units(maya: Session) -> None:
     cmds.connectAttr("a.rotateZ", "a.turn")
     assert cmds.getAttr("a.turn") == pytest.approx(90)
     assert cmds.nodeType(cmds.listConnections("a.turn", destination=False)[0]) == "unitConversion"
-    assert cmds.listConnections("a.turn", destination=False, plugs=True, skipConversionNodes=True) == [
-        "a.rotateZ"
-    ]
+    assert cmds.listConnections("a.turn", destination=False, plugs=True, skipConversionNodes=True) == ["a.rotateZ"]
 
 
 def test_undo_chunks(maya: Session) -> None:
@@ -151,9 +149,7 @@ def test_matrices_and_instances(maya: Session) -> None:
     cmds.setAttr("child.offsetParentMatrix", *offset.ravel(), type="matrix")
     world = np.array(cmds.getAttr("child.worldMatrix[0]")).reshape(4, 4)
     np.testing.assert_allclose(world, local[0] @ offset @ local[1], atol=1e-12)
-    np.testing.assert_allclose(
-        np.array(cmds.getAttr("child.parentMatrix[0]")).reshape(4, 4), offset @ local[1], atol=1e-12
-    )
+    np.testing.assert_allclose(np.array(cmds.getAttr("child.parentMatrix[0]")).reshape(4, 4), offset @ local[1], atol=1e-12)
     mesh = cmds.polyPlane(name="box", constructionHistory=False)[0]
     twin = cmds.instance(mesh)[0]
     cmds.setAttr(f"{twin}.translateX", 9)

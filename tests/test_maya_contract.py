@@ -43,11 +43,7 @@ def test_every_call_is_in_the_contract() -> None:
 
 def test_every_attribute_has_a_row_in_the_attribute_editor() -> None:
     text = (ROOT / "aim_maya/scripts/AEaimDeformerTemplate.mel").read_text(encoding="utf-8")
-    shown = (
-        set(re.findall(r'-addControl "(\w+)"', text))
-        | set(re.findall(r'-callCustom "\w+" "\w+" "(\w+)"', text))
-        | set(re.findall(r'-suppress "(\w+)"', text))
-    )
+    shown = set(re.findall(r'-addControl "(\w+)"', text)) | set(re.findall(r'-callCustom "\w+" "\w+" "(\w+)"', text)) | set(re.findall(r'-suppress "(\w+)"', text))
     wanted = {a.name for a in attributes.ATTRIBUTES if not a.hidden and not a.parent}
     assert wanted - shown == set()
     assert {s for s in shown if s in attributes.BY_NAME} <= wanted
@@ -123,9 +119,7 @@ def test_every_api_call_has_a_documented_number_of_arguments() -> None:
             known = [SIGNATURES[owner[0]][method]] if method in SIGNATURES.get(owner[0], {}) else []
         else:
             known = [SIGNATURES[method]["__init__"]] if "__init__" in SIGNATURES.get(method, {}) else []
-        given = call.arguments - (
-            1 if owner and owner[0].startswith("MPx") else 0
-        )  # called on the class, with self
+        given = call.arguments - (1 if owner and owner[0].startswith("MPx") else 0)  # called on the class, with self
         if known and not any(given in counts for counts in known):
             wrong.append(f"{call.where}: {call.name} with {call.arguments} arguments")
     assert wrong == []

@@ -16,11 +16,17 @@ from typing import Any
 
 from .errors import AimError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 LARGEST_TEXT = 2**30
 LARGEST_JSON = 2**28
 DEEPEST_JSON = 64
 _LARGEST_NUMBER = 1e300
 _LEFT_FOR_S = 3600.0  # a temporary file that nobody has written to for this long was left by a killed process
+_JUST_MADE_S = 2.0  # one this young may be made and not locked yet
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -118,12 +124,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(final)
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
-        os.close(handle)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise AimError(f"Cannot write {final}: {why}.", "The folder is read-only, or a file stands in its place.", "Choose another output.") from error
     temporary = Path(name)
     try:
+        if fcntl is None:
+            os.close(handle)  # Windows renames no file that is open
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # goes with the process: what is not locked was left by a dead one
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, final)
@@ -131,15 +140,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise AimError(f"Writing {final} failed: {error.strerror}.", "The disk may be full.", "Nothing was left behind; try again.") from error
     finally:
         temporary.unlink(missing_ok=True)
+        if fcntl is not None:
+            os.close(handle)
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files of writes of `path` that were killed: those that nobody has touched for an hour."""
+    """Remove the temporary files of writes of `path` that were killed: those that no process holds.
+
+    Where the system cannot tell (Windows, some network drives), those that nobody has touched for an hour.
+    """
     left = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}" + re.escape(path.suffix))
     with contextlib.suppress(OSError):
         for other in path.parent.iterdir():
-            if left.fullmatch(other.name) and time.time() - other.stat().st_mtime > _LEFT_FOR_S:
+            if left.fullmatch(other.name) and time.time() - other.stat().st_mtime > (_JUST_MADE_S if _is_free(other) else _LEFT_FOR_S):
                 other.unlink(missing_ok=True)
+
+
+def _is_free(file: Path) -> bool:
+    """Whether no process that is alive writes this temporary file."""
+    if fcntl is None:
+        return False
+    try:
+        with file.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def check_writable(path: str | Path) -> None:

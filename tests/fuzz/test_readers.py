@@ -237,10 +237,27 @@ def edit_map(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 
 LANDMARKS = {
-    "fps": 24.0, "convention": "multipie68",
-    "cameras": {"front": {"size": [1920, 1080], "frames": [{"30": [900.0, 500.0], "8": [910.0, 700.0, 0.9]}, {"30": [901.0, 500.0]}]}},
+    "convention": "multipie68",
+    "fps": 30,
+    "cameras": {
+        "left": {"width": 1920, "height": 1080, "frames": [[[812.1, 530.4, 0.9], [815.0, 560.2]], None, {"30": {"x": 960, "y": 540}}]},
+        "right": {"frames": [{"30": [960, 540]}, None, None]},
+    },
+}
+CAMERAS = {
+    "unit": "mm",
+    "axes": "opencv",
+    "cameras": [
+        {
+            "name": "left", "width": 1920, "height": 1080, "K": [[2000, 0, 960], [0, 2000, 540], [0, 0, 1]], "distortion": [-0.05, 0.01],
+            "R": [[1, 0, 0], [0, -1, 0], [0, 0, -1]], "t": [0, 0, 900],
+        },
+        {
+            "name": "right", "width": 1920, "height": 1080, "focal": "unknown", "axes": "maya", "unit": "cm",
+            "camera_to_world": [[1, 0, 0, 31], [0, 1, 0, 0], [0, 0, 1, 85], [0, 0, 0, 1]],
+        },
+    ],
 }  # fmt: skip
-CAMERAS = {"cameras": [{"name": "front", "width": 1920, "height": 1080, "focal": 1500.0, "position": [0, 0, 600], "look_at": [0, 0, 0], "up": [0, 1, 0]}]}
 
 
 def landmarks(draw: Draw, tiny: Path, folder: Path) -> Path:
@@ -250,7 +267,7 @@ def landmarks(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 def landmark_rows(draw: Draw, tiny: Path, folder: Path) -> Path:
     stream = io.StringIO()
-    rows = [["frame", "camera", "landmark", "x", "y", "confidence"], *([f, "front", p, 900 + p, 500 + f, 0.9] for f in range(3) for p in (8, 30))]
+    rows = [["frame", "camera", "id", "x", "y", "confidence"], *([f, "front", p, 900 + p, 500 + f, 0.9] for f in range(3) for p in (8, 30))]
     csv.writer(stream, lineterminator="\n").writerows(rows)
     (folder / "l.csv").write_bytes(text_damaged(draw, stream.getvalue(), ","))
     return folder / "l.csv"
@@ -356,3 +373,4 @@ def test_a_damaged_file_is_read_or_refused(name: str, tiny: Path, tmp_path: Path
 
     examples()
     assert outcomes["refused"], "nothing was refused: the damage does not reach the reader"
+    assert outcomes["read"], "nothing was read: the example is not one that the reader knows"
