@@ -33,11 +33,11 @@ fuzz: venv
 	AIM_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n 2
 
 matrix: venv
-	$(BIN)/python -m tests.matrix
+	$(BIN)/python -m tests.helpers.matrix
 
 audit: venv
 	$(BIN)/python -m pip install -q pip-audit
-	$(BIN)/python -m tests.audit
+	$(BIN)/python -m tests.helpers.audit
 
 module:
 	$(PYTHON) mod/build.py

@@ -1,6 +1,7 @@
 """AIM for Maya: facial rigs that know their anatomy.
 
-``aim_maya.core`` is stdlib + numpy, ``aim_maya.runtime`` evaluates a trained ``actor.aim``; neither needs Maya, torch or Qt.
+``aim_maya.core`` is stdlib + numpy, ``aim_maya.runtime`` evaluates a trained ``actor.aim``; neither needs
+Maya, torch or Qt.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,7 @@
 """`aim-mayapy batch export | attach | restore | check`: scenes without an interface, for a shell or a farm.
 
-Maya runs in a process of its own, which this one watches: a scene that crashes it or hangs costs that scene, not the others.
+Maya runs in a process of its own, which this one watches: a scene that crashes it or hangs costs that scene,
+not the others.
 """
 
 from __future__ import annotations
@@ -103,23 +104,32 @@ def with_signal(number: int) -> None:
     signal.signal(number, stop)
 
 
-def work(plan: Plan, started: Callable[[str], None], begun: Callable[[str], None], ended: Callable[[Result], None]) -> None:
-    """Start Maya in this process and go through the scenes. Raises AimError when it cannot be started, or cannot do the work."""
+def work(
+    plan: Plan, started: Callable[[str], None], begun: Callable[[str], None], ended: Callable[[Result], None]
+) -> None:
+    """Start Maya in this process and go through the scenes. Raises AimError when it cannot be started, or
+    cannot do the work."""
     add_dependency_folder()
     try:
         import maya.standalone
     except ImportError as error:
-        raise AimError(f"{sys.executable} is not Maya's Python ({error}).", remedy="Run bin/aim-mayapy batch, or mayapy -m aim_maya.batch.") from error
+        raise AimError(
+            f"{sys.executable} is not Maya's Python ({error}).",
+            remedy="Run bin/aim-mayapy batch, or mayapy -m aim_maya.batch.",
+        ) from error
     maya.standalone.initialize(name="python")
     from maya import cmds
 
     try:
-        from aim_maya.scene import batch_run
+        from aim_maya.scene.batch import run
     except ImportError as error:
-        raise AimError(f"The package '{error.name}' is not installed for this Maya.", remedy="Run bin/aim-mayapy install.") from error
-    batch_run.prepare(plan)
+        raise AimError(
+            f"The package '{error.name}' is not installed for this Maya.",
+            remedy="Run bin/aim-mayapy install.",
+        ) from error
+    run.prepare(plan)
     started(str(cmds.about(version=True)))
-    batch_run.run(plan, begun, ended)
+    run.run(plan, begun, ended)
 
 
 def worker(plan_file: str, events_file: str) -> None:
@@ -138,7 +148,12 @@ def worker(plan_file: str, events_file: str) -> None:
             tell(event="begin", scene=scene)
 
         try:
-            work(plan, lambda version: tell(event="ready", maya=version), begun, lambda result: tell(event="end", result=asdict(result)))
+            work(
+                plan,
+                lambda version: tell(event="ready", maya=version),
+                begun,
+                lambda result: tell(event="end", result=asdict(result)),
+            )
         except AimError as error:
             tell(event="refused", error=results.error_parts(error))
 

@@ -2,7 +2,8 @@
 
     bin/aim-mayapy doctor            python -m aim_maya.doctor [FILE.aim] [--device cuda] [--json FILE]
 
-Never raises: whatever is broken becomes a line. Exit code 1 only when something that is installed does not work, or what everything needs is
+Never raises: whatever is broken becomes a line. Exit code 1 only when something that is installed does not
+work, or what everything needs is
 missing (numpy; in Maya the plug-in): an optional part that is not installed is no failure.
 """
 
@@ -18,14 +19,22 @@ from typing import Any
 
 from aim_maya import __version__
 from aim_maya.checks import STATES, Check, guarded
-from aim_maya.checks.device import session_checks
-from aim_maya.checks.host import disk_checks, environment_checks, maya_qt_checks, python_checks, trainer_checks, windows_checks
-from aim_maya.checks.model import model_checks
-from aim_maya.checks.packages import folder_checks, imported_files, package_checks
+from aim_maya.checks.device import model_checks, session_checks
+from aim_maya.checks.host import (
+    disk_checks,
+    environment_checks,
+    folder_checks,
+    imported_files,
+    maya_qt_checks,
+    package_checks,
+    python_checks,
+    trainer_checks,
+    windows_checks,
+)
 from aim_maya.checks.parts import IN_MAYA, PARTS, part_checks
 from aim_maya.core.dependencies import add_dependency_folder, is_found
-from aim_maya.ui.process import clean_environment
-from aim_maya.ui.training_python import find
+from aim_maya.ui.training.process import clean_environment
+from aim_maya.ui.training.python import find
 
 PLUGIN = "aim_deformer"
 SUPPORTED = ("2025", "2026", "2027")
@@ -58,7 +67,9 @@ def examine(model: str | Path | None = None, device: str = "auto") -> list[Check
 def optional_checks(in_maya: bool) -> list[Check]:
     """The optional parts: of this Python, or in Maya those of the trainer's."""
     if in_maya:
-        return part_checks(find(), clean_environment(os.environ), [part for part in PARTS if part.extra in IN_MAYA])
+        return part_checks(
+            find(), clean_environment(os.environ), [part for part in PARTS if part.extra in IN_MAYA]
+        )
     return part_checks(Path(sys.executable) if sys.executable else None, dict(os.environ), PARTS)
 
 
@@ -81,11 +92,27 @@ def maya_checks() -> list[Check]:
     known = version.startswith(SUPPORTED)
     mode = "batch" if ask(lambda: cmds.about(batch=True)) else "interactive"
     found = f"{version}, API {ask(lambda: cmds.about(apiVersion=True))}, {mode}"
-    checks = [Check("Maya", "ok" if known else "warn", found, "" if known else f"Made for Maya {', '.join(SUPPORTED)}; this one is untried.")]
+    checks = [
+        Check(
+            "Maya",
+            "ok" if known else "warn",
+            found,
+            "" if known else f"Made for Maya {', '.join(SUPPORTED)}; this one is untried.",
+        )
+    ]
     evaluation = ask(lambda: cmds.evaluationManager(query=True, mode=True))
-    checks.append(Check("evaluation mode", "info", ", ".join(evaluation) if isinstance(evaluation, list | tuple) else str(evaluation or "unknown")))
+    checks.append(
+        Check(
+            "evaluation mode",
+            "info",
+            ", ".join(evaluation) if isinstance(evaluation, list | tuple) else str(evaluation or "unknown"),
+        )
+    )
     loaded = ask(lambda: cmds.pluginInfo(PLUGIN, query=True, loaded=True))
-    return [*checks, _plugin_check(bool(loaded), str(ask(lambda: cmds.pluginInfo(PLUGIN, query=True, path=True)) or ""))]
+    return [
+        *checks,
+        _plugin_check(bool(loaded), str(ask(lambda: cmds.pluginInfo(PLUGIN, query=True, path=True)) or "")),
+    ]
 
 
 def _plugin_check(loaded: bool, path: str) -> Check:
@@ -101,7 +128,10 @@ def _plugin_check(loaded: bool, path: str) -> Check:
     if on_path:
         return Check("plug-in", "ok", f"found at {on_path[0]}, not loaded")
     return Check(
-        "plug-in", "fail", f"{PLUGIN}.py is not on MAYA_PLUG_IN_PATH", "Check that aim_maya.mod is in a folder of MAYA_MODULE_PATH and names this Maya; restart Maya."
+        "plug-in",
+        "fail",
+        f"{PLUGIN}.py is not on MAYA_PLUG_IN_PATH",
+        "Check that aim_maya.mod is in a folder of MAYA_MODULE_PATH and names this Maya; restart Maya.",
     )
 
 
@@ -111,12 +141,17 @@ def worst(checks: Sequence[Check]) -> str:
 
 
 def as_text(checks: Sequence[Check]) -> str:
-    """One line a finding, its remedy beneath; the optional parts as a table with what each is for; the verdict."""
+    """One line a finding, its remedy beneath; the optional parts as a table with what each is for; the
+    verdict."""
     plain, parts = [c for c in checks if not c.purpose], [c for c in checks if c.purpose]
     lines = _lines([(c, "") for c in plain])
     if parts:
         wide = max(len(c.purpose) for c in parts)
-        lines += ["", "Optional parts, what each is for, and what is there:", *_lines([(c, f"{c.purpose:<{wide}}  ") for c in parts])]
+        lines += [
+            "",
+            "Optional parts, what each is for, and what is there:",
+            *_lines([(c, f"{c.purpose:<{wide}}  ") for c in parts]),
+        ]
     return "\n".join([*lines, "", verdict(checks)]) + "\n"
 
 
@@ -143,12 +178,19 @@ def verdict(checks: Sequence[Check]) -> str:
 
 def as_figures(checks: Sequence[Check]) -> dict[str, Any]:
     """What --json writes."""
-    return {"version": __version__, "worst": worst(checks), "verdict": verdict(checks), "checks": [asdict(c) for c in checks]}
+    return {
+        "version": __version__,
+        "worst": worst(checks),
+        "verdict": verdict(checks),
+        "checks": [asdict(c) for c in checks],
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 nothing fails, 1 something does, 2 the JSON file cannot be written."""
-    parser = argparse.ArgumentParser(prog="aim_maya.doctor", description="Examine this installation and say what to do.")
+    parser = argparse.ArgumentParser(
+        prog="aim_maya.doctor", description="Examine this installation and say what to do."
+    )
     parser.add_argument("model", nargs="?", help="an actor.aim to try as well")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", help="write the findings here as JSON")
@@ -156,7 +198,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     checks = examine(options.model, options.device)
     text = as_text(checks)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))  # a farm's log may be plain ASCII, paths are not
+    sys.stdout.write(
+        text.encode(encoding, "replace").decode(encoding)
+    )  # a farm's log may be plain ASCII, paths are not
     if options.json:
         from aim_maya.core.errors import AimError
         from aim_maya.core.files import write_json

@@ -1,4 +1,5 @@
-"""Build dist/aim_maya-<version>.zip: the Maya module, its .mod file and the drag-and-drop installer. Standard library only.
+"""Build dist/aim_maya-<version>.zip: the Maya module, its .mod file and the drag-and-drop installer. Standard
+library only.
 
     python mod/build.py [--root REPOSITORY] [--out FOLDER]
 
@@ -35,21 +36,34 @@ class Refused(Exception):
 
 def version_of(root: Path) -> str:
     """The package's version. Raises Refused when the .mod file says another."""
-    found = re.search(r'^__version__ = "([^"]+)"', (root / "aim_maya/__init__.py").read_text(encoding="utf-8"), re.M)
+    found = re.search(
+        r'^__version__ = "([^"]+)"', (root / "aim_maya/__init__.py").read_text(encoding="utf-8"), re.M
+    )
     if found is None:
         raise Refused("aim_maya/__init__.py has no __version__")
-    told = set(re.findall(r"^\+ .*aim_maya (\S+) \S+$", (root / "mod/aim_maya.mod").read_text(encoding="utf-8"), re.M))
+    told = set(
+        re.findall(
+            r"^\+ .*aim_maya (\S+) \S+$", (root / "mod/aim_maya.mod").read_text(encoding="utf-8"), re.M
+        )
+    )
     if told != {found[1]}:
-        raise Refused(f"mod/aim_maya.mod says version {', '.join(sorted(told)) or 'nothing'}, the package {found[1]}")
+        raise Refused(
+            f"mod/aim_maya.mod says version {', '.join(sorted(told)) or 'nothing'}, the package {found[1]}"
+        )
     return found[1]
 
 
 def contents(root: Path) -> dict[str, Path]:
-    """{name in the zip: file}, sorted. Raises Refused when a folder or file that belongs in is missing or empty."""
+    """{name in the zip: file}, sorted. Raises Refused when a folder or file that belongs in is missing or
+    empty."""
     listed = {target: root / source for source, target in SINGLE.items()}
     absent = [source for source in SINGLE if not (root / source).is_file()]
     for folder, target in ({name: name for name in FOLDERS} | PLACED).items():
-        files = {f"{target}/{p.relative_to(root / folder).as_posix()}": p for p in (root / folder).rglob("*") if p.is_file()}
+        files = {
+            f"{target}/{p.relative_to(root / folder).as_posix()}": p
+            for p in (root / folder).rglob("*")
+            if p.is_file()
+        }
         kept = {name: p for name, p in files.items() if not LEFT_OUT.search(name)}
         if not kept:
             absent.append(folder)
@@ -87,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 built, 2 refused."""
     parser = argparse.ArgumentParser(description="Build the Maya module's zip.")
     parser.add_argument("--root", type=Path, default=REPOSITORY, help="the repository")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the zip; by default dist in the repository")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="folder of the zip; by default dist in the repository"
+    )
     options = parser.parse_args(argv)
     try:
         target = build(options.root, options.out or options.root / "dist")

@@ -1,4 +1,5 @@
-"""Registers the aimDeformer node with Maya. API 1.0: a module that defines maya_useNewAPI would be given objects of the other API."""
+"""Registers the aimDeformer node with Maya. API 1.0: a module that defines maya_useNewAPI would be given
+objects of the other API."""
 
 import sys
 
@@ -13,10 +14,10 @@ from aim_maya import __version__  # noqa: E402
 
 def initializePlugin(plugin):
     """Called by Maya when the plug-in is loaded."""
-    from aim_maya.scene import registration
+    from aim_maya.scene.node import node
 
     try:
-        registration.register(OpenMayaMPx.MFnPlugin(plugin, "AIM for Maya", __version__, "Any"))
+        node.register(OpenMayaMPx.MFnPlugin(plugin, "AIM for Maya", __version__, "Any"))
     except Exception as error:
         sys.stderr.write(f"aim_deformer could not be loaded: {error}\n")
         raise
@@ -24,6 +25,6 @@ def initializePlugin(plugin):
 
 def uninitializePlugin(plugin):
     """Called by Maya when the plug-in is unloaded."""
-    from aim_maya.scene import registration
+    from aim_maya.scene.node import node
 
-    registration.deregister(OpenMayaMPx.MFnPlugin(plugin))
+    node.deregister(OpenMayaMPx.MFnPlugin(plugin))

@@ -1,4 +1,5 @@
-"""Shared fixtures: a small actor that trains in seconds, its draft model, and the real heads when they are beside the repository."""
+"""Shared fixtures: a small actor that trains in seconds, its draft model, and the real heads when they are
+beside the repository."""
 
 from __future__ import annotations
 
@@ -9,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads of their own would only get in each other's way
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # tests run side by side: threads of their own would only get in each other's way
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 
 def _qt_loads() -> bool:
-    """pytest-qt ends the whole run where Qt's libraries are not all there (libegl1 on a bare Linux): then the windows' tests skip."""
+    """pytest-qt ends the whole run where Qt's libraries are not all there (libegl1 on a bare Linux): then the
+    windows' tests skip."""
     try:
         import PySide6.QtWidgets  # noqa: F401
     except ImportError:
@@ -32,11 +36,24 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.mesh import Mesh
-from tests.once import made_once
+from tests.helpers.once import made_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-# The files with the longest tests go first, so that none of them is what one worker still does when the other has finished.
-LONGEST = ("training_process", "farm", "train_window", "real_heads", "bones", "cli", "training", "node", "ablate", "maya_batch", "landmarks")
+# The files with the longest tests go first, so that none of them is what one worker still does when the other
+# has finished.
+LONGEST = (
+    "training_process",
+    "farm",
+    "train_window",
+    "real_heads",
+    "bones",
+    "cli",
+    "training",
+    "node",
+    "ablate",
+    "maya_batch",
+    "landmarks",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,12 +88,15 @@ def sample() -> Actor:
 
 @pytest.fixture(scope="session")
 def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "actor", lambda folder: write_actor(sample, folder / "sample")) / "sample"
+    return (
+        made_once(tmp_path_factory, "actor", lambda folder: write_actor(sample, folder / "sample")) / "sample"
+    )
 
 
 @pytest.fixture(scope="session")
 def small() -> Actor:
-    """The sample head on a coarser grid, 2,376 vertices: for what is about the course of a training, and not about a face."""
+    """The sample head on a coarser grid, 2,376 vertices: for what is about the course of a training, and not
+    about a face."""
     from trainer.sample import sample_actor
 
     return sample_actor((40, 52))
@@ -84,18 +104,26 @@ def small() -> Actor:
 
 @pytest.fixture(scope="session")
 def small_folder(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "small", lambda folder: write_actor(small, folder / "sample")) / "sample"
+    return (
+        made_once(tmp_path_factory, "small", lambda folder: write_actor(small, folder / "sample")) / "sample"
+    )
 
 
 @pytest.fixture(scope="session")
 def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample actor trained with the draft preset."""
-    from trainer.config import TrainConfig
-    from trainer.run_folder import RunFolder
+    from aim_maya.core.run_folder import RunFolder
+    from aim_maya.core.training_options import TrainConfig
     from trainer.train import train
 
     def make(folder: Path) -> None:
-        train(sample, folder / "sample.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "sample.run"), style="none")
+        train(
+            sample,
+            folder / "sample.aim",
+            TrainConfig(preset="draft", device="cpu"),
+            RunFolder(folder / "sample.run"),
+            style="none",
+        )
 
     return made_once(tmp_path_factory, "draft", make) / "sample.aim"
 
@@ -103,12 +131,18 @@ def draft(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_draft(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The coarse sample head trained with the draft preset."""
-    from trainer.config import TrainConfig
-    from trainer.run_folder import RunFolder
+    from aim_maya.core.run_folder import RunFolder
+    from aim_maya.core.training_options import TrainConfig
     from trainer.train import train
 
     def make(folder: Path) -> None:
-        train(small, folder / "small.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "small.run"), style="none")
+        train(
+            small,
+            folder / "small.aim",
+            TrainConfig(preset="draft", device="cpu"),
+            RunFolder(folder / "small.run"),
+            style="none",
+        )
 
     return made_once(tmp_path_factory, "small_draft", make) / "small.aim"
 
@@ -122,7 +156,13 @@ def turned(actor: Actor, twist: list[float], scale: float = 1.0) -> Actor:
 
     neutral = moved(actor.neutral)
     assert neutral is not None
-    return replace(actor, neutral=neutral, skull=moved(actor.skull), jaw=moved(actor.jaw), mm_per_unit=actor.mm_per_unit / scale)
+    return replace(
+        actor,
+        neutral=neutral,
+        skull=moved(actor.skull),
+        jaw=moved(actor.jaw),
+        mm_per_unit=actor.mm_per_unit / scale,
+    )
 
 
 def grid_mesh(rows: int = 4, columns: int = 5) -> Mesh:
@@ -155,7 +195,8 @@ def _maya_application() -> Iterator[Any]:
 
 @pytest.fixture
 def maya(_maya_application: Any) -> Any:
-    """The stand-in, with an empty scene and nothing held against us yet; a test before may have run one of its own."""
+    """The stand-in, with an empty scene and nothing held against us yet; a test before may have run one of
+    its own."""
     from tests.fake_maya import boundary
 
     sys.modules.update(_STAND_IN)

@@ -1,4 +1,5 @@
-"""The layout's rules: what each folder may import, walked in a fresh process with the forbidden packages blocked."""
+"""The layout's rules: what each folder may import, walked in a fresh process with the forbidden packages
+blocked."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ for name in {absent!r}:
 TRAINING = ["torch", "igl", "scipy", "onnx", "matplotlib", "tyro", "rich"]
 
 
-def walk(package: str, blocked: list[str], absent: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+def walk(
+    package: str, blocked: list[str], absent: list[str] | None = None
+) -> subprocess.CompletedProcess[str]:
     code = _WALK.format(package=package, blocked=blocked, absent=absent or [])
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
 
@@ -48,11 +51,17 @@ def test_imports(package: str, blocked: list[str], absent: list[str]) -> None:
 
 
 def test_the_maya_side_imports_only_what_maya_has() -> None:
-    """aim_maya.scene, with the stand-in for Maya: no trainer, no Qt, no training packages, onnxruntime not before it is needed."""
-    walk_scene = "import sys; sys.path.insert(0, '.'); from tests import fake_maya; fake_maya.install()" + _WALK.format(
-        package="aim_maya.scene", blocked=["PySide6", "pxr", "trainer", *TRAINING], absent=["onnxruntime"]
+    """aim_maya.scene, with the stand-in for Maya: no trainer, no Qt, no training packages, onnxruntime not
+    before it is needed."""
+    walk_scene = (
+        "import sys; sys.path.insert(0, '.'); from tests import fake_maya; fake_maya.install()"
+        + _WALK.format(
+            package="aim_maya.scene", blocked=["PySide6", "pxr", "trainer", *TRAINING], absent=["onnxruntime"]
+        )
     )
-    done = subprocess.run([sys.executable, "-c", walk_scene], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", walk_scene], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -72,7 +81,14 @@ def test_commands_for_farm_blades_need_nothing_of_the_training(command: str) -> 
 def test_the_plain_parts_of_the_windows_need_no_qt() -> None:
     """A training can be started, followed and explained without Qt."""
     code = "import sys\nsys.modules['PySide6'] = None\n" + "\n".join(
-        f"import aim_maya.ui.{name}" for name in ("run_state", "process", "training_python", "options", "endings", "host", "report")
+        f"import aim_maya.{name}"
+        for name in (
+            "core.run_folder",
+            "ui.host",
+            "ui.training.process",
+            "ui.training.python",
+            "ui.training.options",
+        )
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr

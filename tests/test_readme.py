@@ -12,8 +12,16 @@ ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("text", [TEXT, (ROOT / "docs/editing.md").read_text(encoding="utf-8")], ids=["README", "editing"])
-def test_python_blocks_run(text: str, draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "text", [TEXT, (ROOT / "docs/editing.md").read_text(encoding="utf-8")], ids=["README", "editing"]
+)
+def test_python_blocks_run(
+    text: str,
+    draft: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     shutil.copy(draft, tmp_path / "actor.aim")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)

@@ -1,4 +1,5 @@
-"""Faces as other programs write them: doubles on seams, soup, faces wound inwards, masks, mouth bags, flat noses, eyes and teeth, bodies."""
+"""Faces as other programs write them: doubles on seams, soup, faces wound inwards, masks, mouth bags, flat
+noses, eyes and teeth, bodies."""
 
 from __future__ import annotations
 
@@ -9,23 +10,22 @@ import numpy as np
 import pytest
 
 from aim_maya.core import rigid
-from aim_maya.core.actor import Actor
+from aim_maya.core.actor import Actor, check_head_size
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.units import check_head_size
+from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.ties import tied
-from tests.once import made_once
+from aim_maya.runtime.cached import tied
+from tests.helpers.once import made_once
 from trainer.__main__ import main
-from trainer.bones.estimate import estimate_bones
-from trainer.config import TrainConfig
-from trainer.constraints import find_constraints
-from trainer.jaw import find_jaw
-from trainer.jaw_estimate import find_mandible, fit_target
-from trainer.landmarks import find_landmarks
-from trainer.problem import prepare
-from trainer.weld import inside_out, pieces, turned, weld
+from trainer.actor.bones import estimate_bones
+from trainer.actor.constraints import find_constraints
+from trainer.actor.jaw import find_jaw
+from trainer.actor.jaw_estimate import find_mandible, fit_target
+from trainer.actor.landmarks import find_landmarks
+from trainer.actor.weld import inside_out, pieces, turned, weld
+from trainer.learn.problem import prepare
 
 
 def on_vertices(actor: Actor, ids: np.ndarray, mesh: Mesh) -> Actor:
@@ -49,13 +49,29 @@ def with_seam(actor: Actor) -> Actor:
 def soup(actor: Actor) -> Actor:
     """Every triangle with its own vertices."""
     ids = actor.neutral.triangles.ravel()
-    return on_vertices(actor, ids, Mesh(actor.neutral.points[ids], np.full(len(ids) // 3, 3, np.int32), np.arange(len(ids), dtype=np.int32)))
+    return on_vertices(
+        actor,
+        ids,
+        Mesh(
+            actor.neutral.points[ids],
+            np.full(len(ids) // 3, 3, np.int32),
+            np.arange(len(ids), dtype=np.int32),
+        ),
+    )
 
 
 def part(actor: Actor, keep: np.ndarray) -> Actor:
     quads = actor.neutral.corners.reshape(-1, 4)
     ids, corners = np.unique(quads[keep[quads].all(1)], return_inverse=True)
-    return on_vertices(actor, ids, Mesh(actor.neutral.points[ids], np.full(corners.size // 4, 4, np.int32), corners.ravel().astype(np.int32)))
+    return on_vertices(
+        actor,
+        ids,
+        Mesh(
+            actor.neutral.points[ids],
+            np.full(corners.size // 4, 4, np.int32),
+            corners.ravel().astype(np.int32),
+        ),
+    )
 
 
 def bare(actor: Actor) -> Actor:
@@ -64,7 +80,9 @@ def bare(actor: Actor) -> Actor:
 
 def ball(centre: list[float], radius: float, n: int = 12) -> Mesh:
     up, round_ = np.linspace(0.1, np.pi - 0.1, n)[:, None], np.linspace(0, 2 * np.pi, n, endpoint=False)[None]
-    points = np.stack([np.sin(up) * np.cos(round_), np.cos(up) + 0 * round_, np.sin(up) * np.sin(round_)], -1).reshape(-1, 3)
+    points = np.stack(
+        [np.sin(up) * np.cos(round_), np.cos(up) + 0 * round_, np.sin(up) * np.sin(round_)], -1
+    ).reshape(-1, 3)
     i = np.arange(n * n).reshape(n, n)
     right = np.roll(i, -1, 1)
     quads = np.stack([i[:-1], right[:-1], right[1:], i[1:]], -1).reshape(-1, 4)
@@ -73,8 +91,16 @@ def ball(centre: list[float], radius: float, n: int = 12) -> Mesh:
 
 def with_piece(actor: Actor, piece: Mesh) -> Actor:
     mesh, n = actor.neutral, len(actor.neutral.points)
-    more = Mesh(np.r_[mesh.points, piece.points], np.r_[mesh.counts, piece.counts], np.r_[mesh.corners, piece.corners + n])
-    return replace(actor, neutral=more, shapes={name: np.r_[points, piece.points] for name, points in actor.shapes.items()})
+    more = Mesh(
+        np.r_[mesh.points, piece.points],
+        np.r_[mesh.counts, piece.counts],
+        np.r_[mesh.corners, piece.corners + n],
+    )
+    return replace(
+        actor,
+        neutral=more,
+        shapes={name: np.r_[points, piece.points] for name, points in actor.shapes.items()},
+    )
 
 
 @pytest.mark.parametrize("doubled", [with_seam, soup])
@@ -84,7 +110,10 @@ def test_doubles_are_one_vertex_and_lips_that_touch_stay_two(small: Actor, doubl
     welded = weld(given)
     assert len(welded.actor.neutral.points) == used < len(given.neutral.points)
     assert len(welded.actor.neutral.triangles) == len(small.neutral.triangles)
-    for points, shape in [(welded.actor.neutral.points, given.neutral.points), *[(welded.actor.shapes[t], s) for t, s in given.shapes.items()]]:
+    for points, shape in [
+        (welded.actor.neutral.points, given.neutral.points),
+        *[(welded.actor.shapes[t], s) for t, s in given.shapes.items()],
+    ]:
         assert np.array_equal(points[welded.of], shape)
     owners = welded.owners
     assert np.array_equal(owners[owners], owners)
@@ -102,31 +131,71 @@ def test_landmark_numbers_follow_the_joined_vertices(small: Actor) -> None:
     given = with_seam(small)
     last = len(given.neutral.points) - 1
     welded = weld(replace(given, landmarks={"pronasale": last, "menton": [0.0, 1.0, 2.0], "stomion": 10**6}))
-    assert welded.actor.landmarks == {"pronasale": int(welded.of[last]), "menton": [0.0, 1.0, 2.0], "stomion": 10**6}
+    assert welded.actor.landmarks == {
+        "pronasale": int(welded.of[last]),
+        "menton": [0.0, 1.0, 2.0],
+        "stomion": 10**6,
+    }
 
 
 @pytest.fixture(scope="module")
 def seam_model(small: Actor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(folder: Path) -> None:
         write_actor(with_seam(small), folder / "actor")
-        assert main(["train", str(folder / "actor"), "-o", str(folder / "seam.aim"), "--preset", "draft", "--device", "cpu", "--progress", "none"]) == 0
+        assert (
+            main(
+                [
+                    "train",
+                    str(folder / "actor"),
+                    "-o",
+                    str(folder / "seam.aim"),
+                    "--preset",
+                    "draft",
+                    "--device",
+                    "cpu",
+                    "--progress",
+                    "none",
+                ]
+            )
+            == 0
+        )
 
     return made_once(tmp_path_factory, "seam", make) / "seam.aim"
 
 
-def test_a_seam_comes_out_as_it_went_in_and_no_edit_parts_it(small: Actor, seam_model: Path, tmp_path: Path) -> None:
+def test_a_seam_comes_out_as_it_went_in_and_no_edit_parts_it(
+    small: Actor, seam_model: Path, tmp_path: Path
+) -> None:
     given, model = with_seam(small), FaceModel.load(seam_model, "cpu")
     assert model.manifest["topology_hash"] == given.neutral.topology_hash
     assert model.data.doubles is not None
     twins, owners = model.data.doubles
     assert len(twins) == len(given.neutral.points) - len(small.neutral.points)
     for target in ("jawOpen", "browDown_L"):
-        assert model.points(model.data.rig.trained_pose(target)) == pytest.approx(given.shapes[target], abs=2e-3)
+        assert model.points(model.data.rig.trained_pose(target)) == pytest.approx(
+            given.shapes[target], abs=2e-3
+        )
     rng = np.random.default_rng(0)
-    painted = Edit(thickness=rng.uniform(0.8, 1.5, len(given.neutral.points)), expression_gain=rng.uniform(0.5, 1.5, len(given.neutral.points)))
+    painted = Edit(
+        thickness=rng.uniform(0.8, 1.5, len(given.neutral.points)),
+        expression_gain=rng.uniform(0.5, 1.5, len(given.neutral.points)),
+    )
     assert main(["edit", str(seam_model), "--preset", "long_jaw", "-o", str(tmp_path / "long.aim")]) == 0
-    faces = [model, model.edited(painted), model.edited({"thickness": {"cheeks": 1.4, "chin": 1.3}, "bones": {"jaw_longer_mm": 6.0, "brow_forward_mm": 3.0}})]
-    faces += [FaceModel.load(path, "cpu", evaluation=how) for path in (seam_model, tmp_path / "long.aim") for how in ("cached", "full")]
+    faces = [
+        model,
+        model.edited(painted),
+        model.edited(
+            {
+                "thickness": {"cheeks": 1.4, "chin": 1.3},
+                "bones": {"jaw_longer_mm": 6.0, "brow_forward_mm": 3.0},
+            }
+        ),
+    ]
+    faces += [
+        FaceModel.load(path, "cpu", evaluation=how)
+        for path in (seam_model, tmp_path / "long.aim")
+        for how in ("cached", "full")
+    ]
     for face in faces:
         for weights in ({}, {"jawOpen": 0.7, "browDown_L": 0.3}):
             for detail in (True, False):
@@ -146,12 +215,17 @@ def test_smooth_things_go_across_a_seam(seam_model: Path) -> None:
 
 
 def test_owners_that_cannot_be_meant_are_refused(seam_model: Path, tmp_path: Path) -> None:
-    from aim_maya.core.aim_file import pack_arrays, read_aim, unpack_arrays, write_aim
+    from aim_maya.core.arrays import pack_arrays
+    from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 
     manifest, members = read_aim(seam_model)
     arrays = unpack_arrays(members["mesh.npz"], "mesh")
     arrays["owners"] = arrays["owners"][::-1].copy()
-    write_aim(tmp_path / "bad.aim", {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")}, members | {"mesh.npz": pack_arrays(**arrays)})
+    write_aim(
+        tmp_path / "bad.aim",
+        {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")},
+        members | {"mesh.npz": pack_arrays(**arrays)},
+    )
     with pytest.raises(AimError, match="owners"):
         FaceModel.load(tmp_path / "bad.aim", "cpu")
 
@@ -164,7 +238,9 @@ def test_faces_wound_inwards_are_turned_and_the_file_keeps_them(sample: Actor) -
     assert "inwards" in " ".join(welded.notes)
     assert welded.given is mirrored.neutral
     assert np.array_equal(turned(welded.actor.neutral).corners, mirrored.neutral.corners)
-    assert find_landmarks(mirrored).points["pronasale"] == pytest.approx(find_landmarks(sample).points["pronasale"])
+    assert find_landmarks(mirrored).points["pronasale"] == pytest.approx(
+        find_landmarks(sample).points["pronasale"]
+    )
 
 
 def test_a_mask_gets_bones_for_what_there_is(sample: Actor) -> None:
@@ -186,9 +262,15 @@ def test_a_piece_of_a_face_is_refused_in_a_sentence_that_says_what_to_give(sampl
 
 def flat_nosed(actor: Actor) -> Actor:
     mesh = actor.neutral
-    near = np.exp(-0.5 * ((mesh.points[:, 0] / 14) ** 2 + ((mesh.points[:, 1] + 10) / 22) ** 2)) * (mesh.points[:, 2] > 60)
+    near = np.exp(-0.5 * ((mesh.points[:, 0] / 14) ** 2 + ((mesh.points[:, 1] + 10) / 22) ** 2)) * (
+        mesh.points[:, 2] > 60
+    )
     moved = np.stack([0 * near, 0 * near, -near * np.maximum(mesh.points[:, 2] - 90.5, 0)], 1)
-    return replace(actor, neutral=mesh.with_points(mesh.points + moved), shapes={name: points + moved for name, points in actor.shapes.items()})
+    return replace(
+        actor,
+        neutral=mesh.with_points(mesh.points + moved),
+        shapes={name: points + moved for name, points in actor.shapes.items()},
+    )
 
 
 def test_a_flat_nose_is_no_head_upside_down_and_given_anchors_find_the_face(sample: Actor) -> None:
@@ -200,11 +282,21 @@ def test_a_flat_nose_is_no_head_upside_down_and_given_anchors_find_the_face(samp
     for name in ("nasion", "pronasale", "subnasale", "menton"):
         assert f'"{name}":' in error.value.remedy
     points = flat.neutral.points
-    given = {name: int(np.linalg.norm(points - plain.frame.to_object(plain.points[name]), axis=1).argmin()) for name in ("nasion", "pronasale", "subnasale", "menton")}
+    given = {
+        name: int(np.linalg.norm(points - plain.frame.to_object(plain.points[name]), axis=1).argmin())
+        for name in ("nasion", "pronasale", "subnasale", "menton")
+    }
     at = find_landmarks(replace(flat, landmarks=given))
     assert set(at.given) == set(given)
     assert at.height("stomion") == pytest.approx(plain.height("stomion"), abs=6)
-    assert len(find_constraints(prepare(replace(flat, landmarks=given), TrainConfig(preset="draft")).actor).covered) > 1000
+    assert (
+        len(
+            find_constraints(
+                prepare(replace(flat, landmarks=given), TrainConfig(preset="draft")).actor
+            ).covered
+        )
+        > 1000
+    )
 
 
 def test_a_given_tip_steers_the_search(sample: Actor) -> None:
@@ -267,20 +359,40 @@ def test_eyes_are_named_and_stay_rigid_in_edits(sample: Actor, draft: Path) -> N
     some = np.zeros(len(data.neutral), np.int16)
     some[100:200] = 1
     rng = np.random.default_rng(1)
-    edit = tied(replace(data, pieces=some), Edit(thickness=1.3, bone_offset=rng.normal(size=(len(some), 3)).astype(np.float32)))
+    edit = tied(
+        replace(data, pieces=some),
+        Edit(thickness=1.3, bone_offset=rng.normal(size=(len(some), 3)).astype(np.float32)),
+    )
     assert np.unique(np.asarray(edit.thickness)[some == 1]).tolist() == [1.0]
     assert len(np.unique(np.asarray(edit.bone_offset)[some == 1], axis=0)) == 1
 
 
-def test_without_bones_expressions_are_trained_and_edits_refused(small: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_bones_expressions_are_trained_and_edits_refused(
+    small: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_actor(bare(small), tmp_path / "actor")
     model, curves = tmp_path / "bare.aim", tmp_path / "take.csv"
-    command = ["train", str(tmp_path / "actor"), "-o", str(model), "--preset", "draft", "--device", "cpu", "--bones", "none", "--progress", "lines"]
+    command = [
+        "train",
+        str(tmp_path / "actor"),
+        "-o",
+        str(model),
+        "--preset",
+        "draft",
+        "--device",
+        "cpu",
+        "--bones",
+        "none",
+        "--progress",
+        "lines",
+    ]
     assert main(command) == 0
     said = capsys.readouterr()
     assert "Trained without bones" in said.out + said.err
     face = FaceModel.load(model, "cpu")
-    assert face.points(face.data.rig.trained_pose("jawOpen")) == pytest.approx(small.shapes["jawOpen"], abs=2e-3)
+    assert face.points(face.data.rig.trained_pose("jawOpen")) == pytest.approx(
+        small.shapes["jawOpen"], abs=2e-3
+    )
     curves.write_text("frame,jawOpen\n0,0\n1,1\n")
     assert main(["bake", str(model), str(curves), "-o", str(tmp_path / "take.npz")]) == 0
     assert main(["info", str(model)]) == 0

@@ -155,7 +155,9 @@ def _ended(arguments: Sequence[str], code: int, error: AimError) -> int:
 
 def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
-        raise AimError(f"There is no command '{name}'.", nearest_name(name, COMMANDS), "aimface --help lists them.")
+        raise AimError(
+            f"There is no command '{name}'.", nearest_name(name, COMMANDS), "aimface --help lists them."
+        )
     _json_file(arguments)
     try:
         return _imported(name, arguments)
@@ -163,9 +165,10 @@ def _run(name: str, arguments: list[str]) -> int:
         if (error.name or "").startswith(("trainer", "aim_maya")):
             raise
         raise AimError(
-            f"'aimface {name}' needs the package '{error.name}', which is not installed.", "Only part of the extras was installed.",
+            f"'aimface {name}' needs the package '{error.name}', which is not installed.",
+            "Only part of the extras was installed.",
             'Install the project with the extra it needs: pip install -e ".[train]" -c constraints.txt',
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _imported(name: str, arguments: list[str]) -> int:

@@ -1,4 +1,5 @@
-"""One training from an actor to an actor.aim: prepare, solve, learn, score, export; whole or resumable at every moment."""
+"""One training from an actor to an actor.aim: prepare, solve, learn, score, export; whole or resumable at
+every moment."""
 
 from __future__ import annotations
 
@@ -17,22 +18,18 @@ import torch
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.files import write_json
-
-from .bones.write import write_bones
-from .config import TrainConfig, config_from_json
-from .export import bones_report, export, learned_jaw
-from .jaw_score import jaw_figures
-from .learn import Training
-from .leave_out import leave_regions_out
-from .model import FaceNetworks, JawPoses
-from .outcome import told
-from .preview import Preview
-from .problem import Problem, make_tables, prepare
-from .progress import Progress, Style
-from .pulse import Pulse
-from .ridge import ridge_config, solve
-from .run_folder import RunFolder, told_by
-from .score import score
+from aim_maya.core.progress import Progress, Style
+from aim_maya.core.run_folder import RunFolder, told_by
+from aim_maya.core.training_options import TrainConfig, config_from_json
+from trainer.evaluate.anatomy import leave_regions_out, write_bones
+from trainer.evaluate.preview import Preview
+from trainer.evaluate.score import jaw_figures, score
+from trainer.export.aim import bones_report, export, learned_jaw
+from trainer.learn.loop import Training
+from trainer.learn.model import FaceNetworks, JawPoses
+from trainer.learn.problem import Problem, make_tables, prepare
+from trainer.learn.run import Pulse, pick_device, told
+from trainer.learn.solvers import ridge_config, solve
 
 _SAME_MM = 0.1  # between two readings of one neutral
 RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
@@ -48,22 +45,24 @@ class Trained:
     metrics: dict[str, Any]
 
 
-def pick_device(name: str) -> torch.device:
-    """The torch device for 'auto', 'cpu' or 'cuda'. Raises AimError when CUDA is asked for and absent."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise AimError("CUDA was asked for and this torch cannot use it.", "A CPU build of torch, or no NVIDIA driver.", "Use --device auto.")
-    torch.backends.cuda.matmul.allow_tf32 = False
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def train(
-    actor: Actor, out: Path, config: TrainConfig, run: RunFolder, *, resume: bool = False, style: Style = "auto", leave_out: bool = False,
-    with_parent: bool = False, source: Path | None = None,
-) -> Trained:  # fmt: skip
-    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop when standard input ends. source: where the
+    actor: Actor,
+    out: Path,
+    config: TrainConfig,
+    run: RunFolder,
+    *,
+    resume: bool = False,
+    style: Style = "auto",
+    leave_out: bool = False,
+    with_parent: bool = False,
+    source: Path | None = None,
+) -> Trained:
+    """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop
+    when standard input ends. source: where the
     actor was read, for whoever resumes.
 
-    Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when asked to stop.
+    Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when
+    asked to stop.
     """
     device = pick_device(config.device)
     state = run.load() if resume else None
@@ -74,17 +73,29 @@ def train(
     run.begin()
     write_json(run.config, config.to_json())
     if state is None:
-        run.save({"config": config.to_json(), "step": 0, "actor": _known_by(actor)})  # so that whenever it is stopped, --resume knows what was asked for
-    with _interruptible() as interruption, Progress(style, run.progress) as progress, Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse:
+        run.save(
+            {"config": config.to_json(), "step": 0, "actor": _known_by(actor)}
+        )  # so that whenever it is stopped, --resume knows what was asked for
+    with (
+        _interruptible() as interruption,
+        Progress(style, run.progress) as progress,
+        Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse,
+    ):
         progress.cancelled = lambda: interruption.asked() or pulse.asked.is_set()
         with told(progress, actor.name, out, int(state["step"]) if state else 0, source):
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
 def _train(
-    actor: Actor, out: Path, config: TrainConfig, run: RunFolder, state: dict[str, Any] | None, device: torch.device,
-    progress: Progress, leave_out: bool,
-) -> Trained:  # fmt: skip
+    actor: Actor,
+    out: Path,
+    config: TrainConfig,
+    run: RunFolder,
+    state: dict[str, Any] | None,
+    device: torch.device,
+    progress: Progress,
+    leave_out: bool,
+) -> Trained:
     clock = _Clock()
     for warning in actor.warnings:
         progress.note(warning, warning=True)
@@ -93,12 +104,20 @@ def _train(
     for note in problem.welded.notes:
         progress.note(f"{note}.")
     if config.bones == "none":
-        progress.note("Trained without bones, as asked for: the file has expressions alone, no anatomy, and cannot be edited by thickness or bones.", warning=True)
+        progress.note(
+            "Trained without bones, as asked for: the file has expressions alone, no anatomy, and cannot be edited by thickness or bones.",
+            warning=True,
+        )
     if problem.bones is not None:
-        progress.note(f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better ones into the actor folder.", warning=True)
+        progress.note(
+            f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better ones into the actor folder.",
+            warning=True,
+        )
         write_bones(run.bones, actor, problem.bones)
     progress.note(f"{problem.tissue.note}.")
-    progress.note(f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: {problem.jaw.report}.")
+    progress.note(
+        f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: {problem.jaw.report}."
+    )
     clock.lap("prepare_s")
     progress.stage("linear solution")
     linear, linear_jaw = _solve_linear(problem, config, device)
@@ -123,18 +142,31 @@ def _train(
         progress.stage("score")
         figures = score(problem, *trained, preview.show_all)
     metrics: dict[str, Any] = {
-        "actor": actor.name, "preset": config.preset, "device": str(device), "config": config.to_json(), **figures, **extra,
+        "actor": actor.name,
+        "preset": config.preset,
+        "device": str(device),
+        "config": config.to_json(),
+        **figures,
+        **extra,
         "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
-        "jaw": {"source": problem.jaw.source, "report": problem.jaw.report, "error": jaw_figures(problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses)},
-        "bones": bones_report(problem), "thickness_prior": problem.tissue.note, "warnings": actor.warnings,
-    }  # fmt: skip
+        "jaw": {
+            "source": problem.jaw.source,
+            "report": problem.jaw.report,
+            "error": jaw_figures(problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses),
+        },
+        "bones": bones_report(problem),
+        "thickness_prior": problem.tissue.note,
+        "warnings": actor.warnings,
+    }
     if leave_out:
         metrics["left_out"] = leave_regions_out(problem, config, device, progress)
         clock.lap("leave_out_s")
     metrics["seconds"] = clock.laps | {"total": clock.total}
     write_json(run.metrics, metrics)  # before the export, which may refuse: the figures are known
     progress.stage("export")
-    metrics["parity_mm"] = export(problem, *trained, out, {k: metrics[k] for k in ("preset", "config", "skin", "neutral", "curve")})
+    metrics["parity_mm"] = export(
+        problem, *trained, out, {k: metrics[k] for k in ("preset", "config", "skin", "neutral", "curve")}
+    )
     clock.lap("score_export_s")
     metrics["peak_memory_mib"] = peak_memory_mib()
     metrics["seconds"] = clock.laps | {"total": clock.total}
@@ -145,20 +177,33 @@ def _train(
 def _known_by(actor: Actor) -> dict[str, Any]:
     """What a checkpoint knows its actor by: plain values and the neutral (V, 3) in mm."""
     neutral = torch.tensor(actor.neutral.points * actor.mm_per_unit, dtype=torch.float32)
-    return {"name": actor.name, "topology": actor.neutral.topology_hash, "targets": list(actor.rig.targets), "neutral": neutral}
+    return {
+        "name": actor.name,
+        "topology": actor.neutral.topology_hash,
+        "targets": list(actor.rig.targets),
+        "neutral": neutral,
+    }
 
 
 def _config_of(state: dict[str, Any], run: RunFolder) -> TrainConfig:
     """The configuration that a checkpoint carries. Raises AimError when it is none of a training of ours."""
     if not isinstance(state.get("config"), dict) or type(state.get("step")) is not int or state["step"] < 0:
-        raise run.damaged("it has no configuration and step of a training", "It is another program's, or was altered.")
+        raise run.damaged(
+            "it has no configuration and step of a training", "It is another program's, or was altered."
+        )
     if state["step"] and "networks" not in state:
         raise run.damaged(f"it lacks the networks of step {state['step']}")
     try:
         config = config_from_json(state["config"])
     except (AimError, TypeError, ValueError) as error:
-        raise run.damaged(f"its configuration: {told_by(error)}", "It is another program's, or of another version.") from error
-    choices = {name: get_args(kind) for name, kind in get_type_hints(TrainConfig).items() if get_origin(kind) is Literal}
+        raise run.damaged(
+            f"its configuration: {told_by(error)}", "It is another program's, or of another version."
+        ) from error
+    choices = {
+        name: get_args(kind)
+        for name, kind in get_type_hints(TrainConfig).items()
+        if get_origin(kind) is Literal
+    }
     unknown = next((name for name, known in choices.items() if getattr(config, name) not in known), "")
     wrong = unknown or _unlike(config.to_json(), TrainConfig().to_json())
     if wrong:
@@ -175,7 +220,8 @@ def _misfit(error: Exception) -> str:
 
 
 def _unlike(values: dict[str, Any], known: dict[str, Any]) -> str:
-    """The first entry that is of another kind than the known one; '' when there is none. Whole numbers may stand for others."""
+    """The first entry that is of another kind than the known one; '' when there is none. Whole numbers may
+    stand for others."""
     for name, value in known.items():
         given = values[name]
         if isinstance(value, dict) and isinstance(given, dict):
@@ -188,7 +234,8 @@ def _unlike(values: dict[str, Any], known: dict[str, Any]) -> str:
 
 
 def _check_same(state: dict[str, Any], actor: Actor, run: RunFolder) -> None:
-    """Raises AimError when a checkpoint is of another actor: with as many targets it would go on, and learn a mixture.
+    """Raises AimError when a checkpoint is of another actor: with as many targets it would go on, and learn a
+    mixture.
 
     One of before knows none.
     """
@@ -197,7 +244,10 @@ def _check_same(state: dict[str, Any], actor: Actor, run: RunFolder) -> None:
         return
     if not isinstance(old, dict) or old.keys() != new.keys() or not isinstance(old["neutral"], torch.Tensor):
         raise run.damaged("what it says of its actor is not understood")
-    if all(old[key] == new[key] for key in ("topology", "targets")) and old["neutral"].shape == new["neutral"].shape:
+    if (
+        all(old[key] == new[key] for key in ("topology", "targets"))
+        and old["neutral"].shape == new["neutral"].shape
+    ):
         if float((old["neutral"] - new["neutral"]).norm(dim=1).mean()) < _SAME_MM:
             return
         ratio = float(_extent(new["neutral"]) / _extent(old["neutral"]))
@@ -219,17 +269,25 @@ def _extent(points: torch.Tensor) -> torch.Tensor:
 
 
 def _save(run: RunFolder, training: Training, actor: Actor, progress: Progress) -> None:
-    """A disk that is full now may have room again later: what was learned is in memory, and goes on being learned."""
+    """A disk that is full now may have room again later: what was learned is in memory, and goes on being
+    learned."""
     try:
         run.save(training.state() | {"actor": _known_by(actor)})
     except AimError as error:
-        progress.note(f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.", warning=True)
+        progress.note(
+            f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.",
+            warning=True,
+        )
 
 
-def _solve_linear(problem: Problem, config: TrainConfig, device: torch.device) -> tuple[FaceNetworks, JawPoses]:
+def _solve_linear(
+    problem: Problem, config: TrainConfig, device: torch.device
+) -> tuple[FaceNetworks, JawPoses]:
     tables = make_tables(problem, device)
     networks = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
-    return networks, JawPoses(torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False).to(device)
+    return networks, JawPoses(
+        torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False
+    ).to(device)
 
 
 def peak_memory_mib() -> float | None:
@@ -258,7 +316,8 @@ class _Clock:
 
 @dataclass
 class _Interruption:
-    """asked(): whether Ctrl-C was pressed. now: raises Cancelled in the main thread; None when that is not where training runs."""
+    """asked(): whether Ctrl-C was pressed. now: raises Cancelled in the main thread; None when that is not
+    where training runs."""
 
     asked: Callable[[], bool]
     now: Callable[[], None] | None
@@ -266,7 +325,8 @@ class _Interruption:
 
 @contextmanager
 def _interruptible() -> Iterator[_Interruption]:
-    """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the main thread, nothing."""
+    """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the
+    main thread, nothing."""
     asked: list[bool] = []
 
     def ask(_signal: int, _frame: Any) -> None:

@@ -1,4 +1,5 @@
-"""What the doctor looks at, a file a subject. Standard library at import; everything else is imported by the check that needs it."""
+"""What the doctor looks at, a file a subject. Standard library at import; everything else is imported by the
+check that needs it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ STATES = ("info", "ok", "warn", "fail")  # from harmless to grave
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: state is 'ok', 'info', 'warn' or 'fail'; found says what is there, remedy what to do about it.
+    """One finding: state is 'ok', 'info', 'warn' or 'fail'; found says what is there, remedy what to do about
+    it.
 
     purpose: of an optional part, what it is for.
     """
@@ -23,7 +25,8 @@ class Check:
 
 
 def guarded(name: str, probe: Callable[[], list[Check]]) -> list[Check]:
-    """The probe's findings; whatever it raises becomes a finding, so that one broken library does not hide the others."""
+    """The probe's findings; whatever it raises becomes a finding, so that one broken library does not hide
+    the others."""
     try:
         return probe()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the doctor is run on installations that are broken in unknown ways

@@ -1,6 +1,8 @@
-"""The optional parts: what each is for, and whether what is installed of it works, tried in a process of its own.
+"""The optional parts: what each is for, and whether what is installed of it works, tried in a process of its
+own.
 
-A process each, since a broken library may end the one that imports it, and since in Maya the trainer's parts are in another Python.
+A process each, since a broken library may end the one that imports it, and since in Maya the trainer's parts
+are in another Python.
 """
 
 from __future__ import annotations
@@ -35,17 +37,19 @@ from PySide6 import QtCore, QtGui, QtWidgets
 app = QtWidgets.QApplication(["aimface"])
 version = PySide6.__version__
 """
-_QT_LIBRARIES = (
-    "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. Elsewhere: pip install --force-reinstall PySide6-Essentials."
+_QT_LIBRARIES = "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. Elsewhere: pip install --force-reinstall PySide6-Essentials."
+_GL_LIBRARIES = (
+    "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
 )
-_GL_LIBRARIES = "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
 
 
 @dataclass(frozen=True)
 class Part:
-    """package: what is imported; pip: what brings it; extra: of this project, that names it; purpose: what it is for.
+    """package: what is imported; pip: what brings it; extra: of this project, that names it; purpose: what it
+    is for.
 
-    code: what is tried, setting `version`. mend: what to do about one that fails, when installing it again is not the first thing.
+    code: what is tried, setting `version`. mend: what to do about one that fails, when installing it again is
+    not the first thing.
     """
 
     name: str
@@ -133,7 +137,8 @@ IN_MAYA = ("train", "cli", "usd")  # the extras that belong to the trainer's Pyt
 
 
 def part_checks(python: Path | None, environment: dict[str, str], parts: Sequence[Part]) -> list[Check]:
-    """A finding a part, each with its `purpose`: ok, info where it is not installed, fail where it is and does not work."""
+    """A finding a part, each with its `purpose`: ok, info where it is not installed, fail where it is and
+    does not work."""
     if python is None:
         absent = "not looked for: there is no Python for the trainer yet"
         return [Check(part.name, "info", absent, purpose=part.purpose) for part in parts]
@@ -156,7 +161,9 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
             **flags,
         )
     except subprocess.TimeoutExpired:
-        return Check(part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose)
+        return Check(
+            part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose
+        )
     except OSError as error:
         return Check(
             part.name,
@@ -174,7 +181,9 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
             part.purpose,
         )
     if done.returncode:
-        return Check(part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose)
+        return Check(
+            part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose
+        )
     version = done.stdout.decode("utf-8", "replace").strip().splitlines()
     return Check(part.name, "ok", version[-1] if version else "works", purpose=part.purpose)
 
@@ -183,9 +192,15 @@ def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
     """The telling line of what a process that failed had said, or how it ended."""
     said = done.stderr.decode("utf-8", "replace").strip()
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
-    loader = next((line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), "")
+    loader = next(
+        (line for line in lines if "cannot open shared object" in line or "DLL load failed" in line), ""
+    )
     telling = (loader or (lines or [""])[-1]).strip()[:300]
     if done.returncode < 0 or not telling:
-        how = f"its process ended by signal {-done.returncode}" if done.returncode < 0 else f"its process ended with {done.returncode}"
+        how = (
+            f"its process ended by signal {-done.returncode}"
+            if done.returncode < 0
+            else f"its process ended with {done.returncode}"
+        )
         return f"{how}{': ' + (lines[0][:300]) if lines else ''}"
     return telling

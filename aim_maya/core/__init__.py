@@ -1,1 +1,2 @@
-"""Meshes, blendshapes, rigid motion, actor folders, weight curves and the .aim container: stdlib + numpy, nothing else."""
+"""Meshes, blendshapes, rigid motion, actor folders, weight curves and the .aim container: stdlib + numpy,
+nothing else."""

@@ -1,4 +1,7 @@
-"""An actor: a neutral, its shapes, the controls that drive them, and whatever is known of bones, teeth and jaw."""
+"""An actor: a neutral, its shapes, the controls that drive them, and whatever is known of bones, teeth, jaw
+and
+size.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,66 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.typed import Floats
+
 from . import rigid
 from .controls import Control, Rig
 from .errors import AimError, nearest_name
 from .json_fields import Fields
 from .mesh import Mesh, triangle_areas
-from .units import check_head_size
 
-Floats = NDArray[np.floating]
-_OTHER_UNIT = 1.7  # a shape of the neutral's form this many times larger or smaller; inches to centimetres are 2.54 times
+# Is this the size of a head? The check that catches metres read as millimetres before anything is trained on
+# them.
+
+SMALLEST_MM, LARGEST_MM = 90.0, 800.0  # a face mask without its neck; head, neck and shoulders
+_SLIM = 0.35  # depth over height: standing bodies are below, heads above
+_UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0, "metres": 1000.0}
+
+
+def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str) -> None:
+    """Raise AimError when the largest extent of points (V, 3), taken to mm, is no head's; says which unit it
+    looks like."""
+    extent = float(np.ptp(points, axis=0).max())
+    size = extent * mm_per_unit
+    if SMALLEST_MM <= size <= LARGEST_MM:
+        return
+    if 1000 <= size <= 2500 and float(np.ptp(points, axis=0).min()) < _SLIM * extent:
+        raise AimError(
+            f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size / 1000:.3g} m: a whole body, and no head.",
+            "The mesh holds the body as well as the head.",
+            "Give the head alone: neutral and shapes cut at the neck, with the same vertices in all of them.",
+        )
+    fitting = [
+        f"{name} (mm_per_unit {scale:g})" for name, scale in _UNITS.items() if 150 <= extent * scale <= 500
+    ]
+    raise AimError(
+        f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size:.4g} mm; a head is {SMALLEST_MM:g} to {LARGEST_MM:g} mm.",
+        f"It looks like {' or '.join(fitting)}."
+        if fitting
+        else "The mesh may be scaled, or hold more than a head.",
+        'Give "mm_per_unit" in actor.json or --mm-per-unit; --any-size skips this check.',
+    )
+
+
+# An actor: a neutral, its shapes, the controls that drive them, and whatever is known of bones, teeth and
+# jaw.
+
+# a shape of the neutral's form this many times larger or smaller; inches to centimetres are 2.54 times
+_OTHER_UNIT = 1.7
 _UNIT_RATIOS = [r for one in (2.54, 10.0, 25.4, 100.0, 1000.0) for r in (one, 1 / one)]
-_WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+_WINDOWS_DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)),
+}
 
 
 @dataclass
 class Actor:
-    """shapes {target: (V, 3) float64 absolute, model unit}; jaw_poses {target: (4, 4)}; landmarks {name: vertex id}."""
+    """shapes {target: (V, 3) float64 absolute, model unit}; jaw_poses {target: (4, 4)}; landmarks {name:
+    vertex id}."""
 
     name: str
     neutral: Mesh
@@ -44,7 +91,11 @@ class Actor:
     @property
     def stack(self) -> Floats:
         """(T, V, 3) float64 absolute shapes in the rig's target order."""
-        return np.stack([self.shapes[t] for t in self.rig.targets]) if self.rig.targets else np.zeros((0, *self.neutral.points.shape))
+        return (
+            np.stack([self.shapes[t] for t in self.rig.targets])
+            if self.rig.targets
+            else np.zeros((0, *self.neutral.points.shape))
+        )
 
 
 def default_rig(targets: Iterable[str]) -> Rig:
@@ -56,27 +107,51 @@ def default_rig(targets: Iterable[str]) -> Rig:
 def check_actor(actor: Actor, *, any_size: bool = False) -> None:
     """Refuse what cannot be trained on and note what is odd in actor.warnings.
 
-    Raises AimError naming the shape or file and the value: vertex counts, finite values, scale, names, size of the head.
+    Raises AimError naming the shape or file and the value: vertex counts, finite values, scale, names, size
+    of the head.
     """
     neutral = actor.neutral
     if not len(neutral.counts):
-        raise AimError(f"The neutral of '{actor.name}' has no faces.", "It was exported as points only.", "Export it with its polygons.")
+        raise AimError(
+            f"The neutral of '{actor.name}' has no faces.",
+            "It was exported as points only.",
+            "Export it with its polygons.",
+        )
     if not np.isfinite(actor.mm_per_unit) or actor.mm_per_unit <= 0:
-        raise AimError(f"mm_per_unit is {actor.mm_per_unit}.", remedy="Give a positive number: 1 for millimetres, 10 for centimetres.")
+        raise AimError(
+            f"mm_per_unit is {actor.mm_per_unit}.",
+            remedy="Give a positive number: 1 for millimetres, 10 for centimetres.",
+        )
     if not any_size:
         check_head_size(neutral.points, actor.mm_per_unit, f"The neutral of '{actor.name}'")
-    degenerate = int((triangle_areas(neutral.points, neutral.triangles) <= 1e-12 * float(np.ptp(neutral.points)) ** 2).sum())
+    degenerate = int(
+        (
+            triangle_areas(neutral.points, neutral.triangles) <= 1e-12 * float(np.ptp(neutral.points)) ** 2
+        ).sum()
+    )
     if degenerate:
-        actor.warnings.append(f"The neutral has {degenerate} degenerate triangle(s); their area is zero and they are not sampled.")
+        actor.warnings.append(
+            f"The neutral has {degenerate} degenerate triangle(s); their area is zero and they are not sampled."
+        )
     if not actor.rig.targets:
-        raise AimError(f"'{actor.name}' has no shapes.", "The shapes folder is empty or missing.", "Put <target>.obj files into shapes/.")
+        raise AimError(
+            f"'{actor.name}' has no shapes.",
+            "The shapes folder is empty or missing.",
+            "Put <target>.obj files into shapes/.",
+        )
     _check_shapes(actor)
     for target, teeth in actor.lower_teeth_shapes.items():
         if actor.lower_teeth is not None and teeth.shape != actor.lower_teeth.points.shape:
-            raise AimError(f"lower_teeth/{target}.obj has {len(teeth)} vertices, lower_teeth.obj {len(actor.lower_teeth.points)}.")
+            raise AimError(
+                f"lower_teeth/{target}.obj has {len(teeth)} vertices, lower_teeth.obj {len(actor.lower_teeth.points)}."
+            )
     for target, pose in (actor.jaw_poses or {}).items():
         if not rigid.is_rigid(pose):
-            raise AimError(f"The jaw pose of '{target}' is not a rigid 4x4 matrix.", "Row vectors, scale or shear.", "Write p' = M p.")
+            raise AimError(
+                f"The jaw pose of '{target}' is not a rigid 4x4 matrix.",
+                "Row vectors, scale or shear.",
+                "Write p' = M p.",
+            )
 
 
 def _check_shapes(actor: Actor) -> None:
@@ -87,7 +162,9 @@ def _check_shapes(actor: Actor) -> None:
         try:
             if target not in actor.shapes:
                 why = nearest_name(target, actor.shapes) or "A control or pose names it."
-                raise AimError(f"Target '{target}' of '{actor.name}' has no shape.", why, f"Add shapes/{target}.obj.")
+                raise AimError(
+                    f"Target '{target}' of '{actor.name}' has no shape.", why, f"Add shapes/{target}.obj."
+                )
             _check_shape(actor, target, actor.shapes[target], half_head)
         except AimError as error:
             wrong.append(error)
@@ -106,7 +183,11 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
         )
     if not np.isfinite(points).all():
         bad = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
-        raise AimError(f"Shape '{target}' has vertex {bad} at {points[bad].tolist()}.", "NaN or infinite coordinates.", "Export it again.")
+        raise AimError(
+            f"Shape '{target}' has vertex {bad} at {points[bad].tolist()}.",
+            "NaN or infinite coordinates.",
+            "Export it again.",
+        )
     _check_space(target, points, neutral)
     motion = np.linalg.norm(points - neutral, axis=1)
     if motion.max() > half_head:
@@ -116,11 +197,14 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
             "Export it in the neutral's space and order.",
         )
     if motion.max() == 0:
-        actor.warnings.append(f"Shape '{target}' is identical to the neutral; it is kept and will do nothing.")
+        actor.warnings.append(
+            f"Shape '{target}' is identical to the neutral; it is kept and will do nothing."
+        )
 
 
 def _check_space(target: str, points: Floats, neutral: Floats) -> None:
-    """Raises AimError when points (V, 3) are the neutral's (V, 3) in another unit, or differences from it and no positions."""
+    """Raises AimError when points (V, 3) are the neutral's (V, 3) in another unit, or differences from it and
+    no positions."""
     rest, given = (p - p.mean(0) for p in (neutral, points))
     size = float(np.sqrt(np.square(rest).mean()))
     if size == 0 or np.abs(points).max() > 1e15 * size:
@@ -128,7 +212,9 @@ def _check_space(target: str, points: Floats, neutral: Floats) -> None:
     factor = float((given * rest).mean()) / size**2
     alike = float(np.sqrt(np.square(given - factor * rest).mean())) < 0.2 * abs(factor) * size
     if alike and not 1 / _OTHER_UNIT < factor < _OTHER_UNIT:
-        factor = next((unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor)  # the motion is in it, too
+        factor = next(
+            (unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor
+        )  # the motion is in it, too
         raise AimError(
             f"Shape '{target}' is {factor:.3g} times the size of the neutral.",
             "It was exported in another unit." if factor > 0 else "It was exported mirrored.",
@@ -150,14 +236,18 @@ def rig_for(targets: Iterable[str], rig: Rig | None, warnings: list[str]) -> Rig
         return default_rig(names)
     unused = [name for name in names if name not in rig.targets]
     if unused:
-        warnings.append(f"{len(unused)} shape(s) belong to no control or pose and are left out: {', '.join(unused[:8])}.")
+        warnings.append(
+            f"{len(unused)} shape(s) belong to no control or pose and are left out: {', '.join(unused[:8])}."
+        )
     return rig
 
 
 def check_names(names: Iterable[str], where: str) -> None:
-    """Raise AimError for names that cannot be files on every system: a shape is a file, here or after an export.
+    """Raise AimError for names that cannot be files on every system: a shape is a file, here or after an
+    export.
 
-    Two that differ by case or by the encoding of an accent only would be one file on half of the world's disks.
+    Two that differ by case or by the encoding of an accent only would be one file on half of the world's
+    disks.
     """
     seen: dict[str, str] = {}
     for name in names:
@@ -166,7 +256,9 @@ def check_names(names: Iterable[str], where: str) -> None:
         if why:
             raise AimError(f"{where}: {name[:60]!a} cannot be a shape's name: {why}.", remedy="Rename it.")
         if key in seen:
-            raise AimError(f"{where}: '{seen[key]}' and '{name}' differ by case only.", remedy="Rename one of them.")
+            raise AimError(
+                f"{where}: '{seen[key]}' and '{name}' differ by case only.", remedy="Rename one of them."
+            )
         seen[key] = name
 
 

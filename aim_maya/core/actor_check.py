@@ -1,4 +1,5 @@
-"""`aimface check`: what an actor holds, what is not used and why, and whether it can be trained, before minutes are spent.
+"""`aimface check`: what an actor holds, what is not used and why, and whether it can be trained, before
+minutes are spent.
 
 The command line and the training window show the same report.
 """
@@ -14,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .actor import Actor
-from .actor_folder import read_actor
+from .actor_folder import find_mesh, hidden, read_actor, strays
 from .errors import AimError
 from .mesh import Mesh
 from .obj import read_points
-from .stray_files import find_mesh, hidden, strays
 
 _PREFIX_MARKS = ":|."
 _NOT_ON_WINDOWS = set('<>:"|?*')
@@ -28,7 +28,8 @@ _UNIT_NAMES = {1.0: "millimetres", 10.0: "centimetres", 25.4: "inches", 100.0: "
 
 @dataclass
 class Examination:
-    """found: {what: value}; unused and warnings in sentences; reason: why it cannot be trained, None when it can."""
+    """found: {what: value}; unused and warnings in sentences; reason: why it cannot be trained, None when it
+    can."""
 
     path: Path
     found: dict[str, Any] = field(default_factory=dict)
@@ -46,9 +47,13 @@ class Examination:
         error = self.reason
         reason = None if error is None else {"what": error.what, "cause": error.cause, "remedy": error.remedy}
         return {
-            "actor": str(self.path), "trainable": self.trainable, "reason": reason, "found": self.found,
-            "unused": self.unused, "warnings": self.warnings,
-        }  # fmt: skip
+            "actor": str(self.path),
+            "trainable": self.trainable,
+            "reason": reason,
+            "found": self.found,
+            "unused": self.unused,
+            "warnings": self.warnings,
+        }
 
     def text(self) -> str:
         """The report in lines, without the reason."""
@@ -56,16 +61,31 @@ class Examination:
         lines += [f"  {name:<14} {_shown(value)}" for name, value in self.found.items()]
         if self.unused:
             lines += ["Not used:"]
-            lines += [f"  {entry['name']}: {entry['why']}" + (f"; it should be {entry['better']}" * bool(entry["better"])) for entry in self.unused]
+            lines += [
+                f"  {entry['name']}: {entry['why']}"
+                + (f"; it should be {entry['better']}" * bool(entry["better"]))
+                for entry in self.unused
+            ]
         if self.warnings:
             lines += ["Warnings:"] + [f"  {warning}" for warning in self.warnings]
         if self.trainable:
-            lines += ["It can be trained." if not self.warnings else "It can be trained; look at the warnings first."]
+            lines += [
+                "It can be trained."
+                if not self.warnings
+                else "It can be trained; look at the warnings first."
+            ]
         return "\n".join(lines) + "\n"
 
 
-def examine(path: str | Path, *, mm_per_unit: float | None = None, any_size: bool = False, load: Callable[..., Actor] = read_actor) -> Examination:
-    """Look at an actor as training would. load: reads other kinds of files than this package can, as read_actor does.
+def examine(
+    path: str | Path,
+    *,
+    mm_per_unit: float | None = None,
+    any_size: bool = False,
+    load: Callable[..., Actor] = read_actor,
+) -> Examination:
+    """Look at an actor as training would. load: reads other kinds of files than this package can, as
+    read_actor does.
 
     Raises nothing for a bad actor: that is its `reason`.
     """
@@ -101,18 +121,36 @@ def _look_at_files(found: Examination) -> None:
 def _figures(actor: Actor) -> dict[str, Any]:
     size = np.ptp(actor.neutral.points, axis=0) * actor.mm_per_unit
     knots = sum(len(control.knots) > 1 for control in actor.rig.controls)
-    moving = len([t for t in actor.lower_teeth_shapes if t in actor.rig.targets]) if actor.lower_teeth is not None else 0
+    moving = (
+        len([t for t in actor.lower_teeth_shapes if t in actor.rig.targets])
+        if actor.lower_teeth is not None
+        else 0
+    )
     poses = len([t for t in actor.jaw_poses or {} if t in actor.rig.targets])
-    jaw = f"lower teeth, {moving} targets" if moving else f"jaw_poses.json, {poses} targets" if actor.jaw_poses is not None else ""
+    jaw = (
+        f"lower teeth, {moving} targets"
+        if moving
+        else f"jaw_poses.json, {poses} targets"
+        if actor.jaw_poses is not None
+        else ""
+    )
     return {
-        "name": actor.name, "vertices": len(actor.neutral.points), "faces": len(actor.neutral.counts),
-        "size_mm": [round(float(x), 1) for x in size], "unit": f"{_UNIT_NAMES.get(actor.mm_per_unit, f'{actor.mm_per_unit:g} mm')}, {actor.up} up",
-        "mm_per_unit": actor.mm_per_unit, "targets": len(actor.rig.targets), "controls": len(actor.rig.controls),
-        "in_betweens": knots, "combinations": len(actor.rig.poses),
-        "skull": _bone(actor.skull), "jaw": _bone(actor.jaw),
+        "name": actor.name,
+        "vertices": len(actor.neutral.points),
+        "faces": len(actor.neutral.counts),
+        "size_mm": [round(float(x), 1) for x in size],
+        "unit": f"{_UNIT_NAMES.get(actor.mm_per_unit, f'{actor.mm_per_unit:g} mm')}, {actor.up} up",
+        "mm_per_unit": actor.mm_per_unit,
+        "targets": len(actor.rig.targets),
+        "controls": len(actor.rig.controls),
+        "in_betweens": knots,
+        "combinations": len(actor.rig.poses),
+        "skull": _bone(actor.skull),
+        "jaw": _bone(actor.jaw),
         "lower_teeth": "none" if actor.lower_teeth is None else f"{len(actor.lower_teeth.points)} vertices",
-        "jaw_motion": jaw or "estimated from the skin", "landmarks": "found by themselves" if actor.landmarks is None else "given",
-    }  # fmt: skip
+        "jaw_motion": jaw or "estimated from the skin",
+        "landmarks": "found by themselves" if actor.landmarks is None else "given",
+    }
 
 
 def _bone(mesh: Mesh | None) -> str:
@@ -145,11 +183,14 @@ def _without_prefix(name: str) -> str:
 
 
 def _common_prefix(names: tuple[str, ...]) -> str:
-    """What four names or more all begin with, up to its last underscore: anna_ of anna_jawOpen, anna_smile ...; '' without one."""
+    """What four names or more all begin with, up to its last underscore: anna_ of anna_jawOpen, anna_smile
+    ...; '' without one."""
     if len(names) < 4:
         return ""
     first, last = min(names), max(names)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    same = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
     cut = first[:same].rfind("_") + 1
     return first[:cut] if all(len(name) > cut for name in names) else ""
 
@@ -182,14 +223,19 @@ def _teeth_of(actor: Actor) -> list[str]:
         if mesh is None or not len(mesh.points):
             continue
         inside = float(((mesh.points >= low) & (mesh.points <= high)).all(1).mean())
-        ratio = float(np.ptp(mesh.points, axis=0).max() / max(np.ptp(actor.neutral.points, axis=0).max(), 1e-30))
+        ratio = float(
+            np.ptp(mesh.points, axis=0).max() / max(np.ptp(actor.neutral.points, axis=0).max(), 1e-30)
+        )
         if inside < 0.5 or ratio < 0.05:
-            found.append(f"{name} does not lie inside the neutral ({inside:.0%} of it does, at {ratio:.3g} times its size): another unit or space?")
+            found.append(
+                f"{name} does not lie inside the neutral ({inside:.0%} of it does, at {ratio:.3g} times its size): another unit or space?"
+            )
     return found
 
 
 def _pieces(mesh: Mesh) -> list[str]:
-    """Parts of the neutral that hang on nothing else: eyes, teeth, lashes. Vertices at one place count as joined."""
+    """Parts of the neutral that hang on nothing else: eyes, teeth, lashes. Vertices at one place count as
+    joined."""
     sizes = pieces(mesh)
     found = []
     loose = len(mesh.points) - len(np.unique(mesh.corners))
@@ -197,12 +243,15 @@ def _pieces(mesh: Mesh) -> list[str]:
         found.append(f"{loose} vertices of the neutral belong to no face.")
     if len(sizes) > 1:
         rest = f"{', '.join(str(n) for n in sizes[:_LISTED])}{' ...' if len(sizes) > _LISTED else ''}"
-        found.append(f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like are learned as skin, and are better left out.")
+        found.append(
+            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like are learned as skin, and are better left out."
+        )
     return found
 
 
 def pieces(mesh: Mesh) -> list[int]:
-    """Vertices of every connected piece that has faces, the largest first. Vertices at exactly one place are joined."""
+    """Vertices of every connected piece that has faces, the largest first. Vertices at exactly one place are
+    joined."""
     _, place = np.unique(mesh.points, axis=0, return_inverse=True)
     place = place.reshape(-1)
     label = _joined(place[mesh.edges], int(place.max(initial=-1)) + 1)[place]
@@ -217,7 +266,9 @@ def _joined(edges: NDArray[np.integer], count: int) -> NDArray[np.integer]:
         low = np.minimum(label[edges[:, 0]], label[edges[:, 1]])
         new = label.copy()
         for side in (0, 1):
-            np.minimum.at(new, label[edges[:, side]], low)  # the root takes the smaller label, and everything below it with it
+            np.minimum.at(
+                new, label[edges[:, side]], low
+            )  # the root takes the smaller label, and everything below it with it
         new = new[new]
         if np.array_equal(new, label):
             return label

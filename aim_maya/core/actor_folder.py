@@ -1,14 +1,18 @@
-"""The actor folder and dataset.npz on disk: read into an Actor, written from one.
+"""The actor folder and dataset.npz on disk: read into an Actor, written from one; and what lies there and is
+not
+read.
 
-neutral.obj  shapes/<target>.obj  [skull.obj jaw.obj]  [lower_teeth.obj lower_teeth/<target>.obj | jaw_poses.json]
-[landmarks.json]  [actor.json: name, mm_per_unit, up, controls, poses]
+neutral.obj shapes/<target>.obj [skull.obj jaw.obj] [lower_teeth.obj lower_teeth/<target>.obj |
+jaw_poses.json] [landmarks.json] [actor.json: name, mm_per_unit, up, controls, poses]
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +26,259 @@ from .files import atomic_path, parse_json, read_json, visible_files, write_json
 from .json_fields import Fields
 from .mesh import Mesh
 from .obj import read_obj, read_points, write_obj
-from .stray_files import MESHES, find_mesh, in_short, strays
+
+# What lies in an actor folder and is not read: why, and the name it should have where one can be guessed.
+
+MESHES = ("neutral", "skull", "jaw", "lower_teeth")
+FOLDERS = ("shapes", "lower_teeth")
+JSONS = ("actor", "jaw_poses", "landmarks")
+_WORDS = {  # of a file's name, besides _NOISE, and what it then stands for
+    "neutral": (
+        {"neutral"},
+        {"rest"},
+        {"base"},
+        {"basemesh"},
+        {"bindpose"},
+        {"rest", "pose"},
+        {"neutral", "pose"},
+    ),
+    "skull": ({"skull"}, {"cranium"}),
+    "jaw": ({"jaw"}, {"mandible"}, {"jawbone"}, {"lower", "jaw"}),
+    "lower_teeth": (
+        {"lower", "teeth"},
+        {"lowerteeth"},
+        {"bottom", "teeth"},
+        {"teeth", "lwr"},
+        {"teeth", "down"},
+        {"teeth", "dn"},
+    ),
+}
+_NOISE = {
+    "geo",
+    "mesh",
+    "msh",
+    "lod",
+    "hi",
+    "hires",
+    "res",
+    "high",
+    "obj",
+    "grp",
+    "shape",
+    "bone",
+    "bones",
+    "model",
+    "final",
+    "v",
+    "head",
+    "face",
+    "the",
+    "my",
+    "export",
+    "exported",
+    "copy",
+    "new",
+    "ply",
+    "poly",
+    "m",
+    "c",
+    "ctr",
+}
+_SHAPE_FOLDERS = {
+    "shapes",
+    "shape",
+    "targets",
+    "blendshapes",
+    "blendshape",
+    "morphs",
+    "morphtargets",
+    "expressions",
+}
+_SCENES = {
+    ".fbx",
+    ".usd",
+    ".usda",
+    ".usdc",
+    ".usdz",
+    ".abc",
+    ".glb",
+    ".gltf",
+    ".ma",
+    ".mb",
+    ".blend",
+    ".ply",
+    ".stl",
+}
+_QUIET = {"dataset.npz"}
+
+
+@dataclass(frozen=True)
+class Stray:
+    """name: of a file or folder, relative to the actor's; why it is not read; better: the name it should
+    have, or ''."""
+
+    name: str
+    why: str
+    better: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """For a report."""
+        return f"{self.name}: {self.why}" + (f"; it should be {self.better}" if self.better else "") + "."
+
+
+def find_mesh(folder: Path, name: str) -> Path | None:
+    """The file `name`.obj of a folder, its ending in any case; None without one. Raises AimError when there
+    are two."""
+    found = [file for file in visible_files(folder, ".obj") if file.stem == name]
+    if len(found) > 1:
+        raise AimError(
+            f"{folder} has both {found[0].name} and {found[1].name}.", remedy="Move one of them away."
+        )
+    return found[0] if found else None
+
+
+def strays(folder: Path, vertices: int | None = None) -> list[Stray]:
+    """Everything visible in an actor folder that read_actor passes over; vertices: the neutral's, to tell
+    shapes from other meshes."""
+    entries = sorted(entry for entry in _entries(folder) if not entry.name.startswith("."))
+    there = {entry.name for entry in entries}
+    found = [stray for entry in entries if (stray := _stray(entry, there, vertices)) is not None]
+    for name in FOLDERS:
+        found += [_inside(name, entry) for entry in sorted(_entries(folder / name)) if _odd(entry)]
+    return found
+
+
+def hidden(folder: Path) -> list[str]:
+    """Hidden OBJs, relative to the actor folder: left by a killed write, or macOS's `._name`. They are never
+    read."""
+    places = (folder, *(folder / name for name in FOLDERS))
+    return sorted(
+        str(entry.relative_to(folder))
+        for place in places
+        for entry in _entries(place)
+        if entry.name[0] == "." and entry.suffix.lower() == ".obj"
+    )
+
+
+def in_short(found: list[Stray]) -> list[str]:
+    """The strays that were probably meant to be read, as one warning; none when there are none."""
+    meant = [f"{stray.name} (should be {stray.better})" for stray in found if stray.better]
+    if not meant:
+        return []
+    more = f" and {len(meant) - 6} more" if len(meant) > 6 else ""
+    return [f"Not used: {', '.join(meant[:6])}{more}. `aimface check` tells why."]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _stray(entry: Path, there: set[str], vertices: int | None) -> Stray | None:
+    """What is wrong with one entry of the actor folder itself; None for what is read, or does not ask to be."""
+    ending = entry.suffix.lower()
+    if entry.is_dir():
+        return _stray_folder(entry, there)
+    if ending == ".obj":
+        return None if entry.stem in MESHES else _stray_mesh(entry, there, vertices)
+    if ending == ".json":
+        meant = next((name for name in JSONS if _letters(name) == _letters(entry.stem)), "")
+        if entry.name in {f"{name}.json" for name in JSONS}:
+            return None
+        return Stray(
+            entry.name, "it is not a file that an actor folder has", f"{meant}.json" if meant else ""
+        )
+    if ending in _SCENES:
+        return Stray(entry.name, "scenes inside an actor folder are not read")
+    return None if entry.name in _QUIET else Stray(entry.name, "it is not part of an actor folder")
+
+
+def _stray_folder(entry: Path, there: set[str]) -> Stray | None:
+    if entry.name in FOLDERS:
+        return None
+    meant = (
+        "shapes"
+        if _letters(entry.name) in _SHAPE_FOLDERS
+        else "lower_teeth"
+        if _letters(entry.name) == "lowerteeth"
+        else ""
+    )
+    files = visible_files(entry, ".obj")
+    if not files or meant in there:
+        return Stray(f"{entry.name}/", "folders of other names are not read")
+    return Stray(f"{entry.name}/", f"its {len(files)} OBJ files are not read", f"{meant}/" if meant else "")
+
+
+def _stray_mesh(entry: Path, there: set[str], vertices: int | None) -> Stray:
+    meant = _meant(entry.stem)
+    if meant and not any(name.lower() == f"{meant}.obj" for name in there - {entry.name}):
+        return Stray(entry.name, "it is not a name that is read", f"{meant}.obj")
+    if meant:
+        return Stray(entry.name, f"{meant}.obj is there already")
+    try:
+        count = len(read_points(entry))
+    except AimError as error:
+        return Stray(entry.name, f"it is not a name that is read, and no OBJ ({error.what.rstrip('.')})")
+    if count == vertices:
+        return Stray(
+            entry.name, "it has the neutral's vertices but does not lie in shapes/", f"shapes/{entry.name}"
+        )
+    return Stray(entry.name, f"another mesh, of {count} vertices")
+
+
+def _odd(entry: Path) -> bool:
+    return not entry.name.startswith(".") and (entry.is_dir() or entry.suffix.lower() != ".obj")
+
+
+def _inside(name: str, entry: Path) -> Stray:
+    files = visible_files(entry, ".obj") if entry.is_dir() else []
+    if files:
+        return Stray(
+            f"{name}/{entry.name}/",
+            f"the {len(files)} OBJ files in this folder are not read",
+            f"{name}/{files[0].name} and so on",
+        )
+    return Stray(f"{name}/{entry.name}", "only OBJ files are read here")
+
+
+def _meant(stem: str) -> str:
+    """Which of MESHES a name like Skull_LOD0 or LowerTeeth_geo stands for, or ''."""
+    spaced = re.sub(r"([a-z])([A-Z])|[^A-Za-z]+", r"\1 \2", stem)
+    words = {word.lower() for word in spaced.split()} - _NOISE
+    return next((name for name, sets in _WORDS.items() if words in sets), "")
+
+
+def _letters(name: str) -> str:
+    """Lower case without separators: jawPoses, Jaw-Poses and jaw_poses are one."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+# The actor folder and dataset.npz on disk: read into an Actor, written from one.
 
 _KEYS = ("name", "mm_per_unit", "up", "controls", "poses")
 
 
 def read_actor(path: str | Path, *, mm_per_unit: float | None = None, any_size: bool = False) -> Actor:
-    """Read an actor folder, or a dataset.npz (the file, or a folder that holds one and no neutral.obj), and check it.
+    """Read an actor folder, or a dataset.npz (the file, or a folder that holds one and no neutral.obj), and
+    check it.
 
     mm_per_unit overrides the file's. Raises AimError for anything that cannot be trained on.
     """
     root = Path(path)
     if not root.exists():
-        raise AimError(f"There is no actor at {root}.", "The path is misspelt or the drive is not mounted.", "Give an actor folder.")
+        raise AimError(
+            f"There is no actor at {root}.",
+            "The path is misspelt or the drive is not mounted.",
+            "Give an actor folder.",
+        )
     if root.suffix.lower() == ".obj" and root.is_file():
-        raise AimError(f"{root} is one mesh, not an actor.", remedy="Give the folder that holds neutral.obj and shapes/<target>.obj.")
+        raise AimError(
+            f"{root} is one mesh, not an actor.",
+            remedy="Give the folder that holds neutral.obj and shapes/<target>.obj.",
+        )
     if root.is_dir() and find_mesh(root, "neutral") is None and (root / "dataset.npz").exists():
         root = root / "dataset.npz"
     actor = _read_folder(root) if root.is_dir() else _read_dataset(root)
@@ -50,7 +292,9 @@ def _read_folder(root: Path) -> Actor:
     meshes = {name: find_mesh(root, name) for name in MESHES}
     if meshes["neutral"] is None:
         raise _no_neutral(root)
-    about, poses, landmarks = (_json_or_none(root / f"{name}.json") for name in ("actor", "jaw_poses", "landmarks"))
+    about, poses, landmarks = (
+        _json_or_none(root / f"{name}.json") for name in ("actor", "jaw_poses", "landmarks")
+    )
     neutral = read_obj(meshes["neutral"])
     shapes, teeth = _points_in(root / "shapes"), _points_in(root / "lower_teeth")
     found = strays(root, len(neutral.points))
@@ -58,13 +302,20 @@ def _read_folder(root: Path) -> Actor:
     if not shapes and beside:
         raise AimError(
             f"{root} has no shapes in shapes/, and {len(beside)} OBJ files of the neutral's vertex count beside it ({', '.join(beside[:4])}).",
-            "The shapes were exported into the wrong folder.", "Move them into shapes/.",
-        )  # fmt: skip
+            "The shapes were exported into the wrong folder.",
+            "Move them into shapes/.",
+        )
     actor = _assemble(
-        {} if about is None else about, str(root / "actor.json"), root.resolve().name, neutral, shapes,
-        {name: None if file is None else read_obj(file) for name, file in meshes.items()}, teeth,
-        None if poses is None else jaw_poses_from_json(poses, str(root / "jaw_poses.json")), landmarks,
-    )  # fmt: skip
+        {} if about is None else about,
+        str(root / "actor.json"),
+        root.resolve().name,
+        neutral,
+        shapes,
+        {name: None if file is None else read_obj(file) for name, file in meshes.items()},
+        teeth,
+        None if poses is None else jaw_poses_from_json(poses, str(root / "jaw_poses.json")),
+        landmarks,
+    )
     actor.warnings += in_short(found)
     return actor
 
@@ -73,13 +324,23 @@ def _no_neutral(root: Path) -> AimError:
     """Why a folder is no actor folder: what was meant, where that can be guessed."""
     meant = next((stray.name for stray in strays(root) if stray.better == "neutral.obj"), "")
     if meant:
-        return AimError(f"{root} has no neutral.obj, but {meant}.", "The name of the neutral is fixed.", f"Rename {meant} to neutral.obj.")
+        return AimError(
+            f"{root} has no neutral.obj, but {meant}.",
+            "The name of the neutral is fixed.",
+            f"Rename {meant} to neutral.obj.",
+        )
     inside = sorted(file.parent for file in root.glob("*/neutral.obj"))
     if inside:
-        return AimError(f"{root} has no neutral.obj.", f"Its folder '{inside[0].name}' has one.", f"Give {inside[0]}.")
+        return AimError(
+            f"{root} has no neutral.obj.", f"Its folder '{inside[0].name}' has one.", f"Give {inside[0]}."
+        )
     if (root.parent / "neutral.obj").is_file():
         return AimError(f"{root} has no neutral.obj.", "The folder above has one.", f"Give {root.parent}.")
-    return AimError(f"{root} has no neutral.obj.", "It is not an actor folder.", "An actor folder holds neutral.obj and shapes/<target>.obj.")
+    return AimError(
+        f"{root} has no neutral.obj.",
+        "It is not an actor folder.",
+        "An actor folder holds neutral.obj and shapes/<target>.obj.",
+    )
 
 
 def _json_or_none(path: Path) -> Any:
@@ -87,16 +348,26 @@ def _json_or_none(path: Path) -> Any:
 
 
 def _points_in(folder: Path) -> dict[str, Any]:
-    """{name: (V, 3)} of a folder's OBJs, sorted by byte. Accents are one character each, whatever system wrote the names."""
+    """{name: (V, 3)} of a folder's OBJs, sorted by byte. Accents are one character each, whatever system
+    wrote the names."""
     files = {file: unicodedata.normalize("NFC", file.stem) for file in visible_files(folder, ".obj")}
     check_names(files.values(), str(folder))
-    return {name: read_points(file) for file, name in sorted(files.items(), key=lambda item: item[1].encode())}
+    return {
+        name: read_points(file) for file, name in sorted(files.items(), key=lambda item: item[1].encode())
+    }
 
 
 def _assemble(
-    about: Any, where: str, name: str, neutral: Mesh, shapes: dict[str, Any], optional: dict[str, Mesh | None],
-    teeth: dict[str, Any], jaw_poses: dict[str, Any] | None, landmarks: Any,
-) -> Actor:  # fmt: skip
+    about: Any,
+    where: str,
+    name: str,
+    neutral: Mesh,
+    shapes: dict[str, Any],
+    optional: dict[str, Mesh | None],
+    teeth: dict[str, Any],
+    jaw_poses: dict[str, Any] | None,
+    landmarks: Any,
+) -> Actor:
     fields = Fields(about, where, _KEYS)
     rig: Rig | None = None
     if "controls" in fields or "poses" in fields:
@@ -105,11 +376,20 @@ def _assemble(
         rig = rig_from_json({"controls": plain} | about, where)
     warnings: list[str] = []
     actor = Actor(
-        name=fields.text("name", name), neutral=neutral, shapes=shapes, rig=rig_for(shapes, rig, warnings),
-        mm_per_unit=fields.number("mm_per_unit", 1.0, above=0), up=fields.choice("up", ("x", "y", "z"), "y"),
-        skull=optional.get("skull"), jaw=optional.get("jaw"), lower_teeth=optional.get("lower_teeth"),
-        lower_teeth_shapes=teeth, jaw_poses=jaw_poses, landmarks=landmarks, warnings=warnings,
-    )  # fmt: skip
+        name=fields.text("name", name),
+        neutral=neutral,
+        shapes=shapes,
+        rig=rig_for(shapes, rig, warnings),
+        mm_per_unit=fields.number("mm_per_unit", 1.0, above=0),
+        up=fields.choice("up", ("x", "y", "z"), "y"),
+        skull=optional.get("skull"),
+        jaw=optional.get("jaw"),
+        lower_teeth=optional.get("lower_teeth"),
+        lower_teeth_shapes=teeth,
+        jaw_poses=jaw_poses,
+        landmarks=landmarks,
+        warnings=warnings,
+    )
     warnings += _jaw_without_use(actor)
     return actor
 
@@ -118,14 +398,21 @@ def _jaw_without_use(actor: Actor) -> list[str]:
     """Teeth and jaw poses that were given and cannot be used, in sentences."""
     found = []
     if actor.lower_teeth_shapes and actor.lower_teeth is None:
-        found.append(f"The {len(actor.lower_teeth_shapes)} shapes in lower_teeth/ are not used: there is no lower_teeth.obj.")
+        found.append(
+            f"The {len(actor.lower_teeth_shapes)} shapes in lower_teeth/ are not used: there is no lower_teeth.obj."
+        )
     if actor.lower_teeth is not None and not actor.lower_teeth_shapes:
         found.append("lower_teeth.obj does not tell how the jaw moves: there is no lower_teeth/<target>.obj.")
-    for what, names in (("lower_teeth/", actor.lower_teeth_shapes), ("jaw_poses.json", actor.jaw_poses or {})):
+    for what, names in (
+        ("lower_teeth/", actor.lower_teeth_shapes),
+        ("jaw_poses.json", actor.jaw_poses or {}),
+    ):
         unknown = [name for name in names if name not in actor.shapes]
         if unknown:
             close = nearest_name(unknown[0], actor.shapes)
-            found.append(f"{len(unknown)} entries of {what} are of no shape and not used: {', '.join(unknown[:4])}. {close}".rstrip())
+            found.append(
+                f"{len(unknown)} entries of {what} are of no shape and not used: {', '.join(unknown[:4])}. {close}".rstrip()
+            )
     return found
 
 
@@ -139,7 +426,9 @@ def write_actor(actor: Actor, folder: str | Path) -> None:
     for name in MESHES:
         mesh: Mesh | None = getattr(actor, name)
         if mesh is not None:
-            write_obj(root / f"{name}.obj", mesh, f"{actor.name}, {actor.mm_per_unit:g} mm a unit, {actor.up} up")
+            write_obj(
+                root / f"{name}.obj", mesh, f"{actor.name}, {actor.mm_per_unit:g} mm a unit, {actor.up} up"
+            )
     for target, points in actor.shapes.items():
         write_obj(root / "shapes" / f"{target}.obj", actor.neutral.with_points(points))
     for target, points in actor.lower_teeth_shapes.items():
@@ -153,13 +442,21 @@ def write_actor(actor: Actor, folder: str | Path) -> None:
 
 
 def write_dataset(actor: Actor, path: str | Path) -> None:
-    """Write an actor as one dataset.npz (no pickle): meshes, shapes (T, V, 3), and actor.json, poses and landmarks as text."""
-    arrays: dict[str, Any] = {"actor": json.dumps(_about(actor)), "shape_names": np.array(list(actor.shapes), np.str_)}
+    """Write an actor as one dataset.npz (no pickle): meshes, shapes (T, V, 3), and actor.json, poses and
+    landmarks as text."""
+    arrays: dict[str, Any] = {
+        "actor": json.dumps(_about(actor)),
+        "shape_names": np.array(list(actor.shapes), np.str_),
+    }
     arrays["shapes"] = np.stack(list(actor.shapes.values()))
     for name in MESHES:
         mesh: Mesh | None = getattr(actor, name)
         if mesh is not None:
-            arrays |= {f"{name}_points": mesh.points, f"{name}_counts": mesh.counts, f"{name}_corners": mesh.corners}
+            arrays |= {
+                f"{name}_points": mesh.points,
+                f"{name}_counts": mesh.counts,
+                f"{name}_corners": mesh.corners,
+            }
             if mesh.uvs is not None:
                 arrays |= {f"{name}_uvs": mesh.uvs, f"{name}_uv_corners": mesh.uv_corners}
     if actor.lower_teeth_shapes:
@@ -176,23 +473,39 @@ def write_dataset(actor: Actor, path: str | Path) -> None:
 def _read_dataset(path: Path) -> Actor:
     where = str(path)
     arrays = read_arrays(path)
-    meshes: dict[str, Mesh | None] = {name: _mesh_of(arrays, name, where) for name in MESHES if f"{name}_points" in arrays}
+    meshes: dict[str, Mesh | None] = {
+        name: _mesh_of(arrays, name, where) for name in MESHES if f"{name}_points" in arrays
+    }
     neutral = meshes.get("neutral")
     if neutral is None:
-        raise AimError(f"{path} has no array 'neutral_points'.", "It is not a dataset of this project.", "Capture the actor again.")
-    poses, landmarks = (_json_of(arrays, name, where) if name in arrays else None for name in ("jaw_poses", "landmarks"))
+        raise AimError(
+            f"{path} has no array 'neutral_points'.",
+            "It is not a dataset of this project.",
+            "Capture the actor again.",
+        )
+    poses, landmarks = (
+        _json_of(arrays, name, where) if name in arrays else None for name in ("jaw_poses", "landmarks")
+    )
     return _assemble(
-        _json_of(arrays, "actor", where), where, path.stem, neutral, _shapes_of(arrays, "shape_names", "shapes", len(neutral.points), where),
-        meshes, _shapes_of(arrays, "teeth_names", "teeth", None, where) if "teeth" in arrays else {},
-        None if poses is None else jaw_poses_from_json(poses, f"{where}: jaw_poses"), landmarks,
-    )  # fmt: skip
+        _json_of(arrays, "actor", where),
+        where,
+        path.stem,
+        neutral,
+        _shapes_of(arrays, "shape_names", "shapes", len(neutral.points), where),
+        meshes,
+        _shapes_of(arrays, "teeth_names", "teeth", None, where) if "teeth" in arrays else {},
+        None if poses is None else jaw_poses_from_json(poses, f"{where}: jaw_poses"),
+        landmarks,
+    )
 
 
 def _json_of(arrays: Mapping[str, Any], name: str, where: str) -> Any:
     return parse_json(str(checked_array(arrays, name, (), where, kinds="U")), f"{where}: {name}")
 
 
-def _shapes_of(arrays: Mapping[str, Any], names: str, points: str, vertices: int | None, where: str) -> dict[str, Any]:
+def _shapes_of(
+    arrays: Mapping[str, Any], names: str, points: str, vertices: int | None, where: str
+) -> dict[str, Any]:
     listed = [str(name) for name in checked_array(arrays, names, (None,), where, kinds="U")]
     check_names(listed, where)
     shapes = checked_array(arrays, points, (len(listed), vertices, 3), where).astype(np.float64)
@@ -201,11 +514,17 @@ def _shapes_of(arrays: Mapping[str, Any], names: str, points: str, vertices: int
 
 def _mesh_of(arrays: Mapping[str, Any], name: str, where: str) -> Mesh:
     points = checked_array(arrays, f"{name}_points", (None, 3), where).astype(np.float64)
-    counts, corners = check_faces(arrays.get(f"{name}_counts"), arrays.get(f"{name}_corners"), len(points), f"{where}: {name}")
+    counts, corners = check_faces(
+        arrays.get(f"{name}_counts"), arrays.get(f"{name}_corners"), len(points), f"{where}: {name}"
+    )
     if f"{name}_uvs" not in arrays:
         return Mesh(points, counts, corners)
     uvs = checked_array(arrays, f"{name}_uvs", (None, 2), where).astype(np.float64)
     at = checked_array(arrays, f"{name}_uv_corners", (len(corners),), where, kinds="iu").astype(np.int64)
     if len(at) and not -1 <= int(at.min()) <= int(at.max()) < len(uvs):
-        raise AimError(f"{where}: '{name}_uv_corners' names a texture vertex that is not there.", "It was altered.", "Capture the actor again.")
+        raise AimError(
+            f"{where}: '{name}_uv_corners' names a texture vertex that is not there.",
+            "It was altered.",
+            "Capture the actor again.",
+        )
     return Mesh(points, counts, corners, uvs, at.astype(np.int32))

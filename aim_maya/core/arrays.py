@@ -1,4 +1,5 @@
-"""Arrays from files that nobody vouches for: npy and npz, bounded in memory before a byte is unpacked, and never a pickle."""
+"""Arrays from files that nobody vouches for: npy and npz, bounded in memory before a byte is unpacked, and
+never a pickle."""
 
 from __future__ import annotations
 
@@ -23,9 +24,23 @@ _LONGEST_HEADER = 65536
 _KINDS = "biufSU"
 _AGAIN = "Write or copy the file again."
 _RAISED = (
-    ValueError, OSError, EOFError, KeyError, TypeError, IndexError, OverflowError, MemoryError, RecursionError, SyntaxError,
-    TokenError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError,
-)  # fmt: skip
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def pack_arrays(**arrays: Any) -> bytes:
@@ -36,15 +51,23 @@ def pack_arrays(**arrays: Any) -> bytes:
 
 
 def read_arrays(
-    source: str | Path | bytes, where: str = "", *, limit: int = LARGEST, only: Collection[str] | None = None, packed: bool = True
+    source: str | Path | bytes,
+    where: str = "",
+    *,
+    limit: int = LARGEST,
+    only: Collection[str] | None = None,
+    packed: bool = True,
 ) -> dict[str, NDArray[Any]]:
     """{name: array} of an npz: numbers, truth values and texts; `only` those named, when given.
 
-    source: a path, or the bytes of one. limit: bytes that all arrays together may take. packed: whether members may be
+    source: a path, or the bytes of one. limit: bytes that all arrays together may take. packed: whether
+    members may be
     compressed. Raises AimError, naming `where` (or the path), for anything else than such a file.
     """
     name = where or ("the npz" if isinstance(source, bytes) else str(source))
-    stream: IO[bytes] | Path = io.BytesIO(source) if isinstance(source, bytes) else check_regular(source, limit)
+    stream: IO[bytes] | Path = (
+        io.BytesIO(source) if isinstance(source, bytes) else check_regular(source, limit)
+    )
     try:
         with zipfile.ZipFile(stream) as archive:
             members = _members(archive, name, limit, packed)
@@ -75,28 +98,55 @@ def read_array(path: str | Path, limit: int = LARGEST) -> NDArray[Any]:
         raise _unreadable(str(path), error) from error
 
 
-def checked_array(arrays: Mapping[str, Any], name: str, shape: tuple[int | None, ...], where: str, *, kinds: str = "f", finite: bool = True) -> NDArray[Any]:
-    """The array of that name. shape: None stands for any length; kinds: numpy's letters, 'f' float, 'iu' whole numbers, 'U' text.
+def checked_array(
+    arrays: Mapping[str, Any],
+    name: str,
+    shape: tuple[int | None, ...],
+    where: str,
+    *,
+    kinds: str = "f",
+    finite: bool = True,
+) -> NDArray[Any]:
+    """The array of that name. shape: None stands for any length; kinds: numpy's letters, 'f' float, 'iu'
+    whole numbers, 'U' text.
 
-    Raises AimError, naming `where`, when it is missing, of another shape or kind, or holds NaN or infinity where it must not.
+    Raises AimError, naming `where`, when it is missing, of another shape or kind, or holds NaN or infinity
+    where it must not.
     """
     if name not in arrays:
-        raise AimError(f"{where}: the array '{name}' is missing.", "It was altered, or is of another kind.", _AGAIN)
+        raise AimError(
+            f"{where}: the array '{name}' is missing.", "It was altered, or is of another kind.", _AGAIN
+        )
     array = np.asarray(arrays[name])
-    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    fits = array.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    )
     if not fits or array.dtype.kind not in kinds:
         size = " x ".join("any" if n is None else str(n) for n in shape) or "one value"
-        words = {"f": "decimal numbers", "iu": "whole numbers", "fiu": "numbers", "U": "texts", "b": "truth values"}
+        words = {
+            "f": "decimal numbers",
+            "iu": "whole numbers",
+            "fiu": "numbers",
+            "U": "texts",
+            "b": "truth values",
+        }
         what = f"{where}: '{name}' is {array.dtype} {array.shape}, not {size} {words.get(kinds, 'values')}."
         raise AimError(what, "It was altered, or its arrays do not belong together.", _AGAIN)
     if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
         at = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise AimError(f"{where}: '{name}' holds NaN or infinity, at {at} first.", "It was altered, or badly computed.", _AGAIN)
+        raise AimError(
+            f"{where}: '{name}' holds NaN or infinity, at {at} first.",
+            "It was altered, or badly computed.",
+            _AGAIN,
+        )
     return array
 
 
-def check_faces(counts: Any, corners: Any, vertices: int, where: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """counts (F,) and corners (C,) as int32, after checks. Raises AimError unless they are whole numbers that name vertices."""
+def check_faces(
+    counts: Any, corners: Any, vertices: int, where: str
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """counts (F,) and corners (C,) as int32, after checks. Raises AimError unless they are whole numbers that
+    name vertices."""
     given = {"counts": counts, "corners": corners}
     n = checked_array(given, "counts", (None,), where, kinds="iu").astype(np.int64)
     at = checked_array(given, "corners", (None,), where, kinds="iu")
@@ -114,7 +164,8 @@ def check_faces(counts: Any, corners: Any, vertices: int, where: str) -> tuple[N
 
 
 def _members(archive: zipfile.ZipFile, name: str, limit: int, packed: bool) -> dict[str, zipfile.ZipInfo]:
-    """{array: its entry}. Raises AimError for too many, too large, doubled, encrypted, or compressed where that is not allowed."""
+    """{array: its entry}. Raises AimError for too many, too large, doubled, encrypted, or compressed where
+    that is not allowed."""
     entries = archive.infolist()
     if len(entries) > _MOST_MEMBERS:
         raise AimError(f"{name} holds {len(entries)} arrays.", "It is not of this project.", _AGAIN)
@@ -122,25 +173,38 @@ def _members(archive: zipfile.ZipFile, name: str, limit: int, packed: bool) -> d
     for entry in entries:
         key = entry.filename.removesuffix(".npy")
         stored = entry.compress_type == zipfile.ZIP_STORED
-        if key in members or entry.flag_bits & 1 or not (stored or (packed and entry.compress_type == zipfile.ZIP_DEFLATED)):
-            raise AimError(f"{name}: '{key[:60]}' is doubled, encrypted or compressed.", "It is not of this project.", _AGAIN)
+        if (
+            key in members
+            or entry.flag_bits & 1
+            or not (stored or (packed and entry.compress_type == zipfile.ZIP_DEFLATED))
+        ):
+            raise AimError(
+                f"{name}: '{key[:60]}' is doubled, encrypted or compressed.",
+                "It is not of this project.",
+                _AGAIN,
+            )
         members[key] = entry
     total = sum(entry.file_size for entry in entries)
     if total > limit:
         size = f"{total / 2**20:.0f} MiB, and at most {limit / 2**20:.0f} MiB are read"
-        raise AimError(f"{name}: its arrays would take {size}.", "It was altered, or holds more than is needed.", _AGAIN)
+        raise AimError(
+            f"{name}: its arrays would take {size}.", "It was altered, or holds more than is needed.", _AGAIN
+        )
     return members
 
 
 def _read_npy(stream: IO[bytes], size: int) -> NDArray[Any]:
-    """One npy from a stream of `size` bytes. The header is checked against the size before anything is set aside for it."""
+    """One npy from a stream of `size` bytes. The header is checked against the size before anything is set
+    aside for it."""
     version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"npy version {version}")
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = reader(stream, max_header_size=_LONGEST_HEADER)  # type: ignore[arg-type]
     if dtype.kind not in _KINDS or dtype.fields is not None:
-        raise ValueError(f"an array of {dtype}" if dtype.kind != "O" else "pickled objects, which are never read")
+        raise ValueError(
+            f"an array of {dtype}" if dtype.kind != "O" else "pickled objects, which are never read"
+        )
     count = math.prod(shape)
     if len(shape) > 8 or any(n < 0 for n in shape) or count * dtype.itemsize > size:
         raise ValueError(f"its header asks for {shape} of {dtype}, more than the file holds")

@@ -1,7 +1,8 @@
-"""One stored zip of a manifest and named members, refused in one sentence when anything is off: what .aim and .aimperf files are.
+"""One stored zip of a manifest and named members, refused in one sentence when anything is off: what .aim and
+.aimperf files are.
 
-manifest.json names every member with its size and SHA-256; no pickle is ever read; names are a fixed list, so nothing can point
-outside; sizes are checked before a byte is unpacked.
+manifest.json names every member with its size and SHA-256; no pickle is ever read; names are a fixed list, so
+nothing can point outside; sizes are checked before a byte is unpacked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .arrays import read_arrays
 from .errors import AimError
 from .files import atomic_path, check_regular, parse_json
 
+# One stored zip of a manifest and named members, refused in one sentence when anything is off: what .aim and
+# .aimperf files are.
+
 LARGEST_MEMBER = 2**31
 LARGEST_FILE = 2**32
 _LARGEST_MANIFEST = 2**24
@@ -29,7 +33,8 @@ _AGAIN = "Export or copy the file again."
 
 @dataclass(frozen=True)
 class Format:
-    """name: as the manifest has it, and the files' ending; what: in words; schema: the newest that is read; members: every name there may be."""
+    """name: as the manifest has it, and the files' ending; what: in words; schema: the newest that is read;
+    members: every name there may be."""
 
     name: str
     what: str
@@ -42,40 +47,78 @@ AIMPERF = Format("aimperf", "performance", 1, ("performance.npz", "coefficients.
 _FORMATS = (AIM, AIMPERF)
 
 
-def write_container(kind: Format, path: str | Path, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
-    """Write members and a manifest that names their sizes and hashes; atomically, and byte for byte the same for the same input.
+def write_container(
+    kind: Format, path: str | Path, manifest: Mapping[str, Any], members: Mapping[str, bytes]
+) -> None:
+    """Write members and a manifest that names their sizes and hashes; atomically, and byte for byte the same
+    for the same input.
 
     Raises AimError for a manifest that JSON cannot hold, and where the file cannot be written.
     """
-    listed = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()}
+    listed = {
+        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in members.items()
+    }
     try:
-        text = json.dumps({"format": kind.name, "schema": kind.schema} | dict(manifest) | {"members": listed}, indent=1, allow_nan=False)
+        text = json.dumps(
+            {"format": kind.name, "schema": kind.schema} | dict(manifest) | {"members": listed},
+            indent=1,
+            allow_nan=False,
+        )
     except (TypeError, ValueError) as error:
-        raise AimError(f"{path} cannot be written: its manifest holds what JSON does not ({error}).", "A figure is NaN, infinite or no plain value.") from error
+        raise AimError(
+            f"{path} cannot be written: its manifest holds what JSON does not ({error}).",
+            "A figure is NaN, infinite or no plain value.",
+        ) from error
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, data in [("manifest.json", text.encode()), *members.items()]:
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
 
 
 def read_container(kind: Format, path: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """manifest, {member: bytes}. Raises AimError for a file that is missing, cut off, altered, too large, of another kind or of a newer schema."""
+    """manifest, {member: bytes}. Raises AimError for a file that is missing, cut off, altered, too large, of
+    another kind or of a newer schema."""
     file = Path(path)
     if not file.exists():
-        raise AimError(f"There is no {kind.what} at {file}.", "The path is misspelt or the drive is not mounted.", f"Give a .{kind.name} file.")
+        raise AimError(
+            f"There is no {kind.what} at {file}.",
+            "The path is misspelt or the drive is not mounted.",
+            f"Give a .{kind.name} file.",
+        )
     check_regular(file, LARGEST_FILE)
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _read_manifest(kind, file, archive)
-            members = {name: _read_member(kind, file, archive, name, about) for name, about in manifest["members"].items()}
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError, struct.error) as error:
-        raise AimError(f"{file} cannot be read as a .{kind.name} file ({error}).", "It is cut off, altered, or something else.", _AGAIN) from error
+            members = {
+                name: _read_member(kind, file, archive, name, about)
+                for name, about in manifest["members"].items()
+            }
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+        struct.error,
+    ) as error:
+        raise AimError(
+            f"{file} cannot be read as a .{kind.name} file ({error}).",
+            "It is cut off, altered, or something else.",
+            _AGAIN,
+        ) from error
     return manifest, members
 
 
 def _read_manifest(kind: Format, file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     _check_entries(kind, file, archive)
     manifest = parse_json(archive.read("manifest.json"), f"{file}: its manifest")
-    valid = isinstance(manifest, dict) and manifest.get("format") == kind.name and isinstance(manifest.get("members"), dict)
+    valid = (
+        isinstance(manifest, dict)
+        and manifest.get("format") == kind.name
+        and isinstance(manifest.get("members"), dict)
+    )
     if not valid or not all(isinstance(about, dict) for about in manifest["members"].values()):
         raise AimError(f"{file}: its manifest is not one of this project.", "It was altered.", _AGAIN)
     schema = manifest.get("schema")
@@ -95,27 +138,69 @@ def _check_entries(kind: Format, file: Path, archive: zipfile.ZipFile) -> None:
         if entry.filename not in ("manifest.json", *kind.members):
             other = next((f for f in _FORMATS if entry.filename in f.members), None)
             if other is not None:
-                raise AimError(f"{file} is a {other.what}, and a {kind.what} is needed.", "The two were exchanged.", f"Give a .{kind.name} file.")
-            raise AimError(f"{file} holds an unexpected member '{entry.filename[:80]}'.", "It was not written by this project.", _AGAIN)
-        if entry.file_size > LARGEST_MEMBER or entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise AimError(f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a {kind.what} needs.", remedy=_AGAIN)
+                raise AimError(
+                    f"{file} is a {other.what}, and a {kind.what} is needed.",
+                    "The two were exchanged.",
+                    f"Give a .{kind.name} file.",
+                )
+            raise AimError(
+                f"{file} holds an unexpected member '{entry.filename[:80]}'.",
+                "It was not written by this project.",
+                _AGAIN,
+            )
+        if (
+            entry.file_size > LARGEST_MEMBER
+            or entry.compress_type != zipfile.ZIP_STORED
+            or entry.file_size != entry.compress_size
+        ):
+            raise AimError(
+                f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a {kind.what} needs.",
+                remedy=_AGAIN,
+            )
     if len(set(names)) < len(names):
         raise AimError(f"{file} holds a member twice.", "It was not written by this project.", _AGAIN)
     if "manifest.json" not in names:
         raise AimError(f"{file} has no manifest.json.", f"It is a zip, but not a .{kind.name} file.", _AGAIN)
     if archive.getinfo("manifest.json").file_size > _LARGEST_MANIFEST:
-        raise AimError(f"{file}: its manifest is {archive.getinfo('manifest.json').file_size} bytes long.", "It was altered.", _AGAIN)
+        raise AimError(
+            f"{file}: its manifest is {archive.getinfo('manifest.json').file_size} bytes long.",
+            "It was altered.",
+            _AGAIN,
+        )
 
 
-def _read_member(kind: Format, file: Path, archive: zipfile.ZipFile, name: str, about: Mapping[str, Any]) -> bytes:
+def _read_member(
+    kind: Format, file: Path, archive: zipfile.ZipFile, name: str, about: Mapping[str, Any]
+) -> bytes:
     if name not in kind.members or name not in archive.namelist():
         raise AimError(f"{file}: the member '{name[:80]}' is missing.", "The file was altered.", _AGAIN)
     data = archive.read(name)
     if len(data) != about.get("bytes") or hashlib.sha256(data).hexdigest() != about.get("sha256"):
-        raise AimError(f"{file}: the member '{name}' is not the one that was written (SHA-256 differs).", "The file was altered.", _AGAIN)
+        raise AimError(
+            f"{file}: the member '{name}' is not the one that was written (SHA-256 differs).",
+            "The file was altered.",
+            _AGAIN,
+        )
     return data
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
     """The arrays of pack_arrays; raises AimError for anything that is not a plain, uncompressed npz."""
     return read_arrays(data, where, limit=LARGEST_MEMBER, packed=False)
+
+
+# The .aim file: a trained model in one container.
+
+NO_BONES = "none: trained without bones"
+"""What the manifest says under "bones" where there is no anatomy in the file."""
+
+
+def write_aim(path: str | Path, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
+    """Write a model whole or not at all; the same input gives the same bytes. Raises AimError as
+    write_container does."""
+    write_container(AIM, path, manifest, members)
+
+
+def read_aim(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """manifest, {member: bytes}. Raises AimError as read_container does."""
+    return read_container(AIM, path)

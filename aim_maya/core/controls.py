@@ -1,8 +1,11 @@
 """Controls, knots and combination poses: from the weights an animator sets to the activation of every target.
 
-A control owns knots (value, target): piecewise linear hats through them and through the neutral at 0, as Maya's in-betweens do;
-beyond the outermost knot the last segment's target scales on, as a native target does beyond 1. A pose is a target that means
-something only in combination: it is active by the product (or, where the rig says so, the lowest) of its controls' weights over their
+A control owns knots (value, target): piecewise linear hats through them and through the neutral at 0, as
+Maya's in-betweens do;
+beyond the outermost knot the last segment's target scales on, as a native target does beyond 1. A pose is a
+target that means
+something only in combination: it is active by the product (or, where the rig says so, the lowest) of its
+controls' weights over their
 values at the pose; both are methods of Maya's combinationShape node.
 """
 
@@ -17,17 +20,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.typed import Floats
+
 from .errors import AimError, nearest_name
 from .json_fields import Fields, is_number
 
-Floats = NDArray[np.floating]
 Weights = Sequence[float] | Mapping[str, float] | NDArray[np.floating]
 METHODS = ("multiply", "lowest")
 
 
 @dataclass(frozen=True)
 class Control:
-    """One weight: name, its logical index on the blendShape node, and knots ((value, target), ...) sorted by value."""
+    """One weight: name, its logical index on the blendShape node, and knots ((value, target), ...) sorted by
+    value."""
 
     name: str
     index: int
@@ -45,7 +50,8 @@ class Pose:
 
 @dataclass(frozen=True)
 class Rig:
-    """All controls in order, all poses, and the order of the targets (T) that every table of the model follows."""
+    """All controls in order, all poses, and the order of the targets (T) that every table of the model
+    follows."""
 
     controls: tuple[Control, ...]
     poses: tuple[Pose, ...] = field(default=())
@@ -66,31 +72,45 @@ class Rig:
 
     @cached_property
     def _plain(self) -> tuple[NDArray[np.int64], Floats] | None:
-        """When every control has exactly one knot and there is no pose: the identity order, and 1 / value of each knot."""
+        """When every control has exactly one knot and there is no pose: the identity order, and 1 / value of
+        each knot."""
         if self.poses or any(len(c.knots) != 1 for c in self.controls):
             return None
         return np.arange(len(self.controls)), np.array([1.0 / c.knots[0][0] for c in self.controls])
 
     def vector(self, weights: Weights) -> Floats:
-        """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length, a NaN, or what is no number."""
+        """(C,) float64 weights in order. Raises AimError for an unknown name, a wrong length, a NaN, or what
+        is no number."""
         vector: Floats
         if isinstance(weights, Mapping):
             unknown = [name for name in weights if name not in self._position]
             if unknown:
-                raise AimError(f"There is no control '{unknown[0]}'.", nearest_name(str(unknown[0]), self.names), "See model.targets for the names.")
+                raise AimError(
+                    f"There is no control '{unknown[0]}'.",
+                    nearest_name(str(unknown[0]), self.names),
+                    "See model.targets for the names.",
+                )
             vector, values = np.zeros(len(self.controls)), _numbers(list(weights.values()))
             if values.size != len(weights):
-                raise AimError("A weight is one number; an array was given for a control.", remedy="Pass {name: number}.")
+                raise AimError(
+                    "A weight is one number; an array was given for a control.", remedy="Pass {name: number}."
+                )
             vector[[self._position[name] for name in weights]] = values.reshape(-1)
         else:
             vector = _numbers(weights)
             if vector.shape != (len(self.controls),):
-                raise AimError(f"{len(self.controls)} weights are needed, {vector.shape} were given.", remedy="Pass one per control, or a dict.")
+                raise AimError(
+                    f"{len(self.controls)} weights are needed, {vector.shape} were given.",
+                    remedy="Pass one per control, or a dict.",
+                )
         total = float(vector.sum())
         if not math.isfinite(total):
             bad = [self.names[i] for i in np.flatnonzero(~np.isfinite(vector))]
             if bad:
-                raise AimError(f"The weight of '{bad[0]}' is {vector[self._position[bad[0]]]}.", "A driver upstream produces NaN or infinity.")
+                raise AimError(
+                    f"The weight of '{bad[0]}' is {vector[self._position[bad[0]]]}.",
+                    "A driver upstream produces NaN or infinity.",
+                )
         return vector
 
     def activations(self, weights: Weights) -> Floats:
@@ -124,8 +144,15 @@ class Rig:
     def to_json(self) -> dict[str, Any]:
         """The `controls` and `poses` entries of actor.json and of the manifest."""
         return {
-            "controls": [{"name": c.name, "index": c.index, "knots": [[v, t] for v, t in c.knots]} for c in self.controls],
-            "poses": [{"target": p.target, "weights": dict(p.weights)} | ({} if p.method == "multiply" else {"method": p.method}) for p in self.poses],
+            "controls": [
+                {"name": c.name, "index": c.index, "knots": [[v, t] for v, t in c.knots]}
+                for c in self.controls
+            ],
+            "poses": [
+                {"target": p.target, "weights": dict(p.weights)}
+                | ({} if p.method == "multiply" else {"method": p.method})
+                for p in self.poses
+            ],
         }
 
 
@@ -136,7 +163,11 @@ def _numbers(weights: object) -> Floats:
         if array.dtype.kind in "USMmcV":
             raise ValueError
         return np.asarray(array, np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that takes gradients
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a torch tensor that takes gradients
         given = repr(weights)
         raise AimError(
             f"Weights are numbers, not {given if len(given) < 60 else given[:57] + '...'}.",
@@ -146,14 +177,17 @@ def _numbers(weights: object) -> Floats:
 
 
 def hats(values: Sequence[float], w: float) -> list[float]:
-    """Activation of each knot at `values` (sorted, without 0) for weight w; the neutral sits at 0 and takes the rest."""
+    """Activation of each knot at `values` (sorted, without 0) for weight w; the neutral sits at 0 and takes
+    the rest."""
     if len(values) <= 1:
         return [w / v for v in values]
     result = [0.0] * len(values)
     grid = sorted([0.0, *values])
     if w <= grid[0] or w >= grid[-1]:
         outer = grid[0] if w <= grid[0] else grid[-1]
-        if outer == 0.0:  # nothing was sculpted on this side: the nearest knot scales through zero, as a native target does
+        if (
+            outer == 0.0
+        ):  # nothing was sculpted on this side: the nearest knot scales through zero, as a native target does
             outer = grid[1] if w <= 0 else grid[-2]
         result[values.index(outer)] = w / outer
         return result
@@ -182,14 +216,23 @@ def rig_from_json(data: Any, where: str) -> Rig:
 
 def _control(control: Fields, place: int) -> Control:
     knots = control.items("knots")
-    if not all(isinstance(knot, list | tuple) and len(knot) == 2 and is_number(knot[0]) and isinstance(knot[1], str) for knot in knots):
+    if not all(
+        isinstance(knot, list | tuple) and len(knot) == 2 and is_number(knot[0]) and isinstance(knot[1], str)
+        for knot in knots
+    ):
         raise control.fail("knots", "a list of [value, target]")
-    return Control(control.text("name"), control.whole("index", place), tuple(sorted((float(v), str(t)) for v, t in knots)))
+    return Control(
+        control.text("name"),
+        control.whole("index", place),
+        tuple(sorted((float(v), str(t)) for v, t in knots)),
+    )
 
 
 def _pose(pose: Fields) -> Pose:
     weights = pose.fields("weights")
-    return Pose(pose.text("target"), {name: weights.number(name) for name in weights}, pose.text("method", "multiply"))
+    return Pose(
+        pose.text("target"), {name: weights.number(name) for name in weights}, pose.text("method", "multiply")
+    )
 
 
 def _check(rig: Rig, where: str) -> None:
@@ -197,17 +240,34 @@ def _check(rig: Rig, where: str) -> None:
         seen: dict[str, str] = {}
         for name in names:
             if name.lower() in seen:
-                raise AimError(f"{where}: two {kind}s are named '{seen[name.lower()]}' and '{name}'.", "Names must differ by more than case.", "Rename one.")
+                raise AimError(
+                    f"{where}: two {kind}s are named '{seen[name.lower()]}' and '{name}'.",
+                    "Names must differ by more than case.",
+                    "Rename one.",
+                )
             seen[name.lower()] = name
     for control in rig.controls:
         values = [v for v, _ in control.knots]
         if any(not math.isfinite(v) or v == 0.0 for v in values) or len(set(values)) != len(values):
-            raise AimError(f"{where}: control '{control.name}' has knots at {values}.", "Knots need distinct finite values other than 0.")
+            raise AimError(
+                f"{where}: control '{control.name}' has knots at {values}.",
+                "Knots need distinct finite values other than 0.",
+            )
     for pose in rig.poses:
         unknown = [c for c in pose.weights if c not in rig.names]
         if unknown:
-            raise AimError(f"{where}: pose '{pose.target}' names the unknown control '{unknown[0]}'.", nearest_name(unknown[0], rig.names), "Correct the name.")
+            raise AimError(
+                f"{where}: pose '{pose.target}' names the unknown control '{unknown[0]}'.",
+                nearest_name(unknown[0], rig.names),
+                "Correct the name.",
+            )
         if not pose.weights or any(v == 0.0 or not math.isfinite(v) for v in pose.weights.values()):
-            raise AimError(f"{where}: pose '{pose.target}' needs at least one control, each at a finite value other than 0.")
+            raise AimError(
+                f"{where}: pose '{pose.target}' needs at least one control, each at a finite value other than 0."
+            )
         if pose.method not in METHODS:
-            raise AimError(f"{where}: pose '{pose.target}' has method '{pose.method}'.", nearest_name(pose.method, METHODS), f"Use one of {METHODS}.")
+            raise AimError(
+                f"{where}: pose '{pose.target}' has method '{pose.method}'.",
+                nearest_name(pose.method, METHODS),
+                f"Use one of {METHODS}.",
+            )

@@ -1,25 +1,36 @@
-"""Where numpy and onnxruntime for Maya's Python are kept, and how they get onto sys.path. Standard library only.
+"""Where numpy and onnxruntime for Maya's Python are kept, how they get onto sys.path, and which of CUDA's
+libraries are there. Standard library only.
 
-A dependency folder belongs to one Python and one platform, for example `deps/cp311-linux`: Maya 2025 and 2026 share Python 3.11,
-2027 has 3.13. It is looked for in `AIM_MAYA_DEPS`, then in the module, then in the user's Maya folder (for a module that is
-read-only). It is *appended* to sys.path, and only when something is absent otherwise: one process has one numpy, and the
-host's own comes first.
+A dependency folder belongs to one Python and one platform, for example `deps/cp311-linux`: Maya 2025 and 2026
+share Python 3.11, 2027 has 3.13. It is looked for in `AIM_MAYA_DEPS`, then in the module, then in the user's
+Maya folder (for a module that is read-only). It is *appended* to sys.path, and only when something is absent
+otherwise: one process has one numpy, and the host's own comes first.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import importlib.util
+import io
 import os
 import platform
+import re
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+from typing import Any
+
+# Where numpy and onnxruntime for Maya's Python are kept, and how they get onto sys.path. Standard library
+# only.
 
 VARIABLE = "AIM_MAYA_DEPS"
 NEEDED = ("numpy", "onnxruntime")
-MODULE_ROOT = Path(__file__).absolute().parents[2]  # not resolve(): a mapped drive keeps the name under which Maya knows it
+MODULE_ROOT = (
+    Path(__file__).absolute().parents[2]
+)  # not resolve(): a mapped drive keeps the name under which Maya knows it
 
 
 def tag() -> str:
@@ -75,17 +86,21 @@ def found_folder() -> Path | None:
 
 
 def install_folder() -> Path:
-    """Where an installation belongs: `AIM_MAYA_DEPS` when set, the module when it can be written, else the user's folder."""
+    """Where an installation belongs: `AIM_MAYA_DEPS` when set, the module when it can be written, else the
+    user's folder."""
     given = os.environ.get(VARIABLE)
     if given:
         return Path(given).expanduser() / tag()
     inside = module_folder()
-    is_module = (MODULE_ROOT / "plug-ins").is_dir()  # a plain `pip install` has no plug-ins beside the package: keep out of site-packages
+    is_module = (
+        MODULE_ROOT / "plug-ins"
+    ).is_dir()  # a plain `pip install` has no plug-ins beside the package: keep out of site-packages
     return inside if is_module and can_write(inside) else user_folder()
 
 
 def can_write(folder: Path) -> bool:
-    """Whether `folder` exists and takes a file, or could be made; found by trying, since access bits lie on network drives."""
+    """Whether `folder` exists and takes a file, or could be made; found by trying, since access bits lie on
+    network drives."""
     at = folder
     while not os.path.lexists(at) and at != at.parent:
         at = at.parent
@@ -112,7 +127,8 @@ def is_found(name: str) -> bool:
 
 
 def add_dependency_folder() -> Path | None:
-    """Append the dependency folder to sys.path when numpy or onnxruntime is absent without it; returns the folder in use, or None.
+    """Append the dependency folder to sys.path when numpy or onnxruntime is absent without it; returns the
+    folder in use, or None.
 
     Cheap to call again: nothing is appended twice. Call it before anything imports numpy.
     """
@@ -127,3 +143,41 @@ def add_dependency_folder() -> Path | None:
     sys.path.append(name)
     importlib.invalidate_caches()
     return folder
+
+
+# Which of CUDA's libraries are there for onnxruntime, by name: the difference between a GPU that works and
+# one that only seems to.
+
+
+def missing_libraries(runtime: Any) -> list[str]:
+    """Libraries that do not load, each with the loader's reason when it says more than 'not found'."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(Exception):
+        runtime.preload_dlls()
+    found = dict(re.findall(r"^Failed to load (\S.*?): (.*)$", said.getvalue(), re.M))
+    missing = [
+        name if "cannot open shared object" in why or "Could not find module" in why else f"{name} ({why})"
+        for name, why in found.items()
+    ]
+    if not missing and sys.platform == "linux":  # the provider names the first library that it lacks itself
+        provider = Path(runtime.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
+        try:
+            ctypes.CDLL(str(provider))
+        except OSError as error:
+            lacks = re.match(r"(lib\S+): cannot open shared object", str(error))
+            missing += [lacks[1]] if lacks else []
+    return missing
+
+
+def driver_version() -> tuple[int, int] | None:
+    """The newest CUDA that the NVIDIA driver supports; None without a driver."""
+    name = {"win32": "nvcuda.dll", "linux": "libcuda.so.1"}.get(sys.platform)
+    if name is None:
+        return None
+    try:
+        version = ctypes.c_int()
+        if ctypes.CDLL(name).cuDriverGetVersion(ctypes.byref(version)) != 0:
+            return None
+    except (OSError, AttributeError):
+        return None
+    return version.value // 1000, version.value % 1000 // 10

@@ -29,6 +29,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: object, most: int = 200) -> str:
-    """The first line with words of what an exception or another program said, or the exception's kind when it said nothing."""
+    """The first line with words of what an exception or another program said, or the exception's kind when it
+    said nothing."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return said[:most] or (type(error).__name__ if isinstance(error, BaseException) else "it said nothing")

@@ -43,7 +43,9 @@ def check_regular(path: str | Path, limit: int = LARGEST_TEXT) -> Path:
                 head = stream.read(len(_LFS))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or str(error)
-        raise AimError(f"Cannot read {file}: {why}.", "The path is misspelt, or not mounted or allowed.") from error
+        raise AimError(
+            f"Cannot read {file}: {why}.", "The path is misspelt, or not mounted or allowed."
+        ) from error
     if not stat.S_ISREG(state.st_mode):
         kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe or device"
         raise AimError(f"Cannot read {file}: it is {kind}, and a file is needed.", remedy="Give a file.")
@@ -66,14 +68,17 @@ def read_bytes(path: str | Path, limit: int = LARGEST_TEXT) -> bytes:
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except (OSError, MemoryError) as error:
-        raise AimError(f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}.") from error
+        raise AimError(
+            f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}."
+        ) from error
     if len(data) > limit:
         raise AimError(f"Cannot read {file}: it grew past {limit} bytes while it was read.")
     return data
 
 
 def read_text(path: str | Path, limit: int = LARGEST_TEXT, errors: str = "strict") -> str:
-    """UTF-8 text of a plain file, without its byte order mark. Raises AimError also for UTF-16 and other encodings.
+    """UTF-8 text of a plain file, without its byte order mark. Raises AimError also for UTF-16 and other
+    encodings.
 
     errors: 'strict', or 'replace' for formats that may hold names in other encodings and numbers in ASCII.
     """
@@ -87,9 +92,10 @@ def read_text(path: str | Path, limit: int = LARGEST_TEXT, errors: str = "strict
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise AimError(
-            f"{path}, line {line}: it is not UTF-8 text.", "It was saved in another encoding, or it is a binary file.",
+            f"{path}, line {line}: it is not UTF-8 text.",
+            "It was saved in another encoding, or it is a binary file.",
             "Save it as UTF-8.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def natural(name: str) -> tuple[Any, ...]:
@@ -101,10 +107,15 @@ def natural(name: str) -> tuple[Any, ...]:
 def visible_files(folder: str | Path, *endings: str) -> list[Path]:
     """The plain files of a folder with one of these endings in any case, in natural order of their names.
 
-    Hidden ones are left out: what a killed write left, and macOS's `._name` on network drives. Empty when there is no folder.
+    Hidden ones are left out: what a killed write left, and macOS's `._name` on network drives. Empty when
+    there is no folder.
     """
     try:
-        found = [p for p in Path(folder).iterdir() if not p.name.startswith(".") and p.suffix.lower() in endings and not p.is_dir()]
+        found = [
+            p
+            for p in Path(folder).iterdir()
+            if not p.name.startswith(".") and p.suffix.lower() in endings and not p.is_dir()
+        ]
     except OSError:
         return []
     return sorted(found, key=lambda p: natural(p.name))
@@ -114,7 +125,8 @@ def visible_files(folder: str | Path, *endings: str) -> list[Path]:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` on success, remove it on any error.
 
-    What earlier writes of this file left when they were killed is removed first. Raises AimError when the folder cannot be
+    What earlier writes of this file left when they were killed is removed first. Raises AimError when the
+    folder cannot be
     written, or `path` is a folder itself.
     """
     final = Path(path)
@@ -126,18 +138,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise AimError(f"Cannot write {final}: {why}.", "The folder is read-only, or a file stands in its place.", "Choose another output.") from error
+        raise AimError(
+            f"Cannot write {final}: {why}.",
+            "The folder is read-only, or a file stands in its place.",
+            "Choose another output.",
+        ) from error
     temporary = Path(name)
     try:
         if fcntl is None:
             os.close(handle)  # Windows renames no file that is open
         else:
-            fcntl.flock(handle, fcntl.LOCK_EX)  # goes with the process: what is not locked was left by a dead one
+            fcntl.flock(
+                handle, fcntl.LOCK_EX
+            )  # goes with the process: what is not locked was left by a dead one
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, final)
     except OSError as error:
-        raise AimError(f"Writing {final} failed: {error.strerror}.", "The disk may be full.", "Nothing was left behind; try again.") from error
+        raise AimError(
+            f"Writing {final} failed: {error.strerror}.",
+            "The disk may be full.",
+            "Nothing was left behind; try again.",
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
         if fcntl is not None:
@@ -152,7 +174,9 @@ def remove_leftovers(path: Path) -> None:
     left = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}" + re.escape(path.suffix))
     with contextlib.suppress(OSError):
         for other in path.parent.iterdir():
-            if left.fullmatch(other.name) and time.time() - other.stat().st_mtime > (_JUST_MADE_S if _is_free(other) else _LEFT_FOR_S):
+            if left.fullmatch(other.name) and time.time() - other.stat().st_mtime > (
+                _JUST_MADE_S if _is_free(other) else _LEFT_FOR_S
+            ):
                 other.unlink(missing_ok=True)
 
 
@@ -169,7 +193,8 @@ def _is_free(file: Path) -> bool:
 
 
 def check_writable(path: str | Path) -> None:
-    """Before long work, not after it: raises AimError, as atomic_path does, unless a file can be written at `path`. Makes its folder."""
+    """Before long work, not after it: raises AimError, as atomic_path does, unless a file can be written at
+    `path`. Makes its folder."""
     with contextlib.suppress(_Tried), atomic_path(path):
         raise _Tried
 
@@ -182,7 +207,9 @@ def check_apart(out: str | Path, *inputs: str | Path) -> None:
     """Raises AimError when `out` is one of the files that it is made of."""
     for file in inputs:
         if Path(out).resolve() == Path(file).resolve():
-            raise AimError(f"The output {out} is an input, too.", "It would be lost.", "Choose another output.")
+            raise AimError(
+                f"The output {out} is an input, too.", "It would be lost.", "Choose another output."
+            )
 
 
 def _umask() -> int:
@@ -208,9 +235,11 @@ def read_json(path: str | Path, limit: int = LARGEST_JSON, *, nan_as_null: bool 
 
 
 def parse_json(text: str | bytes, where: str, *, nan_as_null: bool = False) -> Any:
-    """The value of JSON text; every number in it is finite and fits a float. nan_as_null: NaN and infinity are read as null.
+    """The value of JSON text; every number in it is finite and fits a float. nan_as_null: NaN and infinity
+    are read as null.
 
-    Raises AimError, naming `where`, with the line of a syntax error, and for nesting over 64 levels, NaN, infinity and numbers
+    Raises AimError, naming `where`, with the line of a syntax error, and for nesting over 64 levels, NaN,
+    infinity and numbers
     that no float holds.
     """
     mend = "Mend that line, or remove the file if it is optional."
@@ -219,8 +248,13 @@ def parse_json(text: str | bytes, where: str, *, nan_as_null: bool = False) -> A
         value = json.loads(text, parse_constant=_null if nan_as_null else _refuse_constant)
         _check_values(value, 0)
     except RecursionError as error:
-        raise AimError(f"{where} is not sensible JSON: it is nested too deep.", "It is damaged, or not of this kind.") from error
-    except (ValueError, MemoryError) as error:  # UnicodeDecodeError, JSONDecodeError and int's limit on digits are ValueErrors
+        raise AimError(
+            f"{where} is not sensible JSON: it is nested too deep.", "It is damaged, or not of this kind."
+        ) from error
+    except (
+        ValueError,
+        MemoryError,
+    ) as error:  # UnicodeDecodeError, JSONDecodeError and int's limit on digits are ValueErrors
         raise AimError(f"{where} is not valid JSON: {error}.", remedy=mend) from error
     return value
 

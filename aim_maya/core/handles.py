@@ -1,7 +1,10 @@
-"""Handles on the learned bones: smooth fields of bone-point offsets, one for each thing one wants to change about a skull or a jaw.
+"""Handles on the learned bones: smooth fields of bone-point offsets, one for each thing one wants to change
+about a skull or a jaw.
 
-Where each acts and which way it points is read off the anatomy: landmarks, the jaw's hinge, skinning weight and anatomy normals. A field is 1
-at the handle's own site, so that n millimetres move that site by n millimetres, and fades to 0 before eyelids, lips' seam, ears and neck.
+Where each acts and which way it points is read off the anatomy: landmarks, the jaw's hinge, skinning weight
+and anatomy normals. A field is 1
+at the handle's own site, so that n millimetres move that site by n millimetres, and fades to 0 before
+eyelids, lips' seam, ears and neck.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.typed import Floats
+
 from .face_sites import FaceSites
 from .mesh import Mesh
 from .regions import smooth_step, smoothed, to_segment
-
-Floats = NDArray[np.floating]
 
 _WEIGHT_SMOOTHING = 12
 _SITE_MM = 7.0  # what counts as being at a handle's site
@@ -26,7 +29,8 @@ _NOTHING = 1e-4  # of the largest offset: the far end of a Gaussian
 
 @dataclass(frozen=True)
 class Bones:
-    """What handles are placed on: points (V, 3) of the skin, head frame, mm; flat (V, 2), the same unrolled; weight (V,) smooth, 1 at the chin."""
+    """What handles are placed on: points (V, 3) of the skin, head frame, mm; flat (V, 2), the same unrolled;
+    weight (V,) smooth, 1 at the chin."""
 
     sites: FaceSites
     points: Floats
@@ -40,7 +44,8 @@ class Bones:
         return self.sites.site(name)
 
     def near(self, a: tuple[float, float], b: tuple[float, float], radius: float, fade: float) -> Floats:
-        """(V,) 1 within radius of the segment a b on the unrolled face, fading like a Gaussian; both in mm of an adult face."""
+        """(V,) 1 within radius of the segment a b on the unrolled face, fading like a Gaussian; both in mm of
+        an adult face."""
         beyond = np.maximum(to_segment(self.flat, a, b) / self.sites.size - radius, 0.0)
         field: Floats = np.exp(-0.5 * (beyond / fade) ** 2)
         return field
@@ -53,24 +58,40 @@ class Bones:
         return np.clip(field / max(float(np.mean(field[here])), 1e-6), 0.0, 1.0)
 
 
-def bones_of(mesh: Mesh, weight: Floats, normals: Floats, regions: dict[str, Floats], sites: FaceSites) -> Bones:
-    """mesh in the model unit; weight (V,) the skinning weight; normals (V, 3) anatomy normals, object space; regions as soft_regions makes them."""
+def bones_of(
+    mesh: Mesh, weight: Floats, normals: Floats, regions: dict[str, Floats], sites: FaceSites
+) -> Bones:
+    """mesh in the model unit; weight (V,) the skinning weight; normals (V, 3) anatomy normals, object space;
+    regions as soft_regions makes them."""
     points = sites.to_head(mesh.points)
     flat = sites.unrolled(points)
     even = smoothed(mesh, weight, _WEIGHT_SMOOTHING)
     chin = np.linalg.norm(points - sites.site("pogonion"), axis=1)
     full = float(even[chin <= max(_SITE_MM * sites.size, float(chin.min()))].mean())
     inside = {"inside": 1.0 - np.minimum(sum(regions.values()), 1.0)}
-    return Bones(sites, points, flat, np.clip(even / max(_FULL * full, 1e-6), 0.0, 1.0), normals @ sites.axes.T, regions | inside)
+    return Bones(
+        sites,
+        points,
+        flat,
+        np.clip(even / max(_FULL * full, 1e-6), 0.0, 1.0),
+        normals @ sites.axes.T,
+        regions | inside,
+    )
 
 
 def _longer(bones: Bones) -> Floats:
     """Down and forward, from the hinge to the chin; 0 at the lips' seam and the ramus, 1 on the chin."""
-    chin, seam, angle = 0.5 * (bones.of("pogonion") + bones.of("menton")), bones.of("stomion"), bones.of("gonion")
+    chin, seam, angle = (
+        0.5 * (bones.of("pogonion") + bones.of("menton")),
+        bones.of("stomion"),
+        bones.of("gonion"),
+    )
     hinge = bones.of("tragion") + np.array([0.0, 0.0, 13.0 * bones.sites.size])
     along = (chin - hinge) * [0.0, 1.0, 1.0]
     down = smooth_step(seam[1] - bones.points[:, 1], 0.0, seam[1] - bones.of("pogonion")[1])
-    forward = smooth_step(bones.points[:, 2], angle[2] - 12.0 * bones.sites.size, angle[2] + 0.75 * (chin[2] - angle[2]))
+    forward = smooth_step(
+        bones.points[:, 2], angle[2] - 12.0 * bones.sites.size, angle[2] + 0.75 * (chin[2] - angle[2])
+    )
     field = bones.at(down * forward * bones.weight, bones.of("pogonion"))
     return field[:, None] * along / np.linalg.norm(along)
 
@@ -80,7 +101,11 @@ def _wider(bones: Bones) -> Floats:
     flat = bones.sites.unrolled(np.stack([bones.of("gonion"), bones.of("menton")]))
     angle, s = flat[0] - [0.0, 8.0 * bones.sites.size], bones.sites.size
     front = angle + 0.55 * (flat[1] + [0.0, 6.0 * s] - angle)
-    field = bones.near((angle[0], angle[1]), (front[0], front[1]), 7.0, 12.0) * smooth_step(bones.weight, 0.02, 0.3) * (1 - bones.regions["lips"])
+    field = (
+        bones.near((angle[0], angle[1]), (front[0], front[1]), 7.0, 12.0)
+        * smooth_step(bones.weight, 0.02, 0.3)
+        * (1 - bones.regions["lips"])
+    )
     level = bones.of("gonion") - [0.0, 8.0 * s, 0.0]
     return bones.at(field, level)[:, None] * _aside(bones, 12.0) * [1.0, 0.0, 0.0]
 
@@ -89,7 +114,11 @@ def _chin(bones: Bones) -> Floats:
     """The chin straight forward; the lower lip stays."""
     y, s = float(bones.of("pogonion")[1]), bones.sites.size
     low = float(bones.of("menton")[1])
-    field = bones.near((0.0, y), (0.0, 0.5 * (y + low)), 5.0, 13.0) * bones.weight * (1 - bones.regions["lips"]) ** 2
+    field = (
+        bones.near((0.0, y), (0.0, 0.5 * (y + low)), 5.0, 13.0)
+        * bones.weight
+        * (1 - bones.regions["lips"]) ** 2
+    )
     below = smooth_step(bones.points[:, 1], low - 22.0 * s, low - 2.0 * s)
     return bones.at(field * below, bones.of("pogonion"))[:, None] * np.array([0.0, 0.0, 1.0])
 
@@ -98,8 +127,15 @@ def _cheekbones(bones: Bones) -> Floats:
     """Both cheekbones outwards along the mean of their anatomy normals."""
     site = 0.55 * bones.of("exocanthion") + 0.45 * bones.of("zygion") - [0.0, 20.0 * bones.sites.size, 0.0]
     flat = bones.sites.unrolled(site[None])[0]
-    field = bones.near((flat[0] - 8 * bones.sites.size, flat[1]), (flat[0] + 8 * bones.sites.size, flat[1] + 3 * bones.sites.size), 4.0, 11.0)
-    field = bones.at(field * (1 - bones.regions["eyes"]) ** 2 * (1 - bones.regions["nose"]) * _skin(bones), site)
+    field = bones.near(
+        (flat[0] - 8 * bones.sites.size, flat[1]),
+        (flat[0] + 8 * bones.sites.size, flat[1] + 3 * bones.sites.size),
+        4.0,
+        11.0,
+    )
+    field = bones.at(
+        field * (1 - bones.regions["eyes"]) ** 2 * (1 - bones.regions["nose"]) * _skin(bones), site
+    )
     aside = _aside(bones, 8.0)
     mirrored = bones.normals * np.concatenate([np.sign(bones.points[:, :1]), np.ones((len(aside), 2))], 1)
     mean = (field[:, None] * mirrored).sum(0)
@@ -123,7 +159,8 @@ def _aside(bones: Bones, soft_mm: float) -> Floats:
 
 
 def _skin(bones: Bones) -> Floats:
-    """(V,) 1 on regions of the face, 0 inside sockets and mouth, where a field of the face's outside has no business."""
+    """(V,) 1 on regions of the face, 0 inside sockets and mouth, where a field of the face's outside has no
+    business."""
     return smooth_step(1 - bones.regions["inside"], 0.05, 0.5)
 
 
@@ -148,5 +185,7 @@ class Handles:
         if name not in self._made:
             field = self._bones.sites.to_object(HANDLES[name][1](self._bones))
             field = field if self._owners is None else field[self._owners]
-            self._made[name] = np.where(np.abs(field) < _NOTHING * np.abs(field).max(), 0.0, field).astype(np.float32)
+            self._made[name] = np.where(np.abs(field) < _NOTHING * np.abs(field).max(), 0.0, field).astype(
+                np.float32
+            )
         return self._made[name]

@@ -1,4 +1,5 @@
-"""Checked access to parsed JSON: every entry is of the kind that its reader expects, or is named in one sentence."""
+"""Checked access to parsed JSON: every entry is of the kind that its reader expects, or is named in one
+sentence."""
 
 from __future__ import annotations
 
@@ -7,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aim_maya.core.typed import Floats
 
 from .errors import AimError, nearest_name
-
-Floats = NDArray[np.floating]
 
 
 class Fields:
@@ -23,9 +23,12 @@ class Fields:
     """
 
     def __init__(self, value: Any, where: str, known: Iterable[str] | None = None) -> None:
-        """Raises AimError unless value is an object, and for entries that are not among `known`, naming the nearest."""
+        """Raises AimError unless value is an object, and for entries that are not among `known`, naming the
+        nearest."""
         if not isinstance(value, Mapping):
-            raise AimError(f"{where} must be an object, not {kind_of(value)}.", remedy='Write {"entry": value, ...}.')
+            raise AimError(
+                f"{where} must be an object, not {kind_of(value)}.", remedy='Write {"entry": value, ...}.'
+            )
         self._value, self.where = value, where
         names = None if known is None else tuple(known)
         unknown = [] if names is None else [str(key) for key in value if key not in names]
@@ -42,7 +45,10 @@ class Fields:
     def fail(self, name: str, wanted: str) -> AimError:
         """The error that says what the entry is, and what it should be."""
         if name not in self._value:
-            return AimError(f"{self.where}: '{name}' is missing; it should be {wanted}.", "It was altered, or written by hand.")
+            return AimError(
+                f"{self.where}: '{name}' is missing; it should be {wanted}.",
+                "It was altered, or written by hand.",
+            )
         given = str(self._value[name])[:60]
         what = f"{self.where}: '{name}' is {given!r}; it should be {wanted}."
         return AimError(what, "It was altered, or written by hand.")
@@ -68,7 +74,15 @@ class Fields:
             raise self.fail(name, "true or false")
         return value
 
-    def number(self, name: str, default: float | None = None, *, above: float = -math.inf, low: float = -math.inf, high: float = 1e30) -> float:
+    def number(
+        self,
+        name: str,
+        default: float | None = None,
+        *,
+        above: float = -math.inf,
+        low: float = -math.inf,
+        high: float = 1e30,
+    ) -> float:
         """A finite number above `above`, from `low` to `high`."""
         value = self._value.get(name, default)
         if not is_number(value) or not above < value <= high or value < low or value < -1e30:
@@ -102,7 +116,9 @@ class Fields:
 
     def objects(self, name: str, default: Sequence[Any] | None = None) -> list[Fields]:
         """A list of objects."""
-        return [Fields(value, f"{self.where}: {name}[{i}]") for i, value in enumerate(self.items(name, default))]
+        return [
+            Fields(value, f"{self.where}: {name}[{i}]") for i, value in enumerate(self.items(name, default))
+        ]
 
     def numbers(self, name: str, shape: Sequence[int]) -> Floats:
         """Nested lists of finite numbers as a float64 array; -1 in `shape` stands for any length.
@@ -111,7 +127,9 @@ class Fields:
         """
         try:
             array = np.array(self._value[name])
-            fits = (array.dtype.kind in "fiu" and array.ndim == len(shape)) or (array.size == 0 and -1 in shape)
+            fits = (array.dtype.kind in "fiu" and array.ndim == len(shape)) or (
+                array.size == 0 and -1 in shape
+            )
             fits = fits and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=False))
             if not fits or not np.isfinite(array.astype(np.float64)).all():
                 raise ValueError

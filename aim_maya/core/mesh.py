@@ -1,4 +1,7 @@
-"""Polygon meshes: points, n-gon faces in order, optional UVs, and the few quantities everything else needs."""
+"""Polygon meshes: points, n-gon faces in order, optional UVs, and what everything else needs of them; numbers
+at
+vertices as colours.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
+from aim_maya.core.typed import Floats, Ints
+
+# Polygon meshes: points, n-gon faces in order, optional UVs, and the few quantities everything else needs.
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """points (V, 3) float64, model unit, object space; counts (F,) int32 corners a face; corners (C,) int32 vertex ids.
+    """points (V, 3) float64, model unit, object space; counts (F,) int32 corners a face; corners (C,) int32
+    vertex ids.
 
-    uvs (U, 2) float64 and uv_corners (C,) int32 (-1 where a corner has none) travel along untouched when a file has them.
+    uvs (U, 2) float64 and uv_corners (C,) int32 (-1 where a corner has none) travel along untouched when a
+    file has them.
     """
 
     points: Floats
@@ -33,7 +39,11 @@ class Mesh:
     @cached_property
     def starts(self) -> Ints:
         """(F,) offset of every face's first corner."""
-        return np.concatenate([[0], np.cumsum(self.counts)[:-1]]).astype(np.int64) if len(self.counts) else np.zeros(0, np.int64)
+        return (
+            np.concatenate([[0], np.cumsum(self.counts)[:-1]]).astype(np.int64)
+            if len(self.counts)
+            else np.zeros(0, np.int64)
+        )
 
     @cached_property
     def corner_face(self) -> Ints:
@@ -43,7 +53,10 @@ class Mesh:
     @cached_property
     def triangles(self) -> Ints:
         """(T, 3) int64 fan triangulation, in face order."""
-        pieces = [(self.corners[self.starts[self.counts > i + 1]], i) for i in range(1, int(self.counts.max(initial=3)) - 1)]
+        pieces = [
+            (self.corners[self.starts[self.counts > i + 1]], i)
+            for i in range(1, int(self.counts.max(initial=3)) - 1)
+        ]
         fans, order = [], []
         for first, i in pieces:
             chosen = np.flatnonzero(self.counts > i + 1)
@@ -114,7 +127,9 @@ def triangle_areas(points: Floats, triangles: Ints) -> Floats:
 
 def face_means(mesh: Mesh, values: Floats) -> Floats:
     """(F, ...) mean over each face's corners of per-vertex values (V, ...)."""
-    return np.add.reduceat(values[mesh.corners], mesh.starts, axis=0) / mesh.counts.reshape(-1, *[1] * (values.ndim - 1))
+    return np.add.reduceat(values[mesh.corners], mesh.starts, axis=0) / mesh.counts.reshape(
+        -1, *[1] * (values.ndim - 1)
+    )
 
 
 def boundary_vertices(mesh: Mesh) -> NDArray[np.bool_]:
@@ -136,7 +151,8 @@ def joined(first: Mesh, second: Mesh) -> Mesh:
 
 @dataclass(frozen=True)
 class Subdivision:
-    """One linear subdivision: every face becomes one quad a corner. Apply it to any per-vertex array (V, ...)."""
+    """One linear subdivision: every face becomes one quad a corner. Apply it to any per-vertex array (V,
+    ...)."""
 
     mesh: Mesh
     refined: Mesh
@@ -144,17 +160,43 @@ class Subdivision:
     def carry(self, values: Floats) -> Floats:
         """(V, ...) -> (V + E + F, ...): old vertices, edge middles, face centres."""
         e = self.mesh.edges
-        return np.concatenate([values, 0.5 * (values[e[:, 0]] + values[e[:, 1]]), face_means(self.mesh, values)])
+        return np.concatenate(
+            [values, 0.5 * (values[e[:, 0]] + values[e[:, 1]]), face_means(self.mesh, values)]
+        )
 
 
 def subdivide(mesh: Mesh) -> Subdivision:
-    """Split every face at its centre and edge middles, without smoothing: every new vertex lies on the old surface."""
+    """Split every face at its centre and edge middles, without smoothing: every new vertex lies on the old
+    surface."""
     n, e = len(mesh.points), mesh.edges
     key = {(int(a), int(b)): n + i for i, (a, b) in enumerate(e)}
-    middle = np.array([key[min(a, b), max(a, b)] for a, b in zip(mesh.corners.tolist(), mesh.corners[mesh.following].tolist(), strict=True)])
+    middle = np.array(
+        [
+            key[min(a, b), max(a, b)]
+            for a, b in zip(mesh.corners.tolist(), mesh.corners[mesh.following].tolist(), strict=True)
+        ]
+    )
     previous = np.arange(len(mesh.corners)) - 1
     previous[mesh.starts] = mesh.starts + mesh.counts - 1
     quads = np.stack([mesh.corners, middle, n + len(e) + mesh.corner_face, middle[previous]], 1)
     refined = Mesh(np.zeros((0, 3)), np.full(len(quads), 4, np.int32), quads.ravel().astype(np.int32))
     result = Subdivision(mesh, refined)
     return replace(result, refined=refined.with_points(result.carry(mesh.points)))
+
+
+# Heat maps: numbers to colours, the same in pictures of the training and in the viewer.
+
+# dark to bright as in matplotlib's "inferno" and "viridis", "inferno" from a blue that is seen on dark
+# windows
+STOPS = {
+    "error": np.array([[58, 52, 92], [104, 32, 122], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float),
+    "thickness": np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float),
+    "weight": np.array([[115, 140, 178], [190, 190, 180], [217, 115, 64]], float),
+}
+
+
+def heat(values: Floats, limit: float, name: str) -> Floats:
+    """(..., 3) colours from 0 to 255 for values (...) between 0 and limit; beyond, the last colour."""
+    stops = STOPS[name]
+    share = np.clip(values / limit, 0, 1) * (len(stops) - 1)
+    return np.stack([np.interp(share, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], -1)

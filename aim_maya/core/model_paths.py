@@ -1,4 +1,5 @@
-"""Where a model file named in a scene is looked for. The host says where its scene and project are; nothing here asks it."""
+"""Where a model file named in a scene is looked for. The host says where its scene and project are; nothing
+here asks it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ PATH_VARIABLE = "AIM_MODEL_PATH"
 
 @dataclass(frozen=True)
 class SearchContext:
-    """folders: beside the scene and its references, then the project. mapped: (from, to) prefixes, the host's dirmap."""
+    """folders: beside the scene and its references, then the project. mapped: (from, to) prefixes, the host's
+    dirmap."""
 
     folders: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
@@ -31,8 +33,11 @@ def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
     return os.path.expanduser(re.sub(r"\$(\w+)|\$\{(\w+)\}|%(\w+)%", value, text.strip()))
 
 
-def resolve(text: str, context: SearchContext, environment: Mapping[str, str] | None = None, what: str = "model") -> Path:
-    """The file that `text` names: an absolute path that exists wins, then the mapped path, then each folder, then AIM_MODEL_PATH.
+def resolve(
+    text: str, context: SearchContext, environment: Mapping[str, str] | None = None, what: str = "model"
+) -> Path:
+    """The file that `text` names: an absolute path that exists wins, then the mapped path, then each folder,
+    then AIM_MODEL_PATH.
 
     Raises AimError that lists every place tried, and says `what` was looked for.
     """

@@ -1,11 +1,15 @@
 """A lossless Wavefront OBJ reader and writer: the one reader for neutrals, shapes, bones and scans.
 
-Libraries triangulate, merge or reorder; blendshapes live on vertex order. This one keeps quads and n-gons, every `v` in file
-order whether a face uses it or not, and `vt` with the corners that name them. What a mesh does not need (normals, groups,
-materials, curves, display settings) is passed over. Files come from many programs: byte order marks, indents, tabs, names in
+Libraries triangulate, merge or reorder; blendshapes live on vertex order. This one keeps quads and n-gons,
+every `v` in file
+order whether a face uses it or not, and `vt` with the corners that name them. What a mesh does not need
+(normals, groups,
+materials, curves, display settings) is passed over. Files come from many programs: byte order marks, indents,
+tabs, names in
 any encoding, vertex colours and `\\` at the end of a line are read.
 
-A plain file is read in bulk; anything else, and anything wrong, line by line, so that the message can name the line.
+A plain file is read in bulk; anything else, and anything wrong, line by line, so that the message can name
+the line.
 """
 
 from __future__ import annotations
@@ -16,22 +20,50 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aim_maya.core.typed import Floats, Ints
 
 from .errors import AimError
 from .files import atomic_path, read_text
 from .mesh import Mesh
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
 Parts = tuple[Floats, Floats, Ints, Ints, Ints]  # points, uvs, counts, corners, uv_corners: as in Mesh
 
 LARGEST = 2**28  # bytes; over two million vertices
 _WITH_NAMES = {"g", "o", "usemtl", "mtllib", "usemap", "maplib", "shadow_obj", "trace_obj", "call", "csh"}
 _PASSED_OVER = _WITH_NAMES | {
-    "vn", "vp", "p", "l", "s", "mg", "lod", "bevel", "c_interp", "d_interp", "ctech", "stech", "cstype", "deg", "bmat", "step",
-    "curv", "curv2", "surf", "parm", "trim", "hole", "scrv", "sp", "end", "con", "bsp", "bzp", "cdc", "cdp", "res",
-}  # fmt: skip
+    "vn",
+    "vp",
+    "p",
+    "l",
+    "s",
+    "mg",
+    "lod",
+    "bevel",
+    "c_interp",
+    "d_interp",
+    "ctech",
+    "stech",
+    "cstype",
+    "deg",
+    "bmat",
+    "step",
+    "curv",
+    "curv2",
+    "surf",
+    "parm",
+    "trim",
+    "hole",
+    "scrv",
+    "sp",
+    "end",
+    "con",
+    "bsp",
+    "bzp",
+    "cdc",
+    "cdp",
+    "res",
+}
 _VERTEX, _UV, _FACE = (re.compile(rf"^{word}[ \t](.*)", re.M) for word in ("v", "vt", "f"))
 _OTHER = re.compile(r"^(?!v[tn]?[ \t]|f[ \t])[ \t]*(#|[^\s#]+)", re.M)
 _COMMENT = re.compile(r"(^|\s)#.*")
@@ -48,7 +80,8 @@ def read_obj(path: str | Path) -> Mesh:
 
 
 def read_points(path: str | Path) -> Floats:
-    """(V, 3) float64 of an OBJ whose faces are known already and not looked at. Raises AimError as read_obj does."""
+    """(V, 3) float64 of an OBJ whose faces are known already and not looked at. Raises AimError as read_obj
+    does."""
     return _read(Path(path), faces=False)[0]
 
 
@@ -58,12 +91,15 @@ def _read(path: Path, *, faces: bool) -> Parts:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     parts = _in_bulk(text, faces) or _LineByLine(path).read(text, faces)
     if not len(parts[0]):
-        raise AimError(f"{path} holds no vertices.", "The export was empty or cut off.", "Export the mesh again.")
+        raise AimError(
+            f"{path} holds no vertices.", "The export was empty or cut off.", "Export the mesh again."
+        )
     return parts
 
 
 def _in_bulk(text: str, faces: bool) -> Parts | None:
-    """The parts of a file that is plain throughout; None for any other, which _LineByLine reads the same or refuses."""
+    """The parts of a file that is plain throughout; None for any other, which _LineByLine reads the same or
+    refuses."""
     if "\\\n" in text or not set(_OTHER.findall(text)) <= _PASSED_OVER | {"#"}:
         return None
     try:
@@ -88,9 +124,11 @@ def _in_bulk(text: str, faces: bool) -> Parts | None:
 
 
 def _table(rows: list[str], width: int) -> Floats:
-    """(N, width) float64, the first numbers of every row. Raises ValueError unless all rows hold equally many, all finite.
+    """(N, width) float64, the first numbers of every row. Raises ValueError unless all rows hold equally
+    many, all finite.
 
-    An infinity is put after every row: where it comes at its place in each, no row is longer or shorter than the first.
+    An infinity is put after every row: where it comes at its place in each, no row is longer or shorter than
+    the first.
     """
     if not rows:
         return np.zeros((0, width))
@@ -120,22 +158,33 @@ class _LineByLine:
                 points.append(self._numbers(number, word, fields, 3, 3))
                 if not np.isfinite(points[-1]).all():
                     why = f"vertex {len(points) - 1} is {points[-1]}"
-                    raise AimError(f"{self.path}, line {number}: {why}.", "NaN or infinite coordinates.", "Export the mesh again.")
+                    raise AimError(
+                        f"{self.path}, line {number}: {why}.",
+                        "NaN or infinite coordinates.",
+                        "Export the mesh again.",
+                    )
             elif word == "vt" and faces:
                 uvs.append(self._numbers(number, word, fields, 1, 2))
             elif word in ("f", "fo") and faces:
                 if len(fields) < 3:
-                    raise self._fail(number, word, fields, f"a face needs at least 3 corners, this one has {len(fields)}")
-                rows.append((number, [self._corner(number, fields, field, len(points), len(uvs)) for field in fields]))
+                    raise self._fail(
+                        number, word, fields, f"a face needs at least 3 corners, this one has {len(fields)}"
+                    )
+                rows.append(
+                    (number, [self._corner(number, fields, field, len(points), len(uvs)) for field in fields])
+                )
             elif word not in _PASSED_OVER and word not in ("vt", "f", "fo"):
-                raise self._fail(number, word, fields, f"'{_shown(word, 20)}' is not a statement of an OBJ file")
+                raise self._fail(
+                    number, word, fields, f"'{_shown(word, 20)}' is not a statement of an OBJ file"
+                )
         self._check_range(rows, len(points), len(uvs))
         corners = np.array([corner for _, row in rows for corner in row], np.int32).reshape(-1, 2)
         counts = np.array([len(row) for _, row in rows], np.int32)
         return _array(points, 3), _array(uvs, 2), counts, corners[:, 0].copy(), corners[:, 1].copy()
 
     def _statements(self, text: str) -> Iterator[tuple[int, str, list[str]]]:
-        """(line number, keyword, fields) of each statement; one that ends in a backslash goes on in the next line.
+        """(line number, keyword, fields) of each statement; one that ends in a backslash goes on in the next
+        line.
 
         Names may end in a backslash (they are paths on Windows), so statements that hold names do not go on.
         """
@@ -160,13 +209,16 @@ class _LineByLine:
     def _numbers(self, number: int, word: str, fields: list[str], least: int, width: int) -> list[float]:
         for field in fields:
             if not _NUMBER.fullmatch(field):
-                raise self._fail(number, word, fields, f"'{_shown(field, 20)}' is not a number", _cause(field))
+                raise self._fail(
+                    number, word, fields, f"'{_shown(field, 20)}' is not a number", _cause(field)
+                )
         if len(fields) < least:
             raise self._fail(number, word, fields, f"{width} numbers expected, {len(fields)} found")
         return ([float(field) for field in fields[:width]] + [0.0])[:width]
 
     def _corner(self, number: int, fields: list[str], field: str, vertices: int, uvs: int) -> tuple[int, int]:
-        """(vertex, texture vertex or -1), counted from 0; a negative one counts back from the last one so far."""
+        """(vertex, texture vertex or -1), counted from 0; a negative one counts back from the last one so
+        far."""
         parts = field.split("/")
         try:
             ids = [int(part) if part or i == 0 else 0 for i, part in enumerate(parts)]
@@ -178,7 +230,9 @@ class _LineByLine:
         if vertex == 0 or vertex < -vertices:
             raise self._fail(number, "f", fields, f"vertex {_shown(parts[0], 20)} does not exist")
         if uv < -uvs:
-            raise self._fail(number, "f", fields, f"texture vertex {_shown(parts[1], 20)} does not exist ({uvs} so far)")
+            raise self._fail(
+                number, "f", fields, f"texture vertex {_shown(parts[1], 20)} does not exist ({uvs} so far)"
+            )
         return (vertex - 1 if vertex > 0 else vertices + vertex), (uv - 1 if uv >= 0 else uvs + uv)
 
     def _check_range(self, rows: list[tuple[int, list[tuple[int, int]]]], vertices: int, uvs: int) -> None:
@@ -193,7 +247,9 @@ class _LineByLine:
                     )
 
     def _fail(self, number: int, word: str, fields: list[str], why: str, cause: str = "") -> AimError:
-        return AimError(f"{self.path}, line {number}: {why} ('{_shown(' '.join([word, *fields]), 60)}').", cause, _MEND)
+        return AimError(
+            f"{self.path}, line {number}: {why} ('{_shown(' '.join([word, *fields]), 60)}').", cause, _MEND
+        )
 
 
 def _array(rows: Iterable[list[float]], width: int) -> Floats:
@@ -214,12 +270,16 @@ def _cause(field: str) -> str:
 
 
 def write_obj(path: str | Path, mesh: Mesh, comment: str = "") -> None:
-    """Write points with 17 significant digits' worth of round trip (repr), faces and UVs in order; atomically."""
+    """Write points with 17 significant digits' worth of round trip (repr), faces and UVs in order;
+    atomically."""
     lines = [f"# {comment}"] if comment else []
     lines += [f"v {x!r} {y!r} {z!r}" for x, y, z in mesh.points.tolist()]
     if mesh.uvs is not None and mesh.uv_corners is not None:
         lines += [f"vt {u!r} {v!r}" for u, v in mesh.uvs.tolist()]
-        corner = [f"{v + 1}/{t + 1}" if t >= 0 else str(v + 1) for v, t in zip(mesh.corners.tolist(), mesh.uv_corners.tolist(), strict=True)]
+        corner = [
+            f"{v + 1}/{t + 1}" if t >= 0 else str(v + 1)
+            for v, t in zip(mesh.corners.tolist(), mesh.uv_corners.tolist(), strict=True)
+        ]
     else:
         corner = [str(v + 1) for v in mesh.corners.tolist()]
     for start, count in zip(mesh.starts.tolist(), mesh.counts.tolist(), strict=True):

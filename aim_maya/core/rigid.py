@@ -1,15 +1,21 @@
-"""Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, and the best rigid fit of two point sets.
+"""Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, best fits, Euler angles, and a jaw
+driven
+from outside.
 
-Column vectors, p' = M p, translation in M[:3, 3]. A twist is (wx, wy, wz, vx, vy, vz): rotation vector, then the velocity of the
-origin. Equations: Murray, Li, Sastry, A Mathematical Introduction to Robotic Manipulation (1994), A.1 and A.2.
+Column vectors, p' = M p, translation in M[:3, 3]. A twist is (wx, wy, wz, vx, vy, vz): rotation vector, then
+the velocity of the origin. Equations: Murray, Li, Sastry, A Mathematical Introduction to Robotic Manipulation
+(1994), A.1 and A.2.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.floating]
+from aim_maya.core.typed import Floats
+
+# Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, and the best rigid fit of two point
+# sets.
 
 
 def hat(w: Floats) -> Floats:
@@ -18,7 +24,8 @@ def hat(w: Floats) -> Floats:
 
 
 def _series(theta2: float) -> tuple[float, float, float]:
-    """sin(t)/t, (1-cos t)/t^2, (t-sin t)/t^3 of t = sqrt(theta2); a Taylor series near zero keeps full precision."""
+    """sin(t)/t, (1-cos t)/t^2, (t-sin t)/t^3 of t = sqrt(theta2); a Taylor series near zero keeps full
+    precision."""
     if theta2 < 1e-4:
         return (
             1 - theta2 / 6 * (1 - theta2 / 20 * (1 - theta2 / 42)),
@@ -46,7 +53,9 @@ def log(matrix: ArrayLike) -> Floats:
     r = m[:3, :3]
     sine = 0.5 * np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
     angle = float(np.arctan2(np.linalg.norm(sine), 0.5 * (np.trace(r) - 1)))
-    if angle > np.pi - 1e-3:  # the sine vanishes here: take the axis from the symmetric part, its sign from the sine
+    if (
+        angle > np.pi - 1e-3
+    ):  # the sine vanishes here: take the axis from the symmetric part, its sign from the sine
         symmetric = 0.5 * (r + r.T) - np.cos(angle) * np.eye(3)
         axis = symmetric[:, int(np.argmax(np.diag(symmetric)))]
         axis = axis / np.linalg.norm(axis)
@@ -66,7 +75,8 @@ def part(matrix: Floats, share: float) -> Floats:
 
 
 def between(first: Floats, second: Floats, share: float) -> Floats:
-    """(4, 4) A exp(share log(A^-1 B)): from A at 0 to B at 1 on the screw of their relative motion; A itself at 0."""
+    """(4, 4) A exp(share log(A^-1 B)): from A at 0 to B at 1 on the screw of their relative motion; A itself
+    at 0."""
     a = np.array(first, np.float64)
     if share == 0.0:
         return a
@@ -77,7 +87,8 @@ def between(first: Floats, second: Floats, share: float) -> Floats:
 
 
 def kabsch(source: Floats, target: Floats, weights: Floats | None = None) -> Floats:
-    """The (4, 4) rigid motion that best takes source (P, 3) onto target (P, 3), weighted least squares (Kabsch 1976)."""
+    """The (4, 4) rigid motion that best takes source (P, 3) onto target (P, 3), weighted least squares
+    (Kabsch 1976)."""
     w = np.ones(len(source)) if weights is None else weights
     w = w / w.sum()
     a, b = w @ source, w @ target
@@ -100,4 +111,51 @@ def is_rigid(matrix: Floats, tolerance: float = 1e-4) -> bool:
     m = np.asarray(matrix, np.float64)
     if m.shape != (4, 4) or not np.isfinite(m).all() or np.abs(m[3] - [0, 0, 0, 1]).max() > tolerance:
         return False
-    return bool(np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and np.linalg.det(m[:3, :3]) > 0)
+    return bool(
+        np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and np.linalg.det(m[:3, :3]) > 0
+    )
+
+
+# Rigid motions as translations and angles, for curves and keys: rotated about x first, then y, then z, as
+# Maya's rotateOrder xyz.
+
+
+def translations_rotations(motions: Floats) -> Floats:
+    """(F, 6) float64 tx ty tz rx ry rz (degrees) of rigid (F, 4, 4), R = Rz Ry Rx; angles go on from frame to
+    frame without a jump.
+
+    Of the two ways to write a rotation each frame takes the one nearer to the frame before.
+    """
+    r = np.asarray(motions, np.float64)[:, :3, :3]
+    y = np.arcsin(np.clip(-r[:, 2, 0], -1, 1))
+    locked = np.abs(r[:, 2, 0]) > 1 - 1e-12
+    x = np.where(locked, 0.0, np.arctan2(r[:, 2, 1], r[:, 2, 2]))
+    z = np.where(locked, np.arctan2(-r[:, 0, 1], r[:, 1, 1]), np.arctan2(r[:, 1, 0], r[:, 0, 0]))
+    one, other = np.stack([x, y, z], 1), np.stack([x + np.pi, np.pi - y, z + np.pi], 1)
+    angles, before = np.empty_like(one), np.zeros(3)
+    for f in range(len(one)):
+        ways = [a + 2 * np.pi * np.round((before - a) / (2 * np.pi)) for a in (one[f], other[f])]
+        angles[f] = before = min(ways, key=lambda a: float(np.abs(a - before).sum()))
+    return np.hstack([np.asarray(motions, np.float64)[:, :3, 3], np.degrees(angles)])
+
+
+# A jaw driven from outside, taken into the face's object space. Column vectors, p' = M p, as everywhere
+# outside Maya.
+
+_STILL = 1e-9
+
+
+def driven_jaw(face_bind: Floats, jaw_bind: Floats, jaw: Floats, head_bind: Floats, head: Floats) -> Floats:
+    """(4, 4) motion of the jaw relative to the head, in the face's object space: F^-1 Hb H^-1 J Jb^-1 F.
+
+    All arguments are world matrices (4, 4) float64. The identity exactly while nothing has moved relative to
+    the bind.
+    Raises numpy.linalg.LinAlgError for a matrix that cannot be inverted.
+    """
+    inverse = np.linalg.inv
+    motion: Floats = inverse(face_bind) @ head_bind @ inverse(head) @ jaw @ inverse(jaw_bind) @ face_bind
+    reach = 1.0 + max(float(np.abs(m[:3, 3]).max()) for m in (face_bind, jaw, head))
+    difference = np.abs(motion - np.eye(4))
+    if difference[:3, :3].max() < _STILL and difference[:3, 3].max() < _STILL * reach:
+        return np.eye(4)
+    return motion

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.frames import Sampling, read_range
 
-from .options import FORMATS
+from .options import FORMATS, Sampling, read_range
 
 SCENE_ENDINGS = (".ma", ".mb")
 _NOT_SCENES = {".mayaswatches", "incrementalsave", "autosave", "backup"}
@@ -47,14 +46,20 @@ def make_plan(options: argparse.Namespace) -> Plan:
     values = vars(options).copy()
     command = values.pop("command")
     if options.timeout < 0:
-        raise AimError(f"The timeout is {options.timeout:g} seconds.", remedy="Give a number above zero, or 0 for no limit.")
+        raise AimError(
+            f"The timeout is {options.timeout:g} seconds.",
+            remedy="Give a number above zero, or 0 for no limit.",
+        )
     found = _find(options.scenes)
     ending = ""
     if command == "export":
         ending = _check_export(values)
     elif command == "attach":
         values["model"] = _model(options.model)
-    items = tuple(Item(str(scene), str(_output(values, scene, below, ending, len(found))) if values.get("out") else "") for scene, below in found)
+    items = tuple(
+        Item(str(scene), str(_output(values, scene, below, ending, len(found))) if values.get("out") else "")
+        for scene, below in found
+    )
     if values.get("in_place"):
         items = tuple(Item(i.scene, i.scene) for i in items)
     _check_outputs(items, in_place=bool(values.get("in_place")))
@@ -73,12 +78,24 @@ def _find(given: list[str]) -> list[tuple[Path, Path]]:
     for text in given:
         path = Path(text).expanduser()
         if path.is_dir():
-            inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SCENE_ENDINGS and p.is_file() and not _set_aside(p.relative_to(path))]
+            inside = [
+                p
+                for p in sorted(path.rglob("*"))
+                if p.suffix.lower() in SCENE_ENDINGS and p.is_file() and not _set_aside(p.relative_to(path))
+            ]
             if not inside:
-                raise AimError(f"There is no scene below {path}.", f"No file ends in {' or '.join(SCENE_ENDINGS)}.", "Name the folder that holds them.")
+                raise AimError(
+                    f"There is no scene below {path}.",
+                    f"No file ends in {' or '.join(SCENE_ENDINGS)}.",
+                    "Name the folder that holds them.",
+                )
             found |= {p.absolute(): p.relative_to(path) for p in inside}
         elif not path.is_file():
-            raise AimError(f"There is no scene {path}.", "The path is misspelt, or the file was moved.", "Check the path.")
+            raise AimError(
+                f"There is no scene {path}.",
+                "The path is misspelt, or the file was moved.",
+                "Check the path.",
+            )
         elif path.suffix.lower() not in SCENE_ENDINGS:
             raise AimError(f"{path} is no Maya scene.", f"It does not end in {' or '.join(SCENE_ENDINGS)}.")
         else:
@@ -93,11 +110,21 @@ def _set_aside(path: Path) -> bool:
 def _check_export(values: dict[str, Any]) -> str:
     """Settle format and space; the ending of the outputs."""
     given = Path(values["out"]).suffix.lower().lstrip(".")
-    if given and values["format"] and values["format"] != given and values["format"] in FORMATS and given in FORMATS:
+    if (
+        given
+        and values["format"]
+        and values["format"] != given
+        and values["format"] in FORMATS
+        and given in FORMATS
+    ):
         raise AimError(f"-o names a .{given}, --format {values['format']}.", remedy="Give one of the two.")
     kind = values["format"] = values["format"] or (given if given in FORMATS else "abc")
     if kind == "fbx" and values["space"] == "world":
-        raise AimError("FBX-safe faces are in object space.", "Their targets are; the transforms above them go along.", "Leave --space out, or take abc or usd.")
+        raise AimError(
+            "FBX-safe faces are in object space.",
+            "Their targets are; the transforms above them go along.",
+            "Leave --space out, or take abc or usd.",
+        )
     values["space"] = values["space"] or ("object" if kind == "fbx" else "world")
     if values["samples"] < 1:
         raise AimError(f"--samples is {values['samples']}.", remedy="Give a number of poses above zero.")
@@ -108,7 +135,9 @@ def _check_export(values: dict[str, Any]) -> str:
 def _model(text: str) -> str:
     path = Path(text).expanduser()
     if not path.is_file():
-        raise AimError(f"There is no model {path}.", "The path is misspelt, or the model was moved.", "Check --model.")
+        raise AimError(
+            f"There is no model {path}.", "The path is misspelt, or the model was moved.", "Check --model."
+        )
     return str(path.absolute())
 
 
@@ -132,8 +161,14 @@ def _check_outputs(items: tuple[Item, ...], *, in_place: bool) -> None:
             continue
         if item.output in seen:
             raise AimError(
-                f"{seen[item.output]} and {item.scene} would both become {item.output}.", "They have one name.", "Name the folder above them, which keeps them apart."
+                f"{seen[item.output]} and {item.scene} would both become {item.output}.",
+                "They have one name.",
+                "Name the folder above them, which keeps them apart.",
             )
         if not in_place and item.output in scenes:
-            raise AimError(f"{item.output} would be written over a scene that is read.", "-o is the scenes' own folder.", "Name another folder, or say --in-place.")
+            raise AimError(
+                f"{item.output} would be written over a scene that is read.",
+                "-o is the scenes' own folder.",
+                "Name another folder, or say --in-place.",
+            )
         seen[item.output] = item.scene

@@ -1,26 +1,41 @@
-"""What came of each scene, the report, and the exit code a farm reads."""
+"""What came of each scene: the report, the exit code a farm reads, whether a file is whole and what it was
+made
+from.
+"""
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aim_maya import __version__
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import write_json
+from aim_maya.core.files import read_json, write_json
 
-from .plan import Plan
+from .plan import Item, Plan
 
-DONE, SKIPPED, FAILED, CRASHED, TIMED_OUT, LEFT = "done", "skipped", "failed", "crashed", "timed out", "not run"
+# What came of each scene, the report, and the exit code a farm reads.
+
+DONE, SKIPPED, FAILED, CRASHED, TIMED_OUT, LEFT = (
+    "done",
+    "skipped",
+    "failed",
+    "crashed",
+    "timed out",
+    "not run",
+)
 ALL_DONE, SOME_FAILED, BAD_REQUEST, CANNOT_START, CRASH, STOPPED = 0, 1, 2, 3, 4, 130
 
 
 @dataclass
 class Result:
-    """One scene: its state, what was written, figures of each face, notes, and for what failed the error's three parts."""
+    """One scene: its state, what was written, figures of each face, notes, and for what failed the error's
+    three parts."""
 
     scene: str
     state: str
@@ -34,7 +49,13 @@ class Result:
     def line(self) -> str:
         """For the log."""
         what = f" -> {self.output}" if self.output and self.state == DONE else ""
-        why = f": {self.error['what']}" if self.error else f" ({self.notes[0]})" if self.state == SKIPPED and self.notes else ""
+        why = (
+            f": {self.error['what']}"
+            if self.error
+            else f" ({self.notes[0]})"
+            if self.state == SKIPPED and self.notes
+            else ""
+        )
         return f"{self.state:<9} {self.scene}{what}{why}  [{self.seconds:.1f} s]"
 
 
@@ -67,8 +88,109 @@ class Report:
         if self._path is None:
             return
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._begin))
-        head = {"command": self._plan.command, "version": __version__, "maya": self.maya, "options": self._plan.options, "started": started}
+        head = {
+            "command": self._plan.command,
+            "version": __version__,
+            "maya": self.maya,
+            "options": self._plan.options,
+            "started": started,
+        }
         known = {r.scene for r in results}
         rows = [*results, *(Result(i.scene, LEFT) for i in self._plan.items if i.scene not in known)]
-        tail = {"seconds": round(time.time() - self._begin, 2), "exit_code": code, "counts": dict(Counter(r.state for r in rows))}
+        tail = {
+            "seconds": round(time.time() - self._begin, 2),
+            "exit_code": code,
+            "counts": dict(Counter(r.state for r in rows)),
+        }
         write_json(self._path, head | tail | {"scenes": [asdict(r) for r in rows]})
+
+
+# What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same.
+
+_IRRELEVANT = {"scenes", "out", "report", "resume", "timeout", "in_process", "in_place"}
+
+
+def stamp_path(output: str) -> Path:
+    """Beside the output."""
+    return Path(f"{output}.json")
+
+
+def write_stamp(plan: Plan, item: Item, sources: Iterable[str]) -> None:
+    """Note what the output was made from: scene, `sources` (references and models), options, version."""
+    files = [_file(item.scene), *(_file(s) for s in sorted(set(sources)))]
+    write_json(stamp_path(item.output), _request(plan) | {"sources": files, "output": _file(item.output)})
+
+
+def is_finished(plan: Plan, item: Item) -> bool:
+    """Whether the output is there as it was written, from sources that are as they were, with the same
+    options and version."""
+    if not item.output:
+        return False
+    try:
+        noted = read_json(stamp_path(item.output))
+        known = [*noted["sources"], noted["output"]]
+        return {k: noted[k] for k in ("version", "command", "options")} == _request(plan) and all(
+            _file(f["path"]) == f for f in known
+        )
+    except (AimError, KeyError, TypeError):  # none, or not ours
+        return False
+
+
+def _request(plan: Plan) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "command": plan.command,
+        "options": {k: v for k, v in plan.options.items() if k not in _IRRELEVANT},
+    }
+
+
+def _file(path: str) -> dict[str, Any]:
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return {"path": path, "bytes": None, "modified": None}
+    return {"path": path, "bytes": state.st_size, "modified": state.st_mtime_ns}
+
+
+# Is an exported file whole? A full disk or a crash in a plug-in may leave one that only looks finished.
+
+_HEAD, _TAIL = 88, 64
+_FBX_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")  # the last 16 bytes of every binary FBX
+
+
+def check_whole(path: Path) -> None:
+    """Look at the marks that each format sets last. Raises AimError for a file that is missing, empty or cut
+    off."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+            stream.seek(max(0, size - _TAIL))
+            tail = stream.read()
+    except OSError as error:
+        raise AimError(
+            f"The exporter wrote no {path.suffix} file ({error.strerror}).",
+            "It failed without saying so.",
+            "Look at the log above.",
+        ) from error
+    kind = path.suffix.lower()
+    if not _closed(kind, head, tail, size):
+        raise AimError(
+            f"The {kind} file came out cut off or damaged ({size} bytes).",
+            "The disk is full, or the exporter failed half-way.",
+            "Free some space and run it again.",
+        )
+
+
+def _closed(kind: str, head: bytes, tail: bytes, size: int) -> bool:
+    if kind == ".abc":  # Ogawa: byte 5 becomes 0xff when the archive is closed; HDF5 has its own head
+        return head[:6] == b"Ogawa\xff" or head[:8] == b"\x89HDF\r\n\x1a\n"
+    if kind == ".fbx":
+        return (
+            tail.endswith(_FBX_END)
+            if head.startswith(b"Kaydara FBX Binary")
+            else head.startswith(b"; FBX") and tail.rstrip().endswith(b"}")
+        )
+    if head.startswith(b"PXR-USDC"):  # the offset of the table of contents, which is written last
+        return len(head) >= 24 and 0 < struct.unpack("<q", head[16:24])[0] < size
+    return head.startswith(b"#usda") and kind != ".usdc" and tail.rstrip().endswith(b"}")

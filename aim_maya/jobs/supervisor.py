@@ -1,6 +1,8 @@
-"""Runs the scenes in a Maya of its own and watches it: one that crashes or hangs costs its scene, not the others.
+"""Runs the scenes in a Maya of its own and watches it: one that crashes or hangs costs its scene, not the
+others.
 
-The worker writes one JSON line an event into a file: {"event": "ready"}, {"event": "begin", "scene": ...}, {"event": "end", "result": ...},
+The worker writes one JSON line an event into a file: {"event": "ready"}, {"event": "begin", "scene": ...},
+{"event": "end", "result": ...},
 {"event": "refused", "error": ...}. What it says goes to the log as it is.
 """
 
@@ -27,10 +29,22 @@ _POLL_S = 0.1
 
 
 class Supervisor:
-    """command: what starts a worker, to which the plan's file and the events' file are added; report is called for every result."""
+    """command: what starts a worker, to which the plan's file and the events' file are added; report is
+    called for every result."""
 
-    def __init__(self, command: Sequence[str], timeout_s: float, report: Callable[[Result], None], started: Callable[[str], None]) -> None:
-        self._command, self._timeout_s, self._report, self._started = list(command), timeout_s, report, started
+    def __init__(
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        report: Callable[[Result], None],
+        started: Callable[[str], None],
+    ) -> None:
+        self._command, self._timeout_s, self._report, self._started = (
+            list(command),
+            timeout_s,
+            report,
+            started,
+        )
 
     def run(self, plan: Plan) -> None:
         """Every scene of the plan, in as many Mayas as it takes. Raises AimError when none can be started."""
@@ -47,7 +61,11 @@ class Supervisor:
         try:
             worker = subprocess.Popen([*self._command, str(file), str(events)])
         except OSError as error:
-            raise AimError(f"{self._command[0]} cannot be started: {error.strerror}.", "It is no executable file.", "Use --in-process, or set AIM_MAYAPY.") from error
+            raise AimError(
+                f"{self._command[0]} cannot be started: {error.strerror}.",
+                "It is no executable file.",
+                "Use --in-process, or set AIM_MAYAPY.",
+            ) from error
         watch = _Watch(plan.items, self._report, self._started)
         try:
             timed_out = self._follow(worker, events, watch)
@@ -72,7 +90,9 @@ class Supervisor:
 class _Watch:
     """What one worker has said so far."""
 
-    def __init__(self, items: tuple[Item, ...], report: Callable[[Result], None], started: Callable[[str], None]) -> None:
+    def __init__(
+        self, items: tuple[Item, ...], report: Callable[[Result], None], started: Callable[[str], None]
+    ) -> None:
         self._left = {i.scene: i for i in items}
         self._report, self._started = report, started
         self._read = 0
@@ -106,23 +126,45 @@ class _Watch:
             self._refused = AimError(**event["error"])
 
     def conclude(self, code: int, timed_out: bool, limit: float) -> tuple[Item, ...]:
-        """The scenes left, after the one that was open when the worker ended is reported. Raises AimError where none was even begun."""
+        """The scenes left, after the one that was open when the worker ended is reported. Raises AimError
+        where none was even begun."""
         if self._refused is not None:
             raise self._refused
         if not self.ready:
-            why = f"did not start within {STARTUP_S:g} s" if timed_out else f"ended with code {code} while it started"
-            raise AimError(f"Maya {why}.", "A licence, a plug-in or a start-up script.", "Run bin/aim-mayapy doctor on this machine; try --skip-startup.")
+            why = (
+                f"did not start within {STARTUP_S:g} s"
+                if timed_out
+                else f"ended with code {code} while it started"
+            )
+            raise AimError(
+                f"Maya {why}.",
+                "A licence, a plug-in or a start-up script.",
+                "Run bin/aim-mayapy doctor on this machine; try --skip-startup.",
+            )
         if self._present is not None:
             self._give_up(self._present, code, timed_out, limit)
         elif self._left and code:
-            self._give_up(next(iter(self._left.values())), code, timed_out, limit)  # between two scenes: or it would begin for ever
+            self._give_up(
+                next(iter(self._left.values())), code, timed_out, limit
+            )  # between two scenes: or it would begin for ever
         return tuple(self._left.values())
 
     def _give_up(self, item: Item, code: int, timed_out: bool, limit: float) -> None:
         if timed_out:
-            state, what, cause = TIMED_OUT, f"The scene was not done after {limit:g} s.", "It hangs, or it is large."
+            state, what, cause = (
+                TIMED_OUT,
+                f"The scene was not done after {limit:g} s.",
+                "It hangs, or it is large.",
+            )
         else:
             state, what, cause = CRASHED, f"Maya ended with code {code} in this scene.", "It crashed."
         remedy = "Run it alone with --in-process to see where; --timeout gives it longer."
         del self._left[item.scene]
-        self._report(Result(item.scene, state, seconds=round(time.monotonic() - self.since, 2), error={"what": what, "cause": cause, "remedy": remedy}))
+        self._report(
+            Result(
+                item.scene,
+                state,
+                seconds=round(time.monotonic() - self.since, 2),
+                error={"what": what, "cause": cause, "remedy": remedy},
+            )
+        )

@@ -1,4 +1,6 @@
-"""Cached evaluation on numpy alone: the fields are constants of the mesh, so a frame is one sum over the active targets and one
+"""Cached evaluation on numpy alone, for the face as trained and as edited: a frame is one sum over the active
+columns and one skinning.
+
 planar (3, 4) x (4, V) product.
 
     s(w) = p + k (arc (T p - p) + (1 - arc) linear),   p = rest + sum over active a_i e_i
@@ -8,21 +10,142 @@ A single frame reads every active table for its sum; `displacements` reads them 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.skinning import displacement_form
+from aim_maya.core.errors import AimError
+from aim_maya.core.posing import displacement_form
+from aim_maya.core.typed import Floats
 
 from .edit import Edit
 from .model_data import ModelData, Scratch
 
-Floats = NDArray[np.floating]
+# What keeps an edit possible: bone never comes out of the skin above it. Clamped, and said where.
+
+LEAST_MM = 0.2  # tissue that stays over a bone point; where the model itself has less, that
+
+
+def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...]]:
+    """A checked edit that leaves tissue over every bone point, and what had to be changed for it, one
+    sentence a reason.
+
+    Bone offsets carry the skin along and never need it; thickness is held, and a neutral edit that sinks into
+    the bone is lifted along the
+    anatomy normals.
+    """
+    least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
+    edit, thin = _thickness(data, edit, least)
+    edit, sunk = _rest(data, edit, least)
+    return edit, (*thin, *sunk)
+
+
+def _thickness(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
+    if not np.ndim(edit.thickness) and edit.thickness >= 1.0:
+        return edit, []
+    asked = np.float32(edit.thickness) * data.thickness
+    low = asked < least * (1 - 1e-6)
+    if not low.any():
+        return edit, []
+    held = np.where(low, least / np.maximum(data.thickness, 1e-12), np.float32(edit.thickness)).astype(
+        np.float32
+    )
+    return replace(edit, thickness=held), [
+        _said(data, low, float((least - asked).max()), "Bone came through the skin by its thickness")
+    ]
+
+
+def _rest(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
+    if not np.ndim(edit.rest_offset):
+        return edit, []
+    lack = least - np.float32(edit.thickness) * data.thickness - (edit.rest_offset * data.normals).sum(1)
+    low = lack > 1e-6 * np.maximum(data.thickness, least)
+    if not low.any():
+        return edit, []
+    lifted = edit.rest_offset + np.where(low, lack, 0).astype(np.float32)[:, None] * data.normals
+    return replace(edit, rest_offset=lifted), [
+        _said(data, low, float(lack.max()), "The edited neutral sank into the bone")
+    ]
+
+
+def _said(data: ModelData, low: NDArray[np.bool_], largest: float, what: str) -> str:
+    mm = largest * float(data.manifest["mm_per_unit"])
+    return f"{what} at {int(low.sum())} vertices ({_places(data, low)}), by up to {mm:.1f} mm: clamped to {LEAST_MM:g} mm of tissue."
+
+
+def _places(data: ModelData, low: NDArray[np.bool_]) -> str:
+    """The regions that hold them, most first; vertex ids for a model without regions."""
+    try:
+        regions = data.regions
+    except AimError:
+        return "vertex " + ", ".join(map(str, np.flatnonzero(low)[:3].tolist()))
+    names = np.array([*regions, "elsewhere"])
+    maps = np.stack([*regions.values(), np.full(len(low), 0.3, np.float32)])[:, low]
+    found, counts = np.unique(names[maps.argmax(0)], return_counts=True)
+    order = np.argsort(-counts)
+    return ", ".join(f"{found[i]} {counts[i]}" for i in order)
+
+
+# What an edit may not take apart: doubles on UV seams stay together, eyes and teeth stay whole. And what a
+# face without anatomy cannot be asked for.
+
+_MAPS = ("thickness", "bone_offset", "expression_gain", "rest_offset")
+
+
+def tied(data: ModelData, edit: Edit) -> Edit:
+    """A checked edit whose maps are the mean over vertices that are the same point, and over each separate
+    piece; pieces keep their thickness.
+
+    Raises AimError for thickness and bones of a face that was trained without bones.
+    """
+    if not data.has_anatomy and (np.any(np.asarray(edit.thickness) != 1.0) or np.any(edit.bone_offset)):
+        raise AimError(
+            f"'{data.manifest.get('name', data.path.name)}' was trained without bones, so its tissue and bones cannot be edited.",
+            "It was trained with --bones none.",
+            "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
+        )
+    if data.pieces is not None:
+        edit = _with_rigid_pieces(data.pieces, edit)
+    if data.owners is None:
+        return edit
+    return replace(edit, **_means(edit, _MAPS, data.owners))
+
+
+def _with_rigid_pieces(pieces: NDArray[np.integer], edit: Edit) -> Edit:
+    """Tissue is not what eyes and teeth have; bone offsets and gains move each of them as one. The neutral's
+    own edit is left as it is."""
+    if np.ndim(edit.thickness) or edit.thickness != 1.0:
+        edit = replace(edit, thickness=np.where(pieces > 0, np.float32(1), np.float32(edit.thickness)))
+    first = np.unique(pieces, return_index=True, return_inverse=True)
+    group = np.where(pieces > 0, first[1][first[2].ravel()], np.arange(len(pieces)))
+    return replace(edit, **_means(edit, ("bone_offset", "expression_gain"), group))
+
+
+def _means(edit: Edit, names: tuple[str, ...], owners: NDArray[np.integer]) -> dict[str, Any]:
+    """The entries of those names that are maps, each as its mean."""
+    return {name: _mean(value, owners) for name in names if np.ndim(value := getattr(edit, name))}
+
+
+def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:
+    """(V, ...) float32, the mean of values over each owner's vertices; bit for bit the value of a vertex that
+    is alone."""
+    count = np.bincount(owners, minlength=len(owners))
+    total = np.zeros(values.shape, np.float64)
+    np.add.at(total, owners, values)
+    mean = total / np.maximum(count, 1).reshape(-1, *[1] * (values.ndim - 1))
+    return mean[owners].astype(np.float32)
+
+
+# Cached evaluation on numpy alone: the fields are constants of the mesh, so a frame is one sum over the
+# active targets and one
 
 
 def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
-    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0, a neutral edit s0."""
+    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0, a
+    neutral edit s0."""
     rest = data.tables(detail).rest
     if np.ndim(edit.thickness) or edit.thickness != 1.0:
         factor = np.asarray(edit.thickness, np.float32) - np.float32(1)
@@ -33,7 +156,8 @@ def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
 
 
 class CachedEvaluator:
-    """Points of one model under one edit, with or without detail. Thread-safe: scratch memory is lent to one call at a time."""
+    """Points of one model under one edit, with or without detail. Thread-safe: scratch memory is lent to one
+    call at a time."""
 
     def __init__(self, data: ModelData, edit: Edit, detail: bool) -> None:
         self._data, self._edit = data, edit
@@ -51,19 +175,26 @@ class CachedEvaluator:
         return np.ascontiguousarray((self._rest_points - self._data.centre).astype(np.float32).T)
 
     def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
-        """(N, 3, V) float32, in `out` when it is given: sums over the active targets for activations (N, T), before skinning, for `points`.
+        """(N, 3, V) float32, in `out` when it is given: sums over the active targets for activations (N, T),
+        before skinning, for `points`.
 
-        Row i is the same to the last bit for equal N, i, activations[i] and set of columns that are not zero in all rows.
+        Row i is the same to the last bit for equal N, i, activations[i] and set of columns that are not zero
+        in all rows.
         """
         active = np.flatnonzero(activations.any(0))
         e = np.empty((len(activations), *self._rest.shape), np.float32) if out is None else out
         with self._tables.scratch() as scratch:
-            np.dot(np.ascontiguousarray(activations[:, active], np.float32), scratch.rows(active), out=e.reshape(len(e), -1))
+            np.dot(
+                np.ascontiguousarray(activations[:, active], np.float32),
+                scratch.rows(active),
+                out=e.reshape(len(e), -1),
+            )
         self._apply_gain(e)
         return e
 
     def points(self, activations: Floats, jaw: Floats | None, displacement: Floats | None = None) -> Floats:
-        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one; displacement (3, V) is a row of `displacements`."""
+        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one; displacement (3,
+        V) is a row of `displacements`."""
         active = np.flatnonzero(activations)
         transform = self._data.motion.transform(activations, self._edit.jaw_gain) if jaw is None else jaw
         blended = self._arc != 1.0 and jaw is None
@@ -84,9 +215,11 @@ class CachedEvaluator:
         return out
 
     def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats) -> Floats:
-        """(V, 3) float32 for coefficients (T, V) float32 that vary over the face, offsets (3, V) before skinning or None, jaw (4, 4).
+        """(V, 3) float32 for coefficients (T, V) float32 that vary over the face, offsets (3, V) before
+        skinning or None, jaw (4, 4).
 
-        The expression gain acts on the offsets, too; the linear look (jaw_arc 0) is not defined here, the jaw turns on its arc.
+        The expression gain acts on the offsets, too; the linear look (jaw_arc 0) is not defined here, the jaw
+        turns on its arc.
         """
         out = np.empty(self._rest_points.shape, np.float32)
         with self._tables.scratch() as scratch:

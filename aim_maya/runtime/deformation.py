@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aim_maya.core.typed import Floats
 
 from .edit import Edit
 from .face_model import FaceModel
 from .performance import Playing
-
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,8 @@ class Deformation:
 
     @cached_property
     def face(self) -> FaceModel:
-        """The model under the edit; the model itself where there is none, so that many nodes share its tables."""
+        """The model under the edit; the model itself where there is none, so that many nodes share its
+        tables."""
         return self.model if self.edit.is_default else self.model.edited(self.edit)
 
     @cached_property
@@ -51,7 +51,8 @@ class Deformation:
     def offset(self, weights: Floats, jaw: Floats | None, playing: Playing | None = None) -> Floats | None:
         """(V, 3) to add to the input, or None when nothing moves: then the model is not called at all.
 
-        weights (C,) in the controls' order; jaw (4, 4) column vectors takes the learned jaw's place; a performance that plays takes the
+        weights (C,) in the controls' order; jaw (4, 4) column vectors takes the learned jaw's place; a
+        performance that plays takes the
         weights' place, or a part of it. The head's motion is not in the points. Raises AimError for a NaN.
         """
         still = jaw is None or np.array_equal(jaw, np.eye(4))
@@ -67,4 +68,12 @@ class Deformation:
     def _points(self, weights: Floats, jaw: Floats | None, playing: Playing | None) -> Floats:
         if playing is None:
             return self.face.points(weights, jaw=jaw, detail=self.detail)
-        return self.face.performance_points(playing.performance, playing.f, head=False, detail=self.detail, weights=weights, blend=playing.blend, jaw=jaw)
+        return self.face.performance_points(
+            playing.performance,
+            playing.f,
+            head=False,
+            detail=self.detail,
+            weights=weights,
+            blend=playing.blend,
+            jaw=jaw,
+        )

@@ -1,24 +1,197 @@
-"""Which evaluator forms the points of a model, in words, and what happens when the device fails half-way through a shot."""
+"""Which evaluator forms the points of a model: numpy, the fields kept on a GPU, or all networks every frame;
+and
+what happens when the device fails half-way.
+
+The graph contracts E's last layer with the weights before it touches the vertices: e(w) = H(c) (W w). Detail
+enters as what the networks leave over: at rest, and summed over the active targets.
+
+With detail the tables of the trained shapes take the fields' place: the bone points are moved so that they
+and the unchanged thickness meet in the neutral, so edits act as they do on the CPU.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.typed import Floats
 
-from .bound_graph import BoundGraph
 from .edit import Edit
-from .full import FullEvaluator, evaluated_fields
 from .model_data import ModelData
-from .resident import ResidentEvaluator
+from .session import Session, import_onnxruntime, open_session
 
-Floats = NDArray[np.floating]
+# One onnxruntime session with its inputs kept on the device: copied again only when another array comes under
+# a name.
+
+
+class BoundGraph:
+    """A graph of the model bound to reused memory; shared by all edits of a model, one run at a time.
+
+    A subclass names its graph and binds what does not come from the edit or the frame.
+    """
+
+    graph = ""
+
+    def __init__(self, data: ModelData, device: str) -> None:
+        """Raises AimError when `device` cannot be had."""
+        self._data = data
+        import_onnxruntime()  # its absence is told before anything about the graph
+        self.session: Session = open_session(data.graph(self.graph), device)
+        self._lock = threading.Lock()
+        v = len(data.neutral)
+        self._ones, self._no_offset = np.ones((v, 1), np.float32), np.zeros((v, 3), np.float32)
+        self._summed: tuple[Edit | None, Floats] = (None, self._no_offset)
+        self._binding = self.session.handle.io_binding()
+        self._bound: dict[str, tuple[object, object]] = {}
+
+    def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats:
+        """(V, 3) float32, as CachedEvaluator.points within 1e-3 mm."""
+        with self._lock:
+            self._bind_edit(edit)
+            self._bind_fields(activations, detail)
+            small = {
+                "weights": np.asarray(activations, np.float64),
+                "jaw": np.eye(4) if jaw is None else np.asarray(jaw, np.float64),
+                "jaw_given": np.float64(jaw is not None),
+                "jaw_gain": np.float64(edit.jaw_gain),
+                "jaw_arc": np.float32(edit.jaw_arc),
+            }
+            for name, value in small.items():
+                self._binding.bind_cpu_input(name, np.array(value, order="C"))
+            self._binding.bind_output("points", self.session.device)
+            self.session.handle.run_with_iobinding(self._binding)
+            return finite(self._binding.copy_outputs_to_cpu()[0], (len(self._data.neutral), 3))
+
+    def _bind_fields(self, activations: Floats, detail: bool) -> None:
+        raise NotImplementedError
+
+    def _keep(self, name: str, key: object, array: Floats) -> None:
+        """Bind `array` on the device, unless what is bound under `name` came with the same `key` object."""
+        if name in self._bound and self._bound[name][0] is key:
+            return
+        from onnxruntime import OrtValue
+
+        value = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self.session.device, 0)
+        self._binding.bind_ortvalue_input(name, value)
+        self._bound[name] = (key, value)
+
+    def _bind_edit(self, edit: Edit) -> None:
+        v = len(self._data.neutral)
+        for name, value in (("thickness_gain", edit.thickness), ("expression_gain", edit.expression_gain)):
+            if not np.ndim(value) and value == 1.0:
+                self._keep(name, self._ones, self._ones)
+            else:
+                self._keep(name, value, np.broadcast_to(np.float32(value).reshape(-1, 1), (v, 1)))
+        offset = self._offset(edit)
+        self._keep("bone_offset", offset, offset)
+
+    def _offset(self, edit: Edit) -> Floats:
+        """Bones and neutral together, the same array for the same edit: the skin is b0 + d0 n0, so that what
+        moves b0 moves the skin."""
+        if self._summed[0] is not edit:
+            offset = edit.skin_offset
+            self._summed = edit, offset if isinstance(offset, np.ndarray) else self._no_offset
+        return self._summed[1]
+
+
+def finite(answer: Any, shape: tuple[int, ...]) -> Floats:
+    """What a graph gave. Raises AimError unless it is finite float32 numbers of that shape."""
+    given = np.asarray(answer)
+    if given.shape != shape or given.dtype != np.float32:
+        raise AimError(f"the graph gave {given.dtype} {given.shape}, not float32 {shape}")
+    if not np.isfinite(given).all():
+        raise AimError("the graph gave NaN or infinity")
+    return given
+
+
+# Full evaluation: all five networks every frame, fields and pose in one graph, data staying on the device in
+# between.
+
+
+class FullEvaluator(BoundGraph):
+    """full.onnx of one model."""
+
+    graph = "full.onnx"
+
+    def __init__(self, data: ModelData, device: str) -> None:
+        super().__init__(data, device)
+        self._zeros = np.zeros((len(data.neutral), 6), np.float32)
+        self._rest_left: Floats | None = None
+        self._keep("template", data, data.template)
+
+    def _bind_fields(self, activations: Floats, detail: bool) -> None:
+        if not detail:
+            self._keep("rest_detail", self._no_offset, self._no_offset)
+            self._keep("expression_detail", self._zeros, self._zeros)
+            return
+        exact, learned = self._data.tables(True), self._data.tables(False)
+        if self._rest_left is None:
+            self._rest_left = exact.rest - learned.rest
+        self._keep("rest_detail", self._rest_left, self._rest_left)
+        turns = self._data.linear.combine(activations)[2]
+        left = np.zeros((len(self._data.neutral), 6), np.float32)
+        for i in np.flatnonzero(activations):
+            difference = exact.displacements[i] - learned.displacements[i]
+            left[:, :3] += np.float32(activations[i]) * difference
+            left[:, 3:] += difference @ turns[i].astype(np.float32).T
+        self._keep("expression_detail", left, left)
+
+
+def evaluated_fields(data: ModelData, device: str) -> ModelData:
+    """The model with the fields that its networks give on `device`, in place of the stored ones. Raises
+    AimError as open_session does."""
+    names = ("bone_points", "thickness", "normals", "skinning_weight", "basis")
+    given = open_session(data.graph("fields.onnx"), device).handle.run(names, {"template": data.template})
+    v, t = len(data.neutral), len(data.rig.targets)
+    shapes = ((v, 3), (v, 1), (v, 3), (v, 1), (v, t, 3))
+    bone, thickness, normals, weight, basis = (
+        finite(a, shape) for a, shape in zip(given, shapes, strict=True)
+    )
+    return replace(
+        data,
+        bone=bone,
+        thickness=thickness[:, 0],
+        normals=normals,
+        weight=weight[:, 0],
+        basis=np.ascontiguousarray(basis.transpose(1, 0, 2)),
+        _made={},
+        _lock=threading.Lock(),
+    )
+
+
+# Cached evaluation on a GPU: the fields stay on the device, and pose.onnx forms the skin from them each
+# frame.
+
+
+class ResidentEvaluator(BoundGraph):
+    """pose.onnx of one model."""
+
+    graph = "pose.onnx"
+
+    def __init__(self, data: ModelData, device: str) -> None:
+        super().__init__(data, device)
+        self._keep("thickness", data, data.thickness[:, None])
+        self._keep("normals", data, data.normals)
+        self._keep("skinning_weight", data, data.weight[:, None])
+
+    def _bind_fields(self, activations: Floats, detail: bool) -> None:  # noqa: ARG002 - the fields do not depend on the frame
+        tables = self._data.tables(detail)
+        if self._bound.get("basis", (None,))[0] is tables:
+            return
+        self._keep("bone_points", tables, tables.rest - self._data.thickness[:, None] * self._data.normals)
+        self._keep("basis", tables, tables.displacements.transpose(1, 0, 2))
+
+
+# Which evaluator forms the points of a model, in words, and what happens when the device fails half-way
+# through a shot.
+
 EVALUATIONS = ("cached", "full")
 _NUMPY = "cached evaluation: numpy on the CPU"
 _log = logging.getLogger("aim_maya")
@@ -48,7 +221,9 @@ class Engine:
             if self.device == "cuda":
                 raise
             return None, f"{_NUMPY} ({error})"
-        if resident.session.device == "cpu":  # numpy sums only the active targets, which beats the graph on a CPU
+        if (
+            resident.session.device == "cpu"
+        ):  # numpy sums only the active targets, which beats the graph on a CPU
             return None, f"{_NUMPY}; {resident.session.report}"
         return resident, f"cached evaluation, fields resident on the GPU: {resident.session.report}"
 
@@ -58,7 +233,8 @@ class Engine:
         return self._graph is None
 
     def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats | None:
-        """(V, 3) float32 from the graph in use, or None: numpy's turn. A device that fails is left for good, said once."""
+        """(V, 3) float32 from the graph in use, or None: numpy's turn. A device that fails is left for good,
+        said once."""
         graph = self._graph
         while graph is not None:
             try:
@@ -68,7 +244,8 @@ class Engine:
         return None
 
     def fields(self) -> ModelData:
-        """What local coefficients are summed over: the stored fields or, under full evaluation, those that the networks give here, once."""
+        """What local coefficients are summed over: the stored fields or, under full evaluation, those that
+        the networks give here, once."""
         if self._graph is None or self.evaluation != "full":
             return self._data
         with self._lock:
@@ -76,7 +253,11 @@ class Engine:
                 try:
                     self._fields = evaluated_fields(self._data, self._graph.session.device)
                 except Exception as error:  # noqa: BLE001 - as in points
-                    _log.warning("%s: the stored fields are used, since the networks failed (%s)", self._data.path, error)
+                    _log.warning(
+                        "%s: the stored fields are used, since the networks failed (%s)",
+                        self._data.path,
+                        error,
+                    )
                     self._fields = self._data
             return self._fields
 
@@ -95,7 +276,8 @@ class Engine:
 
 
 def _cuda_provider_installed() -> bool:
-    """True when onnxruntime is there with a CUDA provider library: found without importing it, which costs 0.1 s and more."""
+    """True when onnxruntime is there with a CUDA provider library: found without importing it, which costs
+    0.1 s and more."""
     try:
         found = importlib.util.find_spec("onnxruntime")
     except (ImportError, ValueError):

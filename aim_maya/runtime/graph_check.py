@@ -1,8 +1,12 @@
-"""Graphs from a file, examined before any runtime opens them: a runtime trusts what it is given, and would end Maya with it.
+"""Graphs from a file, examined before any runtime opens them: a runtime trusts what it is given, and would
+end Maya with it.
 
-The bytes of an ONNX model (protobuf) are read by a small reader, since onnx itself is not needed to run a model. A graph passes
-when it has the inputs and outputs of its kind, no operator, attribute or constant of a kind that this project does not write,
-nothing outside the file, and no value in it that is larger than the model explains: every shape is followed through the nodes.
+The bytes of an ONNX model (protobuf) are read by a small reader, since onnx itself is not needed to run a
+model. A graph passes
+when it has the inputs and outputs of its kind, no operator, attribute or constant of a kind that this project
+does not write,
+nothing outside the file, and no value in it that is larger than the model explains: every shape is followed
+through the nodes.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ from aim_maya.core.errors import AimError
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 Shape = tuple[int, ...]
 Signature = Mapping[str, tuple[int, tuple[int | str, ...]]]
-"""{name: (type, dimensions)}; a dimension is a number, or V vertices, T targets, Z numbers of a frame's code."""
+"""{name: (type, dimensions)}; a dimension is a number, or V vertices, T targets, Z numbers of a frame's code.
+"""
 
 FIELDS: Signature = {
     "bone_points": (FLOAT, ("V", 3)),
@@ -46,13 +51,43 @@ GRAPHS: Mapping[str, tuple[Signature, Signature]] = {
     "fields.onnx": (TEMPLATE, {**FIELDS, **BASIS}),
     "pose.onnx": ({**FIELDS, **BASIS, **CONTROLS}, POINTS),
     "full.onnx": ({**TEMPLATE, **CONTROLS, **DETAIL}, POINTS),
-    "coefficients.onnx": ({"code": (FLOAT, (1, "Z")), "template": (FLOAT, ("V", 3))}, {"coefficients": (FLOAT, ("V", "T"))}),
+    "coefficients.onnx": (
+        {"code": (FLOAT, (1, "Z")), "template": (FLOAT, ("V", 3))},
+        {"coefficients": (FLOAT, ("V", "T"))},
+    ),
 }
 
 _ELEMENTWISE = {
-    "Add", "Sub", "Mul", "Div", "Max", "Less", "Where", "Sin", "Cos", "Sqrt", "Relu", "Erf", "Sigmoid", "Softplus", "Identity", "Cast",
-}  # fmt: skip
-_INPUTS = {"Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "Max": 2, "Less": 2, "Where": 3, "MatMul": 2, "Reshape": 2, "Slice": 4, "ReduceSum": 2}
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Max",
+    "Less",
+    "Where",
+    "Sin",
+    "Cos",
+    "Sqrt",
+    "Relu",
+    "Erf",
+    "Sigmoid",
+    "Softplus",
+    "Identity",
+    "Cast",
+}
+_INPUTS = {
+    "Add": 2,
+    "Sub": 2,
+    "Mul": 2,
+    "Div": 2,
+    "Max": 2,
+    "Less": 2,
+    "Where": 3,
+    "MatMul": 2,
+    "Reshape": 2,
+    "Slice": 4,
+    "ReduceSum": 2,
+}
 _ATTRIBUTES = {"Cast": "to", "Concat": "axis", "Transpose": "perm", "ReduceSum": "keepdims"}
 _SIZES = {FLOAT: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
 _NUMPY = {FLOAT: "<f4", INT64: "<i8", BOOL: "?", DOUBLE: "<f8"}
@@ -64,12 +99,25 @@ _AGAIN = "Export or copy the file again."
 
 
 def check_graph(graph: bytes, kind: str, where: str, sizes: Mapping[str, int]) -> None:
-    """Raises AimError, naming `where`, unless `graph` is one of GRAPHS[kind] for these sizes {"V": ..., "T": ...}."""
+    """Raises AimError, naming `where`, unless `graph` is one of GRAPHS[kind] for these sizes {"V": ..., "T":
+    ...}."""
     try:
         _Checked(graph, sizes).check(*GRAPHS[kind])
-    except (_Refused, ValueError, IndexError, KeyError, struct.error, OverflowError, UnicodeDecodeError) as error:
+    except (
+        _Refused,
+        ValueError,
+        IndexError,
+        KeyError,
+        struct.error,
+        OverflowError,
+        UnicodeDecodeError,
+    ) as error:
         why = str(error) if isinstance(error, _Refused) else f"its bytes are damaged ({type(error).__name__})"
-        raise AimError(f"{where}: {kind} is not opened: {why}.", "The file was altered, or is not of this project.", _AGAIN) from error
+        raise AimError(
+            f"{where}: {kind} is not opened: {why}.",
+            "The file was altered, or is not of this project.",
+            _AGAIN,
+        ) from error
 
 
 class _Refused(Exception):
@@ -82,7 +130,9 @@ class _Value:
 
     kind: int
     shape: Shape
-    data: np.ndarray | None = None  # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
+    data: np.ndarray | None = (
+        None  # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
+    )
 
 
 @dataclass
@@ -115,7 +165,9 @@ class _Checked:
         for name, (kind, shape) in outputs.items():
             value = self._values.get(name)
             if value is None or (value.kind, value.shape) != (kind, self._shape(shape)):
-                raise _Refused(f"its output '{name}' is not {self._shape(shape)} of the type that it should be")
+                raise _Refused(
+                    f"its output '{name}' is not {self._shape(shape)} of the type that it should be"
+                )
 
     def _shape(self, shape: tuple[int | str, ...]) -> Shape:
         return tuple(n if isinstance(n, int) else self._sizes[n] for n in shape)
@@ -124,7 +176,9 @@ class _Checked:
         if name in self._values or not name:
             raise _Refused(f"the value '{name[:60]}' is formed twice")
         if math.prod(value.shape) > self._largest:
-            raise _Refused(f"the value '{name[:60]}' would have {math.prod(value.shape)} numbers, more than the model explains")
+            raise _Refused(
+                f"the value '{name[:60]}' would have {math.prod(value.shape)} numbers, more than the model explains"
+            )
         self._numbers -= math.prod(value.shape)
         if self._numbers < 0 or self._work < 0:
             raise _Refused("it asks for more memory or work than the model explains")
@@ -142,7 +196,12 @@ class _Checked:
                 opsets.append(_named(value, {1: "domain", 2: "version"}))
             elif number not in (1, 2, 3, 5, 6):  # IR, producer, its version, the model's version, notes
                 raise _Refused(f"it has an entry {number}, which this project does not write")
-        if body is None or len(opsets) != 1 or opsets[0].get("domain", b"") != b"" or opsets[0].get("version") not in _OPSETS:
+        if (
+            body is None
+            or len(opsets) != 1
+            or opsets[0].get("domain", b"") != b""
+            or opsets[0].get("version") not in _OPSETS
+        ):
             raise _Refused("it is empty, or needs operators of another opset or domain")
         nodes: list[_Node] = []
         tensors: dict[int, dict[str, int]] = {11: {}, 12: {}}
@@ -178,7 +237,12 @@ class _Checked:
                 raise _Refused("a constant lies in another file")
             else:
                 raise _Refused(f"a constant has an entry {number}, which this project does not write")
-        if kind not in _SIZES or any(n < 0 for n in dims) or raw is None or len(raw) != math.prod(dims) * _SIZES[kind]:
+        if (
+            kind not in _SIZES
+            or any(n < 0 for n in dims)
+            or raw is None
+            or len(raw) != math.prod(dims) * _SIZES[kind]
+        ):
             raise _Refused(f"the constant '{name[:60]}' is of another type or size than its bytes")
         self._constants -= len(raw)
         if self._constants < 0:
@@ -189,21 +253,39 @@ class _Checked:
         return name, _Value(kind, tuple(dims), data if kind == INT64 and len(data) <= 8 else None)
 
     def _follow(self, node: _Node) -> _Value:
-        """The type and shape that a node gives. Raises _Refused for an operator that is not ours, or operands that do not fit."""
+        """The type and shape that a node gives. Raises _Refused for an operator that is not ours, or operands
+        that do not fit."""
         op = node.operator
-        if op not in _ELEMENTWISE and op not in ("MatMul", "Reshape", "Slice", "Concat", "Transpose", "ReduceSum"):
+        if op not in _ELEMENTWISE and op not in (
+            "MatMul",
+            "Reshape",
+            "Slice",
+            "Concat",
+            "Transpose",
+            "ReduceSum",
+        ):
             raise _Refused(f"it has the operator '{op[:40]}', which this project does not write")
         if len(node.outputs) != 1 or set(node.attributes) - {_ATTRIBUTES.get(op, "")}:
             raise _Refused(f"a node '{op}' has other outputs or attributes than this project writes")
-        if any(name not in self._values for name in node.inputs) or (op != "Concat" and len(node.inputs) != _INPUTS.get(op, 1)):
+        if any(name not in self._values for name in node.inputs) or (
+            op != "Concat" and len(node.inputs) != _INPUTS.get(op, 1)
+        ):
             raise _Refused(f"a node '{op}' has operands that are not there")
         values = [self._values[name] for name in node.inputs]
-        kind = BOOL if op == "Less" else node.attributes["to"][0] if op == "Cast" else values[-1 if op == "Where" else 0].kind
+        kind = (
+            BOOL
+            if op == "Less"
+            else node.attributes["to"][0]
+            if op == "Cast"
+            else values[-1 if op == "Where" else 0].kind
+        )
         if kind not in _SIZES:
             raise _Refused(f"a node '{op}' gives another type than numbers")
         return _Value(kind, self._shape_after(op, [v.shape for v in values], values, node.attributes))
 
-    def _shape_after(self, op: str, shapes: list[Shape], values: list[_Value], attributes: dict[str, list[int]]) -> Shape:
+    def _shape_after(
+        self, op: str, shapes: list[Shape], values: list[_Value], attributes: dict[str, list[int]]
+    ) -> Shape:
         first = shapes[0]
         if op in _ELEMENTWISE:
             return tuple(np.broadcast_shapes(*shapes))
@@ -312,7 +394,8 @@ def _bytes(value: int | memoryview) -> memoryview:
 
 
 def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(number, value) of every entry of a protobuf message: whole numbers, or bytes. Raises ValueError where it is damaged."""
+    """(number, value) of every entry of a protobuf message: whole numbers, or bytes. Raises ValueError where
+    it is damaged."""
     at, end = 0, len(message)
     while at < end:
         key, at = _varint(message, at)

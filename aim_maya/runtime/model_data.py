@@ -1,4 +1,5 @@
-"""What an actor.aim holds, as arrays: shared, read-only, by every evaluator and every edited copy of one model."""
+"""What an actor.aim holds, as arrays: shared, read-only, by every evaluator and every edited copy of one
+model."""
 
 from __future__ import annotations
 
@@ -14,24 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.aim_file import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.arrays import check_faces, checked_array
+from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.controls import Rig, rig_from_json
-from aim_maya.core.detail import Detail
 from aim_maya.core.errors import AimError
-from aim_maya.core.face_sites import FaceSites, sites_from_json
-from aim_maya.core.find_sites import find_sites
+from aim_maya.core.face_sites import FaceSites, find_sites, sites_from_json
 from aim_maya.core.handles import Handles, bones_of
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import JawMotion, LinearBlend
+from aim_maya.core.posing import Detail, JawMotion, LinearBlend
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
+from aim_maya.core.typed import Floats, Ints
 
 from .graph_check import check_graph
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
@@ -44,7 +42,8 @@ class Scratch:
         self.sum = np.empty((2, 3, planar.shape[1] // 3), np.float32)
 
     def rows(self, active: NDArray[np.intp]) -> Floats:
-        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so they are kept too."""
+        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so
+        they are kept too."""
         key = active.tobytes()
         if self._key != key:
             if len(self._rows) < len(active):
@@ -56,7 +55,8 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Tables:
-    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit, object space."""
+    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit,
+    object space."""
 
     rest: Floats
     displacements: Floats
@@ -65,13 +65,17 @@ class Tables:
     @cached_property
     def planar(self) -> Floats:
         """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
-        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(len(self.displacements), -1)
+        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(
+            len(self.displacements), -1
+        )
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Scratch]:
-        """Working memory of these tables, shared by all edits of a model, since a scene may hold hundreds of nodes on it.
+        """Working memory of these tables, shared by all edits of a model, since a scene may hold hundreds of
+        nodes on it.
 
-        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them between two calls.
+        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them
+        between two calls.
         """
         try:
             lent = self._free.pop()
@@ -85,7 +89,8 @@ class Tables:
 
 @dataclass(frozen=True)
 class BakedJaw:
-    """What a baked edit says of the jaw: its learned motion and arc times these, and a pose (4, 4) in its place. The graphs hold the same."""
+    """What a baked edit says of the jaw: its learned motion and arc times these, and a pose (4, 4) in its
+    place. The graphs hold the same."""
 
     gain: float = 1.0
     arc: float = 1.0
@@ -94,7 +99,8 @@ class BakedJaw:
 
 @dataclass(frozen=True)
 class ModelData:
-    """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone, normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
+    """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone,
+    normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
 
     path: Path
     modified: int
@@ -118,17 +124,21 @@ class ModelData:
     owners: Ints | None = None
     """(V,) int32: the first vertex that is the same point (doubles on UV seams); None where all are alone."""
     pieces: Ints | None = None
-    """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only skin."""
+    """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only
+    skin."""
     _made: dict[bool, Tables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
 
     def graph(self, name: str) -> bytes:
-        """A graph of the file, examined. Raises AimError when it is missing, or not one that this project writes."""
+        """A graph of the file, examined. Raises AimError when it is missing, or not one that this project
+        writes."""
         if name not in self._examined:
             if name not in self.graphs:
                 raise AimError(f"{self.path} has no {name}.", "The file was altered.", "Export it again.")
-            check_graph(self.graphs[name], name, str(self.path), {"V": len(self.neutral), "T": len(self.rig.targets)})
+            check_graph(
+                self.graphs[name], name, str(self.path), {"V": len(self.neutral), "T": len(self.rig.targets)}
+            )
             self._examined.add(name)
         return self.graphs[name]
 
@@ -139,17 +149,23 @@ class ModelData:
                 if detail:
                     self._made[detail] = Tables(self.neutral, self.detail.displacements())
                 else:
-                    self._made[detail] = Tables(self.bone + self.thickness[:, None] * self.normals, self.basis)
+                    self._made[detail] = Tables(
+                        self.bone + self.thickness[:, None] * self.normals, self.basis
+                    )
             return self._made[detail]
 
     @cached_property
     def sites(self) -> FaceSites:
-        """The face's landmarks: the file's, or read off the learned anatomy. Raises AimError where there is no jaw to read them off."""
-        return self.landmarks or find_sites(self.neutral, self.weight, str(self.manifest["up"]), float(self.manifest["mm_per_unit"]))
+        """The face's landmarks: the file's, or read off the learned anatomy. Raises AimError where there is
+        no jaw to read them off."""
+        return self.landmarks or find_sites(
+            self.neutral, self.weight, str(self.manifest["up"]), float(self.manifest["mm_per_unit"])
+        )
 
     @cached_property
     def regions(self) -> dict[str, Floats]:
-        """{region: (V,) float32 in [0, 1]}: the file's, or made from the landmarks. Raises AimError as `sites` does."""
+        """{region: (V,) float32 in [0, 1]}: the file's, or made from the landmarks. Raises AimError as
+        `sites` does."""
         made = self.region_maps or soft_regions(self.sewn, self.weight, self.sites)
         return made if self.owners is None else {name: region[self.owners] for name, region in made.items()}
 
@@ -173,8 +189,13 @@ class ModelData:
 
     @cached_property
     def sewn(self) -> Mesh:
-        """The mesh with its seams closed: faces use the owners alone, and whatever is smooth along them goes across."""
-        return self.mesh if self.owners is None else replace(self.mesh, corners=self.owners[self.mesh.corners], uvs=None, uv_corners=None)
+        """The mesh with its seams closed: faces use the owners alone, and whatever is smooth along them goes
+        across."""
+        return (
+            self.mesh
+            if self.owners is None
+            else replace(self.mesh, corners=self.owners[self.mesh.corners], uvs=None, uv_corners=None)
+        )
 
     def together(self, points: Floats) -> Floats:
         """points (V, 3), changed in place: doubles are where their owners are, to the last bit."""
@@ -187,7 +208,11 @@ class ModelData:
         """The old linear look (jaw_arc 0) of the same tables."""
         trained = LinearBlend.of(self.rig, _trained_motion(self.manifest), self.centre)
         gain = self.baked.gain
-        return trained if gain == 1.0 else replace(trained, turns=gain * trained.turns, offsets=gain * trained.offsets)
+        return (
+            trained
+            if gain == 1.0
+            else replace(trained, turns=gain * trained.turns, offsets=gain * trained.offsets)
+        )
 
 
 def read_model(path: str | Path) -> ModelData:
@@ -200,7 +225,14 @@ def read_model(path: str | Path) -> ModelData:
     rig = rig_from_json(manifest, str(path))
     v = len(checked_array(arrays, "neutral", (None, 3), where))
     t = len(rig.targets)
-    shapes: dict[str, tuple[int, ...]] = {"template": (v, 3), "bone": (v, 3), "normals": (v, 3), "thickness": (v,), "weight": (v,), "basis": (t, v, 3)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "template": (v, 3),
+        "bone": (v, 3),
+        "normals": (v, 3),
+        "thickness": (v,),
+        "weight": (v,),
+        "basis": (t, v, 3),
+    }
     fields = {name: _single(arrays, name, shape, where) for name, shape in shapes.items()}
     sites = about.fields("landmarks") if "landmarks" in about else None
     baked = _baked_jaw(about, manifest)
@@ -227,8 +259,16 @@ def read_model(path: str | Path) -> ModelData:
         owners=_owners(arrays, v, where),
         pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
     )
-    if data.mesh.topology_hash != manifest["topology_hash"] or len(data.motion.twists) != t or manifest["vertex_count"] != v:
-        raise AimError(f"{path}: targets, detail and faces do not belong together.", "The file was altered.", "Export it again.")
+    if (
+        data.mesh.topology_hash != manifest["topology_hash"]
+        or len(data.motion.twists) != t
+        or manifest["vertex_count"] != v
+    ):
+        raise AimError(
+            f"{path}: targets, detail and faces do not belong together.",
+            "The file was altered.",
+            "Export it again.",
+        )
     return data
 
 
@@ -263,11 +303,16 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
 
 
 def _single(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Floats:
-    """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head has."""
+    """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head
+    has."""
     array = checked_array(arrays, name, shape, where)
     if array.dtype != np.float32 or (array.size and float(np.abs(array).max()) > _LARGEST):
         wrong = array.dtype if array.dtype != np.float32 else f"up to {np.abs(array).max():.3g}"
-        raise AimError(f"{where}: '{name}' is {wrong}, not float32 of a head's size.", "The file was altered.", "Export it again.")
+        raise AimError(
+            f"{where}: '{name}' is {wrong}, not float32 of a head's size.",
+            "The file was altered.",
+            "Export it again.",
+        )
     return array
 
 
@@ -294,7 +339,9 @@ def _detail(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Detai
     return Detail(steps, scales)
 
 
-def _regions(arrays: dict[str, Any], manifest: dict[str, Any], vertices: int, where: str) -> dict[str, Floats]:
+def _regions(
+    arrays: dict[str, Any], manifest: dict[str, Any], vertices: int, where: str
+) -> dict[str, Floats]:
     if manifest.get("regions") != list(REGIONS):
         return {}
     maps = checked_array(arrays, "regions", (len(REGIONS), vertices), where).astype(np.float32)
@@ -305,7 +352,9 @@ def _sites(manifest: dict[str, Any], where: str) -> FaceSites:
     try:
         return sites_from_json(manifest["landmarks"], float(manifest["mm_per_unit"]))
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError) as error:
-        raise AimError(f"{where}: its landmarks are malformed ({error}).", "The file was altered.", "Export it again.") from error
+        raise AimError(
+            f"{where}: its landmarks are malformed ({error}).", "The file was altered.", "Export it again."
+        ) from error
 
 
 def _trained_motion(manifest: dict[str, Any]) -> JawMotion:
@@ -319,7 +368,11 @@ def _baked_jaw(about: Fields, manifest: dict[str, Any]) -> BakedJaw:
     pose = entry.numbers("jaw_pose", (4, 4)) if manifest["baked"].get("jaw_pose") is not None else None
     if pose is not None and not is_rigid(pose):
         raise entry.fail("jaw_pose", "a rigid 4x4 matrix")
-    return BakedJaw(entry.number("jaw_gain", 1.0, low=-1e6, high=1e6), entry.number("jaw_arc", 1.0, low=-1e6, high=1e6), pose)
+    return BakedJaw(
+        entry.number("jaw_gain", 1.0, low=-1e6, high=1e6),
+        entry.number("jaw_arc", 1.0, low=-1e6, high=1e6),
+        pose,
+    )
 
 
 def _owners(arrays: dict[str, Any], v: int, where: str) -> Ints | None:
@@ -327,7 +380,15 @@ def _owners(arrays: dict[str, Any], v: int, where: str) -> Ints | None:
     if "owners" not in arrays:
         return None
     owners: Ints = arrays["owners"]
-    whole = owners.shape == (v,) and owners.dtype == np.int32 and bool(((owners >= 0) & (owners <= np.arange(v))).all())
+    whole = (
+        owners.shape == (v,)
+        and owners.dtype == np.int32
+        and bool(((owners >= 0) & (owners <= np.arange(v))).all())
+    )
     if not whole or not np.array_equal(owners[owners], owners):
-        raise AimError(f"{where}: 'owners' does not say which of its {v} vertices are the same.", "The file was altered.", "Export it again.")
+        raise AimError(
+            f"{where}: 'owners' does not say which of its {v} vertices are the same.",
+            "The file was altered.",
+            "Export it again.",
+        )
     return owners

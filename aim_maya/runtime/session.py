@@ -1,12 +1,12 @@
-"""onnxruntime sessions: imported late, CUDA only when it is really there, and always a sentence that says what was got."""
+"""onnxruntime sessions: imported late, CUDA only when it is really there, and always a sentence that says
+what was got."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from aim_maya.core.cuda_libraries import driver_version, missing_libraries
-from aim_maya.core.dependencies import add_dependency_folder
+from aim_maya.core.dependencies import add_dependency_folder, driver_version, missing_libraries
 from aim_maya.core.errors import AimError, first_line
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -30,7 +30,9 @@ def import_onnxruntime() -> Any:
         absent = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
         raise AimError(
             f"onnxruntime cannot be imported ({error}).",
-            "It is not installed in this Python." if absent else "It is installed, and one of its libraries does not load in this process.",
+            "It is not installed in this Python."
+            if absent
+            else "It is installed, and one of its libraries does not load in this process.",
             "pip install onnxruntime (or onnxruntime-gpu; in Maya: bin/aim-mayapy install). The doctor tells more. Cached evaluation works without it.",
         ) from error
     return onnxruntime
@@ -54,18 +56,24 @@ def open_session(graph: bytes, device: str) -> Session:
             if session is not None:
                 return Session(session, "cuda", f"onnxruntime {runtime.__version__} on CUDA")
         if device == "cuda":
-            raise AimError(f"CUDA was asked for and cannot be used: {why}.", remedy="Install onnxruntime-gpu with CUDA and cuDNN, or use device='auto'.")
+            raise AimError(
+                f"CUDA was asked for and cannot be used: {why}.",
+                remedy="Install onnxruntime-gpu with CUDA and cuDNN, or use device='auto'.",
+            )
     try:
         session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own untyped exceptions for a graph it cannot read
         raise AimError(
-            f"onnxruntime {runtime.__version__} cannot open this graph ({first_line(error)}).", "It is empty or damaged, or needs a newer onnxruntime."
+            f"onnxruntime {runtime.__version__} cannot open this graph ({first_line(error)}).",
+            "It is empty or damaged, or needs a newer onnxruntime.",
         ) from error
     return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
 
 
 def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
-    missing = missing_libraries(runtime)  # loads CUDA and cuDNN from pip packages, which are found only after this
+    missing = missing_libraries(
+        runtime
+    )  # loads CUDA and cuDNN from pip packages, which are found only after this
     providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)

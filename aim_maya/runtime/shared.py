@@ -1,4 +1,5 @@
-"""One FaceModel per file, device and evaluation, one Performance per file: shared by all who ask, released when the last of them lets go."""
+"""One FaceModel per file, device and evaluation, one Performance per file: shared by all who ask, released
+when the last of them lets go."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _lock = threading.Lock()
 
 
 def shared_model(path: str | Path, device: str = "auto", evaluation: str = "cached") -> FaceModel:
-    """The model at `path`, opened now or already open. What the device cannot do is done by numpy, and model.status says so.
+    """The model at `path`, opened now or already open. What the device cannot do is done by numpy, and
+    model.status says so.
 
     Raises AimError for a file that cannot be read; never for a device or a missing onnxruntime.
     """
@@ -66,7 +68,8 @@ def open_models() -> list[FaceModel]:
 
 
 def forget(path: str | Path) -> int:
-    """Let the next request read `path`, a model or a performance, anew (who holds the old one keeps it); returns how many were open."""
+    """Let the next request read `path`, a model or a performance, anew (who holds the old one keeps it);
+    returns how many were open."""
     resolved = str(Path(path).resolve())
     with _lock:
         keys = [key for key in list(_models) if key[0] == resolved]

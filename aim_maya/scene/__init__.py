@@ -1,1 +1,2 @@
-"""What runs inside Maya: the deformer node, capture, attach and restore. The thinking is in core and runtime; here is the host."""
+"""What runs inside Maya: the deformer node, capture, attach and restore. The thinking is in core and runtime;
+here is the host."""

@@ -1,4 +1,5 @@
-"""Run by Maya at start-up: puts the menu in, once the interface is there. Nothing in batch, and never in the way of start-up."""
+"""Run by Maya at start-up: puts the menu in, once the interface is there. Nothing in batch, and never in the
+way of start-up."""
 
 
 def _aim_maya_start() -> None:
@@ -6,11 +7,13 @@ def _aim_maya_start() -> None:
 
     def install() -> None:
         try:
-            from aim_maya.scene import startup  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            from aim_maya.scene.shelf import menu  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-            startup.install()
+            menu.install()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with our module, Maya must start
-            cmds.warning(f"AIM for Maya is installed and its menu could not be made: {error}. Run `bin/aim-mayapy doctor` in its folder.")
+            cmds.warning(
+                f"AIM for Maya is installed and its menu could not be made: {error}. Run `bin/aim-mayapy doctor` in its folder."
+            )
 
     if not cmds.about(batch=True):
         cmds.evalDeferred(install, lowestPriority=True)  # after other tools have put theirs in

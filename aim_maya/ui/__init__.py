@@ -1,5 +1,7 @@
-"""PySide6 windows that run inside Maya and on their own; `Host` is all they know of the application around them.
+"""PySide6 windows that run inside Maya and on their own; `Host` is all they know of the application around
+them.
 
-No maya, no torch, no trainer: a training is a process, and its RUN folder (docs/run_folder.md) is all that passes between.
+No maya, no torch, no trainer: a training is a process, and its RUN folder (docs/run_folder.md) is all that
+passes between.
 `run_state`, `process`, `training_python`, `options`, `endings` and `host` use no Qt either.
 """

@@ -1,4 +1,5 @@
-"""What a window asks of the application around it. Inside Maya, `aim_maya.scene.host` answers; elsewhere `FilesHost`."""
+"""What a window asks of the application around it. Inside Maya, `aim_maya.scene.shelf.window` answers;
+elsewhere `FilesHost`."""
 
 from __future__ import annotations
 
@@ -8,16 +9,18 @@ from pathlib import Path
 from typing import Protocol
 
 from aim_maya.core.actor_check import Examination, examine
+from aim_maya.core.actor_folder import MESHES, find_mesh
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
-from aim_maya.core.stray_files import MESHES, find_mesh
 
 
 @dataclass(frozen=True)
 class Source:
-    """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one: names of its objects.
+    """What to train on. Outside an application: `actor`, a folder, a dataset.npz or a USD file. Inside one:
+    names of its objects.
 
-    blend_shapes: those that the mesh has; blend_shape is the one that was chosen. mm_per_unit: given by the user, else None.
+    blend_shapes: those that the mesh has; blend_shape is the one that was chosen. mm_per_unit: given by the
+    user, else None.
     """
 
     actor: str = ""
@@ -31,7 +34,8 @@ class Source:
 
 
 class Host(Protocol):
-    """An application that a window runs in. Every method raises AimError with what to do, and is called on the main thread."""
+    """An application that a window runs in. Every method raises AimError with what to do, and is called on
+    the main thread."""
 
     in_application: bool
 
@@ -42,7 +46,8 @@ class Host(Protocol):
         """The blendShapes that a mesh has."""
 
     def actor_for(self, source: Source, out: Path, progress: Callable[[float, str], bool]) -> Path:
-        """The actor that the trainer reads, written beside `out` where it has to be. progress returns False to stop (raises Cancelled)."""
+        """The actor that the trainer reads, written beside `out` where it has to be. progress returns False
+        to stop (raises Cancelled)."""
 
     def attach(self, model: Path, source: Source) -> str:
         """Put the trained model on the mesh; returns a sentence for the log."""
@@ -69,16 +74,28 @@ class FilesHost:
         """The folder or file itself."""
         del out, progress
         if not source.actor:
-            raise AimError("There is no actor to train on.", "The field is empty.", "Choose an actor folder, a dataset.npz or a USD file.")
+            raise AimError(
+                "There is no actor to train on.",
+                "The field is empty.",
+                "Choose an actor folder, a dataset.npz or a USD file.",
+            )
         path = Path(source.actor).expanduser().absolute()
         if not path.exists():
-            raise AimError(f"There is no actor at {path}.", "The path is misspelt or the drive is not mounted.", "Choose an actor folder.")
+            raise AimError(
+                f"There is no actor at {path}.",
+                "The path is misspelt or the drive is not mounted.",
+                "Choose an actor folder.",
+            )
         return path
 
     def attach(self, model: Path, source: Source) -> str:
         """Only an application has something to attach to."""
         del source
-        raise AimError(f"{model} cannot be attached here.", "This window runs outside Maya.", "Open Maya, and use Attach on the AIM shelf.")
+        raise AimError(
+            f"{model} cannot be attached here.",
+            "This window runs outside Maya.",
+            "Open Maya, and use Attach on the AIM shelf.",
+        )
 
     def log_file(self) -> Path | None:
         """None of its own."""
@@ -97,18 +114,31 @@ def parts_found(actor: str) -> str:
     except AimError as error:
         return error.what
     if "neutral" not in there:
-        return "dataset.npz" if (folder / "dataset.npz").is_file() else "This folder has no neutral.obj: it is not an actor."
+        return (
+            "dataset.npz"
+            if (folder / "dataset.npz").is_file()
+            else "This folder has no neutral.obj: it is not an actor."
+        )
     shapes = len(visible_files(folder / "shapes", ".obj"))
     bones = [f"{name} {'found' if name in there else 'missing'}" for name in ("skull", "jaw")]
-    motion = "jaw poses found" if (folder / "jaw_poses.json").is_file() else f"lower teeth {'found' if 'lower_teeth' in there else 'missing'}"
+    motion = (
+        "jaw poses found"
+        if (folder / "jaw_poses.json").is_file()
+        else f"lower teeth {'found' if 'lower_teeth' in there else 'missing'}"
+    )
     return ", ".join([f"{shapes} shapes", *bones, motion])
 
 
 def checked_actor(actor: str, mm_per_unit: float | None = None) -> Examination:
-    """What `aimface check` says of an actor's files, but for the bones' estimate. Raises AimError where there is nothing to look at."""
+    """What `aimface check` says of an actor's files, but for the bones' estimate. Raises AimError where there
+    is nothing to look at."""
     if not actor.strip():
-        raise AimError("There is no actor to check.", "The field is empty.", "Choose an actor folder or a dataset.npz.")
+        raise AimError(
+            "There is no actor to check.", "The field is empty.", "Choose an actor folder or a dataset.npz."
+        )
     path = Path(actor.strip()).expanduser().absolute()
     if path.suffix.lower() in (".usd", ".usda", ".usdc", ".usdz"):
-        raise AimError(f"{path.name} is a USD file, which this window cannot read.", remedy=f"Run: aimface check {path}")
+        raise AimError(
+            f"{path.name} is a USD file, which this window cannot read.", remedy=f"Run: aimface check {path}"
+        )
     return examine(path, mm_per_unit=mm_per_unit)

@@ -51,7 +51,11 @@ def fbx(session: Session, text: str) -> None:
         match = re.fullmatch(r'FBXExport -f "((?:[^"\\]|\\.)+)"( -s)?;?', text)
         if not match:
             raise RuntimeError(f"Syntax error: {text}")
-        _export(session, re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), match[1]), settings)
+        _export(
+            session,
+            re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), match[1]),
+            settings,
+        )
     else:
         raise RuntimeError(f'Cannot find procedure "{name}".')
 

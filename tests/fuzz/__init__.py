@@ -1,1 +1,2 @@
-"""Damaged and hostile files: every reader either reads what it is given, or refuses it in one sentence, soon and in little memory."""
+"""Damaged and hostile files: every reader either reads what it is given, or refuses it in one sentence, soon
+and in little memory."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.once import made_once
+from tests.helpers.once import made_once
 
 EXAMPLES = int(os.environ.get("AIM_FUZZ", "40"))
 LONG = "AIM_FUZZ" in os.environ
@@ -19,7 +19,9 @@ settings.register_profile(
     derandomize=not LONG,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink) if LONG else (Phase.explicit, Phase.generate),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+    if LONG
+    else (Phase.explicit, Phase.generate),
 )
 
 
@@ -27,14 +29,20 @@ settings.register_profile(
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a head of 312 vertices: actor (its folder), tiny.aim, tiny.run."""
     from aim_maya.core.actor_folder import write_actor
-    from trainer.config import TrainConfig
-    from trainer.run_folder import RunFolder
+    from aim_maya.core.run_folder import RunFolder
+    from aim_maya.core.training_options import TrainConfig
     from trainer.sample import sample_actor
     from trainer.train import train
 
     def make(folder: Path) -> None:
         actor = sample_actor((12, 16))
         write_actor(actor, folder / "actor")
-        train(actor, folder / "tiny.aim", TrainConfig(preset="draft", device="cpu"), RunFolder(folder / "tiny.run"), style="none")
+        train(
+            actor,
+            folder / "tiny.aim",
+            TrainConfig(preset="draft", device="cpu"),
+            RunFolder(folder / "tiny.run"),
+            style="none",
+        )
 
     return made_once(tmp_path_factory, "tiny", make)

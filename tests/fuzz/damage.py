@@ -1,4 +1,5 @@
-"""Ways in which a file comes to harm, as hypothesis strategies: its bytes, its text, its JSON, its arrays, and containers of them."""
+"""Ways in which a file comes to harm, as hypothesis strategies: its bytes, its text, its JSON, its arrays,
+and containers of them."""
 
 from __future__ import annotations
 
@@ -18,13 +19,56 @@ from aim_maya.core.container import Format, read_container, write_container
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 NASTY_TOKENS = [
-    "", "nan", "inf", "-inf", "1e999", "-1.#IND", "9" * 400, "-1", "0", "1,5", "0x10", "é", "\ufeff", "\\", "#", "/", "1/2/3/4", '"', "a b",
-    "2147483648", "-2147483649", "1e-320", "\x00", "[" * 200, "$", "{{x}}",
-]  # fmt: skip
+    "",
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "-1.#IND",
+    "9" * 400,
+    "-1",
+    "0",
+    "1,5",
+    "0x10",
+    "é",
+    "\ufeff",
+    "\\",
+    "#",
+    "/",
+    "1/2/3/4",
+    '"',
+    "a b",
+    "2147483648",
+    "-2147483649",
+    "1e-320",
+    "\x00",
+    "[" * 200,
+    "$",
+    "{{x}}",
+]
 NASTY_VALUES: list[Any] = [
-    None, True, -1, 0, 1.5, 1e308, -1e308, 10**400, 2**63, "", "x", "9" * 300, [], {}, [[]], [None], [1, "a"], {"a": {}}, [0] * 1000,
-    "../../etc", "\ud800",
-]  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    1e308,
+    -1e308,
+    10**400,
+    2**63,
+    "",
+    "x",
+    "9" * 300,
+    [],
+    {},
+    [[]],
+    [None],
+    [1, "a"],
+    {"a": {}},
+    [0] * 1000,
+    "../../etc",
+    "\ud800",
+]
 
 
 def bytes_damaged(draw: Draw, data: bytes) -> bytes:
@@ -43,7 +87,9 @@ def bytes_damaged(draw: Draw, data: bytes) -> bytes:
         elif what == "double":
             result[at:at] = result[at : at + size]
         else:
-            result[at:at] = draw(st.sampled_from([b"\0", b"\xff" * 8, b"[" * 500, b"\xef\xbb\xbf", b"\r", b"9" * 400]))
+            result[at:at] = draw(
+                st.sampled_from([b"\0", b"\xff" * 8, b"[" * 500, b"\xef\xbb\xbf", b"\r", b"9" * 400])
+            )
     return bytes(result)
 
 
@@ -105,32 +151,51 @@ def _somewhere(draw: Draw, value: Any) -> tuple[Any, Any]:
     owner, key, at = None, None, value
     while isinstance(at, dict | list) and len(at) and (owner is None or draw(st.integers(0, 3))):
         owner = at
-        key = draw(st.sampled_from(sorted(at, key=str))) if isinstance(at, dict) else draw(st.integers(0, len(at) - 1))
+        key = (
+            draw(st.sampled_from(sorted(at, key=str)))
+            if isinstance(at, dict)
+            else draw(st.integers(0, len(at) - 1))
+        )
         at = at[key]
     return owner, key
 
 
 def arrays_damaged(draw: Draw, arrays: dict[str, np.ndarray]) -> bytes:
-    """An npz with some arrays of other types, sizes or values, missing, added, packed, or with headers that lie."""
+    """An npz with some arrays of other types, sizes or values, missing, added, packed, or with headers that
+    lie."""
     changed = dict(arrays)
     lie = ""
     for _ in range(draw(st.integers(1, 3))):
         name = draw(st.sampled_from(sorted(changed)))
         array = np.asarray(changed[name])
-        what = draw(st.sampled_from(["type", "size", "value", "value", "drop", "more", "pickle", "lie", "nan"]))
+        what = draw(
+            st.sampled_from(["type", "size", "value", "value", "drop", "more", "pickle", "lie", "nan"])
+        )
         if what == "drop" and len(changed) > 1:
             del changed[name]
         elif what == "type":
-            kind = draw(st.sampled_from(["f8", "f4", ">f4", "f2", "i1", "u8", "i8", "?", "U4", "S3", "c8", "M8[s]"]))
+            kind = draw(
+                st.sampled_from(["f8", "f4", ">f4", "f2", "i1", "u8", "i8", "?", "U4", "S3", "c8", "M8[s]"])
+            )
             with np.errstate(all="ignore"):
-                changed[name] = np.zeros(array.shape, kind) if array.dtype.kind in "USOMc" or kind == "M8[s]" else array.astype(kind)
+                changed[name] = (
+                    np.zeros(array.shape, kind)
+                    if array.dtype.kind in "USOMc" or kind == "M8[s]"
+                    else array.astype(kind)
+                )
         elif what == "size":
             size = draw(st.sampled_from([(0,), (), (1,), (3,), (2, 3), (1, 1, 1), (0, 3), (5, 4, 4)]))
             changed[name] = np.resize(array, size) if array.size else np.zeros(size, array.dtype)
         elif what in ("value", "nan") and array.size and array.dtype.kind in "fiu":
             array = np.array(array)
-            wild = [np.nan, np.inf, -np.inf, 1e38, -1.0, 0.0] if array.dtype.kind == "f" else [np.iinfo(array.dtype).max, np.iinfo(array.dtype).min, 0]
-            array.reshape(-1)[draw(st.integers(0, array.size - 1)) :: draw(st.sampled_from([1, 7, array.size]))] = draw(st.sampled_from(wild))
+            wild = (
+                [np.nan, np.inf, -np.inf, 1e38, -1.0, 0.0]
+                if array.dtype.kind == "f"
+                else [np.iinfo(array.dtype).max, np.iinfo(array.dtype).min, 0]
+            )
+            array.reshape(-1)[
+                draw(st.integers(0, array.size - 1)) :: draw(st.sampled_from([1, 7, array.size]))
+            ] = draw(st.sampled_from(wild))
             changed[name] = array
         elif what == "more":
             changed[draw(st.sampled_from(["x", "uvs", "fps", "vertices", "codes", "regions"]))] = array
@@ -146,20 +211,25 @@ def arrays_damaged(draw: Draw, arrays: dict[str, np.ndarray]) -> bytes:
 
 def _lying(draw: Draw, data: bytes, name: str) -> bytes:
     """The npz with one header that asks for more than there is, or makes no sense."""
-    header = draw(st.sampled_from(["(3000000000000,)", "(-1,)", "(2,", "(1,)*9", "'x'", "(1e3,)", "(0, 99999999999)"]))
+    header = draw(
+        st.sampled_from(["(3000000000000,)", "(-1,)", "(2,", "(1,)*9", "'x'", "(1e3,)", "(0, 99999999999)"])
+    )
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(stream, "w") as after:
         for entry in before.infolist():
             content = before.read(entry)
             if entry.filename == f"{name}.npy":
                 text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {header}, }}".ljust(117) + "\n"
-                content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + content[128:]
+                content = (
+                    b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + content[128:]
+                )
             after.writestr(entry.filename, content)
     return stream.getvalue()
 
 
 def container_damaged(draw: Draw, kind: Format, file: Path, out: Path, arrays: str) -> None:
-    """A copy of a container with its manifest, its arrays, a graph or its bytes damaged; hashes are right except for the last."""
+    """A copy of a container with its manifest, its arrays, a graph or its bytes damaged; hashes are right
+    except for the last."""
     manifest, members = read_container(kind, file)
     about = {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")}
     what = draw(st.sampled_from(["manifest", "manifest", "arrays", "arrays", "member", "bytes"]))

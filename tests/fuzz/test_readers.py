@@ -1,6 +1,8 @@
-"""Every reader against files that came to harm. `make fuzz` gives each 2,000; `make test` a few. AIM_FUZZ=N sets the number.
+"""Every reader against files that came to harm. `make fuzz` gives each 2,000; `make test` a few. AIM_FUZZ=N
+sets the number.
 
-A reader may read what it is given, or raise AimError. Anything else, more than 2 s of a core's time, more than 512 MiB, or points
+A reader may read what it is given, or raise AimError. Anything else, more than 2 s of a core's time, more
+than 512 MiB, or points
 that are NaN, is a fault. The seed is in the failure's report: run it again with --hypothesis-seed.
 """
 
@@ -26,11 +28,18 @@ from aim_maya.core import rigid
 from aim_maya.core.actor_folder import read_actor, write_dataset
 from aim_maya.core.container import AIM, AIMPERF
 from aim_maya.core.errors import AimError
-from aim_maya.core.performance import PerformanceData
-from aim_maya.core.performance_file import write_performance
+from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.runtime import FaceModel, Performance
 
-from .damage import Draw, arrays_damaged, bytes_damaged, container_damaged, json_damaged, json_text, text_damaged
+from .damage import (
+    Draw,
+    arrays_damaged,
+    bytes_damaged,
+    container_damaged,
+    json_damaged,
+    json_text,
+    text_damaged,
+)
 
 CPU_S, MEMORY = 2, 512 * 2**20
 WEIGHTS = {"jawOpen": 0.7, "mouthSmile_L": 1.0}
@@ -84,14 +93,14 @@ def read_the_actor(path: Path, tiny: Path) -> None:
 
 
 def read_scans(path: Path, tiny: Path) -> None:
-    from trainer.fit.frames import open_frames
+    from trainer.fit.scans import open_frames
 
     frames = open_frames(path, 312)
     assert sum(1 for points in frames if points.shape == (len(frames.vertices), 3)) == frames.count
 
 
 def read_curves(path: Path, tiny: Path) -> None:
-    from trainer.take_options import TakeOptions, sampled
+    from trainer.bake.take import TakeOptions, sampled
 
     taken = sampled(path, TakeOptions()).curves
     assert np.isfinite(taken.values).all()
@@ -109,26 +118,26 @@ def read_landmarks(path: Path, tiny: Path) -> None:
 
 
 def read_cameras(path: Path, tiny: Path) -> None:
-    from trainer.fit.cameras.camera_files import read_cameras as read
+    from trainer.fit.cameras.camera import read_cameras as read
 
     assert all(np.isfinite(camera.world_to_camera).all() for camera in read(path, 1.0))
 
 
 def read_confidence(path: Path, tiny: Path) -> None:
-    from trainer.fit.confidence import read_confidence as read
+    from trainer.fit.scans import read_confidence as read
 
     assert np.isfinite(read(path, 312)).all()
 
 
 def read_usd(path: Path, tiny: Path) -> None:
-    from trainer.usd_actor import load_actor
+    from trainer.actor.load import load_actor
 
     actor = load_actor(path, any_size=True)
     assert all(np.isfinite(points).all() for points in actor.shapes.values())
 
 
 def read_checkpoint(path: Path, tiny: Path) -> None:
-    from trainer.run_folder import RunFolder
+    from aim_maya.core.run_folder import RunFolder
 
     RunFolder(path.parent).load()
 
@@ -145,11 +154,21 @@ def performance_file(draw: Draw, tiny: Path, folder: Path) -> Path:
     still = np.broadcast_to(np.eye(4), (f, 4, 4)).copy()
     still[1] = rigid.exp([0.1, 0.0, 0.0, 1.0, 2.0, 0.0])
     about = {
-        "targets": list(model.data.rig.targets), "vertices": v, "model": "tiny", "topology_hash": model.mesh.topology_hash, "mm_per_unit": 1.0,
-        "mode": "local", "solver": "fast", "jaw": "free", "figures": {"mean": 0.1},
-    }  # fmt: skip
+        "targets": list(model.data.rig.targets),
+        "vertices": v,
+        "model": "tiny",
+        "topology_hash": model.mesh.topology_hash,
+        "mm_per_unit": 1.0,
+        "mode": "local",
+        "solver": "fast",
+        "jaw": "free",
+        "figures": {"mean": 0.1},
+    }
     numbers = [rng.random(shape).astype(np.float32) for shape in ((f, t, 4), (v, 4), (f, 4, 3))]
-    write_performance(folder / "whole.aimperf", PerformanceData(24.0, still, still, numbers[0], numbers[1], numbers[2], about=about))
+    write_performance(
+        folder / "whole.aimperf",
+        PerformanceData(24.0, still, still, numbers[0], numbers[1], numbers[2], about=about),
+    )
     container_damaged(draw, AIMPERF, folder / "whole.aimperf", folder / "a.aimperf", "performance.npz")
     return folder / "a.aimperf"
 
@@ -166,17 +185,23 @@ def small_actor(tiny: Path, folder: Path) -> Path:
 
 
 ABOUT = {
-    "name": "a", "mm_per_unit": 1.0, "up": "y",
-    "controls": [{"name": n, "index": i, "knots": [[1.0, n]]} for i, n in enumerate(("jawOpen", "mouthSmile_L"))],
+    "name": "a",
+    "mm_per_unit": 1.0,
+    "up": "y",
+    "controls": [
+        {"name": n, "index": i, "knots": [[1.0, n]]} for i, n in enumerate(("jawOpen", "mouthSmile_L"))
+    ],
     "poses": [{"target": "browInnerUp", "weights": {"jawOpen": 1.0, "mouthSmile_L": 1.0}}],
-}  # fmt: skip
+}
 
 
 def actor_folder(draw: Draw, tiny: Path, folder: Path) -> Path:
     actor = small_actor(tiny, folder)
     (actor / "actor.json").write_bytes(json_text(json_damaged(draw, ABOUT)))
     poses = {"jawOpen": np.eye(4).tolist()}
-    (actor / "jaw_poses.json").write_bytes(json_text(json_damaged(draw, poses)) if draw(st.booleans()) else json_text(poses))
+    (actor / "jaw_poses.json").write_bytes(
+        json_text(json_damaged(draw, poses)) if draw(st.booleans()) else json_text(poses)
+    )
     return actor
 
 
@@ -207,7 +232,9 @@ def scans(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 
 PLAIN = "frame,jawOpen,mouthSmile_L\n" + "".join(f"{i},{i / 10},{1 - i / 10}\n" for i in range(8))
-LIVE = "Timecode,BlendshapeCount,EyeBlinkLeft,JawOpen\n" + "".join(f"10:00:00:{i:02d}.000,2,{i / 20},0.5\n" for i in range(8))
+LIVE = "Timecode,BlendshapeCount,EyeBlinkLeft,JawOpen\n" + "".join(
+    f"10:00:00:{i:02d}.000,2,{i / 20},0.5\n" for i in range(8)
+)
 
 
 def curves(draw: Draw, tiny: Path, folder: Path) -> Path:
@@ -218,9 +245,14 @@ def curves(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 
 EDIT = {
-    "schema": 1, "thickness": {"cheeks": 1.2, "all": 1.0}, "bones": {"jaw_longer_mm": 3.0}, "jaw_gain": 1.1, "jaw_arc": 0.5,
-    "expression_gain": 1.0, "jaw_rotate_deg": [1.0, 0.0, 0.0],
-}  # fmt: skip
+    "schema": 1,
+    "thickness": {"cheeks": 1.2, "all": 1.0},
+    "bones": {"jaw_longer_mm": 3.0},
+    "jaw_gain": 1.1,
+    "jaw_arc": 0.5,
+    "expression_gain": 1.0,
+    "jaw_rotate_deg": [1.0, 0.0, 0.0],
+}
 
 
 def edit(draw: Draw, tiny: Path, folder: Path) -> Path:
@@ -240,7 +272,11 @@ LANDMARKS = {
     "convention": "multipie68",
     "fps": 30,
     "cameras": {
-        "left": {"width": 1920, "height": 1080, "frames": [[[812.1, 530.4, 0.9], [815.0, 560.2]], None, {"30": {"x": 960, "y": 540}}]},
+        "left": {
+            "width": 1920,
+            "height": 1080,
+            "frames": [[[812.1, 530.4, 0.9], [815.0, 560.2]], None, {"30": {"x": 960, "y": 540}}],
+        },
         "right": {"frames": [{"30": [960, 540]}, None, None]},
     },
 }
@@ -249,15 +285,25 @@ CAMERAS = {
     "axes": "opencv",
     "cameras": [
         {
-            "name": "left", "width": 1920, "height": 1080, "K": [[2000, 0, 960], [0, 2000, 540], [0, 0, 1]], "distortion": [-0.05, 0.01],
-            "R": [[1, 0, 0], [0, -1, 0], [0, 0, -1]], "t": [0, 0, 900],
+            "name": "left",
+            "width": 1920,
+            "height": 1080,
+            "K": [[2000, 0, 960], [0, 2000, 540], [0, 0, 1]],
+            "distortion": [-0.05, 0.01],
+            "R": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+            "t": [0, 0, 900],
         },
         {
-            "name": "right", "width": 1920, "height": 1080, "focal": "unknown", "axes": "maya", "unit": "cm",
+            "name": "right",
+            "width": 1920,
+            "height": 1080,
+            "focal": "unknown",
+            "axes": "maya",
+            "unit": "cm",
             "camera_to_world": [[1, 0, 0, 31], [0, 1, 0, 0], [0, 0, 1, 85], [0, 0, 0, 1]],
         },
     ],
-}  # fmt: skip
+}
 
 
 def landmarks(draw: Draw, tiny: Path, folder: Path) -> Path:
@@ -267,7 +313,10 @@ def landmarks(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 def landmark_rows(draw: Draw, tiny: Path, folder: Path) -> Path:
     stream = io.StringIO()
-    rows = [["frame", "camera", "id", "x", "y", "confidence"], *([f, "front", p, 900 + p, 500 + f, 0.9] for f in range(3) for p in (8, 30))]
+    rows = [
+        ["frame", "camera", "id", "x", "y", "confidence"],
+        *([f, "front", p, 900 + p, 500 + f, 0.9] for f in range(3) for p in (8, 30)),
+    ]
     csv.writer(stream, lineterminator="\n").writerows(rows)
     (folder / "l.csv").write_bytes(text_damaged(draw, stream.getvalue(), ","))
     return folder / "l.csv"

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from maya import cmds
 
-from aim_maya.scene.attach import attach, plan_attach
-from aim_maya.scene.attach_report import attach_report
-from aim_maya.scene.chain import stack
-from aim_maya.scene.native import bake_native
-from aim_maya.scene.restore import restore
+from aim_maya.scene.actions.attach import attach, plan_attach
+from aim_maya.scene.actions.attach_report import attach_report
+from aim_maya.scene.actions.native import bake_native
+from aim_maya.scene.actions.restore import restore
+from aim_maya.scene.rig.chain import stack
 
 from .lab import Lab, Rig, close, refused
 from .timing import key_everything
@@ -28,23 +28,37 @@ def wiring(node: str) -> set[tuple[str, str]]:
 def snapshot(rig: Rig) -> dict[str, Any]:
     """What a rigger would miss: wiring, order of deformers, aliases, values, locks and flags of every weight."""
     plugs = [f"{rig.node}.weight[{i}]" for i in rig.index.values()] + [f"{rig.node}.envelope"]
-    states = {p: (cmds.getAttr(p), cmds.getAttr(p, lock=True), cmds.getAttr(p, keyable=True), cmds.getAttr(p, channelBox=True)) for p in plugs}
+    states = {
+        p: (
+            cmds.getAttr(p),
+            cmds.getAttr(p, lock=True),
+            cmds.getAttr(p, keyable=True),
+            cmds.getAttr(p, channelBox=True),
+        )
+        for p in plugs
+    }
     table = cmds.aliasAttr(rig.node, query=True)
     return {
-        "wiring": wiring(rig.node), "stack": [s.node for s in stack(rig.shape)], "states": states,
-        "aliases": set(zip(table[::2], table[1::2], strict=True)), "nodes": set(cmds.ls()),
-    }  # fmt: skip
+        "wiring": wiring(rig.node),
+        "stack": [s.node for s in stack(rig.shape)],
+        "states": states,
+        "aliases": set(zip(table[::2], table[1::2], strict=True)),
+        "nodes": set(cmds.ls()),
+    }
 
 
 def busy_rig(lab: Lab, name: str = "face") -> Rig:
-    """Keys, a driven key, an expression, a combination, a layer's member link, a lock, a mute, a limit and an upstream deformer."""
+    """Keys, a driven key, an expression, a combination, a layer's member link, a lock, a mute, a limit and an
+    upstream deformer."""
     rig = lab.rig(name)
     cmds.setKeyframe(rig.node, attribute="jawOpen", time=1, value=0.0)
     cmds.setKeyframe(rig.node, attribute="jawOpen", time=10, value=1.0)
     control = cmds.createNode("transform", name=f"{name}_control")
     cmds.addAttr(control, longName="smile", attributeType="double", keyable=True)
     for driver, value in ((0.0, 0.0), (10.0, 1.0)):
-        cmds.setDrivenKeyframe(f"{rig.node}.mouthSmile_L", currentDriver=f"{control}.smile", driverValue=driver, value=value)
+        cmds.setDrivenKeyframe(
+            f"{rig.node}.mouthSmile_L", currentDriver=f"{control}.smile", driverValue=driver, value=value
+        )
     cmds.addAttr(control, longName="brow", attributeType="double", keyable=True)
     cmds.connectAttr(f"{control}.brow", f"{rig.node}.browUp")
     follower = cmds.createNode("transform", name=f"{name}_reader")
@@ -59,7 +73,8 @@ def busy_rig(lab: Lab, name: str = "face") -> Rig:
 
 
 def check_replace_and_restore_bring_everything_back(lab: Lab) -> None:
-    """Place, aliases, values, keys, driven keys, direct drivers, layer links, locks, envelope, combinations: there and back."""
+    """Place, aliases, values, keys, driven keys, direct drivers, layer links, locks, envelope, combinations:
+    there and back."""
     rig = busy_rig(lab)
     cmds.currentTime(5)
     before, shown = snapshot(rig), lab.points(rig.mesh)
@@ -76,7 +91,11 @@ def check_replace_and_restore_bring_everything_back(lab: Lab) -> None:
     assert cmds.keyframe(f"{done.node}.jawOpen", query=True, keyframeCount=True) == 2
     cmds.setAttr("face_control.smile", 10.0)
     assert abs(cmds.getAttr(f"{done.node}.mouthSmile_L") - 1.0) < 1e-5
-    for reader in ("face_reader.translateY", "face_layer.dagSetMembers", "jawOpenSmile_combination.inputWeight"):
+    for reader in (
+        "face_reader.translateY",
+        "face_layer.dagSetMembers",
+        "jawOpenSmile_combination.inputWeight",
+    ):
         feeding = set(cmds.listConnections(reader, source=True, destination=False) or [])
         assert feeding == {done.node}, f"{reader} is fed by {feeding}"
     assert restore(rig.mesh) == rig.node
@@ -99,7 +118,8 @@ def _difference(now: Any, before: Any) -> str:
 
 
 def check_overlay_keeps_the_blend_shape_live(lab: Lab) -> None:
-    """The keyed blendShape drives the model after it; deleting the node, or losing the file, leaves the native result."""
+    """The keyed blendShape drives the model after it; deleting the node, or losing the file, leaves the
+    native result."""
     rig = busy_rig(lab)
     before = snapshot(rig)
     cmds.currentTime(5)
@@ -163,7 +183,8 @@ def check_restore_after_save_and_reopen(lab: Lab) -> None:
 
 
 def check_a_model_of_another_mesh_is_refused(lab: Lab) -> None:
-    """Vertex counts and hashes of both; ten times the size: the factor; controls that nothing matches are listed."""
+    """Vertex counts and hashes of both; ten times the size: the factor; controls that nothing matches are
+    listed."""
     rig = lab.rig()
     plane = cmds.polyPlane(name="plane", subdivisionsX=3, subdivisionsY=3, constructionHistory=False)[0]
     bump = cmds.duplicate(plane, name="bump")[0]
@@ -180,7 +201,8 @@ def check_a_model_of_another_mesh_is_refused(lab: Lab) -> None:
 
 
 def check_a_jaw_joint_downstream_asks(lab: Lab) -> None:
-    """A jaw in a skinCluster after the blendShape has to be decided on; 'still' keeps the learned jaw at rest."""
+    """A jaw in a skinCluster after the blendShape has to be decided on; 'still' keeps the learned jaw at
+    rest."""
     rig = lab.rig()
     joint = cmds.createNode("joint", name="jaw_jnt")
     cmds.skinCluster(joint, rig.mesh)
@@ -236,7 +258,8 @@ def check_mutes_and_expressions_move(lab: Lab) -> None:
 
 
 def check_a_blend_shape_on_two_meshes(lab: Lab) -> None:
-    """Replacing it on the face leaves the other mesh moving with the same sliders; restored, all is as it was."""
+    """Replacing it on the face leaves the other mesh moving with the same sliders; restored, all is as it
+    was."""
     rig = lab.rig(combination=False)
     other = lab.mesh("lashes", tiny().mesh)
     cmds.blendShape(rig.node, edit=True, geometry=other)
@@ -254,9 +277,14 @@ def check_a_blend_shape_on_two_meshes(lab: Lab) -> None:
 
 
 def check_membership_goes_along(lab: Lab) -> None:
-    """A blendShape on part of a mesh (a component tag): the node in its place is on that part, too, and knows the original geometry."""
+    """A blendShape on part of a mesh (a component tag): the node in its place is on that part, too, and knows
+    the original geometry."""
     rig = lab.rig()
-    original = next(s for s in cmds.listRelatives(rig.mesh, shapes=True, fullPath=True) if cmds.getAttr(f"{s}.intermediateObject"))
+    original = next(
+        s
+        for s in cmds.listRelatives(rig.mesh, shapes=True, fullPath=True)
+        if cmds.getAttr(f"{s}.intermediateObject")
+    )
     cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
     cmds.setAttr(f"{original}.componentTags[0].componentTagContents", 1, "vtx[0:199]", type="componentList")
     cmds.setAttr(f"{rig.node}.input[0].componentTagExpression", "front", type="string")
@@ -266,7 +294,10 @@ def check_membership_goes_along(lab: Lab) -> None:
     for mode in ("replace", "overlay"):
         node = attach(rig.mesh, lab.model, mode=mode).node
         assert cmds.getAttr(f"{node}.input[0].componentTagExpression") == "front"
-        feeding = cmds.listConnections(f"{node}.originalGeometry[0]", source=True, destination=False, shapes=True) or []
+        feeding = (
+            cmds.listConnections(f"{node}.originalGeometry[0]", source=True, destination=False, shapes=True)
+            or []
+        )
         assert [cmds.ls(f, uuid=True) for f in feeding] == [cmds.ls(original, uuid=True)], feeding
         sliders = node if mode == "replace" else rig.node
         cmds.setAttr(f"{sliders}.jawOpen", 1.0)
@@ -276,7 +307,8 @@ def check_membership_goes_along(lab: Lab) -> None:
 
 
 def check_a_model_trained_again_is_taken(lab: Lab) -> None:
-    """Restore, train to the same path, attach: the new file, although the old model is still in the undo queue."""
+    """Restore, train to the same path, attach: the new file, although the old model is still in the undo
+    queue."""
     rig = lab.rig()
     path = lab.folder / "again.aim"
     write_tiny(path)
@@ -285,7 +317,12 @@ def check_a_model_trained_again_is_taken(lab: Lab) -> None:
     restore(rig.mesh)
     head = tiny()
     stronger = head.mesh.points + 2 * (head.shapes["browUp"] - head.mesh.points)
-    write_tiny(path, type(head)(head.mesh, head.rig, head.shapes | {"browUp": stronger}, head.jaw_poses, head.weight, head.normals))
+    write_tiny(
+        path,
+        type(head)(
+            head.mesh, head.rig, head.shapes | {"browUp": stronger}, head.jaw_poses, head.weight, head.normals
+        ),
+    )
     node = attach(rig.mesh, path.as_posix()).node
     cmds.setAttr(f"{node}.browUp", 1.0)
     close(lab.points(rig.mesh), stronger)
@@ -340,7 +377,7 @@ def check_names_that_the_node_has_itself_are_refused(lab: Lab) -> None:
 
 def check_an_action_that_fails_at_once_undoes_nothing_of_the_user_s(lab: Lab) -> None:
     """The last undo step is the user's own when the action never came to change anything."""
-    from aim_maya.scene.undo import undo_chunk
+    from aim_maya.scene.maya.undo import undo_chunk
 
     made = cmds.createNode("transform", name="mine")
     try:

@@ -1,4 +1,5 @@
-"""Batch work over scenes on disk: exports by Maya's own plug-ins, folders attached and restored, bad scenes in between."""
+"""Batch work over scenes on disk: exports by Maya's own plug-ins, folders attached and restored, bad scenes
+in between."""
 
 from __future__ import annotations
 
@@ -9,12 +10,11 @@ from typing import Any
 import numpy as np
 from maya import cmds
 
-from aim_maya.core.frames import Sampling
-from aim_maya.jobs.options import parse
+from aim_maya.jobs.options import Sampling, parse
 from aim_maya.jobs.plan import make_plan
 from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result
-from aim_maya.scene import batch_run
-from aim_maya.scene.attach import attach
+from aim_maya.scene.actions.attach import attach
+from aim_maya.scene.batch import run as batch_run
 
 from .lab import Lab, Rig, close
 from .timing import key_everything
@@ -64,7 +64,22 @@ def check_usd_has_the_points_of_every_sample(lab: Lab) -> None:
     """Sub-frames and a step; read back through USD itself; world space stands in the root's transform."""
     scene, rig, _ = shot(lab)
     sampling = Sampling(2, 8, 3, (-0.25, 0.0, 0.25))
-    done = run("export", scene, "-o", lab.folder / "out", "--format", "usd", "--frames", "2-8", "--step", 3, "--sub-frames", -0.25, 0, 0.25)[0]
+    done = run(
+        "export",
+        scene,
+        "-o",
+        lab.folder / "out",
+        "--format",
+        "usd",
+        "--frames",
+        "2-8",
+        "--step",
+        3,
+        "--sub-frames",
+        -0.25,
+        0,
+        0.25,
+    )[0]
     assert done.state == DONE, done.error
     assert done.figures["frames"]["samples"] == 9
     from pxr import Gf, Usd, UsdGeom
@@ -91,21 +106,36 @@ def check_alembic_is_written_whole(lab: Lab) -> None:
 
 
 def check_fbx_safe_targets_follow_the_model(lab: Lab) -> None:
-    """Native targets, keyed; the residual over the shot and over other poses is in the report; too large a one is refused."""
+    """Native targets, keyed; the residual over the shot and over other poses is in the report; too large a
+    one is refused."""
     scene, _, _ = shot(lab)
-    done = run("export", scene, "-o", lab.folder / "out", "--format", "fbx", "--frames", "1-60", "--step", 10)[0]
+    done = run(
+        "export", scene, "-o", lab.folder / "out", "--format", "fbx", "--frames", "1-60", "--step", 10
+    )[0]
     assert done.state == DONE, done.error
     residual = done.faces[0]["residual"]
     assert 0 < residual["shot_mm"]["max"] < 3.0, residual
     assert residual["held_out_mm"]["rms"] < residual["held_out_mm"]["linear_rms"], residual
-    refused = run("export", scene, "-o", lab.folder / "tight", "--format", "fbx", "--frames", "30-31", "--max-residual", 1e-6)[0]
+    refused = run(
+        "export",
+        scene,
+        "-o",
+        lab.folder / "tight",
+        "--format",
+        "fbx",
+        "--frames",
+        "30-31",
+        "--max-residual",
+        1e-6,
+    )[0]
     assert refused.state == FAILED
     assert "mm off at frame" in (refused.error or {})["what"]
     assert not list((lab.folder / "tight").iterdir())
 
 
 def check_a_folder_is_attached_and_restored(lab: Lab) -> None:
-    """Every scene of a folder; the report has the largest difference; restored scenes show what they showed; --resume does nothing twice."""
+    """Every scene of a folder; the report has the largest difference; restored scenes show what they showed;
+    --resume does nothing twice."""
     folder, points = lab.folder / "rigs", {}
     for name in ("a", "deep/b"):
         cmds.file(newFile=True, force=True)
@@ -130,7 +160,8 @@ def check_a_folder_is_attached_and_restored(lab: Lab) -> None:
 
 
 def check_a_bad_scene_does_not_stop_the_rest(lab: Lab) -> None:
-    """A scene that is none, one without a model, one whose model is gone: each says why, the good one is done."""
+    """A scene that is none, one without a model, one whose model is gone: each says why, the good one is
+    done."""
     scene, _, node = shot(lab)
     folder = scene.parent
     (folder / "broken.ma").write_text("this is not a scene {{{", encoding="utf-8")
@@ -138,15 +169,27 @@ def check_a_bad_scene_does_not_stop_the_rest(lab: Lab) -> None:
     save(folder / "lost.ma")
     cmds.file(newFile=True, force=True)
     save(folder / "plain.ma")
-    states = {Path(r.scene).stem: r for r in run("export", folder, "-o", lab.folder / "out", "--frames", "1-2")}
-    assert {k: r.state for k, r in states.items()} == {"broken": FAILED, "lost": FAILED, "plain": FAILED, "shot one": DONE}, states
-    for name, words in (("broken", "cannot be opened"), ("lost", "gone.aim"), ("plain", "has no aimDeformer")):
+    states = {
+        Path(r.scene).stem: r for r in run("export", folder, "-o", lab.folder / "out", "--frames", "1-2")
+    }
+    assert {k: r.state for k, r in states.items()} == {
+        "broken": FAILED,
+        "lost": FAILED,
+        "plain": FAILED,
+        "shot one": DONE,
+    }, states
+    for name, words in (
+        ("broken", "cannot be opened"),
+        ("lost", "gone.aim"),
+        ("plain", "has no aimDeformer"),
+    ):
         assert words in json.dumps(states[name].error), states[name].error
     assert sorted(p.name for p in (lab.folder / "out").iterdir()) == ["shot one.abc", "shot one.abc.json"]
 
 
 def check_batch_evaluates_in_plain_dg(lab: Lab) -> None:
-    """The evaluation manager is off in every scene, so that a Python node cannot hang Maya; whatever was on before."""
+    """The evaluation manager is off in every scene, so that a Python node cannot hang Maya; whatever was on
+    before."""
     scene, _, _ = shot(lab)
     cmds.evaluationManager(mode="parallel")
     modes: list[Any] = []

@@ -9,15 +9,15 @@ from aim_maya.core import rigid
 from aim_maya.core.actor_folder import read_actor, write_actor, write_dataset
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import Mesh
-from aim_maya.scene.capture import Parts, capture
-from aim_maya.scene.naming import find_parts
+from aim_maya.scene.actions.capture import Parts, capture, find_parts
 
 from .checks_attach import busy_rig, snapshot
 from .lab import Lab, Rig, close, refused
 
 
 def check_targets_knots_and_combinations(lab: Lab) -> None:
-    """Sparse indices, aliases, an in-between as a knot of its control, a combination at its full pose; live or deleted targets."""
+    """Sparse indices, aliases, an in-between as a knot of its control, a combination at its full pose; live
+    or deleted targets."""
     head = lab.head
     for keep in (False, True):
         cmds.file(newFile=True, force=True)
@@ -26,7 +26,9 @@ def check_targets_knots_and_combinations(lab: Lab) -> None:
         assert actor.rig.names == head.rig.names, actor.rig.names
         assert [c.index for c in actor.rig.controls] == [c.index for c in head.rig.controls]
         assert [c.knots for c in actor.rig.controls] == [c.knots for c in head.rig.controls]
-        assert [(p.target, dict(p.weights), p.method) for p in actor.rig.poses] == [("jawOpenSmile", {"jawOpen": 1.0, "mouthSmile_L": 1.0}, "multiply")]
+        assert [(p.target, dict(p.weights), p.method) for p in actor.rig.poses] == [
+            ("jawOpenSmile", {"jawOpen": 1.0, "mouthSmile_L": 1.0}, "multiply")
+        ]
         assert actor.neutral.topology_hash == head.mesh.topology_hash
         close(actor.neutral.points, head.mesh.points)
         for target in head.rig.targets:
@@ -35,7 +37,8 @@ def check_targets_knots_and_combinations(lab: Lab) -> None:
 
 
 def check_the_scene_is_left_as_it_was(lab: Lab) -> None:
-    """Locked, keyed and driven weights, envelope, mutes: all put back exactly, also when the capture is stopped half-way."""
+    """Locked, keyed and driven weights, envelope, mutes: all put back exactly, also when the capture is
+    stopped half-way."""
     rig = busy_rig(lab)
     cmds.setAttr(f"{rig.node}.targetVisibility[{rig.index['mouthSmile_L']}]", False)
     cmds.currentTime(5)
@@ -85,12 +88,15 @@ def check_deformers_before_the_blend_shape_are_left_out(lab: Lab) -> None:
 
 
 def check_bones_come_into_the_face_s_space(lab: Lab) -> None:
-    """World matrices of both are honoured; API centimetres whatever the UI unit; a non-uniform scale is refused."""
+    """World matrices of both are honoured; API centimetres whatever the UI unit; a non-uniform scale is
+    refused."""
     for unit in ("cm", "mm", "m"):
         cmds.file(newFile=True, force=True)
         cmds.currentUnit(linear=unit)
         rig = lab.rig()
-        bone = lab.mesh("skull", Mesh(lab.head.mesh.points * 0.9, lab.head.mesh.counts, lab.head.mesh.corners))
+        bone = lab.mesh(
+            "skull", Mesh(lab.head.mesh.points * 0.9, lab.head.mesh.counts, lab.head.mesh.corners)
+        )
         cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
         cmds.setAttr(f"{bone}.translateX", 1.0)
         cmds.setAttr(f"{bone}.scale", 2.0, 2.0, 2.0, type="double3")
@@ -137,13 +143,18 @@ def _driven_joint(rig: Rig) -> tuple[str, str]:
     joint = cmds.createNode("joint", name="jaw_jnt")
     cmds.setAttr(f"{joint}.translate", 0.5, 149.0, -2.0, type="double3")
     for driver, weight, angle in ((0.0, 0.0, 0.0), (10.0, 1.0, np.degrees(0.3))):
-        cmds.setDrivenKeyframe(f"{rig.node}.jawOpen", currentDriver=f"{slider}.open", driverValue=driver, value=weight)
-        cmds.setDrivenKeyframe(f"{joint}.rotateX", currentDriver=f"{slider}.open", driverValue=driver, value=angle)
+        cmds.setDrivenKeyframe(
+            f"{rig.node}.jawOpen", currentDriver=f"{slider}.open", driverValue=driver, value=weight
+        )
+        cmds.setDrivenKeyframe(
+            f"{joint}.rotateX", currentDriver=f"{slider}.open", driverValue=driver, value=angle
+        )
     return slider, joint
 
 
 def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
-    """A joint driven by the same slider, by a driven key, is sampled while the slider is stepped; teeth under it come along."""
+    """A joint driven by the same slider, by a driven key, is sampled while the slider is stepped; teeth under
+    it come along."""
     rig = lab.rig()
     slider, joint = _driven_joint(rig)
     before = snapshot(rig)
@@ -161,7 +172,9 @@ def check_capture_away_from_rest(lab: Lab) -> None:
     rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
     slider, joint = _driven_joint(rig)
     mesh = lab.mesh("lower_teeth", teeth)
-    target = lab.mesh("jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points)))
+    target = lab.mesh(
+        "jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points))
+    )
     shapes = cmds.blendShape(target, mesh, name="teeth_shapes")[0]
     cmds.aliasAttr("jawOpen", f"{shapes}.weight[0]")
     cmds.setAttr(f"{shapes}.weight[0]", 0.5)
@@ -188,7 +201,8 @@ def check_static_teeth_are_said_loudly(lab: Lab) -> None:
 
 
 def check_namespaces_and_instances(lab: Lab) -> None:
-    """A face in a namespace and with a second, moved instance of its shape is captured through the transform that was named."""
+    """A face in a namespace and with a second, moved instance of its shape is captured through the transform
+    that was named."""
     cmds.namespace(addNamespace="anna")
     rig = lab.rig("anna:face")
     copy = cmds.instance(rig.mesh, name="anna:face_again")[0]

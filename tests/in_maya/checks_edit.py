@@ -10,19 +10,19 @@ from maya import OpenMaya, cmds
 
 from aim_maya.core import rigid
 from aim_maya.runtime import FaceModel, preset
-from aim_maya.scene.anatomy_view import show
-from aim_maya.scene.attach import attach
-from aim_maya.scene.attributes import BY_NAME, HANDLES
-from aim_maya.scene.copies import as_point_array
-from aim_maya.scene.matrices import from_list
-from aim_maya.scene.mesh_reader import dag_path
-from aim_maya.scene.sculpt import edit_from_sculpt, set_preset
+from aim_maya.scene.actions.anatomy import edit_from_sculpt, set_preset, show
+from aim_maya.scene.actions.attach import attach
+from aim_maya.scene.maya.buffers import from_list
+from aim_maya.scene.node.attributes import BY_NAME, HANDLES
+from aim_maya.scene.node.geometry import as_point_array
+from aim_maya.scene.rig.meshes import dag_path
 
 from .lab import Lab, close, refused
 
 
 def check_handles_and_presets_show_at_rest_and_in_poses(lab: Lab) -> None:
-    """Keyable handles in mm and presets bend the face as the model under that edit; undo takes a preset back; all at zero is no change to the last bit."""
+    """Keyable handles in mm and presets bend the face as the model under that edit; undo takes a preset back;
+    all at zero is no change to the last bit."""
     rig, model = lab.rig(), FaceModel.load(lab.model, "cpu")
     node = attach(rig.mesh, lab.model).node
     rest = lab.points(rig.mesh)
@@ -53,7 +53,8 @@ def check_handles_and_presets_show_at_rest_and_in_poses(lab: Lab) -> None:
 
 
 def check_an_edit_file_with_regions_and_what_it_clamps(lab: Lab) -> None:
-    """Regions, handles, a jaw pose and a jaw gain from a file; teeth follow the same jaw; what is clamped is in `status`; a bad file leaves the face."""
+    """Regions, handles, a jaw pose and a jaw gain from a file; teeth follow the same jaw; what is clamped is
+    in `status`; a bad file leaves the face."""
     rig, model = lab.rig(), FaceModel.load(lab.model, "cpu")
     node = attach(rig.mesh, lab.model).node
     rest, file = lab.points(rig.mesh), lab.folder / "edit.json"
@@ -84,7 +85,8 @@ def check_an_edit_file_with_regions_and_what_it_clamps(lab: Lab) -> None:
 
 
 def check_a_sculpt_of_the_bones_becomes_an_edit(lab: Lab) -> None:
-    """The surface that View anatomy shows, moved aside and sculpted, bends the face by what was sculpted; the old edit's other entries stay; one undo step."""
+    """The surface that View anatomy shows, moved aside and sculpted, bends the face by what was sculpted; the
+    old edit's other entries stay; one undo step."""
     rig, model = lab.rig(), FaceModel.load(lab.model, "cpu")
     node = attach(rig.mesh, lab.model).node
     old = Path(lab.folder / "old.json")
@@ -96,7 +98,9 @@ def check_a_sculpt_of_the_bones_becomes_an_edit(lab: Lab) -> None:
     offset = np.zeros_like(model.data.bone)
     offset[40:60] = [0.0, 0.1, 0.4]
     with as_point_array(model.data.bone + offset) as array:
-        OpenMaya.MFnMesh(dag_path(cmds.listRelatives(bones, shapes=True, fullPath=True)[0])).setPoints(array, OpenMaya.MSpace.kObject)
+        OpenMaya.MFnMesh(dag_path(cmds.listRelatives(bones, shapes=True, fullPath=True)[0])).setPoints(
+            array, OpenMaya.MSpace.kObject
+        )
     cmds.setAttr(f"{node}.edit", old.as_posix(), type="string")
     done = edit_from_sculpt(rig.mesh, bones, out)
     assert done["vertices"] == 20
@@ -107,7 +111,16 @@ def check_a_sculpt_of_the_bones_becomes_an_edit(lab: Lab) -> None:
     cmds.undo()
     assert cmds.getAttr(f"{node}.edit") == old.as_posix()
     with refused("is not the bone surface of"):
-        edit_from_sculpt(rig.mesh, lab.mesh("other", lab.head.mesh.__class__(lab.head.mesh.points[:4], np.array([4], np.int32), np.arange(4, dtype=np.int32))), out)
+        edit_from_sculpt(
+            rig.mesh,
+            lab.mesh(
+                "other",
+                lab.head.mesh.__class__(
+                    lab.head.mesh.points[:4], np.array([4], np.int32), np.arange(4, dtype=np.int32)
+                ),
+            ),
+            out,
+        )
 
 
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

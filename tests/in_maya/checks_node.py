@@ -8,11 +8,11 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.core import rigid
-from aim_maya.core.detail import tolerance
+from aim_maya.core.posing import tolerance
 from aim_maya.runtime import FaceModel, open_models
-from aim_maya.scene.attach import attach
-from aim_maya.scene.matrices import from_list, to_list
-from aim_maya.scene.reload import reload_models
+from aim_maya.scene.actions.attach import attach
+from aim_maya.scene.maya.buffers import from_list, to_list
+from aim_maya.scene.node.models import reload_models
 
 from .lab import Lab, close
 from .tiny import write_tiny
@@ -118,13 +118,17 @@ def check_painted_weights_are_sparse_and_follow_changes(lab: Lab) -> None:
 
 
 def check_a_driven_jaw(lab: Lab) -> None:
-    """jawMode driven: identity at bind; a turned joint carries the chin, whatever the head does; outJawMatrix is that motion."""
+    """jawMode driven: identity at bind; a turned joint carries the chin, whatever the head does; outJawMatrix
+    is that motion."""
     rig = lab.rig()
     cmds.setAttr(f"{rig.mesh}.translateX", 3.0)
     cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
     node = attach(rig.mesh, lab.model).node
     rest = lab.points(rig.mesh).astype(float)
-    head, jaw = cmds.createNode("transform", name="head"), cmds.createNode("transform", name="jaw", parent="head")
+    head, jaw = (
+        cmds.createNode("transform", name="head"),
+        cmds.createNode("transform", name="jaw", parent="head"),
+    )
     cmds.setAttr(f"{head}.translateY", 140.0)
     cmds.setAttr(f"{jaw}.translateZ", 4.0)
     for name, transform in (("jaw", jaw), ("head", head)):
@@ -139,7 +143,10 @@ def check_a_driven_jaw(lab: Lab) -> None:
     close(opened, model.points({}, jaw=motion))
     chin = int(model.data.weight.argmax())
     face = from_list(cmds.getAttr(f"{rig.mesh}.worldMatrix[0]"))
-    bind, now = from_list(cmds.getAttr(f"{node}.jawBindMatrix")), from_list(cmds.getAttr(f"{jaw}.worldMatrix[0]"))
+    bind, now = (
+        from_list(cmds.getAttr(f"{node}.jawBindMatrix")),
+        from_list(cmds.getAttr(f"{jaw}.worldMatrix[0]")),
+    )
     world = rigid.apply(now @ np.linalg.inv(bind), rigid.apply(face, rest[chin]))
     close(rigid.apply(face, opened[chin]), world, 0.02)
     cmds.setAttr(f"{head}.rotateY", 40.0)
@@ -214,7 +221,12 @@ def check_reload_takes_the_new_file(lab: Lab) -> None:
     before = lab.points(rig.mesh)
     head = lab.head
     stronger = head.mesh.points + 2 * (head.shapes["browUp"] - head.mesh.points)
-    write_tiny(path, type(head)(head.mesh, head.rig, head.shapes | {"browUp": stronger}, head.jaw_poses, head.weight, head.normals))
+    write_tiny(
+        path,
+        type(head)(
+            head.mesh, head.rig, head.shapes | {"browUp": stronger}, head.jaw_poses, head.weight, head.normals
+        ),
+    )
     assert np.array_equal(lab.points(rig.mesh), before)
     assert "changed on disk" in status(node), status(node)
     assert reload_models([node]) == [node]

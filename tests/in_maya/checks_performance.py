@@ -8,12 +8,12 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.core import rigid
-from aim_maya.core.performance_file import write_performance
+from aim_maya.core.performance import write_performance
 from aim_maya.runtime import FaceModel, Performance
-from aim_maya.scene.attach import attach
-from aim_maya.scene.matrices import from_list
-from aim_maya.scene.performances import key_performance, load_performance
-from aim_maya.scene.reload import reload_models
+from aim_maya.scene.actions.attach import attach
+from aim_maya.scene.actions.performances import key_performance, load_performance
+from aim_maya.scene.maya.buffers import from_list
+from aim_maya.scene.node.models import reload_models
 
 from .lab import Lab, close, refused
 from .takes import global_performance, local_performance
@@ -36,7 +36,8 @@ def _status(node: str) -> str:
 
 
 def check_a_performance_plays(lab: Lab) -> None:
-    """Any moment of it is the model's; jaw and head come out as matrices, the points stay in the head's space; keys on its frame play it."""
+    """Any moment of it is the model's; jaw and head come out as matrices, the points stay in the head's
+    space; keys on its frame play it."""
     model, take, path = _take(lab)
     for mode in ("replace", "overlay"):
         cmds.file(newFile=True, force=True)
@@ -50,14 +51,21 @@ def check_a_performance_plays(lab: Lab) -> None:
             close(from_list(cmds.getAttr(f"{node}.outHeadMatrix")), take.head(f), 1e-6)
         assert f"plays {path}: 6 frames at 30 frames a second, local" in _status(node), _status(node)
         for frame, value in ((1, 0.0), (6, 5.0)):
-            cmds.setKeyframe(f"{node}.performanceFrame", time=frame, value=value, inTangentType="linear", outTangentType="linear")
+            cmds.setKeyframe(
+                f"{node}.performanceFrame",
+                time=frame,
+                value=value,
+                inTangentType="linear",
+                outTangentType="linear",
+            )
         for frame in (2, 5):
             cmds.currentTime(frame)
             close(lab.points(rig.mesh), model.performance_points(take, frame - 1, head=False))
 
 
 def check_a_performance_blends_with_the_sliders(lab: Lab) -> None:
-    """performanceBlend 0: the sliders, to the last bit; in between both; 1: the performance; gains and thickness act on it."""
+    """performanceBlend 0: the sliders, to the last bit; in between both; 1: the performance; gains and
+    thickness act on it."""
     model, take, path = _take(lab)
     rig = lab.rig()
     node = attach(rig.mesh, lab.model).node
@@ -69,8 +77,15 @@ def check_a_performance_blends_with_the_sliders(lab: Lab) -> None:
     cmds.setAttr(f"{node}.performanceFrame", 2.5)
     for blend in (1.0, 0.3, 0.0):
         cmds.setAttr(f"{node}.performanceBlend", blend)
-        close(lab.points(rig.mesh), model.performance_points(take, 2.5, head=False, weights=weights, blend=blend))
-        close(from_list(cmds.getAttr(f"{node}.outJawMatrix")), model.performance_jaw(take, 2.5, weights=weights, blend=blend), 1e-5)
+        close(
+            lab.points(rig.mesh),
+            model.performance_points(take, 2.5, head=False, weights=weights, blend=blend),
+        )
+        close(
+            from_list(cmds.getAttr(f"{node}.outJawMatrix")),
+            model.performance_jaw(take, 2.5, weights=weights, blend=blend),
+            1e-5,
+        )
         close(from_list(cmds.getAttr(f"{node}.outHeadMatrix")), rigid.part(take.head(2.5), blend), 1e-6)
     assert np.array_equal(lab.points(rig.mesh), slid)
     cmds.setAttr(f"{node}.performanceBlend", 1.0)
@@ -102,9 +117,12 @@ def check_a_driven_jaw_on_a_performance(lab: Lab) -> None:
 
 
 def check_what_cannot_be_played_leaves_the_sliders(lab: Lab) -> None:
-    """A missing, damaged or foreign performance: the sliders go on, status says why, and taking it away mends it."""
+    """A missing, damaged or foreign performance: the sliders go on, status says why, and taking it away mends
+    it."""
     model, take, path = _take(lab)
-    _, _, foreign = _take(lab, "foreign.aimperf", about=dict(take.data.about) | {"topology_hash": "0" * 64, "model": "bob"})
+    _, _, foreign = _take(
+        lab, "foreign.aimperf", about=dict(take.data.about) | {"topology_hash": "0" * 64, "model": "bob"}
+    )
     (lab.folder / "cut.aimperf").write_bytes((lab.folder / "take.aimperf").read_bytes()[:3000])
     rig = lab.rig()
     node = attach(rig.mesh, lab.model).node
@@ -130,7 +148,8 @@ def check_what_cannot_be_played_leaves_the_sliders(lab: Lab) -> None:
 
 
 def check_reload_takes_the_new_performance(lab: Lab) -> None:
-    """A performance that is written again is taken at a reload, by every node on it, and not before; until then status says so."""
+    """A performance that is written again is taken at a reload, by every node on it, and not before; until
+    then status says so."""
     model, take, path = _take(lab)
     rigs = [lab.rig(name) for name in ("a", "b")]
     nodes = [attach(rig.mesh, lab.model).node for rig in rigs]
@@ -168,15 +187,20 @@ def check_loading_a_performance_plays_it_at_its_rate(lab: Lab) -> None:
 
 
 def check_keying_a_global_performance(lab: Lab) -> None:
-    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and in metres, and one undo takes it back."""
+    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and in metres,
+    and one undo takes it back."""
     model = FaceModel.load(lab.model, "cpu")
     rng = np.random.default_rng(1)
     weights = rng.uniform(0, 1, (5, len(model.targets)))
     activations = np.stack([model.data.rig.activations(row) for row in weights]).astype(np.float32)
     for jaw in ("tied", "free"):
         data = global_performance(model, 5, jaw=jaw)
-        moved = np.stack([model.data.motion.transform(row) for row in activations]) if jaw == "tied" else data.jaw
-        write_performance(lab.folder / "g.aimperf", replace(data, coefficients=activations[..., None], jaw=moved))
+        moved = (
+            np.stack([model.data.motion.transform(row) for row in activations]) if jaw == "tied" else data.jaw
+        )
+        write_performance(
+            lab.folder / "g.aimperf", replace(data, coefficients=activations[..., None], jaw=moved)
+        )
         take = Performance.load(lab.folder / "g.aimperf")
         for mode, unit in (("replace", "cm"), ("overlay", "m")):
             cmds.file(newFile=True, force=True)
@@ -197,12 +221,17 @@ def check_keying_a_global_performance(lab: Lab) -> None:
                 close(lab.points(rig.mesh), model.performance_points(take, f, head=False), 1e-3)
                 close(from_list(cmds.getAttr(f"{node}.outJawMatrix")), take.jaw(f), 1e-4)
                 if jaw == "free":
-                    close(from_list(cmds.getAttr(f"{keyed.locators[1]}.worldMatrix[0]")), face @ take.head(f) @ np.linalg.inv(face), 1e-4)
+                    close(
+                        from_list(cmds.getAttr(f"{keyed.locators[1]}.worldMatrix[0]")),
+                        face @ take.head(f) @ np.linalg.inv(face),
+                        1e-4,
+                    )
     cmds.currentUnit(linear="cm")
 
 
 def check_what_cannot_be_keyed(lab: Lab) -> None:
-    """A performance that varies over the face, sliders that a rig drives, a jaw that is driven: named, and nothing is changed."""
+    """A performance that varies over the face, sliders that a rig drives, a jaw that is driven: named, and
+    nothing is changed."""
     model, _, path = _take(lab)
     write_performance(lab.folder / "g.aimperf", global_performance(model))
     rig = lab.rig()

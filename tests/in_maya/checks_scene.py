@@ -9,11 +9,11 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.runtime import FaceModel, open_models
-from aim_maya.scene import shelf
-from aim_maya.scene.anatomy_view import show
-from aim_maya.scene.attach import attach, file_for_scene
-from aim_maya.scene.restore import restore
-from aim_maya.scene.teeth import drive, release
+from aim_maya.scene.actions.anatomy import show
+from aim_maya.scene.actions.attach import attach, file_for_scene
+from aim_maya.scene.actions.restore import restore
+from aim_maya.scene.actions.teeth import drive, release
+from aim_maya.scene.shelf import menu
 
 from .lab import Lab, close, refused
 from .timing import key_everything
@@ -83,7 +83,8 @@ def check_a_model_beside_the_scene_is_found_after_it_moved(lab: Lab) -> None:
 
 
 def check_the_same_rig_referenced_twice(lab: Lab) -> None:
-    """Two references, each with its own sliders, one model; overlay is the default there; restore in one leaves the other."""
+    """Two references, each with its own sliders, one model; overlay is the default there; restore in one
+    leaves the other."""
     rig = lab.rig()
     path = (lab.folder / "rig.ma").as_posix()
     cmds.file(rename=path)
@@ -104,7 +105,11 @@ def check_membership_subsets(lab: Lab) -> None:
     """A deformer on part of a mesh moves that part only."""
     mesh = lab.mesh("part", lab.head.mesh)
     node = cmds.deformer(mesh, type="aimDeformer")[0]
-    original = next(s for s in cmds.listRelatives(mesh, shapes=True, fullPath=True) if cmds.getAttr(f"{s}.intermediateObject"))
+    original = next(
+        s
+        for s in cmds.listRelatives(mesh, shapes=True, fullPath=True)
+        if cmds.getAttr(f"{s}.intermediateObject")
+    )
     cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
     cmds.setAttr(f"{original}.componentTags[0].componentTagContents", 1, "vtx[0:99]", type="componentList")
     cmds.setAttr(f"{node}.input[0].componentTagExpression", "front", type="string")
@@ -132,7 +137,11 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
     cmds.setAttr(f"{node}.jawOpen", 1.0)
     face = np.array(cmds.getAttr(f"{rig.mesh}.worldMatrix[0]")).reshape(4, 4).T
     jaw = FaceModel.load(lab.model, "cpu").jaw({"jawOpen": 1.0})
-    close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, face @ jaw @ np.linalg.inv(face) @ before, 1e-4)
+    close(
+        np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T,
+        face @ jaw @ np.linalg.inv(face) @ before,
+        1e-4,
+    )
     with refused("already driven"):
         drive(rig.mesh, [teeth])
     with refused("is the face itself"):
@@ -171,9 +180,9 @@ def check_the_anatomy_view(lab: Lab) -> None:
 
 def check_shelf_entries_name_what_exists(lab: Lab) -> None:
     """Every button's icon is there and its command can be found."""
-    from aim_maya.scene import commands
+    from aim_maya.scene.shelf import commands
 
-    for entry in shelf.ENTRIES:
+    for entry in menu.ENTRIES:
         assert (_ICONS / entry.icon).is_file(), entry.icon
         assert callable(getattr(commands, entry.command.rsplit(".", 1)[1].split("(")[0])), entry.command
         assert entry.tooltip

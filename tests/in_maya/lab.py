@@ -1,4 +1,5 @@
-"""A scene to experiment in: builds meshes and rigs with documented calls, and reads points back from what the mesh shows."""
+"""A scene to experiment in: builds meshes and rigs with documented calls, and reads points back from what the
+mesh shows."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Rig:
 
 
 class Lab:
-    """One empty scene with the plug-in loaded. folder: for files. head: the made-up head, model: its actor.aim."""
+    """One empty scene with the plug-in loaded. folder: for files. head: the made-up head, model: its
+    actor.aim."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.head = folder, tiny()
@@ -51,13 +53,18 @@ class Lab:
         for array, values in ((counts, mesh.counts), (corners, mesh.corners)):
             for value in values.tolist():
                 array.append(value)
-        made = OpenMaya.MFnMesh().create(len(mesh.points), len(mesh.counts), points, counts, corners, OpenMaya.MObject.kNullObj)
+        made = OpenMaya.MFnMesh().create(
+            len(mesh.points), len(mesh.counts), points, counts, corners, OpenMaya.MObject.kNullObj
+        )
         fn = OpenMaya.MFnDagNode(made)
         fn.setName(name)
         return str(fn.name())
 
-    def rig(self, name: str = "face", *, keep_targets: bool = False, combination: bool = True, shift: int = 0) -> Rig:
-        """The head with a native blendShape of all its targets, at the control indices of the model, or shifted from them."""
+    def rig(
+        self, name: str = "face", *, keep_targets: bool = False, combination: bool = True, shift: int = 0
+    ) -> Rig:
+        """The head with a native blendShape of all its targets, at the control indices of the model, or
+        shifted from them."""
         head = self.head
         base = self.mesh(name, head.mesh)
         node = str(cmds.blendShape(base, name=f"{name}_shapes")[0])
@@ -65,14 +72,18 @@ class Lab:
         for control in head.rig.controls:
             index[control.name] = control.index + shift
             for value, target in sorted(control.knots, reverse=True):
-                self._target(node, base, index[control.name], target, head.shapes[target], value, keep=keep_targets)
+                self._target(
+                    node, base, index[control.name], target, head.shapes[target], value, keep=keep_targets
+                )
             cmds.aliasAttr(control.name, f"{node}.weight[{index[control.name]}]")
         if combination:
             self._combination(node, base, index, keep_targets)
         shape = cmds.listRelatives(base, shapes=True, noIntermediate=True, fullPath=True)[0]
         return Rig(base, shape, node, index)
 
-    def _target(self, node: str, base: str, index: int, name: str, points: Floats, value: float, *, keep: bool) -> None:
+    def _target(
+        self, node: str, base: str, index: int, name: str, points: Floats, value: float, *, keep: bool
+    ) -> None:
         mesh = self.mesh(name, self.head.mesh.with_points(points))
         if value == 1.0:
             cmds.blendShape(node, edit=True, target=(base, index, mesh, value))

@@ -1,6 +1,8 @@
-"""`aim-mayapy selftest [--out FOLDER] [--only WORD]`: every check in a fresh scene, times measured in this Maya, a readable report.
+"""`aim-mayapy selftest [--out FOLDER] [--only WORD]`: every check in a fresh scene, times measured in this
+Maya, a readable report.
 
-Exit code 0 when everything held, 1 when something did not. A check that hangs is ended by a watchdog, which names it.
+Exit code 0 when everything held, 1 when something did not. A check that hangs is ended by a watchdog, which
+names it.
 """
 
 from __future__ import annotations
@@ -21,15 +23,20 @@ _LIMIT_S = 120
 
 
 def main(argv: Sequence[str]) -> int:
-    """Start Maya without interface, run the checks, write report.md and leave without Maya's own clean-up, which may crash."""
+    """Start Maya without interface, run the checks, write report.md and leave without Maya's own clean-up,
+    which may crash."""
     parser = argparse.ArgumentParser(prog="aim-mayapy selftest", description=__doc__)
-    parser.add_argument("--out", type=Path, default=None, help="folder for report.md; a temporary one when not given")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="folder for report.md; a temporary one when not given"
+    )
     parser.add_argument("--only", default="", help="run the checks whose name holds this word")
     options = parser.parse_args(argv)
     try:
         import maya.standalone
     except ImportError as error:
-        sys.stderr.write(f"Error: {sys.executable} is not Maya's Python ({error}).\n  What to do: run bin/aim-mayapy selftest, or mayapy -m aim_maya.selftest.\n")
+        sys.stderr.write(
+            f"Error: {sys.executable} is not Maya's Python ({error}).\n  What to do: run bin/aim-mayapy selftest, or mayapy -m aim_maya.selftest.\n"
+        )
         return 2
     folder = options.out or Path(tempfile.mkdtemp(prefix="aim_selftest_"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,10 +57,24 @@ def main(argv: Sequence[str]) -> int:
 
 def all_checks() -> list[Callable[[Any], None]]:
     """Every check, in order."""
-    from . import checks_attach, checks_batch, checks_capture, checks_edit, checks_node, checks_performance, checks_scene
+    from . import (
+        checks_attach,
+        checks_batch,
+        checks_capture,
+        checks_edit,
+        checks_node,
+        checks_performance,
+        checks_scene,
+    )
 
     on_node = [*checks_node.CHECKS, *checks_performance.CHECKS, *checks_edit.CHECKS]
-    return [*on_node, *checks_attach.CHECKS, *checks_capture.CHECKS, *checks_scene.CHECKS, *checks_batch.CHECKS]
+    return [
+        *on_node,
+        *checks_attach.CHECKS,
+        *checks_capture.CHECKS,
+        *checks_scene.CHECKS,
+        *checks_batch.CHECKS,
+    ]
 
 
 def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, float, str]:
@@ -86,7 +107,10 @@ def report(rows: list[tuple[str, str, float, str]], version: str, times: list[st
         "| check | result | s | what |",
         "| --- | --- | --- | --- |",
     ]
-    lines += [f"| {name[6:]} | {'FAILED' if wrong else 'held'} | {seconds:.2f} | {what} |" for name, wrong, seconds, what in rows]
+    lines += [
+        f"| {name[6:]} | {'FAILED' if wrong else 'held'} | {seconds:.2f} | {what} |"
+        for name, wrong, seconds, what in rows
+    ]
     for name, wrong, _, _ in failed:
         lines += ["", f"## {name}", "", "```", wrong.rstrip(), "```"]
     return [*lines, *(["", "## Times", "", *times] if times else [])]

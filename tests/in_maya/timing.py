@@ -1,4 +1,5 @@
-"""Milliseconds of a frame in this Maya: the attached face against the native blendShape, in every evaluation mode."""
+"""Milliseconds of a frame in this Maya: the attached face against the native blendShape, in every evaluation
+mode."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
-from aim_maya.scene.attach import attach
+from aim_maya.scene.actions.attach import attach
 
 from .lab import Lab, Rig
 

@@ -11,13 +11,25 @@ import tyro
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_text
-from trainer.ablate import ablate
-from trainer.config import TrainConfig
-from trainer.figures import markdown
-from trainer.progress import Style
-from trainer.usd_actor import load_actor
+from aim_maya.core.progress import Style
+from aim_maya.core.training_options import TrainConfig
+from trainer.actor.load import load_actor
+from trainer.evaluate.tables import markdown
+from trainer.research.ablate import ablate
 
-HEADER = ("", "skin mean, mm", "p99.9", "max", "neutral", "jaw, mm", "bone median", "p95", "outside", "restarts", "s")
+HEADER = (
+    "",
+    "skin mean, mm",
+    "p99.9",
+    "max",
+    "neutral",
+    "jaw, mm",
+    "bone median",
+    "p95",
+    "outside",
+    "restarts",
+    "s",
+)
 
 
 @dataclass
@@ -40,13 +52,21 @@ def run(options: Options) -> dict[str, Any]:
     """Train them all; a line each as it is known, then the table."""
 
     def told(name: str, figures: dict[str, Any]) -> None:
-        shown = figures.get("error") or ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items() if v is not None)
+        shown = figures.get("error") or ", ".join(
+            f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
+            for k, v in figures.items()
+            if v is not None
+        )
         sys.stdout.write(f"{name}: {shown}\n")
         sys.stdout.flush()
 
     figures = ablate(load_actor(options.actor), options.config, options.out, options.progress, told)
     if all("error" in f for f in figures.values()):
-        raise AimError("No variant could be trained.", f"The first said: {next(iter(figures.values()))['error']}", "Train the actor first: aimface train.")
+        raise AimError(
+            "No variant could be trained.",
+            f"The first said: {next(iter(figures.values()))['error']}",
+            "Train the actor first: aimface train.",
+        )
     table = markdown(HEADER, [_cells(name, f) for name, f in figures.items()])
     write_text(options.out / "table.md", table + "\n")
     sys.stdout.write("\n" + table + "\n")

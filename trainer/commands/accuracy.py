@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from trainer.config import TrainConfig
-from trainer.figures import markdown
-from trainer.progress import Style
-from trainer.run_folder import RunFolder
+from aim_maya.core.progress import Style
+from aim_maya.core.run_folder import RunFolder
+from aim_maya.core.training_options import TrainConfig
+from trainer.actor.load import load_actor
+from trainer.evaluate.tables import markdown
 from trainer.train import train
-from trainer.usd_actor import load_actor
 
 
 @dataclass
@@ -37,7 +37,23 @@ class Options:
     """Everything about the training itself."""
 
 
-HEADER = ("actor", "seed", "mean", "p99.9", "max", "moving", "worst/motion", "neutral", "face/vertex", "used", "hit med", "surf med", "surf p95", "restarts", "s")
+HEADER = (
+    "actor",
+    "seed",
+    "mean",
+    "p99.9",
+    "max",
+    "moving",
+    "worst/motion",
+    "neutral",
+    "face/vertex",
+    "used",
+    "hit med",
+    "surf med",
+    "surf p95",
+    "restarts",
+    "s",
+)
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -48,10 +64,19 @@ def run(options: Options) -> dict[str, Any]:
         for seed in range(options.seeds):
             config = TrainConfig(**(vars(options.config) | {"seed": seed}))
             name = f"{actor.name}_{seed}"
-            m = train(actor, options.out / f"{name}.aim", config, RunFolder(options.out / f"{name}.run"), style=options.progress, leave_out=options.leave_out).metrics
+            m = train(
+                actor,
+                options.out / f"{name}.aim",
+                config,
+                RunFolder(options.out / f"{name}.run"),
+                style=options.progress,
+                leave_out=options.leave_out,
+            ).metrics
             rows.append(_row(m, seed))
             figures.append(m)
-            sys.stdout.write(" ".join(str(x) if not isinstance(x, float) else f"{x:.4g}" for x in rows[-1]) + "\n")
+            sys.stdout.write(
+                " ".join(str(x) if not isinstance(x, float) else f"{x:.4g}" for x in rows[-1]) + "\n"
+            )
             sys.stdout.flush()
     sys.stdout.write("\n" + markdown(HEADER, rows) + "\n")
     return {"rows": figures}
@@ -60,7 +85,19 @@ def run(options: Options) -> dict[str, Any]:
 def _row(m: dict[str, Any], seed: int) -> list[Any]:
     skin, anatomy = m["skin"], m["anatomy"]
     return [
-        m["actor"], seed, skin["mean"], skin["p999"], skin["max"], skin["moving_mean"], m["worst_relative"], m["neutral"]["mean"],
-        m["between"]["face_centre_over_vertex"], anatomy["used_mean"], anatomy["unseen_hit_median"], anatomy["unseen_surface_median"],
-        anatomy["unseen_surface_p95"], m["restarts"], m["seconds"]["total"],
-    ]  # fmt: skip
+        m["actor"],
+        seed,
+        skin["mean"],
+        skin["p999"],
+        skin["max"],
+        skin["moving_mean"],
+        m["worst_relative"],
+        m["neutral"]["mean"],
+        m["between"]["face_centre_over_vertex"],
+        anatomy["used_mean"],
+        anatomy["unseen_hit_median"],
+        anatomy["unseen_surface_median"],
+        anatomy["unseen_surface_p95"],
+        m["restarts"],
+        m["seconds"]["total"],
+    ]

@@ -1,4 +1,5 @@
-"""Measure a model on this machine: cached frames against a bare numpy blendshape, performances, all networks every frame, load, memory."""
+"""Measure a model on this machine: cached frames against a bare numpy blendshape, performances, all networks
+every frame, load, memory."""
 
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ from typing import Any, Literal
 import tyro
 
 from aim_maya.runtime import FaceModel
-from trainer.bench import bench
-from trainer.bench_performance import performance_frames
-from trainer.figures import markdown
+from trainer.evaluate.tables import markdown
+from trainer.research.bench import bench, performance_frames
 
 
 @dataclass
@@ -32,20 +32,40 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Measure and print."""
     figures = bench(options.model, options.rounds, options.device)
-    figures["performance"] = performance_frames(FaceModel.load(options.model, "cpu"), max(options.rounds // 10, 1))
-    header = ["vertices", "active", "cached ms", "bare ms", "fastest bare", "cached / bare", "p99 ms", "p99 / median"]
+    figures["performance"] = performance_frames(
+        FaceModel.load(options.model, "cpu"), max(options.rounds // 10, 1)
+    )
+    header = [
+        "vertices",
+        "active",
+        "cached ms",
+        "bare ms",
+        "fastest bare",
+        "cached / bare",
+        "p99 ms",
+        "p99 / median",
+    ]
     keys = ("vertices", "active", "cached_ms", "bare_ms", "bare", "ratio", "cached_p99_ms", "p99_over_median")
     cold, changing, played = figures["cold"], figures["changing_sets_ms"], figures["performance"]
-    moments = ", ".join(f"{name} {row['median_ms']:.2f} (p99 {row['p99_ms']:.2f})" for name, row in played["moments"].items())
+    moments = ", ".join(
+        f"{name} {row['median_ms']:.2f} (p99 {row['p99_ms']:.2f})" for name, row in played["moments"].items()
+    )
     lines = [
-        markdown(header, [[row[k] for k in keys] for row in figures["frames"]]), "",
+        markdown(header, [[row[k] for k in keys] for row in figures["frames"]]),
+        "",
         f"other controls every frame, 10 active: {changing['model']:.3f} ms, subdivided {changing['subdivided']:.3f} ms",
-        *[f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited {e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}" for e in figures["edited"]],
+        *[
+            f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited {e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}"
+            for e in figures["edited"]
+        ],
         f"a moment of a performance, {played['targets']} targets on {played['columns']} spatial functions, ms: {moments}",
-        *[f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['report']})" for f in figures["full"]],
+        *[
+            f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['report']})"
+            for f in figures["full"]
+        ],
         f"fresh process: import {cold['import_s']:.3f} s, to first points {cold['load_to_first_points_s']:.3f} s, peak {cold['peak_memory_mib']:.0f} MiB",
         f"file: {figures['bytes'] / 1e6:.1f} MB",
-    ]  # fmt: skip
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
     return figures
 

@@ -1,4 +1,5 @@
-"""Estimate skull and jaw from the skin alone, by landmarks and published tissue depths, as meshes to look at, mend and keep."""
+"""Estimate skull and jaw from the skin alone, by landmarks and published tissue depths, as meshes to look at,
+mend and keep."""
 
 from __future__ import annotations
 
@@ -9,12 +10,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from trainer.bones.estimate import estimate_bones
-from trainer.bones.judge import judge_bones
-from trainer.bones.write import describe, write_bones
-from trainer.figures import markdown
-from trainer.usd_actor import load_actor
-from trainer.weld import weld
+from trainer.actor.bones import estimate_bones
+from trainer.actor.load import load_actor
+from trainer.actor.weld import weld
+from trainer.evaluate.anatomy import describe, judge_bones, write_bones
+from trainer.evaluate.tables import markdown
 
 
 @dataclass
@@ -24,7 +24,8 @@ class Options:
     actor: tyro.conf.Positional[Path]
     """Actor folder, a dataset.npz, or a USD file. Its own skull and jaw, if any, are only compared with."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder for skull.obj, jaw.obj, bones.json and bones.png; 'estimated_bones' beside or in the actor when not given."""
+    """Folder for skull.obj, jaw.obj, bones.json and bones.png; 'estimated_bones' beside or in the actor when
+    not given."""
     mm_per_unit: float | None = None
     """Millimetres in one unit of the actor's files; overrides actor.json."""
     json: Path | None = None
@@ -32,18 +33,30 @@ class Options:
 
 
 def run(options: Options) -> dict[str, Any]:
-    """Estimate and write; prints the error to expect of every region, and the error found where the actor has bones."""
+    """Estimate and write; prints the error to expect of every region, and the error found where the actor has
+    bones."""
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
     bones = estimate_bones(weld(actor).actor)
-    out = options.out or (options.actor if options.actor.is_dir() else options.actor.parent) / "estimated_bones"
+    out = (
+        options.out or (options.actor if options.actor.is_dir() else options.actor.parent) / "estimated_bones"
+    )
     write_bones(out, actor, bones)
     found = judge_bones(actor, bones)
-    head = ["region", "vertices", "error to expect, mm"] + (["median to the actor's own bone, mm"] if found else [])
+    head = ["region", "vertices", "error to expect, mm"] + (
+        ["median to the actor's own bone, mm"] if found else []
+    )
     rows = [
-        [name, str(bones.vertices[name]), f"{mm:g}"] + ([f"{found['regions'].get(name, float('nan')):.2f}"] if found else []) for name, mm in bones.expected_mm.items()
+        [name, str(bones.vertices[name]), f"{mm:g}"]
+        + ([f"{found['regions'].get(name, float('nan')):.2f}"] if found else [])
+        for name, mm in bones.expected_mm.items()
     ]
     sys.stdout.write(f"Landmarks: {bones.landmarks.report}.\n{markdown(head, rows)}\n")
     if found:
-        sys.stdout.write("".join(f"{bone}: median {found[bone]['median']:.2f} mm, p90 {found[bone]['p90']:.2f} mm\n" for bone in ("skull", "jaw")))
+        sys.stdout.write(
+            "".join(
+                f"{bone}: median {found[bone]['median']:.2f} mm, p90 {found[bone]['p90']:.2f} mm\n"
+                for bone in ("skull", "jaw")
+            )
+        )
     sys.stdout.write(f"wrote {out}. To use or mend them, put skull.obj and jaw.obj beside neutral.obj.\n")
     return describe(bones) | {"compared": found}

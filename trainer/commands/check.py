@@ -1,4 +1,5 @@
-"""Look at an actor as training would, in seconds: what was found, what is not used and why, and whether it can be trained."""
+"""Look at an actor as training would, in seconds: what was found, what is not used and why, and whether it
+can be trained."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import tyro
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_check import Examination, examine
 from aim_maya.core.errors import AimError
-from trainer.usd_actor import load_actor
+from trainer.actor.load import load_actor
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Options:
 
 
 def run(options: Options) -> dict[str, Any]:
-    """Print the report; the reason why it cannot be trained goes to standard error, as errors do. Returns the report."""
+    """Print the report; the reason why it cannot be trained goes to standard error, as errors do. Returns the
+    report."""
     loaded: list[Actor] = []
 
     def load(path: Path, **how: Any) -> Actor:
@@ -43,7 +45,11 @@ def run(options: Options) -> dict[str, Any]:
     sys.stdout.write(found.text())
     sys.stdout.flush()
     if found.reason is not None:
-        parts = (("Cannot be trained", found.reason.what), ("  Likely cause", found.reason.cause), ("  What to do", found.reason.remedy))
+        parts = (
+            ("Cannot be trained", found.reason.what),
+            ("  Likely cause", found.reason.cause),
+            ("  What to do", found.reason.remedy),
+        )
         sys.stderr.write("".join(f"{title}: {text}\n" for title, text in parts if text))
     return found.figures()
 
@@ -55,9 +61,9 @@ def exit_code(figures: dict[str, Any]) -> int:
 
 def _try_anatomy(found: Examination, actor: Actor) -> None:
     """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
-    from trainer.bones.estimate import with_bones
-    from trainer.constraints import find_constraints
-    from trainer.jaw import find_jaw
+    from trainer.actor.bones import with_bones
+    from trainer.actor.constraints import find_constraints
+    from trainer.actor.jaw import find_jaw
 
     try:
         whole, bones = with_bones(actor)
@@ -66,7 +72,9 @@ def _try_anatomy(found: Examination, actor: Actor) -> None:
     except AimError as error:
         found.reason = error
         return
-    found.found["constraints"] = f"{len(constraints.used)} of {len(actor.neutral.points)} vertices lie over bone"
+    found.found["constraints"] = (
+        f"{len(constraints.used)} of {len(actor.neutral.points)} vertices lie over bone"
+    )
     found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
     if bones is not None:
         found.found["landmarks"] = bones.landmarks.report

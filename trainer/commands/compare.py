@@ -1,4 +1,5 @@
-"""Compare the model with the baselines (GBS, PBS, ALM) on one take: dense, noisy, with holes, sparse, from landmarks, under an unsteady head, with drift."""
+"""Compare the model with the baselines (GBS, PBS, ALM) on one take: dense, noisy, with holes, sparse, from
+landmarks, under an unsteady head, with drift."""
 
 from __future__ import annotations
 
@@ -13,20 +14,24 @@ import tyro
 from aim_maya.core.curves import Curves, read_curves
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import write_json, write_text
+from aim_maya.core.progress import Progress, Style
 from aim_maya.runtime import FaceModel
-from trainer.compare.curve import UNKNOWNS, curve, write_curve
-from trainer.compare.face import make_face
-from trainer.compare.methods import chosen_rows
-from trainer.compare.picture import pictured_frames, write_pictures
-from trainer.compare.run import Comparison, compare, known_settings, tune_row
-from trainer.compare.settings import SETTINGS
-from trainer.compare.steadiness import RATES, curve_take, steadiness
-from trainer.compare.table import steady_table, tables
-from trainer.compare.take import landmark_vertices, read_landmarks, read_take, scored_vertices
-from trainer.compare.tuned import STORE, keep, read_store
-from trainer.figures import markdown
-from trainer.progress import Progress, Style
-from trainer.usd_actor import load_actor
+from trainer.actor.load import load_actor
+from trainer.evaluate.tables import markdown
+from trainer.research.compare import Comparison, compare, known_settings, tune_row
+from trainer.research.methods import STORE, chosen_rows, keep, read_store
+from trainer.research.settings import SETTINGS
+from trainer.research.steadiness import RATES, curve_take, steadiness
+from trainer.research.tables import (
+    UNKNOWNS,
+    curve,
+    pictured_frames,
+    steady_table,
+    tables,
+    write_curve,
+    write_pictures,
+)
+from trainer.research.take import landmark_vertices, make_face, read_landmarks, read_take, scored_vertices
 
 QUICK = 6
 
@@ -38,11 +43,13 @@ class Options:
     actor: tyro.conf.Positional[Path]
     """The actor whose shapes all methods are built from."""
     frames: tyro.conf.Positional[Path]
-    """The true take: an npz with 'frames' (F, V, 3), or a folder of OBJs. Its jaw_matrices, if any, are for scoring. Weight curves (.csv): how steady fits of them are, at 30 and 60 fps."""
+    """The true take: an npz with 'frames' (F, V, 3), or a folder of OBJs. Its jaw_matrices, if any, are for
+    scoring. Weight curves (.csv): how steady fits of them are, at 30 and 60 fps."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/compare")
     """Folder for results.jsonl, table.md, figures.json and the pictures."""
     model: Path | None = None
-    """The actor's trained model: its rows, and the anatomy that ALM needs. Without it only GBS and PBS are compared."""
+    """The actor's trained model: its rows, and the anatomy that ALM needs. Without it only GBS and PBS are
+    compared."""
     methods: tuple[str, ...] | None = None
     """Only these rows."""
     settings: tuple[str, ...] | None = None
@@ -88,7 +95,11 @@ def run(options: Options) -> dict[str, Any]:
 def _check(options: Options) -> None:
     for name in options.settings or ():
         if name not in SETTINGS:
-            raise AimError(f"There is no setting '{name}'.", nearest_name(name, SETTINGS), f"Settings: {', '.join(SETTINGS)}.")
+            raise AimError(
+                f"There is no setting '{name}'.",
+                nearest_name(name, SETTINGS),
+                f"Settings: {', '.join(SETTINGS)}.",
+            )
     for name in ("seeds", "every", "unknowns"):
         if getattr(options, name) < 1:
             raise AimError(f"--{name} is {getattr(options, name)}.", remedy="Give a whole number from 1.")
@@ -98,10 +109,20 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
     model = None if options.model is None else FaceModel.load(options.model, device="cpu")
     face, vertices = make_face(actor, model), len(actor.neutral.points)
-    scored = np.ones(vertices, bool) if options.score_vertices is None else scored_vertices(options.score_vertices, vertices)
+    scored = (
+        np.ones(vertices, bool)
+        if options.score_vertices is None
+        else scored_vertices(options.score_vertices, vertices)
+    )
     if curves is None:
-        landmarks = landmark_vertices(actor.landmarks, vertices) if options.landmarks is None else read_landmarks(options.landmarks, vertices)
-        take = replace(read_take(options.frames, vertices, actor.mm_per_unit), scored=scored, landmarks=landmarks)
+        landmarks = (
+            landmark_vertices(actor.landmarks, vertices)
+            if options.landmarks is None
+            else read_landmarks(options.landmarks, vertices)
+        )
+        take = replace(
+            read_take(options.frames, vertices, actor.mm_per_unit), scored=scored, landmarks=landmarks
+        )
         take = take.every(QUICK if options.quick else options.every)
     else:
         take = curve_take(face, curves, RATES[0], scored)[0]
@@ -112,7 +133,19 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
     (options.out / "maps").mkdir(parents=True, exist_ok=True)
     pictured = pictured_frames(take.frames, face.neutral, take.scored)
     seeds = 1 if options.quick else options.seeds
-    return Comparison(face, take, teeth, rows, settings, seeds, options.unknowns, options.out, options.tuned, stamp, pictured), actor.up
+    return Comparison(
+        face,
+        take,
+        teeth,
+        rows,
+        settings,
+        seeds,
+        options.unknowns,
+        options.out,
+        options.tuned,
+        stamp,
+        pictured,
+    ), actor.up
 
 
 def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
@@ -120,7 +153,9 @@ def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
     plan, _ = _plan(options, progress, curves)
 
     def told(line: dict[str, Any]) -> None:
-        progress.note(f"{line['fps']:g} fps, {line['kind']}: {line['method']} jitter {line['jitter']:.4f} mm/frame^2, mean {line['mean']:.3f} mm")
+        progress.note(
+            f"{line['fps']:g} fps, {line['kind']}: {line['method']} jitter {line['jitter']:.4f} mm/frame^2, mean {line['mean']:.3f} mm"
+        )
 
     found = steadiness(plan, curves, progress, told)
     text = steady_table(found)
@@ -133,7 +168,9 @@ def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
 def _compare(plan: Comparison, up: str, options: Options, progress: Progress) -> dict[str, Any]:
     def told(line: dict[str, Any]) -> None:
         of = f", seed {line['seed']}" if "seed" in line else f", {line['unknowns']} unknowns"
-        progress.note(f"{line['setting']}{of}: {line['method']} {line['mean']:.3f} mm mean, {line['p95']:.2f} p95, {line['frame_ms']:.1f} ms a frame")
+        progress.note(
+            f"{line['setting']}{of}: {line['method']} {line['mean']:.3f} mm mean, {line['p95']:.2f} p95, {line['frame_ms']:.1f} ms a frame"
+        )
 
     results = compare(plan, progress, resume=options.resume, told=told)
     points = curve(plan, UNKNOWNS, progress, told) if options.curve else []
@@ -141,7 +178,10 @@ def _compare(plan: Comparison, up: str, options: Options, progress: Progress) ->
     if points:
         write_curve(points, plan.folder / "curve.png")
         rows = [[p["setting"], p["method"], p["unknowns"], p["mean"], p["frame_ms"]] for p in points]
-        parts.append("Error against unknowns, mm:\n\n" + markdown(["setting", "method", "unknowns", "mean", "ms a frame"], rows))
+        parts.append(
+            "Error against unknowns, mm:\n\n"
+            + markdown(["setting", "method", "unknowns", "mean", "ms a frame"], rows)
+        )
     text = tables(results, parts)
     write_text(plan.folder / "table.md", text + "\n")
     figures = {"actor": plan.face.name, "results": results, "curve": points}
@@ -163,6 +203,9 @@ def _tune(plan: Comparison, options: Options, progress: Progress) -> dict[str, A
             entry = tune_row(plan, row, setting, [before["options"]] if before else starts, progress)
             starts = [entry["options"]]
             keep(options.tuned, plan.face.name, row.name, setting.name, entry)
-            progress.note(f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}" + (f", at the edge: {entry['edges']}" if entry["edges"] else ""))
+            progress.note(
+                f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}"
+                + (f", at the edge: {entry['edges']}" if entry["edges"] else "")
+            )
             found[f"{row.name}, {setting.name}"] = entry
     return found

@@ -1,6 +1,8 @@
-"""Look at weight curves, and convert them: resample, fill gaps, sort, and write CSV, Live Link Face CSV or a USD SkelAnimation.
+"""Look at weight curves, and convert them: resample, fill gaps, sort, and write CSV, Live Link Face CSV or a
+USD SkelAnimation.
 
-With --model it says which columns drive which controls, and which drive none. A global performance (.aimperf) comes as its weight curves;
+With --model it says which columns drive which controls, and which drive none. A global performance (.aimperf)
+comes as its weight curves;
 --model then turns targets into controls.
 """
 
@@ -15,14 +17,21 @@ import numpy as np
 import tyro
 
 from aim_maya.core.curves import Curves, write_curves
-from aim_maya.core.curves.names import ControlNames, weight_scale
+from aim_maya.core.curves.take import ControlNames, weight_scale
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.runtime import FaceModel, Performance
-from trainer.performance_curves import MOTIONS, head_moves, is_performance, weight_curves
-from trainer.take_options import TakeOptions, on_controls, sampled
-from trainer.usd_actor import USD_ENDINGS
-from trainer.usd_curves import write_usd_curves
+from trainer.bake.take import (
+    MOTIONS,
+    TakeOptions,
+    head_moves,
+    is_performance,
+    on_controls,
+    sampled,
+    weight_curves,
+)
+from trainer.usd.actor import USD_ENDINGS
+from trainer.usd.curves import write_usd_curves
 
 
 @dataclass
@@ -53,10 +62,17 @@ def run(options: Options) -> dict[str, Any]:
     read, taken = take.read, _scaled(take.curves, options.take.scale)
     lines = [
         f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to {read.times[-1]:.3f} s at {read.fps:g} frames a second",
-        f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second", *taken.notes,
+        f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second",
+        *taken.notes,
         *([] if options.model or options.take.scale else _scale_said(read)),
-    ]  # fmt: skip
-    figures: dict[str, Any] = {"rows": len(read.times), "frames": len(taken.times), "fps": taken.fps, "names": list(read.names), "notes": list(taken.notes)}
+    ]
+    figures: dict[str, Any] = {
+        "rows": len(read.times),
+        "frames": len(taken.times),
+        "fps": taken.fps,
+        "names": list(read.names),
+        "notes": list(taken.notes),
+    }
     if options.model is not None:
         matched, more = _matched(read, FaceModel.load(options.model, "cpu"), options.take.scale)
         figures |= matched
@@ -74,8 +90,12 @@ def _performed(options: Options) -> dict[str, Any]:
     model = None if options.model is None else FaceModel.load(options.model, "cpu")
     take = sampled(options.curves, options.take)
     curves, left = weight_curves(performance, take.curves, take.moments, model)
-    lines = [f"{options.curves}: {performance.frame_count} frames at {performance.fps:g} frames a second, jaw {performance.data.about['jaw']}"]
-    lines.append(f"taken: {len(curves.times)} frames at {curves.fps:g} frames a second, {len(curves.names)} curves")
+    lines = [
+        f"{options.curves}: {performance.frame_count} frames at {performance.fps:g} frames a second, jaw {performance.data.about['jaw']}"
+    ]
+    lines.append(
+        f"taken: {len(curves.times)} frames at {curves.fps:g} frames a second, {len(curves.names)} curves"
+    )
     if model is None:
         lines.append("a column a target; with in-betweens or combinations --model turns them into controls")
     elif left > 1e-6:
@@ -86,7 +106,13 @@ def _performed(options: Options) -> dict[str, Any]:
         _write(options.out, curves, options.kind, float(take.frames.first))
         lines.append(f"wrote {options.out}")
     sys.stdout.write("\n".join(lines) + "\n")
-    return {"rows": performance.frame_count, "frames": len(curves.times), "fps": curves.fps, "names": list(curves.names), "largest_difference": left}
+    return {
+        "rows": performance.frame_count,
+        "frames": len(curves.times),
+        "fps": curves.fps,
+        "names": list(curves.names),
+        "largest_difference": left,
+    }
 
 
 def _scaled(curves: Curves, scale: float | None) -> Curves:
@@ -105,7 +131,13 @@ def _scale_said(curves: Curves) -> list[str]:
         factor, notes = weight_scale([curves.names[i] for i in weights], curves.values[:, weights])
     except AimError as doubt:
         return [str(doubt)]
-    return notes if factor == 1 else ["The weights look like percent; they stay as they are here, and --scale 0.01 makes them 0 to 1."]
+    return (
+        notes
+        if factor == 1
+        else [
+            "The weights look like percent; they stay as they are here, and --scale 0.01 makes them 0 to 1."
+        ]
+    )
 
 
 def _matched(curves: Curves, model: FaceModel, scale: float | None) -> tuple[dict[str, Any], list[str]]:
@@ -116,7 +148,11 @@ def _matched(curves: Curves, model: FaceModel, scale: float | None) -> tuple[dic
     moved = {control for found in driven.values() for control in found}
     still = [control for control in controls if control not in moved]
     both = [f"'{name}' drives {' and '.join(found)}" for name, found in driven.items() if len(found) > 1]
-    lines = [f"{sum(bool(found) for found in driven.values())} of {len(driven)} columns drive a control of the model", *both, *unmatched]
+    lines = [
+        f"{sum(bool(found) for found in driven.values())} of {len(driven)} columns drive a control of the model",
+        *both,
+        *unmatched,
+    ]
     lines += [f"controls without a column stay at 0: {', '.join(still)}"] if still else []
     return {"driven": driven, "unmatched": unmatched, "undriven": still}, lines
 
@@ -127,4 +163,6 @@ def _write(out: Path, curves: Curves, kind: Literal["plain", "live-link"], start
     elif out.suffix.lower() == ".csv":
         write_curves(out, curves, kind)
     else:
-        raise AimError(f"The output '{out}' is of no known kind.", remedy="Name a .csv, .usd, .usdc or .usda.")
+        raise AimError(
+            f"The output '{out}' is of no known kind.", remedy="Name a .csv, .usd, .usdc or .usda."
+        )

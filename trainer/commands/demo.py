@@ -1,4 +1,5 @@
-"""The whole line on the built-in sample actor: write it, train, export, evaluate, bake, report. A few minutes on two cores."""
+"""The whole line on the built-in sample actor: write it, train, export, evaluate, bake, report. A few minutes
+on two cores."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ import numpy as np
 
 from aim_maya.core.actor_folder import read_actor, write_actor
 from aim_maya.core.files import write_json, write_text
+from aim_maya.core.run_folder import RunFolder
+from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
-from trainer.bake import bake
-from trainer.config import TrainConfig
-from trainer.figures import figures_table
-from trainer.report import write_report
-from trainer.run_folder import RunFolder
+from trainer.bake.bake import bake
+from trainer.evaluate.report import write_report
+from trainer.evaluate.tables import figures_table
 from trainer.sample import sample_actor
 from trainer.train import train
 
@@ -42,13 +43,21 @@ def run(options: Options) -> dict[str, Any]:
     out = options.out
     write_actor(sample_actor(), out / "sample")
     actor = read_actor(out / "sample")
-    trained = train(actor, out / "sample.aim", TrainConfig(preset=options.preset, steps=options.steps), RunFolder(out / "sample.run"), style=options.progress)
+    trained = train(
+        actor,
+        out / "sample.aim",
+        TrainConfig(preset=options.preset, steps=options.steps),
+        RunFolder(out / "sample.run"),
+        style=options.progress,
+    )
     write_json(out / "metrics.json", trained.metrics)
     model = FaceModel.load(out / "sample.aim", "cpu")
     _write_take(out / "smile.csv", model.targets)
     baked = bake(out / "sample.aim", out / "smile.csv", out / "smile.npz", device="cpu", style="none")
     write_report(model, out / "report.html", actor, trained.metrics)
-    sys.stdout.write(figures_table(trained.metrics) + f"\n\n{baked['frames']} frames baked. Open {out / 'report.html'}\n")
+    sys.stdout.write(
+        figures_table(trained.metrics) + f"\n\n{baked['frames']} frames baked. Open {out / 'report.html'}\n"
+    )
     return trained.metrics
 
 
@@ -56,9 +65,14 @@ def _write_take(path: Path, controls: tuple[str, ...]) -> None:
     """Two seconds of jaw, smile and blink at 24 frames a second."""
     t = np.linspace(0, 2, 49)
     curves = {
-        "jawOpen": 0.5 - 0.5 * np.cos(2 * np.pi * t), "mouthSmile_L": np.clip(t - 0.5, 0, 1), "mouthSmile_R": np.clip(t - 0.5, 0, 1),
-        "eyeBlink_L": np.exp(-(((t - 1.2) / 0.08) ** 2)), "eyeBlink_R": np.exp(-(((t - 1.2) / 0.08) ** 2)),
-    }  # fmt: skip
+        "jawOpen": 0.5 - 0.5 * np.cos(2 * np.pi * t),
+        "mouthSmile_L": np.clip(t - 0.5, 0, 1),
+        "mouthSmile_R": np.clip(t - 0.5, 0, 1),
+        "eyeBlink_L": np.exp(-(((t - 1.2) / 0.08) ** 2)),
+        "eyeBlink_R": np.exp(-(((t - 1.2) / 0.08) ** 2)),
+    }
     names = [c for c in curves if c in controls]
-    lines = ["time," + ",".join(names)] + [f"{x:.6f}," + ",".join(f"{curves[n][i]:.4f}" for n in names) for i, x in enumerate(t)]
+    lines = ["time," + ",".join(names)] + [
+        f"{x:.6f}," + ",".join(f"{curves[n][i]:.4f}" for n in names) for i, x in enumerate(t)
+    ]
     write_text(path, "\n".join(lines) + "\n")

@@ -1,4 +1,5 @@
-"""Examine this installation and say what to do: packages, CUDA, folders, Maya; with a model, which device it gets and the time of a frame."""
+"""Examine this installation and say what to do: packages, CUDA, folders, Maya; with a model, which device it
+gets and the time of a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Edit a trained face by its anatomy (tissue, bones, jaw, expressions) and bake the edited actor; nothing is trained again."""
+"""Edit a trained face by its anatomy (tissue, bones, jaw, expressions) and bake the edited actor; nothing is
+trained again."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from aim_maya.core.curves.take import parse_weights
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.handles import HANDLES
-from aim_maya.core.named_weights import parse_weights
 from aim_maya.core.obj import write_obj
 from aim_maya.core.regions import REGIONS
 from aim_maya.runtime import PRESETS, Edit, EditRecipe, FaceModel, build_edit, preset, read_recipe
@@ -34,7 +35,8 @@ class Options:
     amount: float = 1.0
     """How much of the preset: 0 nothing, 1 all, 2 twice as much."""
     set: tuple[str, ...] = ()
-    """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3, jaw_longer_mm=5."""
+    """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3,
+    jaw_longer_mm=5."""
     name: str | None = None
     """The edited actor's name; else the actor's own with "edited"."""
     save: Path | None = None
@@ -42,7 +44,8 @@ class Options:
     obj: Path | None = None
     """Also write the edited neutral as OBJ: the mesh to attach the edited actor to."""
     picture: Path | None = None
-    """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in a row."""
+    """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in
+    a row."""
     pose: tuple[str, ...] = ("jawOpen=1",)
     """Controls of the picture's lower row, as NAME=VALUE."""
     list: bool = False
@@ -67,11 +70,17 @@ def run(options: Options) -> dict[str, Any]:
         sys.stdout.write(f"note: {note}\n")
     figures: dict[str, Any] = {"notes": list(edited.edit_notes), "written": []}
     if options.out is not None:
-        from trainer.bake_edit import bake_edit
+        from trainer.export.edited import bake_edit
 
         if options.out.exists() and options.out.resolve() == options.model.resolve():
             raise AimError(f"{options.out} is the model that is edited.", remedy="Choose another output.")
-        figures["parity_mm"] = bake_edit(model, edited, recipes, options.out, options.name or f"{str(model.manifest['name']).removesuffix(' edited')} edited")
+        figures["parity_mm"] = bake_edit(
+            model,
+            edited,
+            recipes,
+            options.out,
+            options.name or f"{str(model.manifest['name']).removesuffix(' edited')} edited",
+        )
     if options.save is not None:
         recipes[-1].write(options.save)
     if options.obj is not None:
@@ -88,16 +97,21 @@ def run(options: Options) -> dict[str, Any]:
 def _recipes(options: Options) -> list[EditRecipe]:
     """The preset, and the edit file with what was set over it."""
     recipe = read_recipe(options.edit) if options.edit else EditRecipe()
-    return [*([preset(options.preset, options.amount)] if options.preset else []), recipe.changed(options.set)]
+    return [
+        *([preset(options.preset, options.amount)] if options.preset else []),
+        recipe.changed(options.set),
+    ]
 
 
 def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[str, ...]) -> None:
-    from trainer import pictures
-    from trainer.edit_pictures import edits_figure, preset_row
+    from trainer.evaluate import pictures
+    from trainer.evaluate.pictures import edits_figure, preset_row
 
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
     edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())
-    figure = edits_figure(model, {"edited": edit} if changing else preset_row(), parse_weights(pose, model.targets))
+    figure = edits_figure(
+        model, {"edited": edit} if changing else preset_row(), parse_weights(pose, model.targets)
+    )
     with atomic_path(path) as temporary:
         temporary.write_bytes(pictures.png(figure))
 

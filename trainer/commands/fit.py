@@ -1,7 +1,9 @@
 """Fit a model to registered scans, 2D landmarks, or both, and write the performance (.aimperf).
 
-FRAMES is a folder of OBJs in the model's vertex order, or an npz with `frames` (F, V, 3), optionally `fps` and `vertices`. NaN is missing.
-With --landmarks and --camera it may be left out; given, its points count beside the landmarks, frame by frame.
+FRAMES is a folder of OBJs in the model's vertex order, or an npz with `frames` (F, V, 3), optionally `fps`
+and `vertices`. NaN is missing.
+With --landmarks and --camera it may be left out; given, its points count beside the landmarks, frame by
+frame.
 """
 
 from __future__ import annotations
@@ -18,17 +20,14 @@ from threadpoolctl import threadpool_limits
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_writable
-from aim_maya.core.performance import Flag, PerformanceData
-from aim_maya.core.performance_file import write_performance
+from aim_maya.core.performance import Flag, PerformanceData, write_performance
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
-from trainer.fit.cameras.options import LandmarkOptions
-from trainer.fit.fast import Spaces
 from trainer.fit.fit import fit_scans
-from trainer.fit.frames import Frames, open_frames, scattered
-from trainer.fit.neural.options import NeuralOptions
-from trainer.fit.options import FitOptions
-from trainer.fit.resume import Resume
-from trainer.progress import Progress
+from trainer.fit.linear import Spaces
+from trainer.fit.options import FitOptions, LandmarkOptions, NeuralOptions
+from trainer.fit.scans import Frames, open_frames, scattered
+from trainer.fit.take import Resume
 
 
 @dataclass
@@ -67,9 +66,13 @@ def run(options: Options) -> dict[str, Any]:
         remedy = f"Write to {options.out.with_suffix('.aimperf')}." if options.out.name else ""
         raise AimError(f"The output '{options.out}' is no .aimperf.", remedy=remedy)
     if (options.landmarks is None) != (options.camera is None):
-        raise AimError("Landmarks and cameras go together.", "One of --landmarks and --camera is missing.", "Give both.")
+        raise AimError(
+            "Landmarks and cameras go together.", "One of --landmarks and --camera is missing.", "Give both."
+        )
     if options.frames is None and options.landmarks is None:
-        raise AimError("There is nothing to fit to.", remedy="Give FRAMES, or --landmarks and --camera, or all three.")
+        raise AimError(
+            "There is nothing to fit to.", remedy="Give FRAMES, or --landmarks and --camera, or all three."
+        )
     options.fit.checked()
     check_writable(options.out)
     model = FaceModel.load(options.model, "cpu")
@@ -109,9 +112,11 @@ def _given(frames: Frames | None) -> Frames:
     return frames
 
 
-def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progress: Progress) -> PerformanceData:
+def _landmarks(
+    model: FaceModel, frames: Frames | None, options: Options, progress: Progress
+) -> PerformanceData:
     """By cameras, with points in space where frames are given, too."""
-    from trainer.fit.cameras.camera_files import read_cameras
+    from trainer.fit.cameras.camera import read_cameras
     from trainer.fit.cameras.fit import fit_landmarks
     from trainer.fit.cameras.landmark_files import read_landmarks
 
@@ -132,20 +137,41 @@ def _landmarks(model: FaceModel, frames: Frames | None, options: Options, progre
     with threadpool_limits(1):  # as fit_scans
         tied = fit.jaw == "tied"
         local = fit.mode == "local"
-        spaces = Spaces.of(model, local=local, modes=fit.modes, unknowns=fit.unknowns, tied=tied, detail=fit.detail)
+        spaces = Spaces.of(
+            model, local=local, modes=fit.modes, unknowns=fit.unknowns, tied=tied, detail=fit.detail
+        )
         return fit_landmarks(
-            model, spaces.fine, tracks, cameras, options.outline, progress,
-            points=points, points_mm=fit.noise or 0.5, still_head=fit.head == "still", tied=tied,
-        )  # fmt: skip
+            model,
+            spaces.fine,
+            tracks,
+            cameras,
+            options.outline,
+            progress,
+            points=points,
+            points_mm=fit.noise or 0.5,
+            still_head=fit.head == "still",
+            tied=tied,
+        )
 
 
 def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progress) -> PerformanceData:
     """By the networks, with the checkpoint in OUT.aimperf.run."""
+    from aim_maya.core.run_folder import RunFolder
     from trainer.fit.neural.fit import fit_neural
-    from trainer.run_folder import RunFolder
 
-    run = RunFolder(options.out.with_name(options.out.name + ".run"))  # beside that of a training of the same name
-    return fit_neural(model, frames, options.fit, options.neural, progress, device=options.device, run=run, resume=options.resume)
+    run = RunFolder(
+        options.out.with_name(options.out.name + ".run")
+    )  # beside that of a training of the same name
+    return fit_neural(
+        model,
+        frames,
+        options.fit,
+        options.neural,
+        progress,
+        device=options.device,
+        run=run,
+        resume=options.resume,
+    )
 
 
 def _mark(options: Options) -> str:

@@ -1,4 +1,5 @@
-"""Judge the jaw estimated from the skin alone against the true lower teeth, beside no motion at all and plain rigid fits."""
+"""Judge the jaw estimated from the skin alone against the true lower teeth, beside no motion at all and plain
+rigid fits."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from typing import Any
 import tyro
 
 from aim_maya.core.errors import AimError
-from trainer.bones.estimate import with_bones
-from trainer.constraints import find_constraints
-from trainer.figures import markdown
-from trainer.jaw_score import compare_estimates
-from trainer.usd_actor import load_actor
-from trainer.weld import weld
+from trainer.actor.bones import with_bones
+from trainer.actor.constraints import find_constraints
+from trainer.actor.load import load_actor
+from trainer.actor.weld import weld
+from trainer.evaluate.score import compare_estimates
+from trainer.evaluate.tables import markdown
 
 
 @dataclass
@@ -33,7 +34,10 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Print the table; returns {actor: {row: figures}}."""
     if not options.actors:
-        raise AimError("No actor was named.", remedy="Give one or more actor folders with lower teeth: aimface jaw ACTOR ...")
+        raise AimError(
+            "No actor was named.",
+            remedy="Give one or more actor folders with lower teeth: aimface jaw ACTOR ...",
+        )
     figures: dict[str, Any] = {}
     for path in options.actors:
         actor = with_bones(weld(load_actor(path)).actor)[0]
@@ -60,5 +64,7 @@ def run(options: Options) -> dict[str, Any]:
             for r in table["estimate"]["targets"]
             if max(r["motion"], r["error"]) > 0.5
         ]
-        sys.stdout.write("\n" + markdown(["actor", "target", "motion, mm", "error, mm", "degrees"], listed) + "\n")
+        sys.stdout.write(
+            "\n" + markdown(["actor", "target", "motion, mm", "error, mm", "degrees"], listed) + "\n"
+        )
     return figures

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from aim_maya.core.files import check_apart, read_json
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
-from trainer.progress import Progress
-from trainer.report import write_pictures, write_report
-from trainer.usd_actor import load_actor
+from trainer.actor.load import load_actor
+from trainer.evaluate.report import write_pictures, write_report
 
 
 @dataclass
@@ -27,7 +27,8 @@ class Options:
     actor: Path | None = None
     """Measure against this actor's shapes; else against those the file holds."""
     metrics: Path | None = None
-    """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is one."""
+    """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is
+    one."""
     pictures: Path | None = None
     """Also write the first pictures as PNG files into this folder."""
     progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"

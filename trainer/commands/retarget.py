@@ -1,6 +1,7 @@
 """Carry a performance, or weight curves, from one actor's model to another's, or to several.
 
-With --scans the scans that a performance was fitted to are followed to the point, not only as far as the fit did. Controls are matched by
+With --scans the scans that a performance was fitted to are followed to the point, not only as far as the fit
+did. Controls are matched by
 name; --mapping takes a table, and --suggest writes one to begin from.
 """
 
@@ -19,17 +20,15 @@ import tyro
 from aim_maya.core.curves import resampled
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, check_apart, check_writable, write_json
-from aim_maya.core.performance_file import write_performance
+from aim_maya.core.performance import write_performance
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel, Performance
-from trainer.fit.frames import open_frames
-from trainer.performance_curves import ENDING, is_performance
-from trainer.progress import Progress
+from trainer.bake.take import ENDING, TakeOptions, is_performance, on_controls, sampled
+from trainer.fit.scans import open_frames
 from trainer.retarget.mapping import ControlMap, Drivers, control_map, mapping_files, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
-from trainer.retarget.options import RetargetOptions
-from trainer.retarget.retarget import Pair, retarget
+from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 from trainer.retarget.suggest import suggested
-from trainer.take_options import TakeOptions, on_controls, sampled
 
 _COLUMNS, _NAMED = 5, 6
 
@@ -49,7 +48,8 @@ class Options:
     scans: Path | None = None
     """The scans that the performance was fitted to: what the fit left of them is carried, too."""
     mapping: tuple[str, ...] = ()
-    """JSON: {control of the target: control of the source, or {control: factor}}; one for all targets, or one each, "names" for one that goes by names."""
+    """JSON: {control of the target: control of the source, or {control: factor}}; one for all targets, or one
+    each, "names" for one that goes by names."""
     suggest: Path | None = None
     """Write a suggested mapping here, and do nothing else."""
     picture: Path | None = None
@@ -86,14 +86,30 @@ def run(options: Options) -> dict[str, Any]:
     with Progress(options.progress) as progress:
         for note in notes:
             progress.note(note, warning=True)
-        figures = {"output": [_one(options, Pair.of(source, targets[path], maps[path]), moments, outputs[path], progress, mappings[path] is None) for path in targets]}
+        figures = {
+            "output": [
+                _one(
+                    options,
+                    Pair.of(source, targets[path], maps[path]),
+                    moments,
+                    outputs[path],
+                    progress,
+                    mappings[path] is None,
+                )
+                for path in targets
+            ]
+        }
     if options.picture is not None:
         _draw(options.picture, moments, frames, [(target, outputs[path]) for path, target in targets.items()])
     return figures
 
 
-def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress, by_names: bool) -> dict[str, Any]:
-    if idle := [t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used]:
+def _one(
+    options: Options, pair: Pair, moments: Moments, out: Path, progress: Progress, by_names: bool
+) -> dict[str, Any]:
+    if idle := [
+        t for t, used in zip(pair.source.data.rig.targets, pair.mapping.used, strict=True) if not used
+    ]:
         names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
         progress.note(
             f"without a counterpart on {out.stem} are {len(idle)} of the source's {len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
@@ -108,24 +124,43 @@ def _one(options: Options, pair: Pair, moments: Moments, out: Path, progress: Pr
         f"wrote {data.frame_count} frames to {out}: {figures['carried_mean_mm']:.3f} mm carried beside the targets in {figures['fields']} fields, "
         f"{seconds / data.frame_count:.3f} s a frame\n"
     )
-    return {"file": str(out), "frames": data.frame_count, "fps": data.fps, "seconds": round(seconds, 3), "seconds_a_frame": seconds / data.frame_count} | figures
+    return {
+        "file": str(out),
+        "frames": data.frame_count,
+        "fps": data.fps,
+        "seconds": round(seconds, 3),
+        "seconds_a_frame": seconds / data.frame_count,
+    } | figures
 
 
 def _outputs(options: Options) -> dict[Path, Path]:
-    """{target: file}. Raises AimError where something is not named, for another ending, or two targets that would write one file."""
-    for what, named in (("target", options.target), ("performance", options.performance), ("output", options.out)):
+    """{target: file}. Raises AimError where something is not named, for another ending, or two targets that
+    would write one file."""
+    for what, named in (
+        ("target", options.target),
+        ("performance", options.performance),
+        ("output", options.out),
+    ):
         if not named:
-            raise AimError(f"No {what} is named.", remedy="aimface retarget TAKE.aimperf --source A.aim --target B.aim -o OUT.aimperf")
+            raise AimError(
+                f"No {what} is named.",
+                remedy="aimface retarget TAKE.aimperf --source A.aim --target B.aim -o OUT.aimperf",
+            )
     assert options.out is not None
     if len(options.target) == 1 and options.out.suffix == ENDING:
         return {options.target[0]: options.out}
     if options.out.suffix:
         raise AimError(
-            f"The output '{options.out}' is no {'folder' if len(options.target) > 1 else ENDING}.", remedy=f"Write to {options.out.with_suffix(ENDING)}, or to a folder."
+            f"The output '{options.out}' is no {'folder' if len(options.target) > 1 else ENDING}.",
+            remedy=f"Write to {options.out.with_suffix(ENDING)}, or to a folder.",
         )
     outputs = {path: options.out / f"{path.stem}{ENDING}" for path in options.target}
     if len(set(outputs.values())) < len(options.target):
-        raise AimError("Two targets have one name and would write one file.", "They lie in different folders.", "Retarget them one at a time.")
+        raise AimError(
+            "Two targets have one name and would write one file.",
+            "They lie in different folders.",
+            "Retarget them one at a time.",
+        )
     return outputs
 
 
@@ -138,9 +173,15 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
         performance.check(source)
         warning = performance.warning(source)
         scans = None if options.scans is None else open_frames(options.scans, len(source.data.neutral))
-        return PerformanceMoments(source, performance, scans), [f"{options.performance} was {warning}."] if warning else []
+        return PerformanceMoments(source, performance, scans), [
+            f"{options.performance} was {warning}."
+        ] if warning else []
     if options.scans is not None:
-        raise AimError("--scans goes with a performance, not with weight curves.", "Nothing was fitted to these frames.", "Fit them first: aimface fit.")
+        raise AimError(
+            "--scans goes with a performance, not with weight curves.",
+            "Nothing was fitted to these frames.",
+            "Fit them first: aimface fit.",
+        )
     taken = sampled(options.performance, options.take)
     driving, unmatched = on_controls(taken.read, source, options.take.scale)
     weights = resampled(driving, taken.curves.fps, taken.frames.positions, options.take.gaps).values
@@ -151,21 +192,24 @@ def whole_take(options: Options) -> None:
     """Raises AimError for options of curves: a performance is carried whole."""
     if idle := [f.name for f in fields(TakeOptions) if getattr(options.take, f.name) != f.default]:
         raise AimError(
-            f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.", "A performance is carried whole, frame by frame.",
+            f"--{idle[0].replace('_', '-')} goes with weight curves, not with a performance.",
+            "A performance is carried whole, frame by frame.",
             "Leave it out; aimface bake takes parts of a performance, at any rate.",
-        )  # fmt: skip
+        )
 
 
 def _mapping(file: Path | None, source: FaceModel, target: FaceModel) -> ControlMap:
-    """By the file or by names. Prints what could be meant, and raises AimError, where there is no file and no name in common."""
+    """By the file or by names. Prints what could be meant, and raises AimError, where there is no file and no
+    name in common."""
     a, b = source.data.rig, target.data.rig
     drivers = same_names(a, b) if file is None else read_mapping(file, a, b)
     if not drivers and file is None:
         sys.stdout.write(json.dumps(_readable(suggested(source, target)), indent=1) + "\n")
         raise AimError(
-            f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.", "Their controls are named differently.",
+            f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.",
+            "Their controls are named differently.",
             "Look at the suggested mapping above, write it to a file, and give it as --mapping; --suggest FILE writes it.",
-        )  # fmt: skip
+        )
     return control_map(drivers, a, b)
 
 
@@ -175,25 +219,35 @@ def _suggest(source: FaceModel, targets: tuple[Path, ...], out: Path) -> dict[st
     target = FaceModel.load(targets[0], "cpu")
     drivers = suggested(source, target)
     write_json(out, _readable(drivers))
-    sys.stdout.write(f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n")
-    return {"mapping": _readable(drivers), "output": str(out), "without": [t for t in target.targets if t not in drivers]}
+    sys.stdout.write(
+        f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n"
+    )
+    return {
+        "mapping": _readable(drivers),
+        "output": str(out),
+        "without": [t for t in target.targets if t not in drivers],
+    }
 
 
 def _picture_frames(options: Options, moments: Moments) -> list[int]:
     """The columns of the picture. Raises AimError for frames that are not in the take."""
     if options.picture is None:
         return []
-    from trainer.retarget_pictures import telling_frames
+    from trainer.evaluate.pictures import telling_frames
 
     for frame in options.picture_frames:
         if not 0 <= frame < moments.count:
-            raise AimError(f"Frame {frame} cannot be drawn.", f"The take has frames 0 to {moments.count - 1}.")
-    return list(options.picture_frames) or telling_frames((m.points for m in moments), moments.model.data.neutral, _COLUMNS)
+            raise AimError(
+                f"Frame {frame} cannot be drawn.", f"The take has frames 0 to {moments.count - 1}."
+            )
+    return list(options.picture_frames) or telling_frames(
+        (m.points for m in moments), moments.model.data.neutral, _COLUMNS
+    )
 
 
 def _draw(path: Path, moments: Moments, frames: list[int], written: list[tuple[FaceModel, Path]]) -> None:
-    from trainer import pictures
-    from trainer.retarget_pictures import Row, performance_figure
+    from trainer.evaluate import pictures
+    from trainer.evaluate.pictures import Row, performance_figure
 
     shown = {f: moment.points for f, moment in enumerate(moments) if f in frames}
     rows = [Row(moments.model, np.array([shown[f] for f in frames]))]

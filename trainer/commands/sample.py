@@ -26,4 +26,8 @@ def run(options: Options) -> dict[str, Any]:
     """Write the folder."""
     actor = sample_actor()
     write_actor(actor, options.folder)
-    return {"folder": str(options.folder), "vertices": len(actor.neutral.points), "targets": list(actor.rig.targets)}
+    return {
+        "folder": str(options.folder),
+        "vertices": len(actor.neutral.points),
+        "targets": list(actor.rig.targets),
+    }

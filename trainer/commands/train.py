@@ -1,4 +1,5 @@
-"""Train an actor folder into an actor.aim. Ctrl-C, or a file named `cancel` in the run folder, stops cleanly; --resume goes on."""
+"""Train an actor folder into an actor.aim. Ctrl-C, or a file named `cancel` in the run folder, stops cleanly;
+--resume goes on."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ import tyro
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
-from trainer.config import TrainConfig
-from trainer.figures import figures_table
-from trainer.finished import MadeFrom, inputs_hash
-from trainer.progress import Style
-from trainer.run_folder import RunFolder
+from aim_maya.core.progress import Style
+from aim_maya.core.run_folder import RunFolder
+from aim_maya.core.training_options import TrainConfig
+from trainer.actor.load import load_actor
+from trainer.evaluate.tables import figures_table
+from trainer.learn.run import MadeFrom, inputs_hash
 from trainer.train import train
-from trainer.usd_actor import load_actor
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Options:
     resume: bool = False
     """Go on from the run folder's checkpoint."""
     if_needed: bool = False
-    """For farms, where a task may come twice: nothing when OUT came of the same actor and settings, else from their checkpoint, else from the start."""
+    """For farms, where a task may come twice: nothing when OUT came of the same actor and settings, else from
+    their checkpoint, else from the start."""
     mm_per_unit: float | None = None
     """Millimetres in one unit of the actor's files; overrides actor.json."""
     any_size: bool = False
@@ -53,7 +55,9 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Train; returns the metrics."""
     if options.out.suffix != ".aim":
-        raise AimError(f"The output is '{options.out}'.", "It has another ending.", "Name a file that ends in .aim.")
+        raise AimError(
+            f"The output is '{options.out}'.", "It has another ending.", "Name a file that ends in .aim."
+        )
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
     folder = RunFolder(options.run or options.out.with_suffix(".run"))
     made_from = MadeFrom(folder, inputs_hash(actor, options.config)) if options.if_needed else None
@@ -64,9 +68,16 @@ def run(options: Options) -> dict[str, Any]:
     if made_from is not None:
         made_from.begin()
     trained = train(
-        actor, options.out, options.config, folder, resume=resume, style=options.progress, leave_out=options.leave_out, with_parent=options.stop_with_parent,
+        actor,
+        options.out,
+        options.config,
+        folder,
+        resume=resume,
+        style=options.progress,
+        leave_out=options.leave_out,
+        with_parent=options.stop_with_parent,
         source=options.actor,
-    )  # fmt: skip
+    )
     if made_from is not None:
         made_from.end(options.out)
     if options.progress != "json":

@@ -27,7 +27,10 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Show the window until it is closed."""
-    from aim_maya.ui import app
+    from aim_maya.ui.app import check_writable
+    from aim_maya.ui.training.window import train_window
 
-    app.check_writable(options.screenshot)
-    return {"exit_code": app.train_window(options.path, options.screenshot, options.after_s, dark=not options.light)}
+    check_writable(options.screenshot)
+    return {
+        "exit_code": train_window(options.path, options.screenshot, options.after_s, dark=not options.light)
+    }

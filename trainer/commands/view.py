@@ -1,4 +1,5 @@
-"""Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight, errors; curves played from a CSV."""
+"""Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight, errors;
+curves played from a CSV."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Options:
     window: bool = False
     """The picture is of the whole window, with its sliders."""
     bench: bool = False
-    """Measure slider to picture beside a bare update and render of the same scene, print, and end; needs no display."""
+    """Measure slider to picture beside a bare update and render of the same scene, print, and end; needs no
+    display."""
     light: bool = False
     """The system's colours instead of dark ones."""
     json: Path | None = None
@@ -47,10 +49,12 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Show the window until it is closed, or make the picture, or measure."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its idle threads spin, and take the processor from the drawing
-    from aim_maya.ui import view_app
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # before numpy: its idle threads spin, and take the processor from the drawing
+    from aim_maya.ui.viewer import app
 
-    figures = view_app.view(options)
+    figures = app.view(options)
     if options.bench:
-        sys.stdout.write(view_app.bench_table(figures) + "\n")
+        sys.stdout.write(app.bench_table(figures) + "\n")
     return figures

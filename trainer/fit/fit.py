@@ -11,60 +11,92 @@ from threadpoolctl import threadpool_limits
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
+from aim_maya.core.progress import Progress
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
-from trainer.progress import Progress
 
-from .confidence import read_confidence
-from .fast import FastSolver, Spaces, rest_normals
-from .masks import Solvers
-from .noise import estimated_noise
+from .equations import complete
+from .linear import FastSolver, Solvers, Spaces, estimated_noise, rest_normals
 from .options import FitOptions
 from .performance import build_performance, residual_figures
-from .resume import Resume
-from .scale import check_scale
-from .scans import Scans
-from .seen import complete
-from .smooth import smoothed
-from .take import Take, filled, filled_rigid
+from .scans import Scans, check_scale, read_confidence
+from .take import Resume, Take, filled, filled_rigid, smoothed
 
-Floats = NDArray[np.floating]
 _FAR_MM, _PILOTS = 2.5, 6
-_SPEEDING_UP = 0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
+_SPEEDING_UP = (
+    0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
+)
 
 
-def fit_scans(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, resume: Resume | None = None) -> PerformanceData:
-    """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is missing.
+def fit_scans(
+    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, resume: Resume | None = None
+) -> PerformanceData:
+    """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is
+    missing.
 
-    Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the progress says so.
+    Raises AimError for scans of another mesh or scale, or of which nothing can be used; Cancelled when the
+    progress says so.
     """
     options.checked()
     with threadpool_limits(1):  # BLAS threads wait for each other on a busy machine: what takes 0.2 s took 26
         return _fit(model, scans, options, progress, resume)
 
 
-def _fit(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, resume: Resume | None) -> PerformanceData:
+def _fit(
+    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, resume: Resume | None
+) -> PerformanceData:
     fps = options.fps or scans.fps or 30.0
     confidence = read_confidence(options.confidence, len(model.data.neutral))[scans.vertices]
     check_scale(model, scans, progress)
     tied = options.jaw == "tied"
-    spaces = Spaces.of(model, local=options.mode == "local", modes=options.modes, unknowns=options.unknowns, tied=tied, detail=options.detail)
-    noise = options.noise if options.noise is not None else estimated_noise(spaces, scans, confidence, head=options.head == "solve", pilots=_PILOTS)
+    spaces = Spaces.of(
+        model,
+        local=options.mode == "local",
+        modes=options.modes,
+        unknowns=options.unknowns,
+        tied=tied,
+        detail=options.detail,
+    )
+    noise = (
+        options.noise
+        if options.noise is not None
+        else estimated_noise(spaces, scans, confidence, head=options.head == "solve", pilots=_PILOTS)
+    )
     limit = options.outliers if options.outliers is not None else max(2.0, 4 * noise)
-    progress.note(f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame")
+    progress.note(
+        f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame"
+    )
     normals = rest_normals(model) if options.slide else None
     solvers = Solvers(
         lambda seen: FastSolver(
-            spaces, scans.vertices[seen], confidence[seen], noise=noise, slide=options.slide, limit=limit, head=options.head == "solve", normals=normals
+            spaces,
+            scans.vertices[seen],
+            confidence[seen],
+            noise=noise,
+            slide=options.slide,
+            limit=limit,
+            head=options.head == "solve",
+            normals=normals,
         )
     )
     take = (resume.read(spaces.fine.count) if resume else None) or Take()
     solver = _solve(scans, solvers, spaces, take, confidence > 0, progress, resume, _FAR_MM + noise)
     if solver is None:
-        raise AimError("Not one frame has three points.", "Every point of every frame is NaN, or has no confidence.", "Look at the scans, and at --confidence.")
-    unknowns, twists, heads = filled(np.array(take.unknowns)), filled(np.array(take.twists)), filled_rigid(np.array(take.heads))
+        raise AimError(
+            "Not one frame has three points.",
+            "Every point of every frame is NaN, or has no confidence.",
+            "Look at the scans, and at --confidence.",
+        )
+    unknowns, twists, heads = (
+        filled(np.array(take.unknowns)),
+        filled(np.array(take.twists)),
+        filled_rigid(np.array(take.heads)),
+    )
     if options.smooth > 0 and len(unknowns) > 2:
         calm = options.smooth / (_SPEEDING_UP * (30.0 / fps) ** 2) ** 2
-        unknowns = smoothed(unknowns.astype(np.float64), solver.precision, calm * spaces.fine.precision).astype(np.float32)
+        unknowns = smoothed(
+            unknowns.astype(np.float64), solver.precision, calm * spaces.fine.precision
+        ).astype(np.float32)
     if tied:
         twists = unknowns @ spaces.fine.jaw_mean.T
     data = _performance(model, spaces, take, unknowns, twists, heads, fps, options, noise)
@@ -73,7 +105,14 @@ def _fit(model: FaceModel, scans: Scans, options: FitOptions, progress: Progress
 
 
 def _solve(
-    scans: Scans, solvers: Solvers, spaces: Spaces, take: Take, trusted: NDArray[np.bool_], progress: Progress, resume: Resume | None, far_mm: float
+    scans: Scans,
+    solvers: Solvers,
+    spaces: Spaces,
+    take: Take,
+    trusted: NDArray[np.bool_],
+    progress: Progress,
+    resume: Resume | None,
+    far_mm: float,
 ) -> FastSolver | None:
     """Every frame that the take lacks; the solver that was used last, or None where nothing was seen."""
     progress.stage("fit", scans.count, len(take.flags))
@@ -101,12 +140,23 @@ def _solve(
 def _checked(scans: Scans) -> Iterator[Floats]:
     for index, points in enumerate(scans):
         if points.shape != (len(scans.vertices), 3):
-            raise AimError(f"Frame {index} has points {points.shape}, not ({len(scans.vertices)}, 3).", "Frames of another mesh are among them.")
+            raise AimError(
+                f"Frame {index} has points {points.shape}, not ({len(scans.vertices)}, 3).",
+                "Frames of another mesh are among them.",
+            )
         yield points
 
 
 def _performance(
-    model: FaceModel, spaces: Spaces, take: Take, unknowns: Floats, twists: Floats, heads: Floats, fps: float, options: FitOptions, noise: float
+    model: FaceModel,
+    spaces: Spaces,
+    take: Take,
+    unknowns: Floats,
+    twists: Floats,
+    heads: Floats,
+    fps: float,
+    options: FitOptions,
+    noise: float,
 ) -> PerformanceData:
     space = spaces.fine
     tables = space.table(unknowns).astype(np.float32)
@@ -116,7 +166,9 @@ def _performance(
         jaw=np.array([rigid.exp(t) for t in twists]),
         coefficients=tables[:, : space.targets],
         basis=space.basis,
-        offsets=np.ascontiguousarray(tables[:, space.targets :].transpose(0, 2, 1)) if options.mode == "local" else None,
+        offsets=np.ascontiguousarray(tables[:, space.targets :].transpose(0, 2, 1))
+        if options.mode == "local"
+        else None,
         residual_mm=np.array(take.residual),
         flags=np.array(take.flags, np.uint8),
     )
@@ -127,10 +179,14 @@ def _performance(
 def _say(progress: Progress, data: PerformanceData) -> None:
     flags = data.flags
     for flag, words in (
-        (Flag.EMPTY, "nothing was seen: interpolated from their neighbours"), (Flag.PARTLY, "points were missing"),
+        (Flag.EMPTY, "nothing was seen: interpolated from their neighbours"),
+        (Flag.PARTLY, "points were missing"),
         (Flag.LARGE_RESIDUAL, "the model stays far from the scan: another actor's model, or damaged scans"),
-    ):  # fmt: skip
+    ):
         frames = np.flatnonzero(flags & flag)
         if len(frames):
             names = ", ".join(str(f) for f in frames[:8]) + (" ..." if len(frames) > 8 else "")
-            progress.note(f"in {len(frames)} of {len(flags)} frames {words} (frames {names})", warning=flag != Flag.PARTLY)
+            progress.note(
+                f"in {len(frames)} of {len(flags)} frames {words} (frames {names})",
+                warning=flag != Flag.PARTLY,
+            )

@@ -1,6 +1,8 @@
-"""The one place where what a solver found becomes a performance: arrays, with what a reader has to know of them.
+"""The one place where what a solver found becomes a performance: arrays, with what a reader has to know of
+them.
 
-Scans, cameras, networks and retargets all end here, so that what is made is what `write_performance` takes and `FaceModel` plays.
+Scans, cameras, networks and retargets all end here, so that what is made is what `write_performance` takes
+and `FaceModel` plays.
 """
 
 from __future__ import annotations
@@ -10,13 +12,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aim_maya.core.performance import PerformanceData
-from aim_maya.core.performance_file import checked
+from aim_maya.core.performance import PerformanceData, checked
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
-
-Floats = NDArray[np.floating]
 
 
 def build_performance(
@@ -30,8 +29,10 @@ def build_performance(
 ) -> PerformanceData:
     """`arrays` (F frames, model unit, `about` still empty) as a performance of `model`, every array checked.
 
-    tied: the jaw follows the weights, so that weight curves say it all. figures: plain JSON values. further: other entries of the
-    manifest. Mode is read off the arrays: global where one weight a target and frame says it all. Raises AimError for arrays that do
+    tied: the jaw follows the weights, so that weight curves say it all. figures: plain JSON values. further:
+    other entries of the
+    manifest. Mode is read off the arrays: global where one weight a target and frame says it all. Raises
+    AimError for arrays that do
     not belong together, are not finite, or are no rigid motions.
     """
     about = {

@@ -1,10 +1,15 @@
-"""One frame of dense or sparse 3D points: head and jaw by a few Gauss-Newton steps, and weights by one linear solve.
+"""One frame of dense or sparse 3D points: head and jaw by a few Gauss-Newton steps, and weights by one linear
+solve.
 
-For a given motion the unskinned points are linear in the unknowns, whose normal equations are factorised once for all frames that
-see the same vertices (Seen). What is left is a small problem in the motion alone: its gradient is exact, its Hessian (with the
-weights eliminated) is kept until the motion has gone far (variable projection; G. Golub and V. Pereyra, 2003).
-Points that are missing in this frame only, and outliers, are replaced by what the current fit says (additive half-quadratic, M.
-Nikolova and M. Ng, 2005): the factorisation stays.
+Twists as in core.rigid. The head is H = exp(eta) H0; what is seen, x, is first taken into the head's space,
+then unskinned.
+
+For a given motion the unskinned points are linear in the unknowns, whose normal equations are factorised once
+for all frames that see the same vertices (Seen). What is left is a small problem in the motion alone: its
+gradient is exact, its Hessian (with the weights eliminated) is kept until the motion has gone far (variable
+projection; G. Golub and V. Pereyra, 2003). Points that are missing in this frame only, and outliers, are
+replaced by what the current fit says (additive half-quadratic, M. Nikolova and M. Ng, 2005): the
+factorisation stays.
 """
 
 from __future__ import annotations
@@ -15,18 +20,132 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.posing import displacement_form
+from aim_maya.core.typed import Floats, Ints
 
-from .motion import Motion, unskinned
-from .seen import Seen, complete
+from .equations import Seen, complete
 from .space import FaceSpace
 
-Floats = NDArray[np.floating]
+# The rigid part of a frame, head and jaw, and how unskinned points answer to small changes of it.
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """twist (6,) of the jaw, head (4, 4): one frame's state."""
+
+    twist: Floats
+    head: Floats
+
+    @property
+    def jaw(self) -> Floats:
+        """(4, 4)."""
+        return rigid.exp(self.twist)
+
+    def moved(self, step: Floats) -> Motion:
+        """After a step (6,) of the jaw's twist, or (12,) with one of the head in its own space."""
+        head = self.head @ rigid.exp(step[6:]) if len(step) > 6 else self.head
+        return Motion(self.twist + step[:6], head)
+
+
+@dataclass(frozen=True, eq=False)
+class Unskinned:
+    """points (P, 3): where what is seen would be with jaw and head at rest; jacobian (6 or 12, P, 3): minus
+    how they answer to a step, or None."""
+
+    points: Floats
+    jacobian: Floats | None
+
+
+def unskinned(
+    space: FaceSpace,
+    vertices: Ints,
+    seen: Floats,
+    motion: Motion,
+    *,
+    jacobian: bool = False,
+    head: bool = False,
+) -> Unskinned:
+    """Take seen points (P, 3) back through `motion`. jacobian: also how they answer to the jaw, and with
+    `head` to the head."""
+    k, centre = space.weight[vertices, None], space.centre
+    local = rigid.apply(np.linalg.inv(motion.head), seen)
+    turn, offset = displacement_form(motion.jaw, centre)
+    back = _Back(turn, k)
+    points = back(local - centre - k * offset) + centre
+    if not jacobian:
+        return Unskinned(points, None)
+    carried = rigid.apply(motion.jaw, points)
+    columns = [back(k * _velocity(carried, twist)) for twist in _left_jacobian(motion.twist).T]
+    if head:  # x' = H^-1 x moves by -(w x x' + v)
+        columns += [back(_velocity(local, twist)) for twist in np.eye(6)]
+    return Unskinned(points, np.array(columns))
+
+
+def skinned(
+    space: FaceSpace, displaced: Floats, motion: Motion, vertices: Ints | slice = slice(None)
+) -> Floats:
+    """(P, 3) where displaced points of the rest end up."""
+    points = space.rest[vertices] + displaced
+    turn, offset = displacement_form(motion.jaw, space.centre)
+    carried: Floats = points + space.weight[vertices, None] * ((points - space.centre) @ turn.T + offset)
+    return rigid.apply(motion.head, carried)
+
+
+def _velocity(points: Floats, twist: Floats) -> Floats:
+    """(P, 3): w x p + v."""
+    velocity: Floats = points @ rigid.hat(twist[:3]).T + twist[3:]
+    return velocity
+
+
+def _left_jacobian(twist: Floats) -> Floats:
+    """(6, 6) J with exp(twist + d) = exp(J d) exp(twist) to first order: sum ad^n / (n + 1)! (T. Barfoot,
+    State Estimation for Robotics, 7.83)."""
+    w, v = rigid.hat(twist[:3]), rigid.hat(twist[3:])
+    ad = np.block([[w, np.zeros((3, 3))], [v, w]])
+    jacobian, term = np.eye(6), np.eye(6)
+    for n in range(1, 16):
+        term = term @ ad / (n + 1)
+        jacobian = jacobian + term
+    return jacobian
+
+
+class _Back:
+    """(I + k (R - I))^-1 for every vertex: as the turn is one for all, by its adjugate as a polynomial in k
+    (P, 1)."""
+
+    def __init__(self, turn: Floats, k: Floats) -> None:
+        self._turn, self._k, self._trace = turn, k, float(np.trace(turn))
+        self._adjugate = np.array(
+            [
+                np.cross(turn[:, 1], turn[:, 2]),
+                np.cross(turn[:, 2], turn[:, 0]),
+                np.cross(turn[:, 0], turn[:, 1]),
+            ]
+        )
+        self._scale = 1.0 / (
+            1 + k * (self._trace + k * (float(np.trace(self._adjugate)) + k * float(np.linalg.det(turn))))
+        )
+
+    def __call__(self, vectors: Floats) -> Floats:
+        k = self._k
+        back: Floats = (
+            vectors * (1 + k * self._trace)
+            - k * (vectors @ self._turn.T)
+            + k * k * (vectors @ self._adjugate.T)
+        ) * self._scale
+        return back
+
+
+# One frame of dense or sparse 3D points: head and jaw by a few Gauss-Newton steps, and weights by one linear
+# solve.
+
 _STEPS, _ENOUGH_MM, _FAR_MM, _FILLS = 6, 0.02, 15.0, 3
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """unknowns (K,), the motion, and the mean distance (model unit) of the points that were really seen, NaN where none was."""
+    """unknowns (K,), the motion, and the mean distance (model unit) of the points that were really seen, NaN
+    where none was."""
 
     unknowns: Floats
     motion: Motion
@@ -36,7 +155,8 @@ class Frame:
 class MotionSolver:
     """Solves frames that see the vertices of `seen`; carries the last frame over as a start for the next.
 
-    head: solve the head's motion, too. limit: distance in model units beyond which a point counts no more than that.
+    head: solve the head's motion, too. limit: distance in model units beyond which a point counts no more
+    than that.
     """
 
     def __init__(self, space: FaceSpace, seen: Seen, *, head: bool, limit: float = np.inf) -> None:
@@ -54,14 +174,23 @@ class MotionSolver:
         filled = np.where(known[:, None], points, 0.0)
         residual = np.nan
         for steps in range(_STEPS):
-            u, step, residual = self._step(filled, known, motion, u, fill=start is not None or steps > 0, limit=self.limit if steps else np.inf)
+            u, step, residual = self._step(
+                filled,
+                known,
+                motion,
+                u,
+                fill=start is not None or steps > 0,
+                limit=self.limit if steps else np.inf,
+            )
             gone = motion.moved(step)
             motion = Motion(within_bite(gone.twist, self.space), gone.head)
             if self._travel(step) < _ENOUGH_MM / self.space.mm_per_unit and (steps or known.all()):
                 break
         return Frame(u, motion, residual)
 
-    def _step(self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool, limit: float) -> tuple[Floats, Floats, float]:
+    def _step(
+        self, points: Floats, known: NDArray[np.bool_], motion: Motion, u: Floats, fill: bool, limit: float
+    ) -> tuple[Floats, Floats, float]:
         space, seen = self.space, self.seen
         back = unskinned(space, seen.vertices, points, motion, jacobian=True, head=self.head)
         displacement = seen.whitened(back.points - space.rest[seen.vertices])
@@ -77,10 +206,14 @@ class MotionSolver:
         return u, -np.linalg.solve(self._hessian(motion, jacobian), gradient), seen.mean_distance(left, known)
 
     def _hessian(self, motion: Motion, jacobian: Floats) -> Floats:
-        """(6 or 12)^2 with the unknowns eliminated; taken anew when jaw or head have gone more than a few degrees or mm."""
+        """(6 or 12)^2 with the unknowns eliminated; taken anew when jaw or head have gone more than a few
+        degrees or mm."""
         if self._curvature is not None:
             before, hessian = self._curvature
-            if self._travel(motion.twist - before.twist) < _FAR_MM / self.space.mm_per_unit and np.abs(motion.head - before.head)[:3, :3].max() < 0.15:
+            if (
+                self._travel(motion.twist - before.twist) < _FAR_MM / self.space.mm_per_unit
+                and np.abs(motion.head - before.head)[:3, :3].max() < 0.15
+            ):
                 return hessian
         seen, space = self.seen, self.space
         cross = np.stack([seen.gathered(column) for column in jacobian], axis=1)
@@ -94,15 +227,26 @@ class MotionSolver:
 
     def _travel(self, step: Floats) -> float:
         """How far a step carries points at the most, model unit."""
-        return float(max(np.linalg.norm(s[:3]) * self._reach + np.linalg.norm(s[3:] + np.cross(s[:3], self.space.centre)) for s in step.reshape(-1, 6)))
+        return float(
+            max(
+                np.linalg.norm(s[:3]) * self._reach
+                + np.linalg.norm(s[3:] + np.cross(s[:3], self.space.centre))
+                for s in step.reshape(-1, 6)
+            )
+        )
 
     def _first_head(self, points: Floats, known: NDArray[np.bool_]) -> Floats:
         still = np.clip(1.0 - self.space.weight[self.seen.vertices][known], 0.05, 1.0)
-        return rigid.kabsch(self.space.rest[self.seen.vertices][known], points[known], still) if known.sum() >= 3 else np.eye(4)
+        return (
+            rigid.kabsch(self.space.rest[self.seen.vertices][known], points[known], still)
+            if known.sum() >= 3
+            else np.eye(4)
+        )
 
 
 class WeightSolver:
-    """The weights of a frame whose motion is known; all frames that see the same vertices share one factorisation."""
+    """The weights of a frame whose motion is known; all frames that see the same vertices share one
+    factorisation."""
 
     def __init__(self, space: FaceSpace, seen: Seen, *, limit: float = np.inf) -> None:
         self.space, self.seen, self.limit = space, seen, limit
@@ -126,12 +270,17 @@ class WeightSolver:
     def squares(self, points: Floats, frame: Frame) -> float:
         """Squared whitened residual of a solved frame, summed over its points (P, 3)."""
         back = unskinned(self.space, self.seen.vertices, points, frame.motion)
-        left = self.seen.whitened(back.points - self.space.rest[self.seen.vertices]) - self.seen.predicted(frame.unknowns)
+        left = self.seen.whitened(back.points - self.space.rest[self.seen.vertices]) - self.seen.predicted(
+            frame.unknowns
+        )
         return float((left**2).sum())
 
 
-def trusted(seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Floats | None, limit: float) -> Floats:
-    """The whitened displacement (P, 3) with outliers drawn in to `limit`, and points that are missing put where u (K,) has them.
+def trusted(
+    seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Floats | None, limit: float
+) -> Floats:
+    """The whitened displacement (P, 3) with outliers drawn in to `limit`, and points that are missing put
+    where u (K,) has them.
 
     An outlier is far off beside the others, too: where half of the points are, the model is what is off.
     """
@@ -150,7 +299,8 @@ def trusted(seen: Seen, displacement: Floats, known: NDArray[np.bool_], u: Float
 def within_bite(twist: Floats, space: FaceSpace) -> Floats:
     """The twist (6,) without what would close the jaw beyond the neutral: the teeth are there.
 
-    Opening is the motion of the target that turns the jaw furthest; rigs that turn it by less than three degrees are left alone.
+    Opening is the motion of the target that turns the jaw furthest; rigs that turn it by less than three
+    degrees are left alone.
     """
     turns = np.linalg.norm(space.twists[:, :3], axis=1)
     if not len(turns) or turns.max() < np.radians(3):

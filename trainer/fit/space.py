@@ -1,9 +1,15 @@
-"""What a fit solves for: local weights on a smooth basis, a smooth rest that no target explains, and the jaw they ask for.
+"""What a fit solves for, and what it expects before it has seen anything: local weights on a smooth basis, a
+smooth rest that no target explains, the jaw.
+
+The same for every target and every actor, in mm and weights. How the numbers were chosen is in
+docs/fitting.md: by leaving targets out.
 
     p(v) = rest(v) + sum_r sum_m u[r, m] basis[v, m] directions[r, v]      u ~ N(0, precision^-1)
-    x(v) = head LBS(p(v), exp(xi), k(v))                                   xi ~ N(jaw_mean u, jaw_precision^-1)
+    x(v) = head LBS(p(v), exp(xi), k(v))                                   xi ~ N(jaw_mean u,
+    jaw_precision^-1)
 
-The first T directions are the targets' displacements before skinning, the last three the unit axes (local fits only).
+The first T directions are the targets' displacements before skinning, the last three the unit axes (local
+fits only).
 """
 
 from __future__ import annotations
@@ -12,22 +18,65 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
+from trainer.geometry.smooth import smooth_modes
 
-from .modes import smooth_modes
-from .prior import Prior
+# What a fit expects before it has seen anything: how far weights go, how smoothly they vary over the face,
+# how close the jaw keeps to them.
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
+
+@dataclass(frozen=True)
+class Prior:
+    """Standard deviations, all about zero."""
+
+    weight: float = 1.0
+    """Of a target's weight over the whole face."""
+    local: float = 6.0
+    """Of its variation over the face, in mm of the skin it moves most: a target that moves the skin far has a
+    weight that varies little."""
+    local_most: float = 2.0
+    """At most this, as a weight, for targets that hardly move the skin."""
+    power: float = 1.0
+    """How steeply the variance of its modes falls: eigenvalue^-power."""
+    strain: float = 0.07
+    """Of the stretch of a square centimetre of skin by local weights that no target explains (fine spaces
+    only)."""
+    offset: float = 0.6
+    """Of the smooth displacement that no target explains, mm an axis."""
+    jaw_share: float = 0.05
+    """Of the jaw along the motions that the targets know, as a weight beside the one that the skin's weights
+    ask for."""
+    jaw_turn: float = 0.002
+    """Of the jaw in any other direction, radians."""
+    jaw_shift: float = 0.1
+    """The same, mm."""
+
+    @classmethod
+    def fine(cls) -> Prior:
+        """Where the strain tells which variation is smooth: all modes alike."""
+        return cls(power=0.0)
+
+    def spectrum(self, eigenvalues: Floats) -> Floats:
+        """(M - 1,) shares of the modes after the first in a local weight's variance; they sum to one."""
+        least = eigenvalues[eigenvalues > 1e-6 * eigenvalues.max(initial=0.0)].min()
+        shape = np.maximum(eigenvalues[1:] / least, 1.0) ** -self.power
+        spectrum: Floats = shape / float(shape.sum())
+        return spectrum
+
+
+# What a fit solves for: local weights on a smooth basis, a smooth rest that no target explains, and the jaw
+# they ask for.
 
 
 @dataclass(frozen=True, eq=False)
 class FaceSpace:
-    """rest (V, 3), directions (R, V, 3), basis (V, M), weight k (V,), centre (3,), twists (T, 6): model unit, neutral's object space.
+    """rest (V, 3), directions (R, V, 3), basis (V, M), weight k (V,), centre (3,), twists (T, 6): model unit,
+    neutral's object space.
 
-    eigenvalues (M,) of the basis. tied: the jaw follows the weights exactly. Unknowns u are (R, M) in C order.
+    eigenvalues (M,) of the basis. tied: the jaw follows the weights exactly. Unknowns u are (R, M) in C
+    order.
     """
 
     rest: Floats
@@ -66,7 +115,13 @@ class FaceSpace:
     def rows(self, vertices: Ints) -> Floats:
         """(P, 3, K): how the unskinned points of `vertices` move with u."""
         directions = self.directions[:, vertices].astype(np.float64)
-        return np.concatenate([d[:, :, None] * b[:, None] for d, b in zip(directions, self.bases(self.basis[vertices]), strict=True)], axis=2)
+        return np.concatenate(
+            [
+                d[:, :, None] * b[:, None]
+                for d, b in zip(directions, self.bases(self.basis[vertices]), strict=True)
+            ],
+            axis=2,
+        )
 
     def displaced(self, u: Floats, vertices: Ints | slice = slice(None)) -> Floats:
         """(P, 3) the displacement that u (K,) stands for, before skinning."""
@@ -75,7 +130,8 @@ class FaceSpace:
         return moved
 
     def coefficients(self, u: Floats) -> tuple[Floats, Floats | None]:
-        """coefficients (T, M) and offsets (M, 3), or None where the space has none: what a performance keeps of a frame."""
+        """coefficients (T, M) and offsets (M, 3), or None where the space has none: what a performance keeps
+        of a frame."""
         table = self.table(u)
         return table[: self.targets], table[self.targets :].T if len(table) > self.targets else None
 
@@ -93,14 +149,17 @@ class FaceSpace:
         if self.basis.shape[1] > 1:
             spread = np.sqrt(p.spectrum(self.eigenvalues))
             offset = p.offset / self.mm_per_unit
-            deviation[: self.targets, 1:] = np.minimum(p.local / (self.reach * self.mm_per_unit), p.local_most)[:, None] * spread
+            deviation[: self.targets, 1:] = (
+                np.minimum(p.local / (self.reach * self.mm_per_unit), p.local_most)[:, None] * spread
+            )
             deviation[self.targets :, 1:] = offset * spread
             deviation[self.targets :, 0] = 0.1 * offset
         return deviation
 
     @cached_property
     def reach(self) -> Floats:
-        """(T,) how far each target's displacement moves the skin, model unit: the 95th percentile over what any of them moves."""
+        """(T,) how far each target's displacement moves the skin, model unit: the 95th percentile over what
+        any of them moves."""
         lengths = np.linalg.norm(self.directions[: self.targets], axis=2)
         moved = lengths.max(axis=0, initial=0.0) > 0.02 * lengths.max(initial=0.0)
         reach = np.percentile(lengths[:, moved], 95, axis=1) if moved.any() else np.ones(self.targets)
@@ -120,7 +179,9 @@ class FaceSpace:
         if self.tied:
             return np.diag(1 / np.r_[np.full(3, 1e-5), np.full(3, 1e-3 / self.mm_per_unit)] ** 2)
         shift = p.jaw_shift / self.mm_per_unit
-        about = np.eye(6)  # turns are about the model's centre: a small turn must not carry the jaw along by its distance from the origin
+        about = np.eye(
+            6
+        )  # turns are about the model's centre: a small turn must not carry the jaw along by its distance from the origin
         x, y, z = self.centre
         about[3:, :3] = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
         narrow = about @ np.diag(np.r_[np.full(3, p.jaw_turn**2), np.full(3, shift**2)]) @ about.T
@@ -128,7 +189,15 @@ class FaceSpace:
         return precision
 
 
-def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | None = None, tied: bool = False, detail: bool = True) -> FaceSpace:
+def face_space(
+    model: FaceModel,
+    *,
+    local: bool,
+    modes: int = 0,
+    prior: Prior | None = None,
+    tied: bool = False,
+    detail: bool = True,
+) -> FaceSpace:
     """The space of a model with every target on every mode. modes: how fine local weights vary."""
     data, prior = model.data, prior or Prior()
     tables = data.tables(detail)
@@ -140,9 +209,17 @@ def face_space(model: FaceModel, *, local: bool, modes: int = 0, prior: Prior | 
     else:
         basis, values, directions = np.ones((len(data.neutral), 1)), np.zeros(1), t
     return FaceSpace(
-        tables.rest.astype(np.float64), directions, basis.astype(np.float32), values, data.weight.astype(np.float64), data.centre, moves,
-        model.mm_per_unit, prior, tied,
-    )  # fmt: skip
+        tables.rest.astype(np.float64),
+        directions,
+        basis.astype(np.float32),
+        values,
+        data.weight.astype(np.float64),
+        data.centre,
+        moves,
+        model.mm_per_unit,
+        prior,
+        tied,
+    )
 
 
 def liveliness(model: FaceModel, displacements: Floats) -> Floats:

@@ -12,20 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.controls import Control, Rig
-from aim_maya.core.curves.names import hits, key
+from aim_maya.core.curves.take import hits, key
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
+from aim_maya.core.typed import Floats
 
-Floats = NDArray[np.floating]
 Drivers = dict[str, dict[str, float]]  # {control of the target: {control of the source: factor}}
 BY_NAMES = "names"  # in the place of a mapping file
 
 
 @dataclass(frozen=True, eq=False)
 class ControlMap:
-    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same for activations.
+    """controls (C_B, C_A): weights of the target's controls from the source's; targets (T_B, T_A): the same
+    for activations.
 
-    shown (T_A, T_A): of the source's activations what the target can show. Two halves that drive one control come out as their mean.
+    shown (T_A, T_A): of the source's activations what the target can show. Two halves that drive one control
+    come out as their mean.
     """
 
     controls: Floats
@@ -39,7 +41,8 @@ class ControlMap:
 
 
 def same_names(source: Rig, target: Rig) -> Drivers:
-    """Controls of the same name, however sides and cases are written; one control drives both halves of a split one, and two halves the mean."""
+    """Controls of the same name, however sides and cases are written; one control drives both halves of a
+    split one, and two halves the mean."""
     drivers: Drivers = {}
     for name in source.names:
         for i in hits(name, target.names):
@@ -51,20 +54,29 @@ def same_names(source: Rig, target: Rig) -> Drivers:
 
 
 def mapping_files(given: Sequence[str], targets: Sequence[Path]) -> dict[Path, Path | None]:
-    """{target: its mapping file, or None where names do}. given: none, one for all, or one each. Raises AimError for another number of them."""
+    """{target: its mapping file, or None where names do}. given: none, one for all, or one each. Raises
+    AimError for another number of them."""
     each = list(given) * len(targets) if len(given) == 1 else list(given) or [BY_NAMES] * len(targets)
     if len(each) != len(targets):
         raise AimError(
-            f"{len(each)} mappings are given for {len(targets)} targets.", remedy=f"Give one for all, or one each in their order; '{BY_NAMES}' where names do."
+            f"{len(each)} mappings are given for {len(targets)} targets.",
+            remedy=f"Give one for all, or one each in their order; '{BY_NAMES}' where names do.",
         )
-    return {target: None if mapping == BY_NAMES else Path(mapping) for target, mapping in zip(targets, each, strict=True)}
+    return {
+        target: None if mapping == BY_NAMES else Path(mapping)
+        for target, mapping in zip(targets, each, strict=True)
+    }
 
 
 def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
-    """{target control: source control, or {source control: factor}} from JSON. Raises AimError naming the entry that cannot be meant."""
+    """{target control: source control, or {source control: factor}} from JSON. Raises AimError naming the
+    entry that cannot be meant."""
     data = read_json(path)
     if not isinstance(data, Mapping):
-        raise AimError(f"{path} holds no table of controls.", remedy='Write {"control of the target": "control of the source"} or {...: {"control": factor}}.')
+        raise AimError(
+            f"{path} holds no table of controls.",
+            remedy='Write {"control of the target": "control of the source"} or {...: {"control": factor}}.',
+        )
     drivers: Drivers = {}
     for name, given in data.items():
         _known(name, target.names, f"{path}: the target")
@@ -72,21 +84,30 @@ def read_mapping(path: str | Path, source: Rig, target: Rig) -> Drivers:
         for driver in drivers[name]:
             _known(driver, source.names, f"{path}: '{name}': the source")
     if not any(drivers.values()):
-        raise AimError(f"{path} maps no control.", "It is empty.", "Fill it in; --suggest FILE writes one to begin from.")
+        raise AimError(
+            f"{path} maps no control.", "It is empty.", "Fill it in; --suggest FILE writes one to begin from."
+        )
     return drivers
 
 
 def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
-    """The matrices of a table; a control that is not in it stays at zero. Raises AimError when no control is left.
+    """The matrices of a table; a control that is not in it stays at zero. Raises AimError when no control is
+    left.
 
-    Knots go to the knots at their place where both controls have as many; else the weight, sum of values times activations, goes to the
+    Knots go to the knots at their place where both controls have as many; else the weight, sum of values
+    times activations, goes to the
     outermost. A combination goes to the one of the same name, or of the same controls.
     """
     if not any(drivers.values()):
         raise AimError(
-            "The two models have no control in common.", "Their controls are named differently.", "Give --mapping, a JSON file; --suggest writes one to begin from."
+            "The two models have no control in common.",
+            "Their controls are named differently.",
+            "Give --mapping, a JSON file; --suggest writes one to begin from.",
         )
-    controls, targets = np.zeros((len(target.names), len(source.names))), np.zeros((len(target.targets), len(source.targets)))
+    controls, targets = (
+        np.zeros((len(target.names), len(source.names))),
+        np.zeros((len(target.targets), len(source.targets))),
+    )
     shown = np.eye(len(source.targets))
     for name, row in drivers.items():
         for driver, factor in row.items():
@@ -94,7 +115,9 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
             controls[i, j] = factor
             _map_knots(targets, target, source, target.controls[i], source.controls[j], factor)
     for row in drivers.values():
-        if _are_halves(row) and all((controls[:, source.names.index(driver)] != 0).sum() == 1 for driver in row):
+        if _are_halves(row) and all(
+            (controls[:, source.names.index(driver)] != 0).sum() == 1 for driver in row
+        ):
             _mix_halves(shown, source, *(source.controls[source.names.index(driver)] for driver in row))
     _map_poses(targets, target, source, controls)
     if not targets.any():
@@ -107,7 +130,11 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
 
 
 def _map_knots(matrix: Floats, target: Rig, source: Rig, to: Control, by: Control, factor: float) -> None:
-    pairs = list(zip(to.knots, by.knots, strict=True)) if len(to.knots) == len(by.knots) else [(max(to.knots, key=lambda k: abs(k[0])), k) for k in by.knots if to.knots]
+    pairs = (
+        list(zip(to.knots, by.knots, strict=True))
+        if len(to.knots) == len(by.knots)
+        else [(max(to.knots, key=lambda k: abs(k[0])), k) for k in by.knots if to.knots]
+    )
     for (value, name), (driving, driver) in pairs:
         matrix[target.targets.index(name), source.targets.index(driver)] = factor * driving / value
 
@@ -115,7 +142,11 @@ def _map_knots(matrix: Floats, target: Rig, source: Rig, to: Control, by: Contro
 def _are_halves(row: Mapping[str, float]) -> bool:
     """Whether a control is driven by left and right of one thing alike."""
     named = [key(driver) for driver in row]
-    return sorted(side for _, side in named) == ["l", "r"] and len({stem for stem, _ in named}) == 1 and len(set(row.values())) == 1
+    return (
+        sorted(side for _, side in named) == ["l", "r"]
+        and len({stem for stem, _ in named}) == 1
+        and len(set(row.values())) == 1
+    )
 
 
 def _mix_halves(shown: Floats, source: Rig, left: Control, right: Control) -> None:
@@ -129,7 +160,9 @@ def _map_poses(matrix: Floats, target: Rig, source: Rig, controls: Floats) -> No
     for pose in target.poses:
         wanted = {target.names.index(c) for c in pose.weights}
         for other in source.poses:
-            driven = {int(i) for c in other.weights for i in np.flatnonzero(controls[:, source.names.index(c)])}
+            driven = {
+                int(i) for c in other.weights for i in np.flatnonzero(controls[:, source.names.index(c)])
+            }
             if other.target == pose.target or driven == wanted:
                 matrix[target.targets.index(pose.target), source.targets.index(other.target)] = 1.0
                 break
@@ -137,11 +170,18 @@ def _map_poses(matrix: Floats, target: Rig, source: Rig, controls: Floats) -> No
 
 def _factors(given: Any, where: str) -> dict[str, float]:
     row = {given: 1.0} if isinstance(given, str) else given
-    if not isinstance(row, Mapping) or not all(isinstance(f, int | float) and not isinstance(f, bool) and math.isfinite(f) for f in row.values()):
-        raise AimError(f"{where} is {str(given)[:60]!r}.", remedy="Give the name of a control, or a table {control: factor}.")
+    if not isinstance(row, Mapping) or not all(
+        isinstance(f, int | float) and not isinstance(f, bool) and math.isfinite(f) for f in row.values()
+    ):
+        raise AimError(
+            f"{where} is {str(given)[:60]!r}.",
+            remedy="Give the name of a control, or a table {control: factor}.",
+        )
     return {str(name): float(factor) for name, factor in row.items()}
 
 
 def _known(name: str, names: tuple[str, ...], where: str) -> None:
     if name not in names:
-        raise AimError(f"{where} has no control '{name}'.", nearest_name(name, names), "See aimface info for the names.")
+        raise AimError(
+            f"{where} has no control '{name}'.", nearest_name(name, names), "See aimface info for the names."
+        )

@@ -1,25 +1,41 @@
-"""What is retargeted, frame by frame: a performance, with the scans it was fitted to or without, or weight curves."""
+"""What is retargeted, frame by frame: performances, scans or curves; how much of each the source's targets
+explain, and what they leave over.
+
+Of p - rest = sum_i c_i(v) e'_i(v) + left(v) the first part is shown by the target's own shapes, the second is
+only carried over. Coefficients that are pressed hard for the last tenth of a millimetre give it to whichever
+target can, and mean nothing on another face: so they vary smoothly, on the modes of a fit, and under more
+doubt than there. Frames come several at a time: the factorisation is then read once for all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel, Performance
+from trainer.fit.equations import Seen, complete
 from trainer.fit.scans import Scans
-from trainer.fit.seen import complete
+from trainer.fit.solve import Motion, unskinned
+from trainer.fit.space import FaceSpace, Prior, face_space, liveliness
+from trainer.geometry.smooth import vertex_areas
 
-Floats = NDArray[np.floating]
+from .mapping import ControlMap
+
+# What is retargeted, frame by frame: a performance, with the scans it was fitted to or without, or weight
+# curves.
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """points (V, 3) float64 with the head at rest; twist (6,) of the jaw; head (4, 4); activations (T,) where one number a target says it all."""
+    """points (V, 3) float64 with the head at rest; twist (6,) of the jaw; head (4, 4); activations (T,) where
+    one number a target says it all."""
 
     points: Floats
     twist: Floats
@@ -29,7 +45,8 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class PerformanceMoments:
-    """The frames of a performance on the model that it was fitted with. scans: what it was fitted to, which is then followed to the point."""
+    """The frames of a performance on the model that it was fitted with. scans: what it was fitted to, which
+    is then followed to the point."""
 
     model: FaceModel
     performance: Performance
@@ -69,7 +86,11 @@ class PerformanceMoments:
         assert self.scans is not None
         known = complete(scan)
         vertices = self.scans.vertices[known]
-        points = np.empty((len(self.model.data.neutral), 3)) if len(vertices) == len(self.model.data.neutral) else self._fitted(f)
+        points = (
+            np.empty((len(self.model.data.neutral), 3))
+            if len(vertices) == len(self.model.data.neutral)
+            else self._fitted(f)
+        )
         points[vertices] = rigid.apply(np.linalg.inv(self.performance.head(f)), scan[known])
         return points
 
@@ -91,7 +112,109 @@ class CurveMoments:
         """Raises AimError as model.points does."""
         for row in self.weights:
             activations = self.model.data.rig.activations(row)
-            yield Moment(self.model.points(row).astype(np.float64), rigid.log(self.model.jaw(row)), np.eye(4), activations)
+            yield Moment(
+                self.model.points(row).astype(np.float64),
+                rigid.log(self.model.jaw(row)),
+                np.eye(4),
+                activations,
+            )
 
 
 Moments = PerformanceMoments | CurveMoments
+
+
+# How much of each frame the source's targets explain, and what they leave over.
+
+_POINTS, _WEIGHT, _LOCAL_MM, _POWER, _UNKNOWNS, _MOST_MODES = 2500, 0.6, 2.0, 0.5, 1400, 64
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """table (F, P, M) of the P targets that have a counterpart, left (F, V, 3) before skinning: source's
+    unit, float32."""
+
+    table: Floats
+    left: Floats
+
+
+class Explainer(Protocol):
+    """basis (V, M) on which the tables are."""
+
+    basis: Floats
+
+    def explain(self, moments: Sequence[Moment]) -> Explained:
+        """F frames."""
+
+
+class Given:
+    """Activations that are known, one a target for the whole face."""
+
+    def __init__(self, model: FaceModel, mapping: ControlMap) -> None:
+        self._space, self._used, self._shown = _space(model, mapping.used, 2), mapping.used, _shown(mapping)
+        self.basis = np.ones((len(self._space.rest), 1), np.float32)
+
+    def explain(self, moments: Sequence[Moment]) -> Explained:
+        """As Explainer.explain. The moments have activations."""
+        table = np.array([moment.activations for moment in moments], np.float32)[:, self._used]
+        return Explained(
+            table[:, :, None],
+            _displacements(self._space, moments)
+            - np.tensordot(table @ self._shown, self._space.directions, 1),
+        )
+
+
+class Local:
+    """Coefficients that vary over the face: one linear solve, whose factorisation all frames share. doubt in
+    mm."""
+
+    def __init__(self, model: FaceModel, mapping: ControlMap, modes: int, doubt: float) -> None:
+        used, self._shown = mapping.used, _shown(mapping)
+        self.space = space = _space(
+            model, used, modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1)))
+        )
+        density = vertex_areas(model.mesh) * (liveliness(model, model.data.tables(True).displacements) + 0.02)
+        count = min(_POINTS, len(density))
+        few = np.sort(
+            np.random.default_rng(0).choice(len(density), count, replace=False, p=density / density.sum())
+        )
+        self.seen = Seen(space, few, np.ones(count), doubt / model.mm_per_unit * np.sqrt(count / _POINTS))
+        self.basis = space.basis
+
+    def explain(self, moments: Sequence[Moment]) -> Explained:
+        """As Explainer.explain."""
+        space = self.space
+        left = _displacements(space, moments)
+        pull = np.array([moment.twist for moment in moments]) @ space.jaw_precision @ space.jaw_mean
+        unknowns = self.seen.solved((self.seen.gathered(left[:, self.seen.vertices]) + pull).T).T
+        table = space.table(unknowns).astype(np.float32)
+        shares = ((self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T).reshape(
+            *table.shape[:2], -1
+        )
+        for frame, share in zip(left, shares, strict=True):
+            frame -= np.einsum("rv,rva->va", share, space.directions)
+        return Explained(table, left)
+
+
+def _shown(mapping: ControlMap) -> Floats:
+    """(P, P), symmetric: of the targets that are used what the target can show."""
+    return mapping.shown[np.ix_(mapping.used, mapping.used)].astype(np.float32)
+
+
+def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
+    """The fit's local space on the targets (T,) that are used, without the offsets that no target explains."""
+    whole = face_space(
+        model, local=True, modes=modes, prior=Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER)
+    )
+    return replace(whole, directions=whole.directions[: len(used)][used], twists=whole.twists[used])
+
+
+def _displacements(space: FaceSpace, moments: Sequence[Moment]) -> Floats:
+    """(F, V, 3) float32: where the points would be with the jaw at rest, less the rest."""
+    everywhere = np.arange(len(space.rest))
+    return np.array(
+        [
+            unskinned(space, everywhere, m.points, Motion(m.twist, np.eye(4))).points - space.rest
+            for m in moments
+        ],
+        np.float32,
+    )

@@ -1,6 +1,8 @@
-"""The sample head's neutral: rings of quads, a mouth slit whose lips touch, lids over eyeballs, a nose, ears and a neck.
+"""The sample head's neutral: rings of quads, a mouth slit whose lips touch, lids over eyeballs, a nose, ears
+and a neck.
 
-Millimetres, y up, +z front, +x the subject's left. Every ring has as many vertices as the grid columns; the mouth and eyes are slits along a ring whose edges
+Millimetres, y up, +z front, +x the subject's left. Every ring has as many vertices as the grid columns; the
+mouth and eyes are slits along a ring whose edges
 are extruded inwards. The crown is closed by a strip, so that there is not one triangle.
 """
 
@@ -9,13 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from aim_maya.core.mesh import Mesh
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
+from aim_maya.core.typed import Floats, Ints
 
 GRID = (70, 104)  # rows and columns of the outer skin
 MOUTH_Y, MOUTH_HALF = -46.0, 25.0
@@ -24,20 +23,42 @@ EYEBALL, EYE_Z = 12.5, 78.5
 MOUTH_RINGS, EYE_RINGS = 4, 6
 
 # height, half width, depth of the front and of the back: the head without nose, lips, eyes and ears
-_PROFILE = np.array([
-    [116.0, 14, 22, 14], [112, 32, 46, 38], [102, 51, 67, 62], [85, 64, 82, 79], [65, 71, 90, 88], [45, 74, 93.5, 91], [30, 74, 94, 91],
-    [17, 73, 91, 88], [0, 71.5, 90.5, 83], [-15, 69.5, 90.5, 76], [-30, 66.5, 90.5, 69], [-46, 62, 90.5, 62], [-60, 57, 89.5, 57],
-    [-74, 51, 88.5, 53], [-86, 45, 83, 51], [-93, 43.5, 70, 50.5], [-98, 44, 54, 50.5], [-104, 45, 42, 51], [-115, 46, 36, 52],
-    [-135, 48, 34, 54], [-160, 56, 36, 58],
-])  # fmt: skip
+_PROFILE = np.array(
+    [
+        [116.0, 14, 22, 14],
+        [112, 32, 46, 38],
+        [102, 51, 67, 62],
+        [85, 64, 82, 79],
+        [65, 71, 90, 88],
+        [45, 74, 93.5, 91],
+        [30, 74, 94, 91],
+        [17, 73, 91, 88],
+        [0, 71.5, 90.5, 83],
+        [-15, 69.5, 90.5, 76],
+        [-30, 66.5, 90.5, 69],
+        [-46, 62, 90.5, 62],
+        [-60, 57, 89.5, 57],
+        [-74, 51, 88.5, 53],
+        [-86, 45, 83, 51],
+        [-93, 43.5, 70, 50.5],
+        [-98, 44, 54, 50.5],
+        [-104, 45, 42, 51],
+        [-115, 46, 36, 52],
+        [-135, 48, 34, 54],
+        [-160, 56, 36, 58],
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Head:
-    """mesh; base (V, 3): the head without its soft features, for the bones; angle (V,) round the head, 0 in front.
+    """mesh; base (V, 3): the head without its soft features, for the bones; angle (V,) round the head, 0 in
+    front.
 
-    lip (V,): +1 on the upper lip's side of the slit, -1 on the lower's, 0 elsewhere, fading to the corners; parent (V,): the edge vertex
-    an inner ring hangs on, itself elsewhere; ring (V,): 0 on the skin, up to 1 at the innermost ring; eye (V,): 0, +1 left, -1 right.
+    lip (V,): +1 on the upper lip's side of the slit, -1 on the lower's, 0 elsewhere, fading to the corners;
+    parent (V,): the edge vertex
+    an inner ring hangs on, itself elsewhere; ring (V,): 0 on the skin, up to 1 at the innermost ring; eye
+    (V,): 0, +1 left, -1 right.
     grid (rows, columns): vertex ids of the outer skin, the upper side of a slit where there are two.
     """
 
@@ -67,7 +88,9 @@ def step(x: Floats | float, low: float, high: float) -> Floats:
 def _rings(rows: int, columns: int) -> tuple[Floats, Floats]:
     """base points and angles of the rings, (rows * columns, 3) and (rows * columns,)."""
     share = np.linspace(0, 1, rows)
-    heights = PchipInterpolator([0, 0.12, 0.26, 0.46, 0.62, 0.79, 0.89, 1.0], [116, 82, 38, 8, -24, -60, -94, -160])(share)
+    heights = PchipInterpolator(
+        [0, 0.12, 0.26, 0.46, 0.62, 0.79, 0.89, 1.0], [116, 82, 38, 8, -24, -60, -94, -160]
+    )(share)
     for wanted in (MOUTH_Y, EYE_Y):
         heights[np.abs(heights - wanted).argmin()] = wanted
     s = np.linspace(-1, 1, columns, endpoint=False) + 1 / columns
@@ -80,7 +103,9 @@ def _rings(rows: int, columns: int) -> tuple[Floats, Floats]:
     y = np.broadcast_to(heights[:, None], x.shape).copy()
     narrow = step(-y, 55, 92) * (c > 0)  # the jaw comes to a chin
     x *= 1 - 0.18 * narrow * step(z, 10, 80)
-    y += 9 * step(-y, 78, 92) * (1 - step(-y, 100, 130)) * step(-z, -70, -30) * step(c, -0.2, 0.3)  # the jaw line rises towards the ears
+    y += (
+        9 * step(-y, 78, 92) * (1 - step(-y, 100, 130)) * step(-z, -70, -30) * step(c, -0.2, 0.3)
+    )  # the jaw line rises towards the ears
     return np.stack([x, y, z], 2).reshape(-1, 3), np.broadcast_to(angle, x.shape).ravel().copy()
 
 
@@ -95,12 +120,20 @@ def _features(p: Floats) -> Floats:
     for side in (-1, 1):
         d[:, 2] += 6.5 * bump(p, (side * 13, -22), (4.2, 4.5))  # wing of the nose
         d[:, 2] -= 5.0 * bump(p, (side * 7, -28.5), (3.2, 2.2))  # nostril
-        d[:, 2] -= 9.5 * bump(p, (side * EYE_X, EYE_Y + 1), (13, 9)) + 3 * bump(p, (side * 15, EYE_Y + 4), (5, 8))
+        d[:, 2] -= 9.5 * bump(p, (side * EYE_X, EYE_Y + 1), (13, 9)) + 3 * bump(
+            p, (side * 15, EYE_Y + 4), (5, 8)
+        )
         d[:, 2] += 4.5 * bump(p, (side * 28, 34), (18, 5.5))  # brow
-        d[:, [0, 2]] += np.stack([side * 2.5 * bump(p, (side * 48, -6), (14, 12)), 4.5 * bump(p, (side * 46, -6), (15, 12))], 1)
+        d[:, [0, 2]] += np.stack(
+            [side * 2.5 * bump(p, (side * 48, -6), (14, 12)), 4.5 * bump(p, (side * 46, -6), (15, 12))], 1
+        )
         d[:, 2] -= 3.5 * bump(p, (side * 40, -40), (13, 15))  # hollow of the cheek
         d[:, 2] += 1.8 * bump(p, (side * 4.5, -36), (2.2, 6))  # crests of the philtrum
-    d[:, 2] += 7.0 * bump(p, (0, MOUTH_Y), (27, 12)) + 4.5 * bump(p, (0, MOUTH_Y + 5), (17, 4)) + 5.0 * bump(p, (0, MOUTH_Y - 6), (15, 4.5))
+    d[:, 2] += (
+        7.0 * bump(p, (0, MOUTH_Y), (27, 12))
+        + 4.5 * bump(p, (0, MOUTH_Y + 5), (17, 4))
+        + 5.0 * bump(p, (0, MOUTH_Y - 6), (15, 4.5))
+    )
     d[:, 2] -= 4.0 * bump(p, (0, MOUTH_Y - 16), (17, 4.5))  # chin-lip fold
     d[:, 2] += 7.0 * bump(p, (0, -76), (15, 10))
     d += _ears(p)
@@ -157,8 +190,11 @@ class _Builder:
         return np.arange(n, n + len(points))
 
     def slit(self, height: float, low: float, high: float, eye: int) -> tuple[Ints, Floats]:
-        """Cut along the ring at `height` between x = low and high. Returns the loop of edge vertices (upper side left to right, then
-        the lower side back) and where along the slit each upper vertex is, in -1..1 with the corners at the ends."""
+        """Cut along the ring at `height` between x = low and high. Returns the loop of edge vertices (upper
+        side left to right, then
+        the lower side back) and where along the slit each upper vertex is, in -1..1 with the corners at the
+        ends.
+        """
         row = int(np.abs(self.base[self.grid[:, 0], 1] - height).argmin())
         ids = self.grid[row]
         x, z = self.points[ids, 0], self.points[ids, 2]
@@ -193,8 +229,16 @@ class _Builder:
         for i in range(half - 1):  # close the crown by a strip across it
             quads.append([crown[i], crown[i + 1], crown[columns - 2 - i], crown[columns - 1 - i]])
         corners = np.array(quads + self.faces, np.int32)
-        mesh = Mesh(self.points, np.full(len(corners), 4, np.int32), corners.ravel(), _uvs(self.points, self.angle), corners.ravel().copy())
-        return Head(mesh, self.base, self.angle, self.lip, self.parent, self.ring, self.eye, self.lid, self.grid)
+        mesh = Mesh(
+            self.points,
+            np.full(len(corners), 4, np.int32),
+            corners.ravel(),
+            _uvs(self.points, self.angle),
+            corners.ravel().copy(),
+        )
+        return Head(
+            mesh, self.base, self.angle, self.lip, self.parent, self.ring, self.eye, self.lid, self.grid
+        )
 
 
 def _uvs(points: Floats, angle: Floats) -> Floats:
@@ -224,7 +268,9 @@ def _cut_mouth(b: _Builder) -> None:
     for k in range(1, MOUTH_RINGS + 1):
         inward = np.array([2.5, 6.0, 11.0, 16.0])[k - 1]
         lift = np.array([0.6, 2.2, 4.5, 6.5])[k - 1]
-        inner = start + np.stack([-0.12 * inward * s, side * lift * taper, -inward * (0.35 + 0.65 * taper)], 1)
+        inner = start + np.stack(
+            [-0.12 * inward * s, side * lift * taper, -inward * (0.35 + 0.65 * taper)], 1
+        )
         at = b.extrude(at, inner, k / MOUTH_RINGS, 0, root)
 
 
@@ -243,10 +289,22 @@ def _open_eye(b: _Builder, side: int) -> None:
     b.points[loop] = edge
     b.eye[loop] = side
     at = loop
-    for k, (shrink, back) in enumerate([(0.985, 0.9), (0.93, 0.0), (0.75, 0.0), (0.5, 0.0), (0.3, -0.0), (0.17, 0.0)], 1):
-        round_ = np.stack([np.cos(np.arctan2(edge[:, 1] - EYE_Y, edge[:, 0] - side * EYE_X)), np.sin(np.arctan2(edge[:, 1] - EYE_Y, edge[:, 0] - side * EYE_X))], 1)
+    for k, (shrink, back) in enumerate(
+        [(0.985, 0.9), (0.93, 0.0), (0.75, 0.0), (0.5, 0.0), (0.3, -0.0), (0.17, 0.0)], 1
+    ):
+        round_ = np.stack(
+            [
+                np.cos(np.arctan2(edge[:, 1] - EYE_Y, edge[:, 0] - side * EYE_X)),
+                np.sin(np.arctan2(edge[:, 1] - EYE_Y, edge[:, 0] - side * EYE_X)),
+            ],
+            1,
+        )
         almond = shrink * (edge[:, :2] - [side * EYE_X, EYE_Y])
-        circle = np.array([side * EYE_X, EYE_Y]) + almond * step(shrink, 0.15, 0.75)[..., None] + round_ * 13 * shrink * (1 - step(shrink, 0.15, 0.75))[..., None]
+        circle = (
+            np.array([side * EYE_X, EYE_Y])
+            + almond * step(shrink, 0.15, 0.75)[..., None]
+            + round_ * 13 * shrink * (1 - step(shrink, 0.15, 0.75))[..., None]
+        )
         inner = np.column_stack([circle, np.zeros(len(loop))])
         inner[:, 2] = on_eyeball(inner, side, back)
         at = b.extrude(at, inner, k / EYE_RINGS, side, loop)
@@ -256,7 +314,11 @@ def on_eyeball(points: Floats, side: int, above: float) -> Floats:
     """(P,) z of the eyeball's front, `above` it, at points' x and y."""
     r = EYEBALL + above
     square = (points[:, 0] - side * EYE_X) ** 2 + (points[:, 1] - EYE_Y) ** 2
-    return EYE_Z + np.sqrt(np.clip(r * r - square, (0.3 * r) ** 2, None)) - 6.0 * np.clip(np.sqrt(square) / r - 0.95, 0, None)
+    return (
+        EYE_Z
+        + np.sqrt(np.clip(r * r - square, (0.3 * r) ** 2, None))
+        - 6.0 * np.clip(np.sqrt(square) / r - 0.95, 0, None)
+    )
 
 
 def _ease_to_lid(b: _Builder, loop: Ints, edge: Floats) -> None:

@@ -1,9 +1,9 @@
-"""Weight curves: control values over time, read from files of several kinds, resampled, matched to a model's controls, written."""
+"""Weight curves: control values over time, read from files of several kinds, resampled, matched to a model's
+controls, written."""
 
-from .curve_files import read_curves, write_curves
-from .names import control_reach, match_controls
+from .files import read_curves, write_curves
 from .sampling import FrameRange, Gaps, frame_range, resampled
-from .take import Curves
+from .take import Curves, control_reach, match_controls
 
 __all__ = [
     "Curves",

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_bytes
+from aim_maya.core.typed import Floats
 
 from .take import LARGEST_WEIGHT
 
-Floats = NDArray[np.floating]
 Row = tuple[int, list[str]]
 _SEPARATORS = (",", ";", "\t")
 _BEFORE_HEADER = 50  # lines in which the header is looked for
@@ -73,7 +72,9 @@ class Table:
     def _wrong_length(self, number: int, row: list[str]) -> AimError:
         what = f"{self.path}, line {number}: {len(row)} values under {self._width} columns."
         if self._separator == "," and len(row) >= 2 * self._width - 1:
-            return AimError(what, "Its numbers may have decimal commas.", "Export it with semicolons between the fields.")
+            return AimError(
+                what, "Its numbers may have decimal commas.", "Export it with semicolons between the fields."
+            )
         return AimError(
             what,
             "The line is cut off or has an extra separator.",
@@ -96,7 +97,9 @@ def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> 
     named = tuple(i for i, name in enumerate(names) if name)
     inner = [i for i, name in enumerate(names) if not name and i < max(named, default=-1)]
     if inner:
-        notes.append(f"{len(inner)} column(s) without a name are left out (the first is column {inner[0] + 1}).")
+        notes.append(
+            f"{len(inner)} column(s) without a name are left out (the first is column {inner[0] + 1})."
+        )
     header = tuple(names[i] for i in named)
     name, times = Counter(header).most_common(1)[0] if header else ("", 0)
     if times > 1:
@@ -199,7 +202,9 @@ def _header(path: Path, lines: str, is_header: Callable[[Sequence[str]], bool]) 
         if not line.strip() or seen >= _BEFORE_HEADER:
             continue
         seen += 1
-        splits = [(number, mark, [name.strip() for name in _fields(path, line, mark)]) for mark in _SEPARATORS]
+        splits = [
+            (number, mark, [name.strip() for name in _fields(path, line, mark)]) for mark in _SEPARATORS
+        ]
         found = [split for split in splits if is_header(split[2])]
         if found:
             return max(found, key=lambda split: len(split[2]))

@@ -1,8 +1,11 @@
-"""One frame: the most likely face and head for what was seen of it, by damped Gauss-Newton steps with outliers taken back.
+"""One frame: the most likely face and head for what was seen of it, by damped Gauss-Newton steps with
+outliers taken back.
 
-    min over (q, H)  sum rho(|W (seen - pi(H x(q)))|) + lambda |q - m|^2 + |log(H H_m^-1)|^2 / sd^2,    rho(r) = c^2 r^2 / (c^2 + r^2)
+    min over (q, H)  sum rho(|W (seen - pi(H x(q)))|) + lambda |q - m|^2 + |log(H H_m^-1)|^2 / sd^2,    rho(r)
+    = c^2 r^2 / (c^2 + r^2)
 
-rho is Geman and McClure's (1987), solved by re-weighting; q as in seen_space.py, pi a camera or, for points in space, nothing.
+rho is Geman and McClure's (1987), solved by re-weighting; q as in seen_space.py, pi a camera or, for points
+in space, nothing.
 The damping is that of D. Marquardt (1963).
 """
 
@@ -12,48 +15,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.typed import Floats
 
 from .observed import Observed
-from .seen_space import SeenSpace
-
-Floats = NDArray[np.floating]
+from .seen_space import SeenSpace, State
 
 _MOST_STEPS = 30
-_SLIDES = 24  # steps in which the outline's points move on: afterwards they would only go to and fro between two places
+# steps in which the outline's points move on: afterwards they would only go to and fro between two places
+_SLIDES = 24
 _SMALL = 3e-4  # of the cost: a step that gains less is the last
 _BEHIND = 1e6  # what a point behind a camera costs
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """q (R + 6,) and head (4, 4)."""
-
-    q: Floats
-    head: Floats
-
-    def stepped(self, step: Floats, pivot: Floats) -> State:
-        """With q moved by step[:-6] and the head turned about `pivot` (3,), world, by step[-6:-3] and shifted by step[-3:]."""
-        return State(self.q + step[:-6], turned_about(step[-6:], pivot) @ self.head)
-
-
-@dataclass(frozen=True, eq=False)
 class Belief:
-    """What is believed before looking: q ~ N(mean, 1 / precision); the head near `head` within head_sd (6,) radians and model units, or anywhere."""
+    """What is believed before looking: q ~ N(mean, 1 / precision); the head near `head` within head_sd (6,)
+    radians and model units, or anywhere."""
 
     mean: Floats
     precision: float = 1.0
     head: Floats | None = None
     head_sd: Floats = field(default_factory=lambda: np.ones(6))
-
-
-def turned_about(twist: Floats, pivot: Floats) -> Floats:
-    """(4, 4): a rotation vector about `pivot`, then a shift."""
-    motion = rigid.exp(np.r_[twist[:3], 0.0, 0.0, 0.0])
-    motion[:3, 3] = pivot - motion[:3, :3] @ pivot + twist[3:]
-    return motion
 
 
 def away(head: Floats, other: Floats, pivot: Floats) -> Floats:
@@ -64,7 +48,8 @@ def away(head: Floats, other: Floats, pivot: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """state; cost; residuals: of every observation's points, mm at their depth, NaN where missing; steps taken."""
+    """state; cost; residuals: of every observation's points, mm at their depth, NaN where missing; steps
+    taken."""
 
     state: State
     cost: float
@@ -73,13 +58,22 @@ class Fitted:
 
 
 class FrameFit:
-    """Solves frames of one space. robust: standard deviations at which a point has lost most of its pull (0: every point counts in full)."""
+    """Solves frames of one space. robust: standard deviations at which a point has lost most of its pull (0:
+    every point counts in full)."""
 
     def __init__(self, seen: SeenSpace, robust: float, mm_per_unit: float) -> None:
         self.seen, self.robust, self.mm_per_unit = seen, robust, mm_per_unit
         self.pivot = seen.centre
 
-    def solve(self, observed: Sequence[Observed], prior: Belief, start: State, *, pose_only: bool = False, steps: int = _MOST_STEPS) -> Fitted:
+    def solve(
+        self,
+        observed: Sequence[Observed],
+        prior: Belief,
+        start: State,
+        *,
+        pose_only: bool = False,
+        steps: int = _MOST_STEPS,
+    ) -> Fitted:
         """From `start` to the nearest minimum. pose_only leaves q as it is."""
         state, damping = start, 1e-3
         observed = self.settled(observed, state)
@@ -110,7 +104,8 @@ class FrameFit:
         return [seen.settled(surface, self.mm_per_unit) for seen in observed]
 
     def residual(self, observed: Sequence[Observed], state: State) -> float:
-        """Mean distance in mm between what was seen and the face, at the face's depth; NaN when nothing was seen."""
+        """Mean distance in mm between what was seen and the face, at the face's depth; NaN when nothing was
+        seen."""
         distances = [seen.distances_mm(self.seen, state, self.mm_per_unit) for seen in observed]
         together = np.concatenate(distances) if distances else np.zeros(0)
         return float(together.mean()) if len(together) else float("nan")
@@ -120,7 +115,9 @@ class FrameFit:
         c2 = self.robust**2
         return (c2 / (c2 + square)) ** 2 if self.robust else np.ones(len(square))
 
-    def linear(self, observed: Sequence[Observed], prior: Belief, state: State, pose_only: bool = False) -> tuple[float, Floats, Floats]:
+    def linear(
+        self, observed: Sequence[Observed], prior: Belief, state: State, pose_only: bool = False
+    ) -> tuple[float, Floats, Floats]:
         """Cost, and normal matrix and slope of the re-weighted problem, over (q, head) or the head alone."""
         n = 0 if pose_only else len(state.q)
         normal, slope, cost = np.zeros((n + 6, n + 6)), np.zeros(n + 6), 0.0
@@ -128,7 +125,11 @@ class FrameFit:
             error, jacobian = seen.whitened(self.seen, state, head_only=pose_only)
             square = (error**2).sum(axis=1)
             behind = ~np.isfinite(square)
-            square, error, jacobian = np.where(behind, _BEHIND, square), np.where(behind[:, None], 0.0, error), np.where(behind[:, None, None], 0.0, jacobian)
+            square, error, jacobian = (
+                np.where(behind, _BEHIND, square),
+                np.where(behind[:, None], 0.0, error),
+                np.where(behind[:, None, None], 0.0, jacobian),
+            )
             c2 = self.robust**2
             pull = self.pull(square)
             cost += float((c2 * square / (c2 + square) if self.robust else square).sum())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import LARGEST_TEXT, read_json, read_text
@@ -16,14 +15,19 @@ from aim_maya.core.json_fields import is_number
 
 from .tracks import Tracks
 
-Floats = NDArray[np.floating]
 Row = tuple[int, str, str, float, float, float]  # frame, camera, id, x, y, confidence
 
 _FILE = ("convention", "fps", "coordinates", "first_frame", "width", "height", "frames", "cameras", "name")
 _CAMERA = ("width", "height", "frames")
 _COLUMNS = ("frame", "camera", "id", "x", "y", "confidence")
-_FEW_FRAMES, _SPARSE = 10_000, 100  # a file's numbers may span so many frames, or so many times as many as it has landmarks for
-_MOST_PLACES, _EMPTY = 2 * 10**6, 50  # frames x cameras x ids: so many, or so many times as many as there are landmarks
+_FEW_FRAMES, _SPARSE = (
+    10_000,
+    100,
+)  # a file's numbers may span so many frames, or so many times as many as it has landmarks for
+_MOST_PLACES, _EMPTY = (
+    2 * 10**6,
+    50,
+)  # frames x cameras x ids: so many, or so many times as many as there are landmarks
 _LARGEST = 1e9  # of a frame's number, and of pixels
 _MEDIAPIPE = "mediapipe478"
 _DEPTHS = (468, 478)  # so many points a frame are MediaPipe's, whose third number is a depth
@@ -33,7 +37,8 @@ _EXAMPLES = "docs/fitting2d.md shows whole files."
 def read_landmarks(path: str | Path, *, normalised: bool | None = None, fps: float | None = None) -> Tracks:
     """Read .json or .csv. normalised and fps go before what the file says.
 
-    Raises AimError naming frame or line for what is neither a point nor missing; points that are NaN, empty or null are missing.
+    Raises AimError naming frame or line for what is neither a point nor missing; points that are NaN, empty
+    or null are missing.
     """
     if fps is not None and not 0 < fps < 1e6:
         raise AimError(f"fps is {fps}.", remedy="Give a positive number of frames a second.")
@@ -47,18 +52,34 @@ def read_landmarks(path: str | Path, *, normalised: bool | None = None, fps: flo
     _known(data, _FILE, str(path))
     convention = data.get("convention")
     if convention is not None and not isinstance(convention, str):
-        raise AimError(f"{path}: convention is {str(convention)[:40]}.", remedy="Give the name of a table, or of a file.json.")
+        raise AimError(
+            f"{path}: convention is {str(convention)[:40]}.",
+            remedy="Give the name of a table, or of a file.json.",
+        )
     cameras = data.get("cameras", {"camera1": {key: data[key] for key in _CAMERA if key in data}})
     if not isinstance(cameras, dict):
         raise AimError(f"{path}: 'cameras' is not {{name: landmarks}}.", remedy=_EXAMPLES)
     rate = fps or _positive(data.get("fps", 30.0), f"{path}: fps")
-    sizes = {name: size for name, entry in cameras.items() if (size := _size(entry, f"{path}, camera '{name}'"))}
+    sizes = {
+        name: size for name, entry in cameras.items() if (size := _size(entry, f"{path}, camera '{name}'"))
+    }
     rows = list(_json_rows(cameras, str(path), _first(data, str(path))))
     coordinates = data.get("coordinates", "pixels")
     if coordinates not in ("pixels", "normalised", "normalized"):
-        raise AimError(f"{path}: coordinates '{coordinates}' are not known.", remedy="pixels, or normalised (0..1).")
-    tracks = _assembled(str(path), rows, sizes, rate, coordinates != "pixels" if normalised is None else normalised, convention)
-    return _as_long_as(tracks, max((len(entry["frames"]) for entry in cameras.values()), default=0), _first(data, str(path)))
+        raise AimError(
+            f"{path}: coordinates '{coordinates}' are not known.", remedy="pixels, or normalised (0..1)."
+        )
+    tracks = _assembled(
+        str(path),
+        rows,
+        sizes,
+        rate,
+        coordinates != "pixels" if normalised is None else normalised,
+        convention,
+    )
+    return _as_long_as(
+        tracks, max((len(entry["frames"]) for entry in cameras.values()), default=0), _first(data, str(path))
+    )
 
 
 def _json_rows(cameras: dict[str, Any], path: str, first: int) -> Iterator[Row]:
@@ -72,9 +93,16 @@ def _json_rows(cameras: dict[str, Any], path: str, first: int) -> Iterator[Row]:
             if isinstance(listed, list):
                 listed = {str(i): point for i, point in enumerate(listed)}
             if not isinstance(listed, dict):
-                raise AimError(f"{where}, frame {number}: {str(points)[:40]} is no list of points.", remedy=_EXAMPLES)
+                raise AimError(
+                    f"{where}, frame {number}: {str(points)[:40]} is no list of points.", remedy=_EXAMPLES
+                )
             for identity, point in listed.items():
-                yield (first + number, name, identity, *_point(point, f"{where}, frame {number}, point {identity}"))
+                yield (
+                    first + number,
+                    name,
+                    identity,
+                    *_point(point, f"{where}, frame {number}, point {identity}"),
+                )
 
 
 def _point(point: Any, where: str) -> tuple[float, float, float]:
@@ -86,7 +114,11 @@ def _point(point: Any, where: str) -> tuple[float, float, float]:
         raise AimError(f"{where} is {str(point)[:40]}.", remedy="Give [x, y], [x, y, confidence], or null.")
     values = [np.nan if value is None else float(value) for value in point]
     if len(values) not in (2, 3):
-        raise AimError(f"{where} has {len(values)} numbers.", "A third coordinate is not read here.", "Give [x, y] or [x, y, confidence].")
+        raise AimError(
+            f"{where} has {len(values)} numbers.",
+            "A third coordinate is not read here.",
+            "Give [x, y] or [x, y, confidence].",
+        )
     return values[0], values[1], values[2] if len(values) == 3 else 1.0
 
 
@@ -98,9 +130,17 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
     header = [name.strip().lower() for name in lines[0]] if lines else []
     for name in header:
         if name not in _COLUMNS:
-            raise AimError(f"{path}: the column '{name}' is not known.", nearest_name(name, _COLUMNS), f"Columns: {', '.join(_COLUMNS)}.")
+            raise AimError(
+                f"{path}: the column '{name}' is not known.",
+                nearest_name(name, _COLUMNS),
+                f"Columns: {', '.join(_COLUMNS)}.",
+            )
     if not {"frame", "id", "x", "y"} <= set(header):
-        raise AimError(f"{path} has no columns frame, id, x and y.", "It has no header line, or is no landmark file.", _EXAMPLES)
+        raise AimError(
+            f"{path} has no columns frame, id, x and y.",
+            "It has no header line, or is no landmark file.",
+            _EXAMPLES,
+        )
     at = {name: header.index(name) for name in header}
     for number, line in enumerate(lines[1:], 2):
         if not line or not any(cell.strip() for cell in line):
@@ -109,16 +149,40 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
             raise AimError(f"{path}, line {number}: {len(line)} cells, the header has {len(header)}.")
         at_line = f"{path}, line {number}"
         try:
-            x, y, confidence = (float(line[at[name]].strip() or "nan") if name in at else default for name, default in (("x", 0.0), ("y", 0.0), ("confidence", 1.0)))
+            x, y, confidence = (
+                float(line[at[name]].strip() or "nan") if name in at else default
+                for name, default in (("x", 0.0), ("y", 0.0), ("confidence", 1.0))
+            )
             frame = int(line[at["frame"]])
         except ValueError as error:
-            raise AimError(f"{at_line}: {error}.", remedy="Frames are whole numbers; x, y and confidence are numbers or empty.") from error
+            raise AimError(
+                f"{at_line}: {error}.",
+                remedy="Frames are whole numbers; x, y and confidence are numbers or empty.",
+            ) from error
         if abs(frame) > _LARGEST:
-            raise AimError(f"{at_line}: the frame is {line[at['frame']][:40]}.", "Another column was taken for it.", _EXAMPLES)
-        yield frame, line[at["camera"]].strip() if "camera" in at else "camera1", line[at["id"]].strip(), x, y, confidence
+            raise AimError(
+                f"{at_line}: the frame is {line[at['frame']][:40]}.",
+                "Another column was taken for it.",
+                _EXAMPLES,
+            )
+        yield (
+            frame,
+            line[at["camera"]].strip() if "camera" in at else "camera1",
+            line[at["id"]].strip(),
+            x,
+            y,
+            confidence,
+        )
 
 
-def _assembled(path: str, rows: list[Row], sizes: dict[str, tuple[float, float]], fps: float, normalised: bool, convention: Any) -> Tracks:
+def _assembled(
+    path: str,
+    rows: list[Row],
+    sizes: dict[str, tuple[float, float]],
+    fps: float,
+    normalised: bool,
+    convention: Any,
+) -> Tracks:
     if not rows:
         raise AimError(f"{path} holds no landmarks.", "Nothing was tracked, or it was cut short.", _EXAMPLES)
     cameras, ids = tuple(dict.fromkeys(row[1] for row in rows)), tuple(dict.fromkeys(row[2] for row in rows))
@@ -139,7 +203,11 @@ def _assembled(path: str, rows: list[Row], sizes: dict[str, tuple[float, float]]
         points[place], confidence[place] = (x, y), sure
     there = np.isfinite(points).all(axis=-1)
     if np.abs(points[there]).max(initial=0) > _LARGEST:
-        raise AimError(f"{path}: a landmark lies {np.abs(points[there]).max():g} pixels away.", "It is no landmark.", _EXAMPLES)
+        raise AimError(
+            f"{path}: a landmark lies {np.abs(points[there]).max():g} pixels away.",
+            "It is no landmark.",
+            _EXAMPLES,
+        )
     confidence = np.where(there & np.isfinite(confidence), confidence, 0.0)
     if confidence.min() < 0 or confidence.max() > 1:
         if convention != _MEDIAPIPE and not (convention is None and len(ids) in _DEPTHS):
@@ -149,11 +217,22 @@ def _assembled(path: str, rows: list[Row], sizes: dict[str, tuple[float, float]]
                 "Give them from 0 to 1, or [x, y] alone.",
             )
         confidence = there.astype(np.float64)  # MediaPipe's [x, y, z]: a depth, and no confidence
-    return Tracks(cameras, ids, points, confidence, fps, first, normalised, None if convention is None else str(convention), sizes)
+    return Tracks(
+        cameras,
+        ids,
+        points,
+        confidence,
+        fps,
+        first,
+        normalised,
+        None if convention is None else str(convention),
+        sizes,
+    )
 
 
 def _check_places(path: str, frames: int, cameras: int, ids: int, landmarks: int) -> None:
-    """Raises AimError where nearly all of the table would be empty: memory is set aside for every frame, camera and id."""
+    """Raises AimError where nearly all of the table would be empty: memory is set aside for every frame,
+    camera and id."""
     if frames * cameras * ids > max(_MOST_PLACES, _EMPTY * landmarks):
         raise AimError(
             f"{path}: {landmarks} landmarks are spread over {frames} frames, {cameras} cameras and {ids} ids.",
@@ -170,7 +249,17 @@ def _as_long_as(tracks: Tracks, count: int, first: int) -> Tracks:
     _check_places("The landmark file", count, len(tracks.cameras), len(tracks.ids), tracks.confidence.size)
     points = np.pad(tracks.points, ((before, after), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)
     confidence = np.pad(tracks.confidence, ((before, after), (0, 0), (0, 0)))
-    return Tracks(tracks.cameras, tracks.ids, points, confidence, tracks.fps, first, tracks.normalised, tracks.convention, tracks.sizes)
+    return Tracks(
+        tracks.cameras,
+        tracks.ids,
+        points,
+        confidence,
+        tracks.fps,
+        first,
+        tracks.normalised,
+        tracks.convention,
+        tracks.sizes,
+    )
 
 
 def _size(entry: Any, where: str) -> tuple[float, float] | None:
@@ -195,4 +284,6 @@ def _positive(value: Any, where: str) -> float:
 def _known(entry: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
     for key in entry:
         if key not in keys:
-            raise AimError(f"{where}: '{key}' is not known.", nearest_name(key, keys), f"Known: {', '.join(keys)}.")
+            raise AimError(
+                f"{where}: '{key}' is not known.", nearest_name(key, keys), f"Known: {', '.join(keys)}."
+            )

@@ -1,11 +1,14 @@
-"""The part of a face's motion that a set of sites can see, in as few numbers as that takes, each N(0, 1) beforehand.
+"""The part of a face's motion that a set of sites can see, in as few numbers as that takes, each N(0, 1)
+beforehand.
 
-With u ~ N(0, Q^-1) and G the rows of the sites (and of the jaw that the weights ask for), G u ~ N(0, S), S = G Q^-1 G^T = V L V^T, and
+With u ~ N(0, Q^-1) and G the rows of the sites (and of the jaw that the weights ask for), G u ~ N(0, S), S =
+G Q^-1 G^T = V L V^T, and
 
     u = Q^-1 G^T V L^(-1/2) s + what G cannot see,    s ~ N(0, 1)
 
-The most likely u given anything about G u has nothing of the second part: that is how 68 points tell of the whole face. Solving for s costs the
-same whether u has 20 numbers or 2,000. Equations: C. Rasmussen, C. Williams, Gaussian Processes for Machine Learning (2006), 2.2.
+The most likely u given anything about G u has nothing of the second part: that is how 68 points tell of the
+whole face. Solving for s costs the same whether u has 20 numbers or 2,000. Equations: C. Rasmussen, C.
+Williams, Gaussian Processes for Machine Learning (2006), 2.2.
 """
 
 from __future__ import annotations
@@ -14,22 +17,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core import rigid
-from aim_maya.core.skinning import displacement_form, skin
+from aim_maya.core.posing import displacement_form, skin
+from aim_maya.core.typed import Floats, Ints
 
 from .sites import Layout
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
-
-_UNSEEN_MM = 0.02  # directions that move no site by more than this, at one standard deviation, are not solved for
+_UNSEEN_MM = (
+    0.02  # directions that move no site by more than this, at one standard deviation, are not solved for
+)
 _ARM_MM = 80.0  # from the jaw's hinge to the chin: what a turn is worth against a shift
 
 
 class LinearSpace(Protocol):
-    """x(v) = H LBS(rest(v) + B(v) u, exp(xi), k(v)); u (K,) ~ N(0, precision^-1), xi (6,) ~ N(jaw_mean u, jaw_precision^-1). Model unit."""
+    """x(v) = H LBS(rest(v) + B(v) u, exp(xi), k(v)); u (K,) ~ N(0, precision^-1), xi (6,) ~ N(jaw_mean u,
+    jaw_precision^-1). Model unit."""
 
     @property
     def count(self) -> int:
@@ -95,7 +98,8 @@ class Surface:
 
 @dataclass(frozen=True, eq=False)
 class SeenSpace:
-    """q = (s, e) (R + 6,), each N(0, 1): u = lift s, xi = jaw q; lift (K, R), jaw (6, R + 6). places: the layout's, rows on s; centre (3,) of skinning."""
+    """q = (s, e) (R + 6,), each N(0, 1): u = lift s, xi = jaw q; lift (K, R), jaw (6, R + 6). places: the
+    layout's, rows on s; centre (3,) of skinning."""
 
     lift: Floats
     jaw: Floats
@@ -113,11 +117,17 @@ class SeenSpace:
 
     def points(self, places: Places, q: Floats) -> Floats:
         """(n, 3) of the places before the head's motion."""
-        return skin(places.rest + places.rows @ q[: self.size], rigid.exp(self.twist(q)), places.weight, self.centre)
+        return skin(
+            places.rest + places.rows @ q[: self.size], rigid.exp(self.twist(q)), places.weight, self.centre
+        )
 
     def surface(self, q: Floats, head: Floats) -> Surface:
         """Where everything is under a head (4, 4)."""
-        return Surface(rigid.apply(head, self.points(self.places, q)), self.normals(self.places, q) @ head[:3, :3].T, rigid.apply(head, self.centre))
+        return Surface(
+            rigid.apply(head, self.points(self.places, q)),
+            self.normals(self.places, q) @ head[:3, :3].T,
+            rigid.apply(head, self.centre),
+        )
 
     def place(self, places: Places, q: Floats) -> tuple[Floats, Floats]:
         """Points (n, 3) of the places before the head's motion, and their jacobian (n, 3, R + 6)."""
@@ -126,13 +136,16 @@ class SeenSpace:
         turn, offset = displacement_form(rigid.exp(twist), self.centre)
         moved = (points - self.centre) @ turn.T + offset
         carried = points + moved
-        by_jaw = np.concatenate([-hats(carried), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2) @ (left_jacobian(twist) @ self.jaw)
+        by_jaw = np.concatenate([-hats(carried), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2) @ (
+            left_jacobian(twist) @ self.jaw
+        )
         jacobian = places.weight[:, None, None] * by_jaw
         jacobian[:, :, : self.size] += (np.eye(3) + places.weight[:, None, None] * turn) @ places.rows
         return points + places.weight[:, None] * moved, jacobian
 
     def normals(self, places: Places, q: Floats) -> Floats:
-        """(n, 3) of the places, turned with the jaw by their weight; what the skin's own bending does to them is left out."""
+        """(n, 3) of the places, turned with the jaw by their weight; what the skin's own bending does to them
+        is left out."""
         turn = rigid.exp(self.twist(q))[:3, :3] - np.eye(3)
         return places.normals + places.weight[:, None] * (places.normals @ turn.T)
 
@@ -149,11 +162,15 @@ def seen_space(space: LinearSpace, layout: Layout, mm_per_unit: float) -> SeenSp
     kept = values > (_UNSEEN_MM / mm_per_unit) ** 2
     values, vectors = values[kept], vectors[:, kept]
     seen = vectors * np.sqrt(values)
-    jaw = np.concatenate([seen[-6:] / scale[:, None], np.linalg.cholesky(np.linalg.inv(space.jaw_precision))], axis=1)
+    jaw = np.concatenate(
+        [seen[-6:] / scale[:, None], np.linalg.cholesky(np.linalg.inv(space.jaw_precision))], axis=1
+    )
     lift = spread @ (vectors / np.sqrt(values))
     surface = layout.between @ layout.mixing
     rows = (layout.between @ seen[:-6].reshape(count, -1)).reshape(-1, 3, len(values))
-    places = Places(surface @ space.rest[layout.vertices], surface @ space.weight[layout.vertices], rows, layout.normals)
+    places = Places(
+        surface @ space.rest[layout.vertices], surface @ space.weight[layout.vertices], rows, layout.normals
+    )
     return SeenSpace(lift, jaw, places, np.asarray(space.centre, np.float64))
 
 
@@ -177,3 +194,23 @@ def hats(points: Floats) -> Floats:
     hats = np.zeros((len(points), 3, 3))
     hats[:, 0, 1], hats[:, 0, 2], hats[:, 1, 2] = -points[:, 2], points[:, 1], -points[:, 0]
     return hats - hats.transpose(0, 2, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """q (R + 6,) and head (4, 4)."""
+
+    q: Floats
+    head: Floats
+
+    def stepped(self, step: Floats, pivot: Floats) -> State:
+        """With q moved by step[:-6] and the head turned about `pivot` (3,), world, by step[-6:-3] and shifted
+        by step[-3:]."""
+        return State(self.q + step[:-6], turned_about(step[-6:], pivot) @ self.head)
+
+
+def turned_about(twist: Floats, pivot: Floats) -> Floats:
+    """(4, 4): a rotation vector about `pivot`, then a shift."""
+    motion = rigid.exp(np.r_[twist[:3], 0.0, 0.0, 0.0])
+    motion[:3, 3] = pivot - motion[:3, :3] @ pivot + twist[3:]
+    return motion

@@ -1,29 +1,124 @@
-"""2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN."""
+"""2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN; and which site of
+the
+face each id means.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.core.files import read_json
+from aim_maya.core.typed import Floats
 
 from .camera import Camera
-from .conventions import Convention
 
-Floats = NDArray[np.floating]
+# Which landmark ids a tracker gives for which site of the face: tables that come as JSON files and can be
+# replaced by the user's own.
+
+FOLDER = Path(__file__).parent / "convention_tables"
+
+
+@dataclass(frozen=True)
+class Convention:
+    """points {site: the ids whose mean it is}; contour: the sites that lie on the outline of the face as a
+    camera sees it."""
+
+    name: str
+    points: dict[str, tuple[str, ...]]
+    contour: frozenset[str]
+
+
+def known_conventions() -> tuple[str, ...]:
+    """Names of the tables that come with this package."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def read_convention(name: str | Path) -> Convention:
+    """A table by name, or from a file of the user's. Raises AimError for an unknown name, and for tables that
+    are none."""
+    path = Path(name)
+    if str(name) in known_conventions():
+        path = FOLDER / f"{name}.json"
+    elif path.suffix.lower() != ".json":
+        raise AimError(
+            f"The landmark convention '{name}' is not known.",
+            nearest_name(str(name), known_conventions()),
+            f"One of {', '.join(known_conventions())}, or a file.json.",
+        )
+    data = read_json(path)
+    table = data.get("points") if isinstance(data, dict) else None
+    if not isinstance(table, dict) or not table:
+        raise AimError(
+            f"{path} has no 'points'.",
+            "It is no convention table.",
+            f"Begin from a copy of {FOLDER.name}/multipie68.json.",
+        )
+    points = {str(site): _ids(ids, f"{path}: site '{site}'") for site, ids in table.items()}
+    listed = data.get("contour", [])
+    if not isinstance(listed, list):
+        raise AimError(
+            f"{path}: 'contour' is {str(listed)[:40]}.",
+            remedy='Give a list of sites: ["0", "1"], or leave it out.',
+        )
+    contour = frozenset(str(site) for site in listed)
+    for site in contour - set(points):
+        raise AimError(
+            f"{path}: the contour names '{site}', which has no points.", nearest_name(site, points)
+        )
+    return Convention(str(data.get("name", path.stem)), points, contour)
+
+
+def guess_convention(ids: tuple[str, ...]) -> str:
+    """The table for as many ids as these. Raises AimError when that says nothing."""
+    for count, name in ((68, "multipie68"), (468, "mediapipe478"), (478, "mediapipe478")):
+        if set(ids) <= {str(i) for i in range(count)} and (
+            len(ids) == count or (count == 68 and len(ids) < 68)
+        ):
+            return name
+    raise AimError(
+        f"{len(ids)} landmarks a frame belong to no convention known here.",
+        remedy=f"Give --convention: {', '.join(known_conventions())}, or a file.json.",
+    )
+
+
+def _ids(value: Any, where: str) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if not listed or not all(isinstance(i, str | int) and not isinstance(i, bool) for i in listed):
+        raise AimError(f"{where} is {value!r}.", remedy="Give an id, or a list of ids whose mean it is.")
+    return tuple(str(i) for i in listed)
+
+
+# 2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN.
 
 _FAR_OUT = 0.25  # of the image, beyond its border: a tracker's guess at what the border cuts off
-_USUAL = (2.0, 0.5, 4.0, 0.25, 3.0, 1 / 3, 1.5, 2 / 3, 1920 / 1280, 1280 / 1920)  # between a shot and its proxy
+_USUAL = (
+    2.0,
+    0.5,
+    4.0,
+    0.25,
+    3.0,
+    1 / 3,
+    1.5,
+    2 / 3,
+    1920 / 1280,
+    1280 / 1920,
+)  # between a shot and its proxy
 
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """points (F, C, P, 2) pixels from the upper left corner, or 0..1 when `normalised`; confidence (F, C, P), 0 where missing.
+    """points (F, C, P, 2) pixels from the upper left corner, or 0..1 when `normalised`; confidence (F, C, P),
+    0 where missing.
 
-    cameras (C,) and ids (P,) are names; sizes: the image that a camera's landmarks were found in, where the file says so. first_frame: its number.
+    cameras (C,) and ids (P,) are names; sizes: the image that a camera's landmarks were found in, where the
+    file says so. first_frame: its number.
     """
 
     cameras: tuple[str, ...]
@@ -52,23 +147,35 @@ class Tracks:
         return int((~self.seen).sum())
 
     def at_sites(self, convention: Convention) -> Tracks:
-        """The same take with P the sites of the convention, each the mean of its points. A site with a point missing is missing.
+        """The same take with P the sites of the convention, each the mean of its points. A site with a point
+        missing is missing.
 
         Raises AimError when no id of the file is one of the convention's.
         """
         index = {name: i for i, name in enumerate(self.ids)}
-        kept = {site: [index[i] for i in ids] for site, ids in convention.points.items() if all(i in index for i in ids)}
+        kept = {
+            site: [index[i] for i in ids]
+            for site, ids in convention.points.items()
+            if all(i in index for i in ids)
+        }
         if not kept:
             raise AimError(
-                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known to '{convention.name}'.", "The landmarks follow another convention.",
+                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known to '{convention.name}'.",
+                "The landmarks follow another convention.",
                 "Name it with --convention, or give a table of your own.",
-            )  # fmt: skip
+            )
         confidence = np.where(self.seen, self.confidence, 0.0)
         points = np.stack([self.points[:, :, ids].mean(axis=2) for ids in kept.values()], axis=2)
-        return replace(self, ids=tuple(kept), points=points, confidence=np.stack([confidence[:, :, ids].min(axis=2) for ids in kept.values()], axis=2))
+        return replace(
+            self,
+            ids=tuple(kept),
+            points=points,
+            confidence=np.stack([confidence[:, :, ids].min(axis=2) for ids in kept.values()], axis=2),
+        )
 
     def in_pixels(self, cameras: Sequence[Camera]) -> Tracks:
-        """The same take in pixels, its C cameras in the order of `cameras`; one camera on each side belongs together whatever the names.
+        """The same take in pixels, its C cameras in the order of `cameras`; one camera on each side belongs
+        together whatever the names.
 
         Raises AimError for landmarks of a camera that is not there, or of an image of another size.
         """
@@ -79,11 +186,18 @@ class Tracks:
             if size is not None and not np.allclose(size, (camera.width, camera.height), atol=0.5):
                 raise AimError(
                     f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x {size[1]:g}, the camera's is {camera.width:g} x {camera.height:g}.",
-                    "They come from a proxy or a crop.", "Give the camera for that image, or scale the landmarks.",
-                )  # fmt: skip
+                    "They come from a proxy or a crop.",
+                    "Give the camera for that image, or scale the landmarks.",
+                )
         if self.normalised:
             points = points * np.array([[c.width, c.height] for c in cameras])[:, None]
-        in_order = replace(self, cameras=tuple(c.name for c in cameras), points=points, confidence=confidence, normalised=False)
+        in_order = replace(
+            self,
+            cameras=tuple(c.name for c in cameras),
+            points=points,
+            confidence=confidence,
+            normalised=False,
+        )
         _check_inside(in_order, cameras)
         return in_order
 
@@ -91,17 +205,22 @@ class Tracks:
         if len(cameras) == 1 == len(self.cameras):
             return [0]
         names = [camera.name for camera in cameras]
-        extra, without = [n for n in self.cameras if n not in names], [n for n in names if n not in self.cameras]
+        extra, without = (
+            [n for n in self.cameras if n not in names],
+            [n for n in names if n not in self.cameras],
+        )
         if extra or without:
             raise AimError(
-                f"The landmarks are of {', '.join(self.cameras)}, the cameras are {', '.join(names)}.", "The files belong to different shots, or the names differ.",
+                f"The landmarks are of {', '.join(self.cameras)}, the cameras are {', '.join(names)}.",
+                "The files belong to different shots, or the names differ.",
                 "Name the cameras alike in both files.",
-            )  # fmt: skip
+            )
         return [self.cameras.index(name) for name in names]
 
 
 def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
-    """Raises AimError when most of what a camera sees lies far outside its image, or in a corner that only normalised coordinates fill."""
+    """Raises AimError when most of what a camera sees lies far outside its image, or in a corner that only
+    normalised coordinates fill."""
     for i, camera in enumerate(cameras):
         seen = tracks.points[:, i][tracks.seen[:, i]]
         if len(seen) < 8:
@@ -109,15 +228,20 @@ def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
         size = np.array([camera.width, camera.height])
         if np.median(np.abs(seen).max(axis=1)) <= 1.5:
             raise AimError(
-                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of the corner.", "They are normalised to 0..1.",
+                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of the corner.",
+                "They are normalised to 0..1.",
                 'Say "coordinates": "normalised" in the file.',
-            )  # fmt: skip
+            )
         outside = ((seen < -_FAR_OUT * size) | (seen > (1 + _FAR_OUT) * size)).any(axis=1)
         if outside.mean() > 0.5:
-            fit = next((f for f in _USUAL if np.mean(((seen * f >= 0) & (seen * f <= size)).all(axis=1)) > 0.95), None)
+            fit = next(
+                (f for f in _USUAL if np.mean(((seen * f >= 0) & (seen * f <= size)).all(axis=1)) > 0.95),
+                None,
+            )
             raise AimError(
                 f"{outside.mean():.0%} of the landmarks of '{camera.name}' lie far outside its image of {camera.width:g} x {camera.height:g}; "
                 f"they reach {seen[:, 0].max():.0f}, {seen[:, 1].max():.0f}.",
-                "They were found in an image of another size" + (f" ({1 / fit:.3g} times this one would do)." if fit else "."),
+                "They were found in an image of another size"
+                + (f" ({1 / fit:.3g} times this one would do)." if fit else "."),
                 "Give width, height and intrinsics of the image that the landmarks were found in.",
-            )  # fmt: skip
+            )

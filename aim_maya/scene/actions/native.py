@@ -1,0 +1,107 @@
+"""bakeBack in the scene: a native blendShape that approximates the attached model, for hosts without the
+plug-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from maya import cmds
+
+from aim_maya.core.bake_back import BakedBack, bake_back, sampled_poses, with_in_betweens
+from aim_maya.core.controls import Rig
+from aim_maya.runtime import FaceModel, current_model
+from aim_maya.scene.maya.undo import undo_chunk
+from aim_maya.scene.node import paths
+from aim_maya.scene.node.weights import positions
+from aim_maya.scene.rig.blend_shape import find_node
+from aim_maya.scene.rig.meshes import copy_mesh, shape_after, short, transform_of
+from aim_maya.scene.rig.plugs import connect, source_of
+
+
+@dataclass(frozen=True)
+class Native:
+    """The copy of the face and its blendShape; residual in mm on poses that were not fitted."""
+
+    mesh: str
+    blend_shape: str
+    residual: dict[str, float]
+
+
+def approximate(
+    model: FaceModel, samples: int = 300, progress: Callable[[float], None] = lambda _: None
+) -> BakedBack:
+    """The model as linear targets, with in-betweens where the jaw turns."""
+    rig = model.data.rig
+    turns = {c.name: _turn(model, c.knots[-1][1]) for c in rig.controls if c.knots}
+    rest = model.data.neutral.astype(np.float64)
+    poses, held_out = sampled_poses(rig, samples), sampled_poses(rig, max(samples // 5, 20), seed=1)
+    return bake_back(
+        model.points, rig, with_in_betweens(rig, turns), rest, poses, held_out, model.mm_per_unit, progress
+    )
+
+
+def _turn(model: FaceModel, target: str) -> float:
+    return float(np.linalg.norm(model.data.motion.twists[model.data.rig.targets.index(target)][:3]))
+
+
+def bake_native(face: str, samples: int = 300, progress: Callable[[float], None] = lambda _: None) -> Native:
+    """A copy of the face with a native blendShape that approximates its model, driven by the same weights;
+    one undo step.
+
+    The attached face stays as it is. Raises AimError when no model is attached, or its file is missing.
+    """
+    node = find_node(face)
+    model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    baked = approximate(model, samples, progress)
+    with undo_chunk("aimBakeBack"):
+        source = transform_of(shape_after(node))
+        base, _ = copy_mesh(source, f"{short(source)}_native", model.data.neutral)
+        targets = _build(base, baked)
+        _drive(node, targets, baked.rig)
+    return Native(base, targets, baked.residual)
+
+
+def _build(base: str, baked: BakedBack) -> str:
+    """Add every knot as a target or in-between, then delete the meshes: the deltas stay. Combinations follow
+    the controls."""
+    node = str(cmds.blendShape(base, name=f"{base}_targets")[0])
+    index = 0
+    for control in baked.rig.controls:
+        for value, target in sorted(control.knots, key=lambda knot: -abs(knot[0])):
+            mesh, _ = copy_mesh(base, target, baked.shapes[target])
+            outermost = abs(value) == max(abs(v) for v, _ in control.knots)
+            cmds.blendShape(
+                node, edit=True, inBetween=not outermost, target=(base, control.index, mesh, value)
+            )
+            cmds.delete(mesh)
+        if control.knots:
+            cmds.aliasAttr(control.name, f"{node}.weight[{control.index}]")
+        index = max(index, control.index)
+    for pose in baked.rig.poses:
+        index += 1
+        mesh, _ = copy_mesh(base, pose.target, baked.shapes[pose.target])
+        cmds.blendShape(node, edit=True, target=(base, index, mesh, 1.0))
+        cmds.delete(mesh)
+        combiner = str(
+            cmds.createNode("combinationShape", name=f"{base}_{pose.target}_combination", skipSelect=True)
+        )
+        cmds.setAttr(f"{combiner}.combinationMethod", ("multiply", "lowest").index(pose.method))
+        for i, name in enumerate(pose.weights):
+            parent = next(c.index for c in baked.rig.controls if c.name == name)
+            cmds.connectAttr(f"{node}.weight[{parent}]", f"{combiner}.inputWeight[{i}]")
+        cmds.connectAttr(f"{combiner}.outputWeight", f"{node}.weight[{index}]")
+    return node
+
+
+def _drive(node: str, targets: str, rig: Rig) -> None:
+    """The copy's weights follow the attached node's, whose indices may be others than the model's."""
+    place = {
+        position: index
+        for index, position in positions(rig, cmds.getAttr(f"{node}.controlMap") or "").items()
+    }
+    for position, control in enumerate(rig.controls):
+        plug = f"{targets}.weight[{control.index}]"
+        if control.knots and position in place and source_of(plug) is None:
+            connect(f"{node}.weight[{place[position]}]", plug)

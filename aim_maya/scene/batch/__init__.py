@@ -1,0 +1,1 @@
+"""Whole folders of scenes: opened, worked on, exported, saved."""

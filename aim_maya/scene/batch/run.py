@@ -1,0 +1,248 @@
+"""The scenes of a plan, one after the other, in the Maya that runs: attach, restore, check or export; what
+goes
+wrong with one is in its result.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError
+from aim_maya.jobs.plan import Item, Plan
+from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_finished, write_stamp
+from aim_maya.runtime import current_model
+from aim_maya.scene.actions.attach import attach, file_for_scene
+from aim_maya.scene.actions.attach_report import attach_report
+from aim_maya.scene.actions.restore import restore
+from aim_maya.scene.node.attributes import TYPE_NAME
+from aim_maya.scene.node.models import model_hash
+from aim_maya.scene.rig import chain
+from aim_maya.scene.rig.blend_shape import mesh_shape
+from aim_maya.scene.rig.faces import examine, find_faces
+from aim_maya.scene.rig.meshes import transform_of
+
+from .export import export
+from .files import (
+    FORMAT_PLUGINS,
+    NoFaces,
+    Outcome,
+    close_scene,
+    load_plugins,
+    open_scene,
+    quiet,
+    save_scene,
+    sources,
+)
+
+# attach, restore and check of one open scene.
+
+
+def attach_scene(item: Item, options: dict[str, Any]) -> Outcome:
+    """Attach the model to the meshes named, or to all it fits; save. Raises AimError when it fits none."""
+    outcome = Outcome(sources=[options["model"]])
+    wanted = current_model(options["model"], "cpu")
+    cmds.file(
+        rename=item.output.replace("\\", "/")
+    )  # the model's path is stored relative to where the scene will lie
+    for mesh in _meshes(options["nodes"], len(wanted.data.neutral)):
+        node = _attached(mesh)
+        if node is not None:
+            _same_model(node, model_hash(wanted), options["model"])
+            outcome.notes.append(f"{mesh} has the model already ({node})")
+            outcome.faces.append({"mesh": mesh, "node": node, "attached": False})
+            continue
+        done = attach(
+            mesh, file_for_scene(options["model"]), mode=options["mode"], double_jaw=options["double_jaw"]
+        )
+        outcome.notes += done.notes
+        found = attach_report(done.node)
+        outcome.faces.append(
+            {
+                "mesh": mesh,
+                "node": done.node,
+                "attached": True,
+                "largest_difference": asdict(found),
+                "says": str(found),
+            }
+        )
+    if any(row["attached"] for row in outcome.faces) or item.output != item.scene:
+        save_scene(item.output)
+    else:
+        outcome.skipped = True
+    return outcome
+
+
+def _meshes(wanted: list[str], count: int) -> list[str]:
+    """Transforms of the meshes named; else of those with a blendShape or an aimDeformer, and the model's
+    number of vertices."""
+    if wanted:
+        return [face.transform for face in find_faces(wanted)]
+    found = []
+    for shape in cmds.ls(type="mesh", noIntermediate=True, long=True):
+        kinds = {cmds.nodeType(slot.node) for slot in chain.stack(str(shape))}
+        if kinds & {"blendShape", TYPE_NAME} and cmds.polyEvaluate(shape, vertex=True) == count:
+            found.append(transform_of(str(shape)))
+    if not found:
+        raise AimError(
+            f"No mesh with a blendShape has the model's {count} vertices.",
+            "The model belongs to another rig, or its reference is not loaded.",
+            "Name the mesh with --nodes.",
+        )
+    return list(dict.fromkeys(found))
+
+
+def _attached(mesh: str) -> str | None:
+    return next(
+        (slot.node for slot in chain.stack(mesh_shape(mesh)) if cmds.nodeType(slot.node) == TYPE_NAME), None
+    )
+
+
+def _same_model(node: str, wanted: str, path: str) -> None:
+    if cmds.getAttr(f"{node}.modelHash") != wanted:
+        raise AimError(
+            f"{node} has another model than {path}.",
+            "It was attached before.",
+            "Restore the scene first: aim-mayapy batch restore.",
+        )
+
+
+def restore_scene(item: Item, options: dict[str, Any]) -> Outcome:
+    """Take every model out, or those named; save. Raises AimError where there is none."""
+    faces = [face for face in find_faces(options["nodes"]) if face.node]
+    if not faces:
+        raise NoFaces()
+    outcome = Outcome()
+    for face in faces:
+        outcome.faces.append(
+            {"mesh": face.transform, "node": face.node, "blend_shape": restore(str(face.node))}
+        )
+    save_scene(item.output)
+    return outcome
+
+
+def check_scene(item: Item, options: dict[str, Any]) -> Outcome:  # noqa: ARG001 - every command is called alike
+    """Run every model once. Raises AimError that names those which do not run."""
+    faces = [face for face in find_faces(options["nodes"]) if face.node]
+    if not faces:
+        raise NoFaces()
+    outcome = Outcome([{"mesh": face.transform} | examine(str(face.node)) for face in faces])
+    outcome.notes += [f"{row['node']}: {text}" for row in outcome.faces for text in row["warnings"]]
+    bad = [f"{row['node']}: {'; '.join(row['problems'])}" for row in outcome.faces if row["problems"]]
+    if bad:
+        raise Unsound(f"{len(bad)} of {len(faces)} models do not run. {' | '.join(bad)}", outcome)
+    return outcome
+
+
+class Unsound(AimError):
+    """A check found something; the outcome goes into the report as well."""
+
+    def __init__(self, what: str, outcome: Outcome) -> None:
+        super().__init__(
+            what,
+            "The file is missing or was replaced, or the mesh was edited.",
+            "docs/maya.md lists the messages.",
+        )
+        self.outcome = outcome
+
+
+# The scenes of a plan, one after the other, in the Maya that runs: whatever goes wrong with one is in its
+# result.
+
+_WORK: dict[str, Callable[[Item, dict[str, Any]], Outcome]] = {
+    "export": export,
+    "attach": attach_scene,
+    "restore": restore_scene,
+    "check": check_scene,
+}
+_log = logging.getLogger("aim_maya")
+
+
+def prepare(plan: Plan) -> None:
+    """Plug-ins and evaluation, before any scene. Raises AimError when this machine cannot do the work."""
+    faulthandler.enable()  # where Maya crashes, the log has the Python stack
+    quiet()
+    wanted = FORMAT_PLUGINS.get(plan.options.get("format") or "")
+    load_plugins([*([wanted] if wanted else []), *plan.options["plug_ins"]])
+
+
+def run(plan: Plan, begun: Callable[[str], None], ended: Callable[[Result], None]) -> None:
+    """Every scene of the plan."""
+    for item in plan.items:
+        begun(item.scene)
+        begin = time.perf_counter()
+        result = _one(plan, item)
+        result.seconds = round(time.perf_counter() - begin, 2)
+        ended(result)
+
+
+def _one(plan: Plan, item: Item) -> Result:
+    notes: list[str] = []  # of the opening: they belong to whatever comes of the scene
+    try:
+        if plan.options["resume"] and is_finished(plan, item):
+            return Result(item.scene, SKIPPED, item.output, notes=["finished already"])
+        return _worked(plan, item, notes)
+    except NoFaces as error:
+        if plan.options["allow_none"]:
+            return Result(item.scene, SKIPPED, notes=[error.what, *notes])
+        return Result(item.scene, FAILED, notes=notes, error=error_parts(error))
+    except Unsound as error:
+        found = error.outcome
+        return Result(
+            item.scene, FAILED, faces=found.faces, notes=[*notes, *found.notes], error=error_parts(error)
+        )
+    except AimError as error:
+        return Result(item.scene, FAILED, notes=notes, error=error_parts(error))
+    except Exception as error:  # noqa: BLE001 - one bad scene must not stop the rest
+        _log.error("%s", traceback.format_exc())
+        what = f"unexpected {type(error).__name__}: {error}"
+        parts = {
+            "what": what,
+            "cause": "A mistake of ours, or of Maya's.",
+            "remedy": "The log has the stack.",
+        }
+        return Result(item.scene, FAILED, notes=notes, error=parts)
+
+
+def _worked(plan: Plan, item: Item, notes: list[str]) -> Result:
+    try:
+        notes += open_scene(item.scene)
+        if notes:
+            _log.warning("%s: %s", item.scene, "; ".join(notes))
+            _spare(item)
+        outcome = _WORK[plan.command](item, plan.options)
+        faces = [row[what] for row in outcome.faces for what in ("model", "performance") if row.get(what)]
+        used = [*sources(), *outcome.sources, *faces]
+    finally:
+        close_scene()
+    if item.output and item.output != item.scene and not outcome.skipped:
+        write_stamp(plan, item, [str(Path(f)) for f in used])
+    state = SKIPPED if outcome.skipped else DONE
+    return Result(
+        item.scene,
+        state,
+        item.output,
+        faces=outcome.faces,
+        figures=outcome.figures,
+        notes=[*notes, *outcome.notes],
+    )
+
+
+def _spare(item: Item) -> None:
+    """Raises AimError where a scene that opened with errors would be saved over itself: what Maya could not
+    read would be lost."""
+    if item.output and os.path.realpath(item.output) == os.path.realpath(item.scene):
+        raise AimError(
+            "The scene opened with errors and is not saved over itself.",
+            "What Maya could not read would be missing from the file for good.",
+            "Load what it needs with --plug-ins, or write another file with -o.",
+        )

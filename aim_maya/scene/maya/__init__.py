@@ -1,0 +1,1 @@
+"""The host's small things: memory, matrices, units, undo, messages."""

@@ -1,0 +1,133 @@
+"""The geometry a deformer is given and gives: read through raw pointers fetched anew, written in one call
+that honours membership."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from maya import OpenMaya
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
+from aim_maya.core.typed import Floats, Ints
+from aim_maya.scene.maya import buffers
+from aim_maya.scene.maya.buffers import view
+
+from .definition import base_attribute
+
+
+@dataclass(frozen=True)
+class InputMesh:
+    """One input of one evaluation; nothing of it may be kept. data: the geometry's MObject; group: its
+    groupId."""
+
+    mesh: Any
+    data: Any
+    group: int
+    count: int
+
+    def points(self) -> Floats:
+        """(V, 3) float32 read-only view of Maya's own memory, object space, centimetres."""
+        points = view(self.mesh.getRawPoints(), 3 * self.count, np.float32).reshape(-1, 3)
+        points.flags.writeable = False
+        return points
+
+    def signature(self) -> tuple[int, int, int]:
+        """Counts of vertices, faces and corners: cheap to ask each frame."""
+        return self.count, self.mesh.numPolygons(), self.mesh.numFaceVertices()
+
+    def topology_hash(self) -> str:
+        """As Mesh.topology_hash."""
+        return polygons(self.mesh, np.zeros((self.count, 3))).topology_hash
+
+
+def input_mesh(block: Any, index: int) -> InputMesh:
+    """The geometry at input[index]. Raises AimError when it is not a mesh.
+
+    outputArrayValue, because asking for the input again would evaluate everything upstream again.
+    """
+    handle = block.outputArrayValue(base_attribute("input"))
+    handle.jumpToElement(index)
+    element = handle.outputValue()
+    geometry = element.child(base_attribute("inputGeom"))
+    if geometry.type() != OpenMaya.MFnData.kMesh:
+        raise AimError(
+            f"Geometry {index} is not a mesh.",
+            "The deformer's input was replaced.",
+            "Connect a mesh, or take the geometry out of the deformer.",
+        )
+    mesh = OpenMaya.MFnMesh(geometry.asMesh())
+    return InputMesh(
+        mesh, geometry.data(), element.child(base_attribute("groupId")).asLong(), mesh.numVertices()
+    )
+
+
+def polygons(mesh: Any, points: Floats) -> Mesh:
+    """The faces of an MFnMesh on the given points (V, 3)."""
+    counts, corners = OpenMaya.MIntArray(), OpenMaya.MIntArray()
+    mesh.getVertices(counts, corners)
+    return Mesh(points, integers(counts), integers(corners))
+
+
+def integers(array: Any) -> Ints:
+    """(N,) int32 from an MIntArray, in one call."""
+    size = array.length()
+    if not size:
+        return np.zeros(0, np.int32)
+    util = OpenMaya.MScriptUtil()
+    util.createFromList([0] * size, size)
+    pointer = util.asIntPtr()
+    array.get(pointer)
+    copied: Ints = view(pointer, size, np.int32).astype(np.int32)
+    return copied
+
+
+def members(source: InputMesh, iterator: Any) -> Ints | None:
+    """Vertex ids the deformer acts on, in the iterator's order; None for the whole mesh."""
+    count = iterator.count()
+    if count == source.count:
+        return None
+    ids = _group_ids(source)
+    return ids if ids is not None and len(ids) == count else _iterated_ids(iterator)
+
+
+def _group_ids(source: InputMesh) -> Ints | None:
+    """Ids from the object group in one call; None where membership is kept in another way (component tags)."""
+    try:
+        component = OpenMaya.MFnGeometryData(source.data).objectGroupComponent(source.group)
+        ids = OpenMaya.MIntArray()
+        OpenMaya.MFnSingleIndexedComponent(component).getElements(ids)
+    except (RuntimeError, TypeError):
+        return None
+    return np.sort(integers(ids))
+
+
+def _iterated_ids(iterator: Any) -> Ints:
+    """The documented way, one call a member: only where no bulk answer fits."""
+    ids = []
+    iterator.reset()
+    while not iterator.isDone():
+        ids.append(iterator.index())
+        iterator.next()
+    iterator.reset()
+    return np.array(ids, np.int64)
+
+
+def write(iterator: Any, points: Floats) -> None:
+    """Set every member to points (N, 3), in one call."""
+    with as_point_array(points) as array:
+        iterator.setAllPositions(array)
+
+
+@contextlib.contextmanager
+def as_point_array(points: Floats) -> Iterator[Any]:
+    """An MPointArray of points (N, 3)."""
+    with buffers.points.lend(len(points)) as (pointer, memory):
+        for axis in range(3):  # numpy copies long columns twice as fast as many short rows
+            memory[:, axis] = points[:, axis]
+        memory[:, 3] = 1.0
+        yield OpenMaya.MPointArray(pointer, len(points))

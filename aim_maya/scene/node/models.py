@@ -1,0 +1,282 @@
+"""The models and performances of one node: opened through the shared registry, bent by its settings, read
+again
+when files changed, and what `status` says of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.typed import Floats
+from aim_maya.runtime import (
+    Deformation,
+    Edit,
+    EditRecipe,
+    FaceModel,
+    Performance,
+    Playing,
+    blended_jaw,
+    build_edit,
+    forget,
+    preset,
+    read_edit,
+    shared_model,
+    shared_performance,
+)
+
+from . import paths
+from . import paths as host_paths
+from .attributes import TYPE_NAME
+from .settings import BaseEdit, EditSettings, ModelSettings, PerformanceSettings
+from .weights import positions
+
+# The last few things made during evaluation, failures among them: a missing file is not looked for in every
+# frame.
+
+T = TypeVar("T")
+_KEPT = 4  # two contexts, each with the settings of its own frame, and some to spare
+
+
+class Remembered(Generic[T]):
+    """What was made for the last few keys."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[object, T | AimError] = OrderedDict()
+
+    def get(self, key: object, make: Callable[[], T]) -> T:
+        """What was made for `key`, or make(). Raises AimError, the same one until the key changes."""
+        found = self._made.get(key)
+        if found is None:
+            try:
+                found = make()
+            except AimError as error:
+                found = error
+            self._made[key] = found
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        if isinstance(found, AimError):  # a new one: an exception raised again and again grows its traceback
+            raise AimError(found.what, found.cause, found.remedy)
+        return found
+
+
+# The models of one node: opened through the shared registry, bent by its settings, and what `status` says of
+# them.
+
+
+class NodeModels:
+    """Keeps what was made for the last settings."""
+
+    def __init__(self) -> None:
+        self._models: Remembered[FaceModel] = Remembered()
+        self._bent: Remembered[Deformation] = Remembered()
+        self._bases: Remembered[Edit] = Remembered()
+        self._last: Deformation | None = None
+        self._positions: tuple[FaceModel | None, str, dict[int, int]] = (None, "", {})
+
+    def model(self, settings: ModelSettings) -> FaceModel:
+        """The model asked for. Raises AimError, the same one until the settings or the places to look in
+        change."""
+
+        def make() -> FaceModel:
+            return shared_model(paths.find(settings.path), settings.device, settings.evaluation)
+
+        return self._models.get((settings, paths.version()), make)
+
+    def deformation(
+        self, model: FaceModel, settings: EditSettings, thickness: Floats | None, painted: object
+    ) -> Deformation:
+        """The model under the sliders, the edit file and the painted thickness. `painted` tells one painting
+        from another."""
+
+        def make() -> Deformation:
+            factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
+            own = Edit(
+                factor,
+                jaw_gain=settings.jaw_gain,
+                expression_gain=settings.expression_gain,
+                jaw_arc=settings.jaw_arc,
+            )
+            return Deformation(
+                model, self._base_edit(model, settings.base).then(own), settings.overlay, settings.detail
+            )
+
+        self._last = self._bent.get((model, settings, None if thickness is None else painted), make)
+        return self._last
+
+    def jaw(
+        self, model: FaceModel, settings: EditSettings, weights: Floats, playing: Playing | None
+    ) -> Floats:
+        """(4, 4) the jaw's motion under the edit, as the skin has it: what teeth have to follow."""
+        base = self._base_edit(model, settings.base)
+        face = model.edited(Edit(jaw_gain=base.jaw_gain * settings.jaw_gain, jaw_pose=base.jaw_pose))
+        return (
+            face.jaw(weights) if playing is None else blended_jaw(face, playing, weights, face.edit.jaw_gain)
+        )
+
+    def _base_edit(self, model: FaceModel, base: BaseEdit) -> Edit:
+        """Edit file, preset and handles, laid out on the model once. Raises AimError for a file that cannot
+        be used."""
+        return self._bases.get((model, base), lambda: _laid_out(model, base))
+
+    def positions(self, model: FaceModel, control_map: str) -> dict[int, int]:
+        """{index of weight[]: position among the model's controls}."""
+        known, text, found = self._positions
+        if known is not model or text != control_map:
+            found = positions(model.data.rig, control_map)
+            self._positions = (model, control_map, found)
+        return found
+
+    def status(
+        self,
+        settings: ModelSettings,
+        attached_with: str,
+        played: Callable[[FaceModel], list[str]],
+        troubles: dict[str, str],
+    ) -> str:
+        """One line a fact: what runs where, what `played` says of the performance on the model, warnings, and
+        what went wrong."""
+        lines = []
+        try:
+            model = self.model(settings)
+            lines.append(f"{model.data.path}: {model.status}")
+            lines += _file_warnings(model, attached_with) + played(model)
+            if self._last is not None and self._last.model is model:
+                lines += [f"warning: {note}" for note in self._last.face.edit_notes]
+        except AimError as error:
+            lines.append(str(error))
+        return "\n".join(
+            [
+                *lines,
+                *(f"{subject}: {text}" for subject, text in sorted(troubles.items()) if text not in lines),
+            ]
+        )
+
+
+def model_hash(model: FaceModel) -> str:
+    """What a node remembers of its model: another file under the same name is noticed."""
+    content = model.manifest["members"]["mesh.npz"]["sha256"]
+    return f"{model.manifest['topology_hash']}:{content}"
+
+
+def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
+    warnings = []
+    if attached_with and attached_with != model_hash(model):
+        warnings.append(
+            "warning: this is another file than the one the node was attached with (modelHash differs)"
+        )
+    try:
+        if os.stat(model.data.path).st_mtime_ns != model.data.modified:
+            warnings.append("warning: the file has changed on disk since it was read; reload to take it")
+    except OSError:
+        warnings.append("warning: the file is no longer on disk; the model in memory is used")
+    return warnings
+
+
+def _laid_out(model: FaceModel, base: BaseEdit) -> Edit:
+    edit = read_edit(paths.find(base.file), model.data) if base.file else Edit()
+    for recipe in ([preset(base.preset, base.amount)] if base.preset != "none" else []) + (
+        [EditRecipe(bones=dict(base.bones))] if base.bones else []
+    ):
+        edit = edit.then(build_edit(recipe, model.data))
+    return edit
+
+
+# The performance of one node: opened through the shared registry, tried on its model once, and what `status`
+# says of it.
+
+
+class NodePerformances:
+    """Keeps what was opened for the last settings, and failures too."""
+
+    def __init__(self) -> None:
+        self._ready: Remembered[Performance] = Remembered()
+
+    def playing(self, settings: PerformanceSettings, model: FaceModel) -> Playing | None:
+        """What plays now; None where no performance is named, or none of it is blended in. Raises AimError
+        when it cannot be played."""
+        if not settings.path:
+            return None
+        performance = self._performance(settings, model)
+        return (
+            Playing(performance, settings.frame, min(settings.blend, 1.0)) if settings.blend > 0.0 else None
+        )
+
+    def status(self, settings: PerformanceSettings, model: FaceModel) -> list[str]:
+        """Lines on what plays, and warnings. Raises AimError when it cannot be played."""
+        if not settings.path:
+            return []
+        performance = self._performance(settings, model)
+        about, blend = (
+            performance.data.about,
+            "" if settings.blend >= 1.0 else f", blended in by {max(settings.blend, 0.0):.3g}",
+        )
+        lines = [
+            f"plays {performance.path}: {performance.frame_count} frames at {performance.fps:g} frames a second, {about['mode']}, jaw {about['jaw']}{blend}; "
+            f"coefficients from {performance.local.report(model.data.template, model.device)}"
+        ]
+        if warning := performance.warning(model):
+            lines.append(f"warning: the performance was {warning}")
+        try:
+            if performance.path and os.stat(performance.path).st_mtime_ns != performance.modified:
+                lines.append(
+                    "warning: the performance has changed on disk since it was read; reload to take it"
+                )
+        except OSError:
+            lines.append("warning: the performance is no longer on disk; what is in memory plays on")
+        return lines
+
+    def _performance(self, settings: PerformanceSettings, model: FaceModel) -> Performance:
+        """Read, and tried on the model: whatever may fail in a frame fails here, once."""
+        if math.isnan(settings.frame) or math.isnan(settings.blend):
+            raise AimError(
+                "performanceFrame or performanceBlend is nan.",
+                "What drives it divides by zero.",
+                "Check what is connected to them.",
+            )
+
+        def make() -> Performance:
+            performance = shared_performance(paths.find(settings.path, "performance"))
+            performance.check(model)
+            performance.local.report(model.data.template, model.device)
+            return performance
+
+        return self._ready.get((settings.path, settings.reload, paths.version(), model), make)
+
+
+# Read models and performances again after their files changed on disk.
+
+
+def reload_models(nodes: list[str] | None = None) -> list[str]:
+    """Let nodes (all of the scene when None), and every other node on the same files, read models and
+    performances anew; returns those nodes.
+
+    A file that cannot be found is left to the node's status.
+    """
+    host_paths.refresh()
+    everyone = cmds.ls(type=TYPE_NAME)
+    paths = {node: _paths(node) for node in everyone}
+    asked = everyone if nodes is None else nodes
+    wanted = set[str]().union(*(paths[node] for node in asked))
+    for path in wanted:
+        forget(path)
+    affected = [node for node in everyone if node in asked or paths[node] & wanted]
+    for node in affected:
+        cmds.setAttr(f"{node}.reload", cmds.getAttr(f"{node}.reload") + 1)
+    return affected
+
+
+def _paths(node: str) -> set[str]:
+    """The files that a node uses and that are there."""
+    found = set()
+    for what in ("model", "performance"):
+        with contextlib.suppress(AimError):
+            found.add(str(host_paths.find(cmds.getAttr(f"{node}.{what}") or "", what)))
+    return found

@@ -1,0 +1,1 @@
+"""What is in a scene: plugs, deformer chains, meshes, blendShapes, faces."""

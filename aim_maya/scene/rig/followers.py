@@ -1,0 +1,229 @@
+"""What hangs on a face's blendShape: connections to move, meshes that follow the same controls, sliders that
+drive them, a joint that turns the jaw.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError
+from aim_maya.scene.maya.undo import undo_chunk
+
+from .blend_shape import Structure
+from .chain import stack
+from .meshes import short, transform_of
+from .plugs import connect, destinations_of, move_plug, node_of, source_of
+
+# Everything that animators and rigs have done to one node's weights, moved to another node; the same code
+# moves it back.
+
+_SINGLE = ("envelope", "nodeState", "supportNegativeWeights")
+_VISIBILITY = ("targetVisibility", "targetParentVisibility")
+
+
+def _indices(plug: str) -> list[int]:
+    return cmds.getAttr(plug, multiIndices=True) or []
+
+
+def move_node(old: str, new: str) -> None:
+    """Aliases, values, keys, driven keys, expressions, combinations, layers, locks, mutes, node state and
+    envelope: old -> new.
+
+    Both nodes have weight[] and the visibilities; indices stay. The old node keeps its own aliases: it comes
+    back.
+    """
+    table = cmds.aliasAttr(old, query=True) or []
+    aliases = {
+        plug[plug.index("[") :]: alias
+        for alias, plug in zip(table[::2], table[1::2], strict=False)
+        if plug.startswith(("weight[", "w["))
+    }
+    present, weights = set(_indices(f"{new}.weight")), _indices(f"{old}.weight")
+    for index in weights:
+        if index not in present:
+            cmds.setAttr(f"{new}.weight[{index}]", 0.0)  # an alias needs an element
+        alias = aliases.get(f"[{index}]")
+        if alias is not None and cmds.aliasAttr(f"{new}.weight[{index}]", query=True) != alias:
+            cmds.aliasAttr(alias, f"{new}.weight[{index}]")
+        move_plug(f"{old}.weight[{index}]", f"{new}.weight[{index}]", keep=(old, new))
+    for index in present - set(weights):  # an element at its default may not survive a file: it means zero
+        cmds.setAttr(f"{new}.weight[{index}]", 0.0)
+    for name in _VISIBILITY:
+        for index in _indices(f"{old}.{name}"):
+            move_plug(f"{old}.{name}[{index}]", f"{new}.{name}[{index}]", keep=(old, new))
+    for name in _SINGLE:
+        move_plug(f"{old}.{name}", f"{new}.{name}", keep=(old, new))
+
+
+def feed_back(new: str, old: str) -> None:
+    """Let the new node drive the old one, for the other meshes that the old one still deforms."""
+    plugs = [f"weight[{i}]" for i in _indices(f"{new}.weight")]
+    plugs += [f"{name}[{i}]" for name in _VISIBILITY for i in _indices(f"{new}.{name}")]
+    for plug in (*plugs, *_SINGLE):
+        connect(f"{new}.{plug}", f"{old}.{plug}")
+
+
+def stop_feeding(new: str, old: str) -> None:
+    """Undo feed_back."""
+    pairs = (
+        cmds.listConnections(
+            new, source=False, destination=True, plugs=True, connections=True, skipConversionNodes=False
+        )
+        or []
+    )
+    for source, destination in zip(pairs[::2], pairs[1::2], strict=True):
+        if node_of(destination) == old:
+            cmds.disconnectAttr(source, destination)
+
+
+def follow_weights(structure: Structure, node: str, matched: dict[str, int]) -> None:
+    """Overlay: the live blendShape's weights, mutes, envelope and state drive the node's; aliases are the
+    same."""
+    old, alias = structure.node, {w.index: w.alias for w in structure.weights}
+    for index in matched.values():
+        cmds.connectAttr(f"{old}.weight[{index}]", f"{node}.weight[{index}]")
+        cmds.aliasAttr(alias[index], f"{node}.weight[{index}]")
+        for name in _VISIBILITY:  # connected also where nothing is muted yet
+            cmds.connectAttr(f"{old}.{name}[{index}]", f"{node}.{name}[{index}]")
+    for name in _SINGLE:
+        cmds.connectAttr(f"{old}.{name}", f"{node}.{name}")
+
+
+def other_geometries(node: str, index: int) -> list[str]:
+    """Output plugs of the node, but for one geometry, that still lead somewhere."""
+    others = [i for i in _indices(f"{node}.outputGeometry") if i != index]
+    return [f"{node}.outputGeometry[{i}]" for i in others if destinations_of(f"{node}.outputGeometry[{i}]")]
+
+
+def group_notes(structure: Structure) -> list[str]:
+    """Shape Editor groups that act on the targets and have no counterpart on our node."""
+    notes = []
+    for i in _indices(f"{structure.node}.targetDirectory"):
+        place = f"{structure.node}.targetDirectory[{i}]"
+        if float(cmds.getAttr(f"{place}.directoryWeight")) != 1.0 or cmds.listConnections(
+            f"{place}.directoryWeight", source=True, destination=False
+        ):
+            notes.append(
+                f"the Shape Editor group {i} of {structure.node} scales its targets: that is not moved, the sliders act in full"
+            )
+    return notes
+
+
+# Other meshes that answer to the same controls as the face: they have to follow what the model does, not the
+# old linear look.
+
+_RIGID = re.compile(r"teeth|tooth|tongue|gum", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A mesh on the same controls; how: 'jaw' for what sits on the mandible, else 'proximityWrap'; why: what
+    ties it to the face."""
+
+    mesh: str
+    how: str
+    why: str
+
+
+def find_followers(structure: Structure) -> list[Follower]:
+    """Meshes deformed by the same blendShape, or by another one that shares a driver or a weight with it."""
+    own, found = transform_of(structure.shape), {}
+    for shape in cmds.deformer(structure.node, query=True, geometry=True) or []:
+        mesh = transform_of(cmds.ls(shape, long=True)[0])
+        if mesh != own:
+            found[mesh] = f"same node, {structure.node}"
+    plugs = [*structure.drivers.values(), *(structure.plug(w.index) for w in structure.weights)]
+    others = {node_of(d) for plug in plugs for d in destinations_of(plug)} - {structure.node}
+    for node in sorted(n for n in others if cmds.nodeType(n) == "blendShape"):
+        for shape in cmds.deformer(node, query=True, geometry=True) or []:
+            mesh = transform_of(cmds.ls(shape, long=True)[0])
+            if mesh != own:
+                found.setdefault(mesh, f"{node} shares its drivers")
+    return [
+        Follower(mesh, "jaw" if _RIGID.search(mesh.split("|")[-1]) else "proximityWrap", why)
+        for mesh, why in found.items()
+    ]
+
+
+def wrap(mesh: str, face: str) -> str:
+    """Let `mesh` follow the skin of `face` by a proximityWrap; one undo step. Returns the wrap. Raises
+    AimError where Maya has none."""
+    with undo_chunk("aimFollowSkin"):
+        try:
+            node = str(cmds.deformer(mesh, type="proximityWrap")[0])
+            _add_driver(node, face)
+        except (RuntimeError, ImportError, AttributeError) as error:
+            raise AimError(
+                f"A proximityWrap from {face} to {mesh} could not be made ({error}).",
+                remedy="Deform > Proximity Wrap does it by hand.",
+            ) from error
+    return node
+
+
+def _add_driver(node: str, face: str) -> None:
+    """Maya's own helper; its method was renamed between versions."""
+    from maya.internal.nodes.proximitywrap import node_interface  # type: ignore[import-not-found,unused-ignore]
+
+    interface = node_interface.NodeInterface(node)
+    shape = (cmds.listRelatives(face, shapes=True, noIntermediate=True, fullPath=True) or [face])[0]
+    if hasattr(interface, "addDriver"):
+        interface.addDriver(shape)
+    else:
+        interface.addDrivers([shape])
+
+
+# A jaw that a joint already turns, after the blendShape: with a model attached it could open twice.
+
+_JAW = re.compile(r"jaw|mandib|kiefer|machoire", re.IGNORECASE)
+
+
+def is_jaw_name(name: str) -> bool:
+    """Does a node's own name (no path, no namespace) speak of a jaw?"""
+    return bool(_JAW.search(short(name)))
+
+
+def jaw_joints_after(structure: Structure) -> list[str]:
+    """Joints named like a jaw among the influences of skinClusters between the blendShape and the mesh."""
+    found: list[str] = []
+    for slot in stack(structure.shape):
+        if slot.node == structure.node:
+            break
+        if cmds.nodeType(slot.node) == "skinCluster":
+            found += [
+                j for j in cmds.skinCluster(slot.node, query=True, influence=True) or [] if is_jaw_name(j)
+            ]
+    return found
+
+
+# What drives a weight from outside: the slider or control attribute to move so that a weight reaches a value.
+
+
+def driver_settings(structure: Structure, weights: dict[str, float]) -> dict[str, float]:
+    """{driver plug: value} that brings the weights to their values; drivers that cannot be set are left out."""
+    settings: dict[str, float] = {}
+    for plug, value in weights.items():
+        driver = structure.drivers.get(plug)
+        if driver is None:
+            continue
+        found = _input_for(driver, value)
+        if found is not None:
+            settings[found[0]] = found[1]
+    return settings
+
+
+def _input_for(driver: str, value: float) -> tuple[str, float] | None:
+    """The attribute behind a driver and what it must be: itself, or the input of a driven key at which the
+    curve has the value."""
+    if not cmds.nodeType(node_of(driver)).startswith("animCurveU"):
+        return (driver, value) if cmds.getAttr(driver, settable=True) else None
+    curve = node_of(driver)
+    source = source_of(f"{curve}.input")
+    inputs = cmds.keyframe(curve, query=True, floatChange=True) or []
+    values = cmds.keyframe(curve, query=True, valueChange=True) or []
+    if source is None or not inputs:
+        return None
+    at = min(range(len(values)), key=lambda i: abs(values[i] - value))
+    return (source, inputs[at]) if abs(values[at] - value) < 1e-3 else None

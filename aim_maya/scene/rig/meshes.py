@@ -1,0 +1,150 @@
+"""Meshes of the scene as arrays: faces, UVs, points in object space or taken into another object's; and plain
+copies of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from maya import OpenMaya, cmds
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
+from aim_maya.core.typed import Floats
+from aim_maya.scene.maya.buffers import from_list, view
+from aim_maya.scene.node.geometry import as_point_array, integers, polygons
+
+from .plugs import destinations_of
+
+# Meshes of the scene as arrays: faces, UVs, points in object space or taken into another object's space.
+
+
+def dag_path(name: str) -> Any:
+    """The MDagPath of a node."""
+    selection, path = OpenMaya.MSelectionList(), OpenMaya.MDagPath()
+    selection.add(name)
+    selection.getDagPath(0, path)
+    return path
+
+
+def _plug_mesh(plug: str) -> Any:
+    """The MFnMesh that a geometry plug gives: evaluated there, before what follows."""
+    node, attribute = plug.split(".", 1)
+    name, index = attribute.rstrip("]").split("[")
+    selection, handle = OpenMaya.MSelectionList(), OpenMaya.MObject()
+    selection.add(node)
+    selection.getDependNode(0, handle)
+    element = OpenMaya.MFnDependencyNode(handle).findPlug(name, False).elementByLogicalIndex(int(index))
+    return OpenMaya.MFnMesh(element.asMObject())
+
+
+def plug_points(plug: str) -> Floats:
+    """(V, 3) float64 object-space points, centimetres, of the mesh on a plug such as outputGeometry[0]."""
+    return _points(_plug_mesh(plug))
+
+
+def plug_mesh(plug: str) -> Mesh:
+    """Faces, UVs and points of the mesh on a plug."""
+    return _mesh(_plug_mesh(plug))
+
+
+def shape_points(shape: str) -> Floats:
+    """(V, 3) float64 points of a mesh shape as it is now, object space, centimetres."""
+    return _points(OpenMaya.MFnMesh(dag_path(shape)))
+
+
+def _points(mesh: Any) -> Floats:
+    count = mesh.numVertices()
+    return view(mesh.getRawPoints(), 3 * count, np.float32).reshape(-1, 3).astype(np.float64)
+
+
+def read_mesh(shape: str, points: Floats | None = None) -> Mesh:
+    """Faces and UVs of a mesh shape on its points as they are now, or on those given."""
+    mesh = _mesh(OpenMaya.MFnMesh(dag_path(shape)))
+    return mesh if points is None else mesh.with_points(points)
+
+
+def _mesh(mesh: Any) -> Mesh:
+    faces = polygons(mesh, _points(mesh))
+    if not mesh.numUVs():
+        return faces
+    u, v, counts, ids = (
+        OpenMaya.MFloatArray(),
+        OpenMaya.MFloatArray(),
+        OpenMaya.MIntArray(),
+        OpenMaya.MIntArray(),
+    )
+    mesh.getUVs(u, v)
+    mesh.getAssignedUVs(counts, ids)
+    corners = np.full(len(faces.corners), -1, np.int32)
+    corners[np.repeat(integers(counts) > 0, faces.counts)] = integers(ids)
+    return Mesh(faces.points, faces.counts, faces.corners, np.stack([_floats(u), _floats(v)], 1), corners)
+
+
+def _floats(array: Any) -> Floats:
+    return np.array([array[i] for i in range(array.length())], np.float64)
+
+
+def transform_of(shape: str) -> str:
+    """The transform above a shape, by full path."""
+    return str((cmds.listRelatives(shape, parent=True, fullPath=True) or [shape])[0])
+
+
+def world_matrix(node: str) -> Floats:
+    """(4, 4) column vectors, internal centimetres, of a transform."""
+    return from_list(cmds.getAttr(f"{node}.worldMatrix[0]"))
+
+
+def into_space(points: Floats, of: str, face: str) -> Floats:
+    """Points (V, 3) in the object space of transform `of`, taken into that of `face`. Raises AimError for a
+    non-uniform scale."""
+    return rigid.apply(np.linalg.inv(uniform_world_matrix(face)) @ uniform_world_matrix(of), points)
+
+
+def uniform_world_matrix(node: str) -> Floats:
+    """The world matrix of a transform. Raises AimError when its scale is zero, or differs between axes."""
+    matrix = world_matrix(node)
+    scales = np.linalg.norm(matrix[:3, :3], axis=0)
+    gram = matrix[:3, :3].T @ matrix[:3, :3]
+    if scales.min() <= 0 or np.abs(gram - np.eye(3) * scales[0] ** 2).max() > 1e-3 * scales.max() ** 2:
+        raise AimError(
+            f"{node} is scaled by {', '.join(f'{s:.4g}' for s in scales)} along its axes.",
+            "A non-uniform scale or shear would bend what is rigid.",
+            "Freeze its transformations (Modify > Freeze Transformations), then try again.",
+        )
+    return matrix
+
+
+# Plain copies of a mesh: same faces and place, no history, other points.
+
+
+def copy_mesh(transform: str, name: str, points: Floats) -> tuple[str, str]:
+    """Duplicate a mesh without its history or children and set its points (V, 3), object space; returns
+    transform and shape."""
+    copy = str(cmds.duplicate(transform, name=name, returnRootsOnly=True)[0])
+    for child in cmds.listRelatives(copy, children=True, fullPath=True) or []:
+        if cmds.objectType(child, isAType="transform") or cmds.getAttr(f"{child}.intermediateObject"):
+            cmds.delete(child)
+    shape = str(cmds.listRelatives(copy, shapes=True, fullPath=True)[0])
+    with as_point_array(points) as array:
+        OpenMaya.MFnMesh(dag_path(shape)).setPoints(array, OpenMaya.MSpace.kObject)
+    return copy, shape
+
+
+def short(name: str) -> str:
+    """A node's own name, without path and namespace."""
+    return name.split("|")[-1].split(":")[-1]
+
+
+def shape_after(node: str) -> str:
+    """The visible mesh that a deformer node ends in, by full path. Raises AimError when there is none."""
+    plugs = destinations_of(f"{node}.outputGeometry[0]")
+    shapes = (
+        [s for s in cmds.listHistory(node, future=True) or [] if cmds.nodeType(s) == "mesh"] if plugs else []
+    )
+    visible = [s for s in shapes if not cmds.getAttr(f"{s}.intermediateObject")]
+    if not visible:
+        raise AimError(f"{node} deforms no visible mesh.", "Its geometry was disconnected.", "Attach again.")
+    return str(cmds.ls(visible[0], long=True)[0])

@@ -1,0 +1,210 @@
+"""Plugs by name: what drives them, what they drive, and moving all of that from one plug to another without
+loss."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maya import cmds
+
+from aim_maya.core.errors import AimError
+from aim_maya.scene.maya.undo import without_undo
+
+
+def source_of(plug: str) -> str | None:
+    """The plug that drives `plug`, looking through unit conversions."""
+    found = cmds.listConnections(plug, source=True, destination=False, plugs=True, skipConversionNodes=True)
+    return found[0] if found else None
+
+
+def destinations_of(plug: str) -> list[str]:
+    """The plugs that `plug` drives, looking through unit conversions."""
+    return (
+        cmds.listConnections(plug, source=False, destination=True, plugs=True, skipConversionNodes=True) or []
+    )
+
+
+def disconnect_source(plug: str) -> None:
+    """Cut what drives `plug`, be it a conversion node."""
+    found = cmds.listConnections(plug, source=True, destination=False, plugs=True, skipConversionNodes=False)
+    if found:
+        cmds.disconnectAttr(found[0], plug)
+
+
+def connect(source: str, destination: str) -> None:
+    """Connect, taking the place of whatever drove `destination`."""
+    cmds.connectAttr(source, destination, force=True)
+
+
+def node_of(plug: str) -> str:
+    """The node's name in a plug's name."""
+    return plug.split(".", 1)[0]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What drives a plug: the plug itself (`direct`), and behind a unit conversion the true plug and the
+    factor.
+
+    Maya deletes a conversion that drives nothing, and riggers set its factor by hand: connected again without
+    it, the value differs.
+    """
+
+    direct: str
+    true: str
+    factor: float | None
+
+    @classmethod
+    def of(cls, plug: str) -> Source | None:
+        """What drives `plug`, or None."""
+        direct = cmds.listConnections(
+            plug, source=True, destination=False, plugs=True, skipConversionNodes=False
+        )
+        if not direct:
+            return None
+        converted = cmds.nodeType(node_of(direct[0])) == "unitConversion"
+        factor = float(cmds.getAttr(f"{node_of(direct[0])}.conversionFactor")) if converted else None
+        return cls(direct[0], source_of(plug) or direct[0], factor)
+
+    def drive(self, plug: str) -> None:
+        """Connect to `plug` as it was, with the same conversion."""
+        if cmds.objExists(node_of(self.direct)):
+            connect(self.direct, plug)
+            return
+        connect(self.true, plug)
+        made = cmds.listConnections(plug, source=True, destination=False, skipConversionNodes=False) or []
+        if self.factor is not None and made and cmds.nodeType(made[0]) == "unitConversion":
+            cmds.setAttr(f"{made[0]}.conversionFactor", self.factor)
+
+
+@dataclass(frozen=True)
+class PlugState:
+    """What there is to a plug beside what it drives: value, lock, how it shows, and what drives it."""
+
+    value: Any
+    locked: bool
+    keyable: bool
+    channel_box: bool
+    source: Source | None
+
+    @classmethod
+    def of(cls, plug: str) -> PlugState:
+        """Read the state of a plug."""
+        locked, keyable = bool(cmds.getAttr(plug, lock=True)), bool(cmds.getAttr(plug, keyable=True))
+        return cls(
+            cmds.getAttr(plug), locked, keyable, bool(cmds.getAttr(plug, channelBox=True)), Source.of(plug)
+        )
+
+
+def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
+    """Let `new` take the place of `old`: value, what drives it, what it drives (but for plugs of the nodes in
+    `keep`), lock, keyable."""
+    state = PlugState.of(old)
+    for plug in (old, new):
+        set_lock(plug, False)
+    if state.source is None:
+        cmds.setAttr(new, state.value)
+    else:
+        state.source.drive(
+            new
+        )  # before the old one is cut: a conversion that drives nothing would be deleted
+        cmds.disconnectAttr(state.source.direct, old)
+    for destination in (
+        cmds.listConnections(old, source=False, destination=True, plugs=True, skipConversionNodes=False) or []
+    ):
+        if node_of(destination) not in keep:
+            _move_destination(destination, new)
+    if bool(cmds.getAttr(new, keyable=True)) != state.keyable:
+        cmds.setAttr(new, keyable=state.keyable)
+    if not state.keyable and bool(cmds.getAttr(new, channelBox=True)) != state.channel_box:
+        cmds.setAttr(new, channelBox=state.channel_box)
+    set_lock(new, state.locked)
+
+
+def set_lock(plug: str, locked: bool) -> None:
+    """Lock or unlock; a plug that is so already is left alone, so that a reference gets no edit for nothing.
+
+    Raises AimError for a plug that Maya does not let be unlocked.
+    """
+    if bool(cmds.getAttr(plug, lock=True)) == locked:
+        return
+    try:
+        cmds.setAttr(plug, lock=locked)
+    except RuntimeError as error:
+        raise AimError(
+            f"{plug} cannot be {'locked' if locked else 'unlocked'} ({str(error).strip()}).",
+            "It was locked in a referenced file.",
+            "Unlock it in the rig's own file.",
+        ) from error
+
+
+def _move_destination(destination: str, new: str) -> None:
+    locked = bool(cmds.getAttr(destination, lock=True))
+    set_lock(destination, False)
+    connect(new, destination)
+    set_lock(destination, locked)
+
+
+@contextlib.contextmanager
+def held(values: Mapping[str, Any]) -> Iterator[None]:
+    """Hold plugs at values whatever drives or locks them; values, connections and locks are put back exactly,
+    also after an error.
+
+    A plug that has its value and no driver is not touched. Raises AimError for a plug that cannot be held, or
+    not be put back.
+    """
+    saved: list[tuple[str, PlugState]] = []
+    with without_undo():
+        try:
+            for plug, value in values.items():
+                state = PlugState.of(plug)
+                if state.source is None and state.value == value:
+                    continue
+                set_lock(plug, False)
+                saved.append((plug, state))
+                if state.source is not None:
+                    cmds.disconnectAttr(state.source.direct, plug)
+                cmds.setAttr(plug, value)
+            yield
+        finally:
+            _put_back(saved)
+
+
+def _put_back(saved: list[tuple[str, PlugState]]) -> None:
+    """Every plug on its own: one that fails must not keep the others from coming back."""
+    failed = []
+    for plug, state in reversed(saved):
+        try:
+            set_lock(plug, False)
+            if state.source is not None:
+                state.source.drive(plug)
+            else:
+                cmds.setAttr(plug, state.value)
+            set_lock(plug, state.locked)
+        except (RuntimeError, AimError) as error:
+            failed.append(f"{plug} ({str(error).strip()})")
+    if failed:
+        raise AimError(
+            f"{len(failed)} plugs could not be put back: {'; '.join(failed)}.",
+            "The scene changed meanwhile.",
+            "Open the scene again without saving.",
+        )
+
+
+def key_linear(plug: str, times: Sequence[float], values: Sequence[float]) -> None:
+    """Key `plug` at times in scene frames, linear between, in the place of the keys it has."""
+    cmds.cutKey(plug, clear=True)
+    for time, value in zip(times, values, strict=True):
+        cmds.setKeyframe(plug, time=time, value=value, inTangentType="linear", outTangentType="linear")
+
+
+def ramp(plug: str, count: int) -> list[float]:
+    """(count,) values of a sparse multi of floats such as baseWeights, 1 where nothing was set."""
+    values = [1.0] * count
+    for i in cmds.getAttr(plug, multiIndices=True) or []:
+        if i < count:
+            values[i] = float(cmds.getAttr(f"{plug}[{i}]"))
+    return values

@@ -1,0 +1,1 @@
+"""Shelf, menu and the docked window: where a user begins."""

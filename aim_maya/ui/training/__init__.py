@@ -1,0 +1,1 @@
+"""The training window, and the trainer as a process beside it."""

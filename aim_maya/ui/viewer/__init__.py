@@ -1,0 +1,1 @@
+"""The viewer: a model drawn, its sliders, its edits."""

@@ -1,0 +1,128 @@
+"""Constraints, jaw and labels on the sample head, whose bones and jaw are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aim_maya.core import rigid
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from tests.conftest import grid_mesh
+from trainer.actor.constraints import JAW, SKULL, find_constraints, spread, surface_distance
+from trainer.actor.jaw import find_jaw, skinning_labels
+from trainer.geometry.smooth import extend
+from trainer.sample import true_jaw_poses
+
+
+def test_equation_and_sides(sample: Actor) -> None:
+    c = find_constraints(sample)
+    s0 = sample.neutral.points[c.covered]
+    assert (s0 - c.bone) / c.thickness[:, None] == pytest.approx(c.normal, abs=1e-5)
+    assert surface_distance(c.bone, c.surface).max() < 1e-2
+    assert 1 < np.median(c.thickness) < 15
+    chin, forehead = s0[:, 1] < -72, s0[:, 1] > 50
+    assert (c.which[chin & (s0[:, 2] > 60)] == JAW).mean() > 0.95
+    assert (c.which[forehead] == SKULL).all()
+
+
+def test_subset_is_sparse_and_balanced(sample: Actor) -> None:
+    c = find_constraints(sample)
+    assert 0.05 <= c.used.sum() / len(sample.neutral.points) <= 0.10
+    points = sample.neutral.points[c.covered]
+    from scipy.spatial import cKDTree
+
+    reach = cKDTree(points[c.used]).query(points)[0]
+    assert reach.max() < 15  # every covered vertex has a used one near
+
+
+def test_spread_starts_anywhere_and_covers() -> None:
+    points = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0), [0.0]), -1).reshape(-1, 3)
+    chosen = spread(points, 25)
+    assert len(set(chosen.tolist())) == 25
+    gaps = np.linalg.norm(points[:, None] - points[None, chosen], axis=2).min(1)
+    assert gaps.max() <= 2.0
+
+
+def test_bones_turned_inside_out_are_understood(sample: Actor) -> None:
+    def flipped(mesh):
+        return replace(mesh, corners=mesh.corners.reshape(-1, 4)[:, ::-1].ravel().copy())
+
+    assert sample.skull is not None
+    assert sample.jaw is not None
+    turned = find_constraints(replace(sample, skull=flipped(sample.skull), jaw=flipped(sample.jaw)))
+    assert len(turned.covered) == pytest.approx(len(find_constraints(sample).covered), rel=0.01)
+
+
+def test_missing_bones_are_named(sample: Actor) -> None:
+    with pytest.raises(AimError, match=r"no jaw.obj"):
+        find_constraints(replace(sample, jaw=None))
+    with pytest.raises(AimError, match=r"no skull.obj and jaw.obj"):
+        find_constraints(replace(sample, jaw=None, skull=None))
+
+
+def test_skull_outside_the_skin(sample: Actor) -> None:
+    assert sample.skull is not None
+    big = sample.skull.with_points(sample.skull.points * 1.25)
+    with pytest.raises(AimError, match="outside the skin, by up to"):
+        find_constraints(replace(sample, skull=big))
+
+
+def test_skull_in_another_place(sample: Actor) -> None:
+    assert sample.skull is not None
+    assert sample.jaw is not None
+    away = [m.with_points(m.points * 0.05) for m in (sample.skull, sample.jaw)]
+    with pytest.raises(AimError, match="skin vertices have bone within"):
+        find_constraints(replace(sample, skull=away[0], jaw=away[1]))
+
+
+def test_jaw_from_teeth_is_the_truth(sample: Actor) -> None:
+    jaw = find_jaw(sample, find_constraints(sample))
+    assert jaw.source == "teeth"
+    for target, truth in true_jaw_poses().items():
+        assert jaw.poses[target] == pytest.approx(truth, abs=1e-9), target
+    still = [t for t, m in true_jaw_poses().items() if np.array_equal(m, np.eye(4))]
+    assert all(np.array_equal(jaw.poses[t], np.eye(4)) for t in still)
+
+
+def test_jaw_sources(sample: Actor) -> None:
+    c = find_constraints(sample)
+    bare = replace(sample, lower_teeth=None, lower_teeth_shapes={})
+    given = replace(bare, jaw_poses=true_jaw_poses())
+    assert find_jaw(given, c).source == "poses"
+    estimated = find_jaw(bare, c)
+    assert estimated.source == "estimate"
+    assert sample.lower_teeth is not None
+    truth, found = (
+        rigid.apply(m, sample.lower_teeth.points)
+        for m in (true_jaw_poses()["jawOpen"], estimated.poses["jawOpen"])
+    )
+    assert np.linalg.norm(truth - found, axis=1).mean() < 4  # of about 20 mm of motion: a start
+    with pytest.raises(AimError, match="no lower_teeth"):
+        find_jaw(bare, c, "teeth")
+    with pytest.raises(AimError, match=r"no jaw_poses.json"):
+        find_jaw(bare, c, "poses")
+
+
+def test_skinning_labels_know_jaw_from_skull(sample: Actor) -> None:
+    c = find_constraints(sample)
+    k = skinning_labels(sample, c, find_jaw(sample, c))
+    p = sample.neutral.points
+    assert k[(p[:, 1] < -65) & (p[:, 1] > -85) & (p[:, 2] > 80)].mean() > 0.9
+    assert k[p[:, 1] > 20].max() < 0.05
+    assert k.min() >= 0
+    assert k.max() <= 1
+
+
+def test_extension_fills_in_smoothly() -> None:
+    """A third of a grid's values are known; a constant comes back exactly, a slope closely away from the
+    border."""
+    mesh = grid_mesh(9, 9)
+    sure = (np.arange(81) % 3 == 0).astype(float)
+    assert extend(mesh, 4.0 * sure, sure, 1e-3) == pytest.approx(np.full(81, 4.0), abs=1e-4)
+    slope = 2.0 + 0.5 * mesh.points[:, 0] - 0.25 * mesh.points[:, 1]
+    found = extend(mesh, slope * sure, sure, 1e-3)
+    inside = ((mesh.points[:, :2] > 1) & (mesh.points[:, :2] < 7)).all(1)
+    assert np.abs(found - slope)[inside].max() < 0.25

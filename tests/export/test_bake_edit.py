@@ -1,0 +1,196 @@
+"""Edited actors as files of their own: they agree with the edit, graphs and all, and are whole or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError
+from aim_maya.core.obj import read_obj
+from aim_maya.runtime import Edit, FaceModel, build_edit, preset
+from aim_maya.runtime.edit import recipe_from_json
+from aim_maya.runtime.session import open_session
+from trainer.__main__ import main
+from trainer.export import aim as parity_module
+from trainer.export.aim import apart
+from trainer.export.edited import bake_edit, edited_graphs, edited_rest_fields, tables_of
+
+EVERYTHING = {
+    "thickness": {"cheeks": 1.4, "lips": 0.9},
+    "bones": {"jaw_longer_mm": 4, "brow_forward_mm": 2},
+    "expression_gain": {"brow": 1.5, "all": 0.9},
+    "jaw_gain": 0.8,
+    "jaw_arc": 0.6,
+}
+
+
+@pytest.fixture(scope="module")
+def model(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+@pytest.fixture(autouse=True)
+def _few_poses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer's own tests look at parity at all the poses that an export looks at; here a few tell."""
+    monkeypatch.setattr(parity_module, "_chosen", lambda matrix: [0, len(matrix) // 2])
+
+
+def baked(model: FaceModel, entries: dict[str, Any] | Edit, out: Path) -> tuple[FaceModel, FaceModel]:
+    """The edited model, and the file it was baked to."""
+    recipe = recipe_from_json({} if isinstance(entries, Edit) else entries, "test")
+    edited = model.edited(entries if isinstance(entries, Edit) else recipe)
+    bake_edit(model, edited, [recipe], out, "baked")
+    return edited, FaceModel.load(out, "cpu")
+
+
+def test_everything_at_once_and_an_edit_of_the_edited(model: FaceModel, tmp_path: Path) -> None:
+    edited, one = baked(model, EVERYTHING, tmp_path / "one.aim")
+    assert apart(one, edited) < 1e-3
+    assert one.mesh.topology_hash == model.mesh.topology_hash
+    assert np.array_equal(one.points({}), edited.points({}))
+    assert one.jaw({"jawOpen": 0.7}) == pytest.approx(edited.jaw({"jawOpen": 0.7}))
+    again: dict[str, Any] = {
+        "thickness": {"nose": 1.3},
+        "jaw_gain": 0.5,
+        "jaw_arc": 0.5,
+        "bones": {"chin_forward_mm": 3},
+    }
+    assert one.manifest["edits"][0]["source"] == "sample.aim"
+    _, two = baked(one, again, tmp_path / "two.aim")
+    assert apart(two, one.edited(again)) < 1e-3
+    assert len(two.manifest["edits"]) == 2
+    assert two.data.sites.site("pogonion")[2] > one.data.sites.site("pogonion")[2] + 2.5
+
+
+def test_the_neutral_and_a_jaw_pose(model: FaceModel, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pose = rigid.exp([0.15, 0, 0, 0, 0, 1])
+    edited, one = baked(
+        model,
+        Edit(rest_offset=rng.normal(size=(len(model.data.neutral), 3)) * 0.05, jaw_pose=pose),
+        tmp_path / "one.aim",
+    )
+    assert apart(one, edited) < 1e-3
+    assert np.array_equal(one.jaw({}), pose)
+    anatomy = one.anatomy
+    learned = one.points(np.zeros(len(one.targets)), jaw=np.eye(4), detail=False)
+    assert np.abs(anatomy.bone_points + anatomy.thickness[:, None] * anatomy.normals - learned).max() < 1e-4
+    session = open_session(one.data.graphs["pose.onnx"], "cpu").handle
+    d = one.data
+    inputs = [
+        d.bone,
+        d.thickness[:, None],
+        d.normals,
+        d.weight[:, None],
+        d.basis.transpose(1, 0, 2),
+        np.zeros(len(d.rig.targets)),
+        np.eye(4),
+        np.array(0.0),
+        np.array(1.0),
+    ]
+    inputs += [
+        np.array(1.0, np.float32),
+        np.ones((len(d.bone), 1), np.float32),
+        np.zeros_like(d.bone),
+        np.ones((len(d.bone), 1), np.float32),
+    ]
+    points, jaw = session.run(
+        ["points", "jaw_transform"], dict(zip([i.name for i in session.get_inputs()], inputs, strict=True))
+    )
+    assert jaw == pytest.approx(pose)
+    assert np.abs(points - one.points({}, detail=False)).max() < 1e-3
+
+
+def test_a_zero_edit_bakes_the_same_face(model: FaceModel) -> None:
+    assert edited_graphs(model.data.graphs, tables_of(model.data, Edit())) == model.data.graphs
+    rest = edited_rest_fields(model.data, Edit())
+    for name in ("neutral", "bone", "normals", "thickness"):
+        assert np.array_equal(getattr(rest, name), getattr(model.data, name)), name
+
+
+def test_the_command(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, mesh = tmp_path / "new.aim", tmp_path / "new.obj"
+    assert (
+        main(
+            [
+                "edit",
+                str(draft),
+                "--preset",
+                "long_jaw",
+                "--amount",
+                "0.5",
+                "--set",
+                "thickness.lips=1.1",
+                "-o",
+                str(out),
+                "--obj",
+                str(mesh),
+                "--save",
+                str(tmp_path / "e.json"),
+            ]
+        )
+        == 0
+    )
+    model, new = FaceModel.load(draft, "cpu"), FaceModel.load(out, "cpu")
+    both = build_edit(preset("long_jaw", 0.5), model.data).then(
+        build_edit(recipe_from_json({"thickness": {"lips": 1.1, "all": 1.0}}, ""), model.data)
+    )
+    assert apart(new, model.edited(both)) < 1e-3
+    assert np.abs(read_obj(mesh).points - new.points({})).max() < 1e-6
+    assert "new.aim" in capsys.readouterr().out
+    assert main(["edit", "--list"]) == 0
+    assert "jaw_longer_mm" in capsys.readouterr().out
+    assert main(["info", str(out)]) == 0
+    assert "edited from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ([], "nothing to write"),
+        (["--preset", "long", "-o", "x.aim"], "There is no preset 'long'"),
+        (["--set", "thickness.lip=2", "-o", "x.aim"], "Did you mean 'lips'"),
+        (["--edit", "gone.json", "-o", "x.aim"], "Cannot read"),
+        (["--picture", "x.png", "--pose", "jawopn=1"], "Did you mean 'jawOpen'"),
+    ],
+)
+def test_bad_input_leaves_nothing(
+    draft: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    extra: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["edit", str(draft), *extra]) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_model_itself_is_never_overwritten(draft: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", str(draft), "--preset", "heavier", "-o", str(draft)]) == 2
+    assert "is the model that is edited" in capsys.readouterr().err
+
+
+def test_a_file_that_disagrees_with_the_edit_is_not_written(
+    model: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity_module, "parity", lambda *_: {})
+    with pytest.raises(AimError, match="Export stopped"):
+        bake_edit(model, _Other(model), [], tmp_path / "no.aim", "no")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+class _Other:
+    """A model that says it is under no edit, and gives other points."""
+
+    def __init__(self, model: FaceModel) -> None:
+        self.edit, self.edit_notes, self._model = Edit(), (), model
+
+    def points(self, weights: np.ndarray, *, detail: bool) -> np.ndarray:
+        return self._model.points(weights, detail=detail) + np.float32(0.01)

@@ -1,0 +1,43 @@
+"""Each loss term on numbers worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from trainer.learn import losses
+
+
+def t(*rows: object) -> torch.Tensor:
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def test_position() -> None:
+    assert losses.position(t([1, 2, 3], [0, 0, 0]), t([1, 2, 1], [3, 0, 4])) == pytest.approx((4 + 25) / 2)
+
+
+def test_thickness_terms() -> None:
+    assert losses.anatomy_thickness(t([1.0], [3.0]), t([2.0], [3.0])) == pytest.approx(0.5)
+    assert losses.thickness_zero(t([1.0], [3.0])) == pytest.approx(5.0)
+    assert losses.towards(t([1.0], [3.0]), t([0.0], [1.0])) == pytest.approx(2.5)
+
+
+def test_normals_count_twice_one_minus_cosine() -> None:
+    assert losses.anatomy_normal(t([1, 0, 0]), t([0.6, 0.8, 0])) == pytest.approx(2 * (1 - 0.6))
+
+
+def test_skinning_zero() -> None:
+    assert losses.skinning_zero(t([0.5], [0.0])) == pytest.approx(0.125)
+
+
+def test_symmetry_vanishes_for_a_mirrored_pair() -> None:
+    """About the plane x = 2: the image of (5, 1, 0) is (-1, 1, 0)."""
+    normal, offset = t([1, 0, 0])[0], torch.tensor(2.0, dtype=torch.float64)
+    assert losses.symmetry(t([5, 1, 0]), t([-1, 1, 0]), normal, offset) == pytest.approx(0)
+    assert losses.symmetry(t([5, 1, 0]), t([-1, 3, 0]), normal, offset) == pytest.approx(4)
+
+
+def test_weighted_sum() -> None:
+    assert losses.weighted_sum(
+        {"a": (2.0, torch.tensor(3.0)), "b": (0.5, torch.tensor(4.0))}
+    ) == pytest.approx(8)

@@ -1,0 +1,52 @@
+"""The command that users run in their Maya, on the stand-in: a report, an exit code, and one failure that
+does not stop the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_RUN = """
+import sys
+sys.path.insert(0, ".")
+from tests import fake_maya
+fake_maya.install()
+sys.path.insert(0, "tests")
+from in_maya import checks_node, run
+{extra}
+run.main(["--out", {out!r}, "--only", {only!r}])
+"""
+
+
+def run(out: Path, only: str, extra: str = "") -> subprocess.CompletedProcess[str]:
+    code = _RUN.format(out=str(out), only=only, extra=extra)
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_report_says_what_held(tmp_path: Path) -> None:
+    done = run(tmp_path / "my report", "bit_for_bit")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "my report" / "report.md").read_text(encoding="utf-8")
+    assert "1 of 1 checks held" in text
+    assert "rest_is_the_input_bit_for_bit | held" in text
+
+
+def test_a_failure_is_shown_and_the_rest_goes_on(tmp_path: Path) -> None:
+    broken = "def check_bit_for_bit_broken(lab):\n    'Fails.'\n    raise AssertionError('it moved by 3 cm')\nchecks_node.CHECKS.insert(0, check_bit_for_bit_broken)"
+    done = run(tmp_path, "bit_for_bit", broken)
+    assert done.returncode == 1, done.stderr
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "1 of 2 checks held" in text
+    assert "it moved by 3 cm" in text
+
+
+def test_outside_maya_it_says_so() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aim_maya.selftest"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "is not Maya's Python" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,435 @@
+"""The deformer on the stand-in, where the real host cannot be made to: counts of calls, contexts, files being
+read, failing devices."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aim_maya.core.errors import AimError
+from aim_maya.runtime import FaceModel, open_models
+from aim_maya.runtime import model_data as model_data_module
+from tests.bench import bench_node
+
+
+class Bench:
+    """A mesh with a node on it, without attach."""
+
+    def __init__(self, session: Any, folder: Path) -> None:
+        from maya import cmds
+
+        from tests.in_maya.tiny import tiny, write_tiny
+
+        self.session, self.cmds, self.head = session, cmds, tiny()
+        self.model = write_tiny(folder / "tiny.aim", self.head).as_posix()
+        self.mesh, self.node = self.face("face")
+
+    def face(self, name: str) -> tuple[str, str]:
+        mesh = self.session.add_mesh(
+            name, self.head.mesh.points, self.head.mesh.counts, self.head.mesh.corners
+        )
+        node = self.cmds.deformer(mesh, type="aimDeformer")[0]
+        self.cmds.setAttr(f"{node}.model", self.model, type="string")
+        return mesh, node
+
+    def set(self, name: str, value: Any, **flags: Any) -> None:
+        self.cmds.setAttr(f"{self.node}.{name}", value, **flags)
+
+    def points(self) -> np.ndarray:
+        points: np.ndarray = self.session.points(self.mesh)
+        return points
+
+    def status(self) -> str:
+        return str(self.cmds.getAttr(f"{self.node}.status"))
+
+
+@pytest.fixture
+def bench(maya: Any, tmp_path: Path) -> Bench:
+    return Bench(maya, tmp_path)
+
+
+def test_calls_in_one_deform_do_not_grow(maya: Any, tmp_path: Path) -> None:
+    counts = {
+        size: bench_node.calls_of_one_deform(maya, *bench_node.scene(maya, tmp_path, *size))
+        for size in ((400, 10), (400, 50), (6400, 50))
+    }
+    assert len(set(counts.values())) == 1, counts
+    assert next(iter(counts.values())) < 80
+
+
+def test_no_memory_is_left_behind(maya: Any, tmp_path: Path) -> None:
+    assert (
+        bench_node.growth(maya, *bench_node.scene(maya, tmp_path, 400, 10), 1000) < 30_000
+    )  # one small object an evaluation would be twice that
+
+
+def test_200_nodes_open_one_model_once(maya: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, plain = [], model_data_module.read_aim
+    monkeypatch.setattr(model_data_module, "read_aim", lambda path: read.append(path) or plain(path))
+    faces = [bench.face(f"f{i}") for i in range(200)]
+    for mesh, node in faces:
+        bench.cmds.setAttr(f"{node}.weight[0]", 1.0)
+        maya.points(mesh)
+    assert len(read) == 1
+    assert len([m for m in open_models() if m.data.path.as_posix() == bench.model]) == 1
+
+
+def test_nothing_active_does_not_call_the_model(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.points()
+    monkeypatch.setattr(FaceModel, "points", lambda *_, **__: pytest.fail("the model was called"))
+    for name, value in (
+        ("weight[3]", 0.0),
+        ("jawGain", 0.5),
+        ("jawArc", 0.2),
+        ("expressionGain", 3.0),
+        ("mode", 1),
+        ("jawMode", 1),
+    ):
+        bench.set(name, value)
+        bench.points()
+    bench.set("weight[0]", 1.0)
+    bench.set("envelope", 0.0)
+    bench.points()
+    assert bench.session.errors == []
+
+
+def test_two_contexts_at_once(maya: Any, bench: Bench) -> None:
+    """A background context at another frame, on another thread, while the normal one plays."""
+    for frame, value in ((1, 0.0), (50, 1.0)):
+        bench.cmds.setKeyframe(f"{bench.node}.weight[0]", time=frame, value=value)
+    bench.cmds.setAttr(f"{bench.node}.weightList[0].weights[3]", 0.5)
+    expected = {}
+    for frame in (5, 20, 35, 50):
+        bench.cmds.currentTime(frame)
+        expected[frame] = bench.points()
+    wrong: list[Any] = []
+
+    def background() -> None:
+        for i in range(40):
+            frame = (5, 20, 35, 50)[i % 4]
+            geometry = maya.evaluate_background(f"{bench.node}.outputGeometry[0]", frame)
+            if not np.array_equal(np.asarray(geometry.points, np.float32), expected[frame]):
+                wrong.append(frame)
+
+    threads = [threading.Thread(target=background) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for i in range(40):
+        frame = (35, 5, 50, 20)[i % 4]
+        bench.cmds.currentTime(frame)
+        if not np.array_equal(bench.points(), expected[frame]):
+            wrong.append(("normal", frame))
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert maya.violations == []
+
+
+def test_parallel_playback_calls_pre_evaluation_and_never_set_dependents_dirty(
+    maya: Any, bench: Bench
+) -> None:
+    from aim_maya.scene.node.node import AimDeformer
+
+    for frame, value in ((1, 0.0), (10, 1.0)):
+        bench.cmds.setKeyframe(f"{bench.node}.weight[0]", time=frame, value=value)
+    maya.playback(range(1, 11), mode="parallel")
+    in_parallel = bench.points()
+    maya.playback([10], mode="off")
+    assert np.array_equal(bench.points(), in_parallel)
+    assert np.abs(in_parallel - bench.head.shapes["jawOpen"]).max() < 2e-4
+    assert maya.dependents_calls == 0 or "setDependentsDirty" not in vars(AimDeformer)
+    assert "setDependentsDirty" not in vars(AimDeformer)
+    assert maya.violations == []
+
+
+def test_points_that_are_no_numbers_stay_alone(maya: Any, bench: Bench) -> None:
+    points = bench.head.mesh.points.copy()
+    points[7] = np.nan
+    bad = maya.add_mesh("bad", points, bench.head.mesh.counts, bench.head.mesh.corners)
+    node = bench.cmds.deformer(bad, type="aimDeformer")[0]
+    bench.cmds.setAttr(f"{node}.model", bench.model, type="string")
+    bench.cmds.setAttr(f"{node}.weight[0]", 1.0)
+    shown = maya.points(bad)
+    assert np.isnan(shown[7]).all()
+    assert np.abs(np.delete(shown - bench.head.shapes["jawOpen"], 7, 0)).max() < 2e-4
+
+
+def test_a_curve_is_left_alone_and_named(maya: Any, bench: Bench) -> None:
+    from tests.fake_maya.values import Geometry
+
+    curve = maya.create_node("nurbsCurve")
+    curve.values["cached"] = {(): Geometry(np.arange(12, dtype=np.float32).reshape(4, 3), "nurbsCurve")}
+    bench.cmds.connectAttr(f"{curve.name}.local", f"{bench.node}.input[2].inputGeometry")
+    shown = maya.value(f"{bench.node}.outputGeometry[2]")
+    assert np.array_equal(shown.points, np.arange(12).reshape(4, 3))
+    assert "not a mesh" in bench.status()
+
+
+def test_a_mesh_without_vertices(maya: Any, bench: Bench) -> None:
+    empty = maya.add_mesh("empty", np.zeros((0, 3)), [], [])
+    node = bench.cmds.deformer(empty, type="aimDeformer")[0]
+    bench.cmds.setAttr(f"{node}.model", bench.model, type="string")
+    bench.cmds.setAttr(f"{node}.weight[0]", 1.0)
+    assert len(maya.points(empty)) == 0
+    assert "0 vertices" in str(bench.cmds.getAttr(f"{node}.status"))
+
+
+def test_the_model_s_points_at_ten_times_the_size_are_refused(maya: Any) -> None:
+    from aim_maya.scene.actions.attach import compare_rest
+
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(50, 3))
+    with pytest.raises(AimError, match="10 times the size"):
+        compare_rest(10 * points, points, "face")
+    with pytest.raises(AimError, match="from the model's neutral"):
+        compare_rest(points + 5, points, "face")
+    compare_rest(points + 1e-6, points, "face")
+
+
+def test_a_device_that_fails_half_way_goes_on_and_is_said_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.set("weight[0]", 1.0)
+    expected = bench.points()
+    model = next(m for m in open_models() if m.data.path.as_posix() == bench.model)
+
+    class Failing:
+        class session:
+            device = "cuda"
+
+        def points(self, *_: object) -> np.ndarray:
+            raise RuntimeError("CUDA failure 719: unspecified launch failure")
+
+    model._engine._graph = Failing()  # type: ignore[assignment]
+    with caplog.at_level(logging.WARNING, "aim_maya"):
+        for value in (0.5, 0.6, 1.0):
+            bench.set("weight[0]", value)
+            shown = bench.points()
+    assert np.array_equal(shown, expected)
+    assert len(caplog.records) == 1
+    assert "719" in bench.status()
+
+
+def test_without_onnxruntime_cached_evaluation_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for device, evaluation in ((0, 0), (1, 0), (0, 1)):
+        bench.set("device", device)
+        bench.set("evaluation", evaluation)
+        bench.set("weight[0]", 1.0)
+        assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
+    assert "onnxruntime cannot be imported" in bench.status()
+    assert "numpy" in bench.status()
+
+
+def test_a_model_whose_graph_cannot_be_opened_goes_on_with_its_fields(bench: Bench) -> None:
+    """The made-up model's graphs are empty: full evaluation is asked for, cached evaluation answers, and
+    status says why."""
+    bench.set("evaluation", 1)
+    bench.set("weight[0]", 1.0)
+    assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
+    assert "pose.onnx is not opened" in bench.status() or "full.onnx is not opened" in bench.status()
+
+
+def test_full_evaluation_gives_the_same_points(maya: Any, draft: Path, sample: Any) -> None:
+    """All networks every frame, on a model whose graphs are real."""
+    from maya import cmds
+
+    mesh = maya.add_mesh("sample", sample.neutral.points, sample.neutral.counts, sample.neutral.corners)
+    node = cmds.deformer(mesh, type="aimDeformer")[0]
+    cmds.setAttr(f"{node}.model", draft.as_posix(), type="string")
+    model = FaceModel.load(draft, "cpu")
+    for control, value in (("jawOpen", 0.7), ("mouthSmile_L", 0.4)):
+        cmds.setAttr(f"{node}.weight[{model.targets.index(control)}]", value)
+    cached = maya.points(mesh)
+    cmds.setAttr(f"{node}.evaluation", 1)
+    cmds.setAttr(f"{node}.device", 2)
+    full = maya.points(mesh)
+    assert "full evaluation" in str(cmds.getAttr(f"{node}.status"))
+    assert np.abs(full - cached).max() < 2e-3
+    assert maya.errors == []
+
+
+def test_while_a_file_is_read_the_input_is_left_alone(
+    maya: Any, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.set("weight[0]", 1.0)
+    called, plain = [], FaceModel.points
+    monkeypatch.setattr(
+        FaceModel, "points", lambda self, *a, **k: called.append(maya.reading) or plain(self, *a, **k)
+    )
+    path = (tmp_path / "scene.ma").as_posix()
+    bench.cmds.file(rename=path)
+    bench.cmds.file(save=True, type="mayaAscii")
+    maya.pull_while_reading = True
+    try:
+        bench.cmds.file(path, open=True, force=True)
+    finally:
+        maya.pull_while_reading = False
+    assert not any(called), "the model was evaluated before the file was read"
+    assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
+    assert maya.errors == []
+    assert maya.violations == []
+
+
+def test_a_second_copy_of_the_plug_in_says_so(maya: Any, tmp_path: Path) -> None:
+    from maya import cmds
+
+    copy = tmp_path / "aim_deformer_copy.py"
+    copy.write_text((Path(__file__).parents[2] / "plug-ins/aim_deformer.py").read_text())
+    with pytest.raises(RuntimeError, match="second copy"):
+        cmds.loadPlugin(str(copy))
+    maya.errors.clear()
+
+
+def test_an_edit_file_and_a_bad_one(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "edit.json"
+    file.write_text('{"thickness": 2.0}')
+    rest = bench.points()
+    bench.set("edit", file.as_posix(), type="string")
+    model = FaceModel.load(bench.model, "cpu")
+    assert np.abs(bench.points() - rest - model.data.thickness[:, None] * model.data.normals).max() < 2e-4
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"thicknes": 2.0}')
+    bench.set("edit", bad.as_posix(), type="string")
+    assert np.array_equal(bench.points(), rest)
+    assert "Did you mean 'thickness'" in bench.status()
+
+
+def test_attach_and_restore_grow_linearly_with_targets(maya: Any, tmp_path: Path) -> None:
+    """Keys on every target; twice the targets, twice the calls."""
+    from maya import cmds
+
+    from aim_maya.scene.actions.attach import attach
+    from aim_maya.scene.actions.restore import restore
+    from tests.in_maya.tiny import write_tiny
+
+    counts: dict[str, list[int]] = {"attach": [], "restore": []}
+    for targets in (13, 26, 53):
+        cmds.file(newFile=True, force=True)
+        head = bench_node.big_head(100, targets)
+        model = write_tiny(tmp_path / f"m{targets}.aim", head)
+        face = maya.add_mesh("face", head.mesh.points, head.mesh.counts, head.mesh.corners)
+        node = cmds.blendShape(face, name="shapes")[0]
+        for i, (name, points) in enumerate(head.shapes.items()):
+            target = maya.add_mesh(name, points, head.mesh.counts, head.mesh.corners)
+            cmds.blendShape(node, edit=True, target=(face, i, target, 1.0))
+            cmds.delete(target)
+            cmds.setKeyframe(node, attribute=name, time=1, value=0.0)
+            cmds.setKeyframe(node, attribute=name, time=9, value=1.0)
+        with maya.counting() as calls:
+            attach(face, model.as_posix())
+        counts["attach"].append(sum(calls.values()))
+        with maya.counting() as calls:
+            restore(face)
+        counts["restore"].append(sum(calls.values()))
+    for name, (small, middle, large) in counts.items():
+        assert large - middle <= 1.15 * (middle - small) * 27 / 13, (name, counts)
+
+
+def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, bench: Bench) -> None:
+    """groupParts and groupId, as scenes before 2022 have them: the ids come from the group, not member by
+    member."""
+    cmds = bench.cmds
+    mesh = maya.add_mesh("grouped", bench.head.mesh.points, bench.head.mesh.counts, bench.head.mesh.corners)
+    node = cmds.deformer(mesh, type="aimDeformer")[0]
+    original = cmds.listConnections(f"{node}.input[0].inputGeometry", source=True, plugs=True)[0]
+    parts, group = cmds.createNode("groupParts"), cmds.createNode("groupId")
+    cmds.setAttr(f"{parts}.inputComponents", 2, "vtx[3]", "vtx[100:200]", type="componentList")
+    cmds.setAttr(f"{node}.input[0].componentTagExpression", "", type="string")
+    cmds.connectAttr(original, f"{parts}.inputGeometry")
+    for target in (f"{parts}.groupId", f"{node}.input[0].groupId"):
+        cmds.connectAttr(f"{group}.groupId", target)
+    cmds.connectAttr(f"{parts}.outputGeometry", f"{node}.input[0].inputGeometry", force=True)
+    cmds.setAttr(f"{node}.model", bench.model, type="string")
+    cmds.setAttr(f"{node}.weight[0]", 1.0)
+    with maya.counting() as calls:
+        shown = maya.points(mesh)
+    member = np.zeros(len(shown), bool)
+    member[[3, *range(100, 201)]] = True
+    expected = np.where(member[:, None], bench.head.shapes["jawOpen"], bench.head.mesh.points)
+    assert np.abs(shown - expected).max() < 2e-4
+    assert calls["MItGeometry.index"] == 0, calls
+
+
+def test_an_attach_that_fails_half_way_leaves_nothing(
+    maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aim_maya.scene.actions import attach as attach_module
+    from tests.in_maya.checks_attach import busy_rig, snapshot
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = busy_rig(lab)
+    before = snapshot(rig)
+    plain = attach_module.move_node
+
+    def half_way(old: str, new: str) -> None:
+        plain(old, new)
+        raise RuntimeError("the connection is locked")
+
+    monkeypatch.setattr(attach_module, "move_node", half_way)
+    with pytest.raises(RuntimeError, match="locked"):
+        attach_module.attach(rig.mesh, lab.model)
+    assert snapshot(rig) == before
+
+
+def test_one_plug_that_cannot_be_held_does_not_keep_the_others_from_coming_back(
+    maya: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A weight locked in a referenced file: refused by name, and what was held before it is as it was."""
+    from maya import cmds
+
+    from aim_maya.scene.rig import plugs
+
+    for name in ("a", "b", "driver"):
+        cmds.createNode("transform", name=name)
+    cmds.connectAttr("driver.translateX", "a.translateX")
+    cmds.setAttr("b.translateX", 3.0)
+    cmds.setAttr("b.translateX", lock=True)
+    plain = cmds.setAttr
+
+    def refusing(plug: str, *args: Any, **flags: Any) -> Any:
+        if plug == "b.translateX" and flags.get("lock") is False:
+            raise RuntimeError(
+                "The attribute 'b.translateX' was locked in a referenced file, and cannot be unlocked."
+            )
+        return plain(plug, *args, **flags)
+
+    monkeypatch.setattr(plugs.cmds, "setAttr", refusing)
+    with (
+        pytest.raises(AimError, match=r"b\.translateX cannot be unlocked"),
+        plugs.held({"a.translateX": 1.0, "b.translateX": 1.0}),
+    ):
+        pytest.fail("nothing was refused")
+    assert cmds.listConnections("a.translateX", source=True, plugs=True) == ["driver.translateX"]
+    assert cmds.getAttr("b.translateX") == 3.0
+
+
+def test_a_polygon_operation_after_the_blend_shape(maya: Any, tmp_path: Path) -> None:
+    """Faces come from where the blendShape gives them, not from the mesh at the end of the chain."""
+    from aim_maya.scene.actions import capture as capture_module
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = lab.rig()
+    read: list[str] = []
+    plain = capture_module.plug_mesh
+
+    def noted(plug: str) -> Any:
+        read.append(plug)
+        return plain(plug)
+
+    capture_module.plug_mesh = noted  # type: ignore[assignment]
+    try:
+        actor = capture_module.capture(rig.mesh, any_size=True).actor
+    finally:
+        capture_module.plug_mesh = plain  # type: ignore[assignment]
+    assert read == [f"{rig.node}.outputGeometry[0]"]
+    assert actor.neutral.topology_hash == lab.head.mesh.topology_hash

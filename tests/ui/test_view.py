@@ -1,0 +1,354 @@
+"""The viewer: what it draws, off the screen, and what its window does with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of its is not installed")
+pytest.importorskip("pytestqt")
+pytest.importorskip("vtkmodules")
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QScrollBar,
+)
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.controls import Control
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.ui.viewer import app
+from aim_maya.ui.viewer.drawing import FaceScene, SmoothNormals, can_draw
+from aim_maya.ui.viewer.face import ViewedFace
+from aim_maya.ui.viewer.sliders import TargetSliders
+from aim_maya.ui.viewer.window import ViewWindow
+from tests.conftest import grid_mesh
+from trainer.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(
+    not can_draw(),
+    reason="nothing can be drawn here: no display, no EGL, no OSMesa (apt-get install libegl1 libgl1-mesa-dri)",
+)
+
+
+@pytest.fixture(scope="module")
+def model(draft: Path) -> FaceModel:
+    return FaceModel.load(draft, "cpu")
+
+
+@pytest.fixture
+def face(model: FaceModel) -> ViewedFace:
+    return ViewedFace(model, FaceScene(size=(300, 260)))
+
+
+@pytest.fixture
+def window(qtbot: Any, face: ViewedFace) -> ViewWindow:
+    made = ViewWindow(face)
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def picture(face: ViewedFace) -> np.ndarray:
+    return face.scene.picture()[..., :3].astype(int).copy()
+
+
+def changed(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of pixels that differ visibly."""
+    return float((np.abs(a - b).max(-1) > 12).mean())
+
+
+def test_normals_are_those_of_the_mesh() -> None:
+    quads = grid_mesh(5, 6)
+    rng = np.random.default_rng(0)
+    triangles = quads.triangles
+    meshes = [
+        quads,
+        Mesh(quads.points, np.full(len(triangles), 3, np.int32), triangles.ravel().astype(np.int32)),
+    ]
+    ring = np.stack([np.cos(np.arange(6)), np.sin(np.arange(6)), np.zeros(6)], 1)
+    meshes.append(Mesh(ring, np.array([6], np.int32), np.arange(6, dtype=np.int32)))
+    for mesh in meshes:
+        flat = mesh.counts.max() != 4
+        points = (mesh.points + (rng.normal(size=mesh.points.shape) * 0.1 if flat else 0)).astype(np.float32)
+        normals = np.zeros_like(points)
+        SmoothNormals(mesh).into(points, normals)
+        assert np.abs(normals - vertex_normals(mesh, points.astype(float))).max() < 1e-5
+
+
+def test_sliders_edits_and_looks_are_seen(face: ViewedFace) -> None:
+    still = picture(face)
+    assert len(np.unique(still.reshape(-1, 3), axis=0)) > 200
+    weights = np.zeros(len(face.model.targets))
+    weights[face.model.targets.index("jawOpen")] = 1.0
+    face.pose(weights)
+    opened = picture(face)
+    assert changed(still, opened) > 0.01
+    face.edit(Edit(jaw_gain=0.0, expression_gain=0.0))
+    assert changed(still, picture(face)) < 0.01
+    face.edit(Edit(thickness=1.5))
+    assert changed(opened, picture(face)) > 0.01
+    face.edit(Edit())
+    assert changed(opened, picture(face)) == 0.0
+    for name, value in (
+        ("bones", True),
+        ("wires", True),
+        ("skin", False),
+        ("colours", "weight"),
+        ("colours", "thickness"),
+        ("colours", "error"),
+    ):
+        setattr(face.look, name, value)
+        face.dress()
+        assert changed(opened, picture(face)) > 0.01, (name, value)
+        setattr(face.look, name, {"skin": True, "colours": "none"}.get(name, False))
+        face.dress()
+        assert changed(opened, picture(face)) == 0.0, (name, value)
+
+
+def test_errors_are_of_the_most_active_target(model: FaceModel, sample: Actor) -> None:
+    face = ViewedFace(model, FaceScene(size=(64, 64)), sample)
+    face.look.colours = "error"
+    face.dress()
+    assert face.caption.startswith("neutral: networks against the actor's shape")
+    weights = np.zeros(len(model.targets))
+    weights[model.targets.index("jawOpen")] = 0.3
+    face.pose(weights)
+    truth = (
+        np.linalg.norm(
+            model.points(model.data.rig.trained_pose("jawOpen"), detail=False) - sample.shapes["jawOpen"],
+            axis=1,
+        )
+        * model.mm_per_unit
+    )
+    assert face.caption.startswith(
+        f"jawOpen: networks against the actor's shape, mean {truth.mean():.3f}, max {truth.max():.2f} mm"
+    )
+    other = Actor("other", grid_mesh(), {}, sample.rig, 1.0)
+    with pytest.raises(AimError, match="is not the actor"):
+        ViewedFace(model, FaceScene(size=(64, 64)), other)
+    twin = replace(
+        sample,
+        neutral=sample.neutral.with_points(sample.neutral.points + np.array([0, 0, 2 / sample.mm_per_unit])),
+    )
+    with pytest.raises(AimError, match=r"2\.0 mm away"):
+        ViewedFace(model, FaceScene(size=(64, 64)), twin)
+
+
+def test_camera(face: ViewedFace) -> None:
+    front = picture(face)
+    face.scene.orbit(30, 0)
+    assert changed(front, picture(face)) > 0.05
+    for _ in range(30):
+        face.scene.orbit(0, 20)  # never over the top
+    assert changed(front, picture(face)) > 0.05
+    face.scene.zoom(3.0)
+    face.scene.pan(0.2, 0.1)
+    face.scene.reset_camera()
+    assert changed(front, picture(face)) == 0.0
+
+
+def test_window_moves_face(qtbot: Any, window: ViewWindow) -> None:
+    at = window.face.model.targets.index("jawOpen")
+    row = window.sliders.rows[at]
+    row.slider.setValue(700)
+    assert row.value.value() == pytest.approx(0.7)
+    assert window.face.weights[at] == pytest.approx(0.7)
+    window.sliders.random.click()
+    assert np.count_nonzero(window.face.weights) >= 1
+    window.sliders.reset.click()
+    assert not window.face.weights.any()
+    window.gains["thickness"].setValue(150)
+    assert window.face.model.edit.thickness == 1.5
+    window.reset_edit()
+    assert window.face.model.edit.is_default
+    window.colours.setCurrentIndex(1)
+    assert "thickness" in window.caption.text()
+    window.sliders.search.setText("jawop")
+    assert [r.label.text() for r in window.sliders.rows if r.slider.isVisibleTo(window)] == ["jawOpen"]
+    qtbot.waitUntil(lambda: "Frame" in window.status.text(), timeout=5000)
+    assert window.face.scene.device in window.status.text()
+
+
+def test_an_edit_goes_in_and_out_of_the_window(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
+    panel, original = window.edits, window.face.original
+    assert not panel.more.isVisibleTo(window)
+    panel.fold.click()
+    assert panel.more.isVisibleTo(window)
+    panel.bones["jaw_longer_mm"].setValue(50)
+    panel.tissue["cheeks"].setValue(140)
+    recipe = panel.recipe()
+    assert recipe.bones == {"jaw_longer_mm": 5.0}
+    assert recipe.thickness == {"all": 1.0, "cheeks": 1.4}
+    assert np.array_equal(window.face.model.points({}), original.edited(recipe).points({}))
+    panel.save_file(tmp_path / "edit.json")
+    window.reset_edit()
+    assert window.face.model.edit.is_default
+    panel.load_file(tmp_path / "edit.json")
+    assert panel.recipe().to_json() == recipe.to_json()
+    panel.presets.setCurrentIndex(panel.presets.findData("wide_jaw"))
+    panel.presets.activated.emit(panel.presets.currentIndex())
+    assert panel.recipe().bones == {"jaw_wider_mm": 6.0}
+    (tmp_path / "edit.json").write_text(
+        '{"thickness": {"lips_L": 1.5}, "expression_gain": {"brow": 2}, "jaw_gain": 0.5}'
+    )
+    panel.load_file(tmp_path / "edit.json")
+    panel.tissue["nose"].setValue(120)
+    kept = panel.recipe()  # what no slider shows is not lost
+    assert kept.thickness == {"all": 1.0, "lips_L": 1.5, "nose": 1.2}
+    assert kept.expression_gain == {"all": 1.0, "brow": 2.0}
+    (tmp_path / "edit.json").write_text('{"thicknes": 1}')
+    panel.load_file(tmp_path / "edit.json")
+    assert "Did you mean" in panel.message.text()  # type: ignore[union-attr]
+    panel.tissue["lips"].setValue(0)
+    assert "Bone came through the skin" in window.caption.text()
+
+
+def test_mouse_and_keys(qtbot: Any, window: ViewWindow) -> None:
+    before = np.array(window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    qtbot.mouseMove(window.view, QPoint(160, 110))
+    qtbot.mouseRelease(window.view, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(window.view, Qt.Key.Key_Left)
+    assert not np.allclose(before, window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.keyClick(window.view, Qt.Key.Key_Home)
+    assert np.allclose(before, window.face.scene.renderer.GetActiveCamera().GetPosition())
+    qtbot.keyClick(window.view, Qt.Key.Key_Plus)
+    assert (
+        np.linalg.norm(window.face.scene.renderer.GetActiveCamera().GetPosition())
+        < np.linalg.norm(before) * 1.01
+    )
+
+
+def test_everything_is_reached_by_the_keyboard(qtbot: Any, window: ViewWindow) -> None:
+    texts = [b.text() for b in window.findChildren(QAbstractButton)] + [
+        label.text() for label in window.findChildren(QLabel) if label.buddy()
+    ]
+    keys = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+    assert len(keys) == len(set(keys)) >= 14, sorted(keys)
+    for widget in [
+        *window.findChildren(QAbstractSlider),
+        *window.findChildren(QAbstractButton),
+        *window.findChildren(QComboBox),
+    ]:
+        if not isinstance(widget, QScrollBar) and not isinstance(
+            widget.parent(), QLineEdit
+        ):  # a line's button to clear it
+            assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus, widget
+    window.activateWindow()
+    window.view.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert window.focusWidget() is window.sliders.search
+
+
+def test_the_edits_say_their_numbers_and_leave_room_for_the_targets(window: ViewWindow) -> None:
+    window.edits.fold.click()
+    window.gains["thickness"].setValue(140)
+    window.edits.bones["jaw_longer_mm"].setValue(-35)
+    shown = {label.text() for label in window.edits.findChildren(QLabel)}
+    assert {"x 1.40", "-3.5 mm", "0 mm", "x 1.00"} <= shown
+    QApplication.processEvents()
+    assert window.sliders.height() > 0.3 * window.height()
+
+
+def test_a_picture_shows_the_first_frame_of_curves(draft: Path, tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("frame,jawOpen\n1,0.5\n2,1\n")
+    for name, extra in (
+        ("curves", ["--curves", str(tmp_path / "take.csv")]),
+        ("weights", ["-w", "jawOpen=0.5"]),
+    ):
+        assert main(["view", str(draft), "--screenshot", str(tmp_path / f"{name}.png"), *extra]) == 0
+    assert (tmp_path / "curves.png").read_bytes() == (tmp_path / "weights.png").read_bytes()
+
+
+def test_curves_play(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
+    take = tmp_path / "take.csv"
+    take.write_text("time,jawOpen,nobody\n" + "".join(f"{i / 30:.4f},{i / 10},0\n" for i in range(11)))
+    window.play_file(take)
+    at = window.face.model.targets.index("jawOpen")
+    qtbot.waitUntil(lambda: window.face.weights[at] > 0.3, timeout=5000)
+    assert "nobody" in window.play.toolTip()
+    window.play.click()
+    assert not window.player.playing
+    take.write_text("nothing")
+    window.play_file(take)
+    assert "holds no frames" in window.message.text()  # type: ignore[union-attr]
+
+
+def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'igl', 'scipy', 'onnx'):\n            raise ImportError('blocked: ' + name)\n"
+        "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    for name, extra in (("face", ["--preset", "long_jaw"]), ("window", ["--window", "--bones"])):
+        out = tmp_path / f"{name}.png"
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "view",
+            str(draft),
+            "--screenshot",
+            str(out),
+            "-w",
+            "jawOpen=0.5",
+            *extra,
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (["-w", "jawOpn=1"], "Did you mean 'jawOpen'"),
+        (["-w", "jawOpen=x"], "NAME=VALUE"),
+        (["--screenshot", "x.jpg"], "ends in .png"),
+        (["--curves", "nowhere.csv", "--screenshot", "x.png"], "nowhere.csv"),
+        (["--preset", "longjaw"], "Did you mean 'long_jaw'"),
+        (["--screenshot", "/proc/x/y.png"], "Cannot write"),
+    ],
+)
+def test_bad_input(draft: Path, extra: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["view", str(draft), *extra]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_bench_prints_a_ratio(window: ViewWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "ROUNDS", 2)
+    monkeypatch.setattr(app, "FRAMES", 3)
+    figures = app.bench(window)
+    assert figures["rate_over_bare"] > 0.2
+    assert "rate over bare" in app.bench_table(figures)
+
+
+@pytest.mark.parametrize("knots", [(1.0,), (0.5, 1.0), (-1.0, 1.0), (-1.0,), (2.0,), (10.0,)])
+def test_random_stays_inside_the_sliders(qtbot: Any, knots: tuple[float, ...]) -> None:
+    controls = tuple(Control(f"c{i}", i, tuple((v, f"c{i}_{v}") for v in knots)) for i in range(8))
+    sliders = TargetSliders(controls)
+    qtbot.addWidget(sliders)
+    drawn = []
+    for _ in range(40):
+        sliders.set_random()
+        drawn.append(sliders.weights())
+    low, high = min(0.0, *knots), max(0.0, *knots)
+    assert low <= np.min(drawn) <= np.max(drawn) <= high
+    assert np.max(np.abs(drawn)) > 0.5 * max(-low, high)
+    assert (np.min(drawn) < 0) == (low < 0)

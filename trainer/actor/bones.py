@@ -1,0 +1,257 @@
+"""Skull and mandible patches under a neutral that has none: the skin moved inwards by the soft-tissue depth
+that
+anatomists measured.
+
+Depths in mm, adults: Rangel-de Lazaro et al. 2026, Virtual Archaeology Review 17(34), Table 2, DOI
+10.4995/var.2024.24796 (after Rhine 1983); one population, means only.
+
+A rough estimate, and it says how rough: every region carries the error to expect (docs/bones.md tells how
+that was measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.core.typed import Floats, Ints
+from trainer.geometry.smooth import bent_least, extend
+from trainer.geometry.surface import outside
+
+from .landmarks import JAW_REGIONS, SKULL_REGIONS, Landmarks, find_landmarks, occlusal_height, regions
+from .weld import pieces
+
+# Soft-tissue depth at the sites where anatomists measure it, and where those sites lie on a face.
+
+MIDLINE_MM = {
+    "supraglabella": 4.5,
+    "glabella": 4.5,
+    "nasion": 7.0,
+    "rhinion": 2.5,
+    "mid-philtrum": 10.0,
+    "upper lip margin": 11.0,
+    "lower lip margin": 12.25,
+    "supramentale": 10.0,
+    "pogonion": 13.0,
+    "menton": 8.0,
+}
+SIDE_MM = {
+    "frontal eminence": 4.0,
+    "mid-supraorbital": 8.5,
+    "suborbital": 6.25,
+    "inferior malar": 12.0,
+    "lateral orbit": 11.5,
+    "zygion": 7.0,
+    "supraglenoid": 6.25,
+    "gonion": 10.5,
+    "supra-M2": 18.0,
+    "mid-masseter": 17.5,
+    "sub-M2": 17.0,
+}
+DEPTHS_MM = MIDLINE_MM | SIDE_MM
+_LANDMARK = {"upper lip margin": "labrale superius", "lower lip margin": "labrale inferius"}
+
+
+def place_sites(at: Landmarks) -> Iterator[tuple[str, Floats]]:
+    """(site, point (3,)) on the skin, head frame, mm; each paired site twice. A site over a hole in the skin
+    is left out."""
+    for site in MIDLINE_MM:
+        if site == "mid-philtrum":
+            yield site, 0.5 * (at.points["subnasale"] + at.points["labrale superius"])
+        else:
+            yield site, at.points[_LANDMARK.get(site, site)]
+    for sign, side in ((1.0, "_l"), (-1.0, "_r")):
+        for site, point in _paired(at, sign, side).items():
+            if np.isfinite(point).all():
+                yield site, point
+
+
+def _paired(at: Landmarks, sign: float, side: str) -> dict[str, Floats]:
+    """The sites of one side."""
+    s = at.size
+    inner, outer, corner, ear, zygion, gonion = (
+        at.points[n + side]
+        for n in ("endocanthion", "exocanthion", "cheilion", "tragion", "zygion", "gonion")
+    )
+    pupil, eye = 0.5 * (inner[0] + outer[0]), 0.5 * (inner[1] + outer[1])
+    mouth, menton, subnasale = at.height("stomion"), at.height("menton"), at.height("subnasale")
+
+    def front(x: float, y: float) -> Floats:
+        return np.array([x, y, float(at.skin.front(np.array([x]), np.array([y]))[0])])
+
+    def lateral(y: float, z: float) -> Floats:
+        return np.array([sign * float(at.skin.side(np.array([y]), np.array([z]), sign)[0]), y, z])
+
+    molar = corner[2] - 19 * s
+    return {
+        "frontal eminence": front(pupil, at.height("supraglabella") + 8 * s),
+        "mid-supraorbital": front(pupil, eye + 22 * s),
+        "suborbital": front(pupil, eye - 24 * s),
+        "inferior malar": front(pupil + sign * 9 * s, subnasale + 5 * s),
+        "lateral orbit": lateral(eye - 12 * s, outer[2] - 8 * s),
+        "zygion": zygion,
+        "supraglenoid": lateral(ear[1] + 10 * s, ear[2] + 12 * s),
+        "gonion": gonion,
+        "supra-M2": lateral(mouth + 0.4 * (subnasale - mouth), molar),
+        "mid-masseter": lateral(0.5 * (gonion[1] + zygion[1]), gonion[2] + 9 * s),
+        "sub-M2": lateral(mouth - 0.36 * (mouth - menton), molar),
+    }
+
+
+# Expected soft-tissue depth over a whole head: the table's sites, extended smoothly over the skin.
+
+_SCALP_MM = 5.0  # over the vault; the table ends at the forehead
+_NEIGHBOURS = 6
+_ON_SKIN_MM = 15.0  # a coarse mesh has its next vertex this far from a point on it, hardly further
+
+
+def site_vertices(at: Landmarks, skin: Floats) -> tuple[list[str], Ints]:
+    """Names of the sites that were placed (paired ones twice) and the vertex of the skin (V, 3), head frame,
+    nearest to each."""
+    names, points = zip(*place_sites(at), strict=True)
+    return list(names), np.asarray(cKDTree(skin).query(np.array(points))[1])
+
+
+def expected_depth(mesh: Mesh, at: Landmarks) -> Floats:
+    """(V,) mm: the published means at their sites and the scalp's over the vault, between them as smooth as
+    the skin allows."""
+    skin = at.frame.to_head(mesh.points)
+    values, sure = np.zeros(len(skin)), np.zeros(len(skin))
+    tree = cKDTree(skin)
+    for name, point in place_sites(at):
+        away, ids = tree.query(point, k=_NEIGHBOURS)
+        if away[0] > _ON_SKIN_MM:  # a place that a mask has no skin for
+            continue
+        values[ids] += DEPTHS_MM[name]
+        sure[ids] += 1.0
+    vault = skin[:, 1] > at.height("supraglabella") + 30 * at.size
+    values[vault] += 0.05 * _SCALP_MM
+    sure[vault] += 0.05
+    known = sure > 0
+    values[known] /= sure[known]
+    low, high = min(DEPTHS_MM.values()), max(DEPTHS_MM.values())
+    return np.clip(extend(mesh, values, sure, 0.3), low, high)
+
+
+# Skull and mandible patches under a neutral that has none: the skin moved inwards by the depth that
+# anatomists expect there.
+
+_SMOOTH = 30.0  # bone is smoother than the skin: lips, lids and wings of the nose do not show in it
+_JITTER_MM = np.array([[0.0, 0.0, 0.0], [0.07, 0.11, 0.05], [-0.09, -0.06, 0.08]])
+_SEEN_MM = 1.5  # how far from the outermost skin a vertex may lie and still be outer skin
+EXPECTED_MM = {
+    "vault": 1.5,
+    "forehead": 1.5,
+    "brow": 2.5,
+    "temple": 4.0,
+    "nose": 2.5,
+    "cheek": 3.0,
+    "upper jaw": 3.0,
+    "chin": 3.0,
+    "jaw line": 4.0,
+    "ramus": 5.0,
+}
+"""Median error to expect of each region, mm: the spread of tissue depths between adults, and of the sites'
+placing."""
+
+
+@dataclass(frozen=True)
+class EstimatedBones:
+    """skull and jaw in the neutral's object space and unit; landmarks; vertices {region: how many};
+    expected_mm {region: error to expect}."""
+
+    skull: Mesh
+    jaw: Mesh
+    landmarks: Landmarks
+    vertices: dict[str, int]
+    expected_mm: dict[str, float]
+
+    @property
+    def report(self) -> str:
+        """One sentence for logs and manifests."""
+        rough = ", ".join(f"{name} {mm:g}" for name, mm in self.expected_mm.items())
+        return f"skull and jaw estimated from the skin by tissue depth (landmarks: {self.landmarks.report}); error to expect, mm: {rough}"
+
+
+def estimate_bones(actor: Actor) -> EstimatedBones:
+    """Skull and jaw from the neutral alone. Raises AimError when no face is found or landmarks.json cannot be
+    meant."""
+    at = find_landmarks(actor)
+    mesh = Mesh(at.frame.to_head(actor.neutral.points), actor.neutral.counts, actor.neutral.corners)
+    label = regions(mesh.points, at)
+    label[~_outermost(mesh.points, at) | (pieces(mesh) > 0)] = ""
+    label[_over_openings(mesh.points, at)] = ""
+    depth = expected_depth(actor.neutral, at)
+    plain = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, _SMOOTH))
+    bone = bent_least(mesh, mesh.points - depth[:, None] * plain, (label != "") + 1e-3, _SMOOTH)
+    gap = (
+        np.abs(mesh.points[:, 1] - occlusal_height(mesh.points, at)) < 3.0 * at.size
+    )  # crowns of teeth, which are no bone
+    gap &= ~np.isin(label, ("ramus",))
+    points = actor.neutral.with_points(at.frame.to_object(bone))
+    label[outside(points.points, actor.neutral)] = ""
+    skull, jaw = (_part(points, np.isin(label, chosen) & ~gap) for chosen in (SKULL_REGIONS, JAW_REGIONS))
+    counted = {
+        name: int((label == name).sum()) for name in (*SKULL_REGIONS, *JAW_REGIONS) if (label == name).any()
+    }
+    return EstimatedBones(
+        skull, jaw, at, counted, {name: round(_doubt(name, at) * EXPECTED_MM[name], 1) for name in counted}
+    )
+
+
+def _doubt(region: str, at: Landmarks) -> float:
+    """How much rougher a region is for landmarks that only proportions placed."""
+    if region in JAW_REGIONS and {"menton", "stomion"} & set(at.guessed):
+        return 3.0
+    return 1.5 if at.guessed else 1.0
+
+
+def with_bones(actor: Actor) -> tuple[Actor, EstimatedBones | None]:
+    """The actor with what it lacks of skull and jaw estimated, and the estimate; the actor itself and None
+    when it lacks nothing."""
+    if actor.skull is not None and actor.jaw is not None:
+        return actor, None
+    bones = estimate_bones(actor)
+    return replace(actor, skull=actor.skull or bones.skull, jaw=actor.jaw or bones.jaw), bones
+
+
+def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:
+    """(V,) True where rays towards a vertical axis inside the head meet the vertex first."""
+    axis = at.points["pronasale"][2] - 90.0 * at.size
+    outwards = points - np.stack([np.zeros(len(points)), points[:, 1], np.full(len(points), axis)], 1)
+    outwards[:, 1] = 0.5 * np.maximum(
+        points[:, 1] - at.height("supraglabella"), 0
+    )  # over the vault they come from above
+    outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-9)
+    seen = np.zeros(len(points), bool)
+    for shift in _JITTER_MM:  # a ray exactly at a vertex may slip between its faces
+        hits = at.skin.cast(points[~seen] + shift, outwards[~seen])
+        seen[~seen] = np.nan_to_num(np.linalg.norm(hits - points[~seen], axis=1), nan=np.inf) < _SEEN_MM
+    return seen
+
+
+def _over_openings(points: Floats, at: Landmarks) -> NDArray[np.bool_]:
+    """(V,) True over the orbits and the pear-shaped opening of the nose, where no bone lies below."""
+    x, y, s = points[:, 0], points[:, 1], at.size
+    front = points[:, 2] > at.points["exocanthion_l"][2] - 8 * s
+    nose_top, nose_low = at.height("rhinion"), at.height("subnasale") + 2 * s
+    share = np.clip((nose_top - y) / max(nose_top - nose_low, 1e-6), 0, 1)
+    opening = (y < nose_top) & (y > nose_low) & (np.abs(x) < (4 + 12 * share) * s)
+    for side in ("_l", "_r"):
+        middle = 0.5 * (at.points["endocanthion" + side] + at.points["exocanthion" + side])
+        opening |= ((x - middle[0]) / (19 * s)) ** 2 + ((y - middle[1] + 2 * s) / (16 * s)) ** 2 < 1
+    return opening & front
+
+
+def _part(mesh: Mesh, keep: NDArray[np.bool_]) -> Mesh:
+    """The faces of which all corners are kept, with the vertices that they use."""
+    faces = np.logical_and.reduceat(keep[mesh.corners], mesh.starts)
+    corner_kept = np.repeat(faces, mesh.counts)
+    used, corners = np.unique(mesh.corners[corner_kept], return_inverse=True)
+    return Mesh(mesh.points[used], mesh.counts[faces], corners.astype(np.int32))

@@ -1,0 +1,242 @@
+"""Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal; and
+whether
+skull and jaw are what they are called.
+
+n = (s0 - b) / d, b the ray's hit, d its distance (AIM, the sparse anatomy of L_A)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import igl
+import numpy as np
+from igl.embree import EmbreeIntersector
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
+from aim_maya.core.typed import Floats, Ints
+
+from .weld import pieces
+
+# Are skull and jaw what their names say, and does the head look the way heads do here: y up, z forward?
+
+
+def check_bones(actor: Actor) -> None:
+    """Raises AimError when skull and jaw are swapped, or the jaw shows that the head looks backwards or lies
+    down.
+
+    A mandible's condyles are its highest points and lie behind its chin. Only for heads with y up.
+    """
+    if actor.skull is None or actor.jaw is None or actor.up != "y":
+        return
+    skull, jaw = actor.skull.points, actor.jaw.points
+    above = skull.mean(0) - jaw.mean(0)
+    if abs(above[2]) > 1.2 * abs(above[1]):
+        raise AimError(
+            f"The skull of '{actor.name}' does not lie above its jaw: its middle is {above[1]:.4g} higher and {above[2]:.4g} further along z.",
+            "The head lies on its back or face: it was exported with z up.",
+            "Turn neutral, shapes and bones to y up and z forward.",
+        )
+    if above[1] < 0:
+        raise AimError(
+            f"The jaw of '{actor.name}' lies above its skull (middles at y = {jaw[:, 1].mean():.4g} and {skull[:, 1].mean():.4g}).",
+            "skull.obj and jaw.obj are swapped, or the head hangs upside down.",
+            "Exchange the two files, or turn the head to y up.",
+        )
+    height = np.ptp(jaw[:, 1])
+    high, low = (
+        jaw[jaw[:, 1] > jaw[:, 1].max() - 0.15 * height],
+        jaw[jaw[:, 1] < jaw[:, 1].min() + 0.25 * height],
+    )
+    behind, front = float(high[:, 2].mean()), float(low[:, 2].mean())
+    if behind > front + 0.1 * float(np.ptp(jaw[:, 2])):
+        raise AimError(
+            f"The chin of '{actor.name}' lies behind its jaw joints (z = {front:.4g} and {behind:.4g}).",
+            "The head looks along -z.",
+            "Turn neutral, shapes and bones by 180 degrees about y, so that the face looks along +z.",
+        )
+
+
+# Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal.
+
+LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
+SHORTEST_MM = 0.5
+ASTRAY = 2.0  # times as far as the nearest bone: a ray that goes further has missed that one's edge
+STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
+FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
+SKULL, JAW = 0, 1
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """covered (C,) skin vertex ids with bone below; bone (C, 3), thickness (C,), normal (C, 3), which (C,): 0
+    skull, 1 jaw.
+
+    used (C,) bool: the sparse subset to learn from; the rest is for scoring. surface: both bones, the skull's
+    faces (skull_faces) first. Model unit, object space.
+    """
+
+    covered: Ints
+    bone: Floats
+    thickness: Floats
+    normal: Floats
+    which: Ints
+    used: NDArray[np.bool_]
+    surface: Mesh
+    skull_faces: int
+
+    def without(self, left_out: NDArray[np.bool_]) -> Constraints:
+        """The same constraints with those at left_out (C,) taken from the subset that is learned from."""
+        return replace(self, used=self.used & ~left_out)
+
+
+def find_constraints(actor: Actor) -> Constraints:
+    """Cast a ray from every skin vertex inwards and keep the sensible hits.
+
+    Raises AimError when bones are missing, lie outside the skin, or hardly any skin has bone below.
+    """
+    if actor.skull is None or actor.jaw is None:
+        missing = " and ".join(
+            name for name, mesh in (("skull.obj", actor.skull), ("jaw.obj", actor.jaw)) if mesh is None
+        )
+        raise AimError(
+            f"'{actor.name}' has no {missing}.",
+            remedy="Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder, or let `aimface bones` estimate them.",
+        )
+    bones = joined(actor.skull, actor.jaw)
+    skin = actor.neutral
+    check_bones(actor)
+    _check_inside(actor, bones)
+    normals = vertex_normals(skin)
+    hit, triangle, distance = _cast(bones, skin.points, -normals)
+    mm = actor.mm_per_unit
+    near = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
+    on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
+    bone_normals = _outward(bones, triangle, near & _exposed(skin, normals), on_jaw, normals)
+    facing = (bone_normals * normals).sum(1)
+    kept = near & (facing >= STEEPEST)
+    kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
+    kept &= distance <= ASTRAY * surface_distance(skin.points, bones)
+    covered = np.flatnonzero(kept)
+    if len(covered) < max(20, 0.02 * len(skin.points)):
+        raise AimError(
+            f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm below them.",
+            "Skull and jaw are in another space or unit than the neutral, or the neutral's normals point inwards.",
+            "Move the bones into the neutral's object space.",
+        )
+    which = on_jaw[covered].astype(np.int64)
+    d = distance[covered]
+    used = np.zeros(len(covered), bool)
+    used[spread(skin.points[covered], int(FRACTION * len(skin.points)))] = True
+    return Constraints(
+        covered,
+        skin.points[covered] - d[:, None] * normals[covered],
+        d,
+        normals[covered],
+        which,
+        used,
+        bones,
+        len(actor.skull.counts),
+    )
+
+
+def no_constraints() -> Constraints:
+    """None at all: for a face that is trained without anatomy."""
+    nothing, surface = np.zeros(0), Mesh(np.zeros((0, 3)), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    ids = np.zeros(0, np.int64)
+    return Constraints(ids, np.zeros((0, 3)), nothing, np.zeros((0, 3)), ids, np.zeros(0, bool), surface, 0)
+
+
+def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np.bool_], Ints, Floats]:
+    """hit (V,), triangle (V,), distance (V,) of the first crossing of every ray with target."""
+    embree = EmbreeIntersector()
+    embree.init(
+        np.ascontiguousarray(target.points, np.float32), np.ascontiguousarray(target.triangles, np.int32)
+    )
+    hit, triangle, distance = (
+        np.zeros(len(origins), bool),
+        np.zeros(len(origins), np.int64),
+        np.full(len(origins), np.inf),
+    )
+    for i, (origin, direction) in enumerate(
+        zip(origins.astype(np.float32), directions.astype(np.float32), strict=True)
+    ):
+        found = embree.intersectRay_first(origin, direction)
+        if found[0] >= 0:
+            hit[i], triangle[i], distance[i] = True, found[0], found[1]
+    return hit, triangle, distance
+
+
+def surface_distance(points: Floats, surface: Mesh) -> Floats:
+    """(P,) distance of points (P, 3) from a surface, model unit."""
+    squared = igl.point_mesh_squared_distance(
+        np.ascontiguousarray(points), surface.points, surface.triangles
+    )[0]
+    distance: Floats = np.sqrt(squared)
+    return distance
+
+
+def _outward(
+    bones: Mesh, triangle: Ints, votes: NDArray[np.bool_], on_jaw: NDArray[np.bool_], normals: Floats
+) -> Floats:
+    """(V, 3) normals of the bone triangles hit; those of a bone that was modelled inside out are turned.
+
+    votes (V,): outer skin with bone close below, which alone can tell. A mouth bag and eye sockets see bones
+    from behind, far walls are
+    seen from behind by all.
+    """
+    p = bones.points[bones.triangles[triangle]]
+    facing = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
+    for one in (on_jaw, ~on_jaw):
+        heard = votes & one
+        if heard.any() and np.median((facing * normals).sum(1)[heard]) < 0:
+            facing[one] *= -1
+    return facing
+
+
+def _exposed(skin: Mesh, normals: Floats) -> NDArray[np.bool_]:
+    """(V,) True where nothing of the skin lies in front of the vertex: not in a mouth bag, a nostril or an
+    ear."""
+    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
+    return ~_cast(skin, skin.points + start * normals, normals)[0]
+
+
+def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]:
+    """(V,) True where another piece of skin lies between the vertex and its bone (the other lip, the back of
+    an ear)."""
+    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
+    hit, _, skin_distance = _cast(skin, skin.points - start * normals, -normals)
+    return hit & (skin_distance + start < distance)
+
+
+def _check_inside(actor: Actor, bones: Mesh) -> None:
+    normals = vertex_normals(actor.neutral)
+    distance, nearest = cKDTree(actor.neutral.points).query(bones.points)
+    height = ((bones.points - actor.neutral.points[nearest]) * normals[nearest]).sum(1)
+    limit = 2.0 / actor.mm_per_unit
+    outside = (height > limit) & (height > 0.5 * distance) & ~boundary_vertices(actor.neutral)[nearest]
+    if outside.mean() > 0.1:
+        raise AimError(
+            f"{outside.mean():.0%} of the skull's and jaw's vertices lie outside the skin, by up to {height[outside].max() * actor.mm_per_unit:.1f} mm.",
+            "The bones are in another space or unit than the neutral.",
+            "Move them into the neutral's object space, then train again.",
+        )
+
+
+def spread(points: Floats, count: int) -> Ints:
+    """Ids of `count` of the points (C, 3), evenly spread: each next one is the farthest from all before
+    (Gonzalez 1985)."""
+    count = min(count, len(points))
+    chosen = np.zeros(count, np.int64)
+    distance = np.linalg.norm(points - points.mean(0), axis=1)
+    chosen[0] = int(distance.argmin())
+    nearest = np.full(len(points), np.inf)
+    for i in range(1, count):
+        nearest = np.minimum(nearest, ((points - points[chosen[i - 1]]) ** 2).sum(1))
+        chosen[i] = int(nearest.argmax())
+    return chosen

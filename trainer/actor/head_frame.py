@@ -1,0 +1,91 @@
+"""A head in its own frame: millimetres, x to its left from the facial plane, y up, z to the front; and what
+is seen of it from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from igl.embree import EmbreeIntersector
+from numpy.typing import NDArray
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.typed import Floats
+from trainer.geometry.surface import Plane
+
+_FAR = 1000.0
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """axes (3, 3): rows are the head's x, y and z in object space; origin (3,) object space; mm_per_unit."""
+
+    axes: Floats
+    origin: Floats
+    mm_per_unit: float
+
+    def to_head(self, points: Floats) -> Floats:
+        """(..., 3) object space, model unit -> head frame, mm."""
+        inside: Floats = (points - self.origin) @ self.axes.T * self.mm_per_unit
+        return inside
+
+    def to_object(self, points: Floats) -> Floats:
+        """The inverse of to_head."""
+        back: Floats = points / self.mm_per_unit @ self.axes + self.origin
+        return back
+
+
+def directions(up: str) -> tuple[Floats, Floats]:
+    """Where up and front are: y up looks along +z, z up along -y."""
+    return (np.eye(3)[1], np.eye(3)[2]) if up == "y" else (np.eye(3)[2], -np.eye(3)[1])
+
+
+def head_frame(actor: Actor, plane: Plane, up: Floats, front: Floats) -> HeadFrame:
+    """From the facial plane, and where up and front are, wherever the head stands."""
+    points = actor.neutral.points
+    aside = np.cross(up, front)
+    across = (
+        abs(float(plane.normal @ aside)) > 0.9
+    )  # else the head is not symmetric about anything that looks like a facial plane
+    x = plane.normal * np.sign(plane.normal @ aside) if across else aside
+    y = up - (up @ x) * x
+    y /= np.linalg.norm(y)
+    middle = 0.5 * (points.max(0) + points.min(0))
+    origin = middle + (plane.offset - plane.normal @ middle) * plane.normal if across else middle
+    return HeadFrame(np.stack([x, y, np.cross(x, y)]), origin, actor.mm_per_unit)
+
+
+class OuterSkin:
+    """The skin as rays from outside see it. Everything in the head frame, mm."""
+
+    def __init__(self, points: Floats, triangles: NDArray[np.integer]) -> None:
+        self.points, self.triangles = points, triangles
+        self._tree = EmbreeIntersector()
+        self._tree.init(np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32))
+
+    def cast(self, through: Floats, directions: Floats) -> Floats:
+        """First hits (R, 3) of rays that come from far away along -directions to `through` (R, 3).
+
+        NaN where nothing is hit, or the back of the skin (a ray that went in by the open lids or the neck).
+        """
+        far, inwards = through + _FAR * directions, -directions
+        rays = zip(far.astype(np.float32), inwards.astype(np.float32), strict=True)
+        found = np.array([self._tree.intersectRay_first(*ray)[:2] for ray in rays]).reshape(
+            -1, 2
+        )  # triangle or -1, distance
+        met = np.flatnonzero(found[:, 0] >= 0)
+        a, b, c = self.points[self.triangles[found[met, 0].astype(np.int64)]].transpose(1, 0, 2)
+        front = met[(np.cross(b - a, c - a) * inwards[met]).sum(1) < 0]
+        hits = np.full(through.shape, np.nan)
+        hits[front] = far[front] + found[front, 1:] * inwards[front]
+        return hits
+
+    def front(self, x: Floats, y: Floats) -> Floats:
+        """(R,) z of the skin seen from the front at x, y (R,)."""
+        through = np.stack([x, y, np.zeros_like(x)], 1)
+        return self.cast(through, np.broadcast_to([0.0, 0.0, 1.0], through.shape))[:, 2]
+
+    def side(self, y: Floats, z: Floats, sign: float) -> Floats:
+        """(R,) |x| of the skin seen from the head's left (sign 1) or right (-1) at y, z (R,)."""
+        through = np.stack([np.zeros_like(y), y, z], 1)
+        return sign * self.cast(through, np.broadcast_to([sign, 0.0, 0.0], through.shape))[:, 0]

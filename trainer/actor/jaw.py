@@ -1,0 +1,194 @@
+"""The jaw's rigid motion in every target, and the skinning weight that goes with it.
+
+Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estimate from the skin
+(jaw_estimate.py; docs/jaw.md);
+'free' leaves it to the paper's losses, which do not determine it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aim_maya.core import rigid
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
+from aim_maya.core.typed import Floats
+from trainer.geometry.smooth import extend
+
+from .constraints import JAW, Constraints
+from .jaw_estimate import bone_motion, find_mandible, fit_target
+
+SOURCES = ("auto", "teeth", "poses", "estimate", "free")
+LOOSE_MM = 2.0  # teeth that end further than this from a rigid motion are no teeth
+MEASURED = "its error was 10 to 20 % of the motion on three heads of one family, against bones of one CT; on a face of another kind nothing is known of it"
+STILL_MM = 2e-3  # the rounding of a text file: teeth that move less do not move
+
+
+@dataclass(frozen=True)
+class Jaw:
+    """poses {target: (4, 4)} total motion at each trained pose, model unit; source; a sentence on how good it
+    is."""
+
+    poses: dict[str, Floats]
+    source: str
+    report: str
+
+    def motion(self, actor: Actor) -> JawMotion:
+        """The twists that reproduce the poses."""
+        return JawMotion(solve_twists(actor.rig, self.poses))
+
+    @property
+    def known(self) -> bool:
+        """False when training has to find the poses itself."""
+        return self.source != "free"
+
+
+def find_jaw(
+    actor: Actor, constraints: Constraints, source: str = "auto", *, loose_teeth: bool = False
+) -> Jaw:
+    """The jaw's motion from the best source there is, or from the one named.
+
+    Raises AimError when that one has no data, or the teeth bend by more than LOOSE_MM and loose_teeth does
+    not allow it.
+    """
+    if source not in SOURCES:
+        raise AimError(f"'{source}' is not a jaw source.", remedy=f"Use one of {', '.join(SOURCES)}.")
+    has_teeth = actor.lower_teeth is not None and bool(actor.lower_teeth_shapes)
+    if source == "teeth" and not has_teeth:
+        raise AimError(
+            f"'{actor.name}' has no lower_teeth.obj with lower_teeth/<target>.obj.",
+            remedy="Add them, or use --jaw estimate.",
+        )
+    if source == "poses" and actor.jaw_poses is None:
+        raise AimError(f"'{actor.name}' has no jaw_poses.json.", remedy="Add it, or use --jaw estimate.")
+    if source == "teeth" or (source == "auto" and has_teeth):
+        return _from_teeth(actor, loose_teeth)
+    if source == "poses" or (source == "auto" and actor.jaw_poses is not None):
+        given = {t: m for t, m in (actor.jaw_poses or {}).items() if t in actor.rig.targets}
+        missing = len(actor.rig.targets) - len(given)
+        return Jaw(
+            given,
+            "poses",
+            "given in jaw_poses.json"
+            + (f"; {missing} target(s) without one keep the jaw still" if missing else ""),
+        )
+    if source == "free":
+        return Jaw({}, "free", "left to training: the paper's losses do not determine it")
+    if not len(constraints.covered):
+        if source == "estimate":
+            raise AimError(
+                f"The jaw of '{actor.name}' cannot be estimated without bones.",
+                remedy="Leave out --jaw: without teeth and bones the jaw keeps still.",
+            )
+        return Jaw(
+            {},
+            "none",
+            "without bones, teeth and jaw_poses.json the jaw keeps still, and the shapes are as they are",
+        )
+    return _estimated(actor, constraints)
+
+
+def _from_teeth(actor: Actor, loose: bool) -> Jaw:
+    assert actor.lower_teeth is not None
+    rest, poses, worst = actor.lower_teeth.points, {}, 0.0
+    loosest = ""
+    for target, teeth in actor.lower_teeth_shapes.items():
+        if target not in actor.rig.targets:
+            continue
+        moved = np.linalg.norm(teeth - rest, axis=1).max() * actor.mm_per_unit > STILL_MM
+        poses[target] = rigid.kabsch(rest, teeth) if moved else np.eye(4)
+        residual = (
+            float(np.linalg.norm(rigid.apply(poses[target], rest) - teeth, axis=1).max()) * actor.mm_per_unit
+        )
+        if residual > worst:
+            worst, loosest = residual, target
+    if worst > LOOSE_MM and not loose:
+        raise AimError(
+            f"The lower teeth do not move rigidly: in '{loosest}' they end up to {worst:.2f} mm from where the best rigid motion takes them.",
+            "They are deformed with the skin, or are not the lower teeth.",
+            "Give rigid teeth or jaw_poses.json; --loose-teeth takes the best rigid motion all the same; --jaw estimate does without them.",
+        )
+    missing = [t for t in actor.rig.targets if t not in poses]
+    report = f"rigid fit of the lower teeth, worst residual {worst:.4f} mm"
+    return Jaw(
+        poses,
+        "teeth",
+        report + (f"; {len(missing)} target(s) without teeth keep the jaw still" if missing else ""),
+    )
+
+
+def _estimated(actor: Actor, constraints: Constraints) -> Jaw:
+    """From the skin, by what anatomy allows; where there is too little skin over the chin for that, by rigid
+    fits."""
+    mandible = find_mandible(actor, constraints) if actor.up == "y" else None
+    if mandible is None:
+        return Jaw(
+            rigid_fits(actor, constraints),
+            "estimate",
+            "robust rigid fit of the skin over the mandible: expect millimetres of error at the teeth",
+        )
+    poses, moving = {}, []
+    for target in actor.rig.targets:
+        fit = fit_target(actor, mandible, actor.shapes[target])
+        poses[target] = bone_motion(fit, mandible, actor.mm_per_unit)
+        moving += [target] if fit.moves else []
+    listed = f": {', '.join(moving[:12])}" if moving else ""
+    return Jaw(
+        poses,
+        "estimate",
+        f"from the skin of chin and jaw line, {len(moving)} of {len(poses)} targets move it{listed}; {MEASURED}",
+    )
+
+
+def rigid_fits(actor: Actor, constraints: Constraints) -> dict[str, Floats]:
+    """Iteratively reweighted rigid fits of the skin over the mandible, one a target: a yardstick, and the
+    last resort."""
+    over = constraints.covered[constraints.which == JAW]
+    rest, poses = actor.neutral.points[over], {}
+    for target in actor.rig.targets:
+        moved = actor.shapes[target][over]
+        floor = 0.2 / actor.mm_per_unit
+        weights = np.ones(len(over))
+        for _ in range(40):
+            pose = rigid.kabsch(rest, moved, weights)
+            weights = 1 / np.maximum(np.linalg.norm(rigid.apply(pose, rest) - moved, axis=1), floor)
+        still = np.median(np.linalg.norm(moved - rest, axis=1)) * actor.mm_per_unit < 1.0
+        poses[target] = np.eye(4) if still else pose
+    return poses
+
+
+def skinning_labels(actor: Actor, constraints: Constraints, jaw: Jaw) -> Floats:
+    """(V,) smooth weights k in [0, 1] under which the jaw explains as much of the shapes as it can, robustly.
+
+    min over k of sum_p |S_p - s0 - k (T_p s0 - s0)|_1 + smoothness, by iterative reweighting; where the jaw
+    hardly moves the skin,
+    the bone that lies below decides.
+    """
+    rest, mm = actor.neutral.points, actor.mm_per_unit
+    prior = np.zeros(len(rest))
+    sure = np.zeros(len(rest))
+    used = constraints.covered[constraints.used]
+    prior[used], sure[used] = constraints.which[constraints.used] == JAW, 1.0
+    moving = [
+        (rigid.apply(pose, rest) - rest, actor.shapes[t] - rest)
+        for t, pose in jaw.poses.items()
+        if not np.array_equal(pose, np.eye(4))
+    ]
+    k = np.clip(extend(actor.neutral, prior, sure, 10.0), 0, 1)
+    for _ in range(8 if moving else 0):
+        top, bottom = sure * prior, sure.copy()
+        for carried, delta in moving:
+            weight = 1 / np.maximum(np.linalg.norm(delta - k[:, None] * carried, axis=1) * mm, 0.3)
+            top += weight * (carried * delta).sum(1) * mm * mm
+            bottom += weight * (carried * carried).sum(1) * mm * mm
+        k = np.clip(extend(actor.neutral, top / np.maximum(bottom, 1e-12), bottom, 30.0), 0, 1)
+    return k
+
+
+def trained_transforms(actor: Actor, jaw: Jaw) -> Floats:
+    """(T, 4, 4) total jaw motion at every target's trained pose, consistent with the twists."""
+    motion = jaw.motion(actor)
+    return np.array([motion.transform(row) for row in pose_matrix(actor.rig)]).reshape(-1, 4, 4)

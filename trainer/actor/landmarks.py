@@ -1,0 +1,374 @@
+"""The landmarks of an actor: those given in landmarks.json, and the rest found from the neutral's form; and
+the
+regions they mark.
+
+Points are in the model's unit, object space. Both sides of a pair are named _l and _r, the subject's own left
+and right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError, nearest_name
+from aim_maya.core.face_sites import NAMES
+from aim_maya.core.typed import Floats
+from trainer.geometry.surface import Plane, facial_plane
+
+from .head_frame import HeadFrame, OuterSkin, directions, head_frame
+from .landmark_search import SIDES, STEP, Profile, midline, paired
+from .weld import inside_out, pieces, turned
+
+# landmarks.json: the 68 vertex ids of the Multi-PIE scheme, or {name: vertex id or [x, y, z]}. Names as in
+# NAMES.
+
+MULTI_PIE = {  # of its 68 points, those that are landmarks of ours; several are averaged
+    "nasion": (27,),
+    "pronasale": (30,),
+    "subnasale": (33,),
+    "labrale superius": (51,),
+    "stomion": (62, 66),
+    "labrale inferius": (57,),
+    "menton": (8,),
+    "exocanthion_r": (36,),
+    "endocanthion_r": (39,),
+    "endocanthion_l": (42,),
+    "exocanthion_l": (45,),
+    "cheilion_r": (48,),
+    "cheilion_l": (54,),
+}
+_OFF_MM = 10.0  # from the skin: what a marker's own size explains
+
+
+def given_landmarks(data: Any, skin: Floats, frame: HeadFrame) -> dict[str, Floats]:
+    """{name: point (3,)} head frame, mm, from what landmarks.json holds; skin (V, 3) head frame.
+
+    Raises AimError naming the entry: unknown names, ids that the mesh does not have, points away from the
+    skin, sides exchanged.
+    """
+    listed = data.get("vertex_ids") if isinstance(data, dict) and "vertex_ids" in data else data
+    if isinstance(listed, list):
+        if len(listed) != 68:
+            raise AimError(
+                f"landmarks.json lists {len(listed)} points, the Multi-PIE scheme has 68.",
+                remedy="Give 68 vertex ids, or name the points.",
+            )
+        points = [_point(f"entry {i}", value, skin, frame) for i, value in enumerate(listed)]
+        found = {name: np.mean([points[i] for i in chosen], axis=0) for name, chosen in MULTI_PIE.items()}
+    elif isinstance(listed, dict):
+        for name in listed:
+            if name not in NAMES:
+                raise AimError(
+                    f"landmarks.json names '{name}', which is no landmark known here.",
+                    nearest_name(name, NAMES),
+                    f"Known: {', '.join(NAMES)}.",
+                )
+        found = {name: _point(f"'{name}'", value, skin, frame) for name, value in listed.items()}
+    else:
+        raise AimError(
+            "landmarks.json holds neither a list nor names.",
+            remedy='Give 68 vertex ids, or {"pronasale": 1234, ...}.',
+        )
+    _check_sides(found)
+    return found
+
+
+def _point(label: str, value: Any, skin: Floats, frame: HeadFrame) -> Floats:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value < len(skin):
+            raise AimError(
+                f"landmarks.json, {label}: vertex {value} is outside the mesh, which has {len(skin)} vertices.",
+                "It was made for another mesh.",
+            )
+        inside: Floats = skin[value]
+        return inside
+    try:
+        point = frame.to_head(np.asarray(value, np.float64).reshape(3))
+    except (TypeError, ValueError) as error:
+        raise AimError(
+            f"landmarks.json, {label}: {str(value)[:40]} is neither a vertex id nor a point [x, y, z]."
+        ) from error
+    away = float(cKDTree(skin).query(point)[0]) if np.isfinite(point).all() else np.inf
+    if not away <= _OFF_MM:
+        raise AimError(
+            f"landmarks.json, {label}: the point {value} lies {away:.1f} mm from the skin.",
+            "It is in another unit or space than the neutral.",
+            "Give points in the neutral's own unit and space, or vertex ids.",
+        )
+    return point
+
+
+def _check_sides(found: dict[str, Floats]) -> None:
+    for name, point in found.items():
+        if name.endswith(("_l", "_r")) and point[0] * (1 if name.endswith("_l") else -1) < -5.0:
+            raise AimError(
+                f"landmarks.json: '{name}' lies {abs(point[0]):.0f} mm on the other side of the face.",
+                "Left and right are exchanged; _l is the subject's own left.",
+                "Exchange them.",
+            )
+
+
+# The landmarks of an actor: those given in landmarks.json, and the rest found from the neutral's form.
+
+ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
+_MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
+# heights over the adult lower face, subnasale 0 and menton -1 (nose: pronasale .. nasion), where a profile
+# tells nothing
+_ADULT = {
+    "labrale superius": -0.2,
+    "stomion": -0.33,
+    "labrale inferius": -0.46,
+    "supramentale": -0.58,
+    "pogonion": -0.78,
+}
+
+
+GIVE_ANCHORS = (
+    "Turn the head to y up and the face to +z (or name its up axis in actor.json), or put a landmarks.json into the actor folder that says where these lie, as "
+    'vertex ids or points: {"nasion": 1234, "pronasale": 2345, "subnasale": 3456, "menton": [0.0, -8.5, 9.1]} (root and tip of the nose, where it meets the '
+    "upper lip, lower end of the chin); more names, e.g. stomion, exocanthion_l or tragion_r, make it better."
+)
+"""What to do where no face is found."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """points {name: (3,)} on the skin, head frame, mm; given and guessed: names from landmarks.json, and from
+    proportions alone."""
+
+    points: dict[str, Floats]
+    given: tuple[str, ...]
+    guessed: tuple[str, ...]
+    frame: HeadFrame
+    skin: OuterSkin
+
+    def height(self, name: str) -> float:
+        """y of a landmark, mm."""
+        return float(self.points[name][1])
+
+    @property
+    def size(self) -> float:
+        """The face's height over an adult's: nasion to menton, 115 mm (L. G. Farkas 1994)."""
+        return (self.height("nasion") - self.height("menton")) / 115.0
+
+    @property
+    def report(self) -> str:
+        """One sentence on where they come from."""
+        found = len(self.points) - len(self.given) - len(self.guessed)
+        words = f"{found} found on the skin"
+        words += f", {len(self.given)} given" if self.given else ""
+        return words + (
+            f", {len(self.guessed)} by proportion only ({', '.join(self.guessed)})" if self.guessed else ""
+        )
+
+
+def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
+    """All landmarks. plane: the facial plane, where it is known already. Faces that all look inwards are seen
+    from their other side.
+
+    Raises AimError for a face that is not found (and says what of it), or for landmarks.json that cannot be
+    meant.
+    """
+    if inside_out(actor.neutral):
+        actor = replace(actor, neutral=turned(actor.neutral))
+    up, front = directions(actor.up)
+    plane = plane or facial_plane(actor.neutral.points)
+    if actor.landmarks is not None:
+        return _find(actor, plane, up, front)
+    try:
+        found = _find(actor, plane, up, front)
+    except AimError as error:
+        what, cause = error.what, error.cause
+    else:
+        if (
+            len([name for name in found.guessed if not name.startswith(("zygion", "gonion"))])
+            <= _MOST_GUESSED
+        ):
+            return found
+        what = f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and ears beside it (not found: {', '.join(found.guessed)})."
+        cause = "The nose is flat or stylised, or the head is turned or covered."
+    for words, mend, other_up, other_front in _orientations(up, front):
+        if "upside down" in words and _neck(actor, up) < 1:
+            continue
+        if _surely_a_face(actor, plane, other_up, other_front):
+            raise AimError(f"The head of '{actor.name}' {words}.", "It was exported with other axes.", mend)
+    raise AimError(what, cause, GIVE_ANCHORS)
+
+
+def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
+    """What a head might do instead of looking to the front, what mends it, and where its up and front then
+    are."""
+    turn = "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z (y up), or along -y (z up)."
+    say = 'Say so in actor.json: "up": "z" (or "y"), or turn neutral, shapes and bones.'
+    return [
+        ("looks backwards", turn, up, -front),
+        ("lies on its back", say, -front, up),
+        ("lies on its face", say, front, -up),
+        ("hangs upside down", turn, -up, front),
+        ("hangs upside down", turn, -up, -front),
+    ]
+
+
+def _surely_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
+    """Whether the head looks that way beyond doubt: nose, lips and chin show, and the neck is not on top.
+
+    A chin seen from below has a profile much like a nose's, so that a nose alone tells nothing.
+    """
+    if _neck(actor, up) > 0:
+        return False
+    try:
+        guessed = set(_find(actor, plane, up, front).guessed)
+    except AimError:
+        return False
+    return not guessed & {"stomion", "menton", "cheilion_l", "cheilion_r"}
+
+
+def _neck(actor: Actor, up: Floats) -> int:
+    """1 where most of the mesh's open border (a head is cut at its neck) lies in the upper half, -1 in the
+    lower, 0 where there is none."""
+    height = actor.neutral.points @ up
+    border = actor.neutral.edges[actor.neutral.edge_uses == 1].ravel()
+    return int(np.sign(np.median(height[border]) - 0.5 * (height.max() + height.min()))) if len(border) else 0
+
+
+def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
+    frame = head_frame(actor, plane, up, front)
+    points = frame.to_head(actor.neutral.points)
+    triangles = actor.neutral.triangles
+    skin = OuterSkin(points, triangles[pieces(actor.neutral)[triangles[:, 0]] == 0])
+    given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)
+    y = np.arange(points[:, 1].min(), points[:, 1].max(), STEP)
+    profile = Profile(y, skin.front(np.zeros_like(y), y))
+    heights, guessed = _midline(
+        profile, {k: float(p[1]) for k, p in given.items() if not k.endswith(tuple(SIDES))}
+    )
+    guessed = [name for name in guessed if name not in given]
+    found = {name: np.array([0.0, height, profile.at(height)]) for name, height in heights.items()}
+    sides, more = paired(skin, heights, {name: float(p[2]) for name, p in found.items()})
+    guessed = [name for name in guessed + more if name not in given]
+    missing = [name for name, point in (found | sides | given).items() if not np.isfinite(point).all()]
+    if missing:
+        raise AimError(
+            f"No nose was found on the neutral of '{actor.name}' with a face about it (there is no skin where {', '.join(missing[:4])} should be).",
+            "The head is turned, part of the face is missing, or the nose is flat.",
+            GIVE_ANCHORS,
+        )
+    return Landmarks(found | sides | given, tuple(given), tuple(guessed), frame, skin)
+
+
+def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float], list[str]]:
+    """Heights of the midline's landmarks: as given, else found from those, else (when no nose is found) by
+    proportion from the anchors."""
+    try:
+        heights, guessed = midline(profile, given)
+    except AimError as error:
+        if not all(name in given for name in ANCHORS):
+            lacking = [name for name in ANCHORS if name not in given]
+            raise AimError(
+                error.what,
+                error.cause,
+                GIVE_ANCHORS
+                if len(lacking) == len(ANCHORS)
+                else f"Add {', '.join(lacking)} to landmarks.json.",
+            ) from error
+        nose, lower = given["nasion"] - given["pronasale"], given["subnasale"] - given["menton"]
+        heights = {name: given["subnasale"] + share * lower for name, share in _ADULT.items()}
+        heights |= {
+            "glabella": given["nasion"] + 0.5 * nose,
+            "supraglabella": given["nasion"] + 1.1 * nose,
+            "rhinion": given["nasion"] - 0.45 * nose,
+        }
+        guessed = list(heights)
+    heights |= given
+    if (
+        not heights["nasion"]
+        > heights["pronasale"]
+        > heights["subnasale"]
+        > heights["stomion"]
+        > heights["menton"]
+    ):
+        order = ", ".join(
+            f"{name} {heights[name]:.1f}"
+            for name in ("nasion", "pronasale", "subnasale", "stomion", "menton")
+        )
+        raise AimError(
+            f"The landmarks do not lie below one another as in a face (heights in mm: {order}).",
+            "Some vertex ids of landmarks.json belong to another mesh or landmark."
+            if given
+            else "The neutral is no face with a closed mouth.",
+            "Mend landmarks.json." if given else GIVE_ANCHORS,
+        )
+    return heights, guessed
+
+
+# Regions of a face, by its landmarks and by no topology: what confidence, scores and hold-outs are told apart
+# by.
+
+SKULL_REGIONS = ("vault", "forehead", "brow", "temple", "nose", "cheek", "upper jaw")
+JAW_REGIONS = ("chin", "jaw line", "ramus")
+REGIONS = (*SKULL_REGIONS, *JAW_REGIONS)
+NOWHERE = ""
+
+
+def regions(points: Floats, at: Landmarks) -> NDArray[np.str_]:
+    """(P,) the region that each point (P, 3), head frame, mm, belongs to; NOWHERE for ears, eyes, neck and
+    the back of the head."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    s, p = (
+        at.size,
+        {
+            name: _mean(at, name)
+            for name in ("endocanthion", "exocanthion", "cheilion", "tragion", "zygion", "gonion")
+        },
+    )
+    eye, mouth, menton = p["exocanthion"][1], at.height("stomion"), at.height("menton")
+    front_of_ramus = p["gonion"][2] + 18 * s
+    behind = z < p["tragion"][2] + 12 * s  # ears; a condyle lies about 14 mm in front of them
+    lower = jaw_line_height(points, at) - 6 * s
+    label = np.full(len(points), NOWHERE, dtype="<U10")
+    below = (y < occlusal_height(points, at)) & (y > lower) & ~behind
+    label[below] = "jaw line"
+    label[below & (x < 0.8 * p["cheilion"][0])] = "chin"
+    lobe = x > max(p["zygion"][0], p["gonion"][0]) + s
+    label[(z < front_of_ramus) & (y < p["zygion"][1] - 8 * s) & (y > lower) & ~behind & ~lobe] = "ramus"
+    over = (label == NOWHERE) & (y >= occlusal_height(points, at)) & (y > mouth - 5 * s)
+    label[over & ~behind] = "cheek"
+    label[over & (x < p["cheilion"][0]) & (y < at.height("subnasale") + 2 * s)] = "upper jaw"
+    label[over & (x < 0.75 * p["endocanthion"][0]) & (y >= at.height("subnasale") + 2 * s)] = "nose"
+    label[over & (z < p["exocanthion"][2] - 4 * s) & (y > p["zygion"][1] + 8 * s)] = "temple"
+    label[over & (y > eye + 8 * s) & (z >= p["exocanthion"][2] - 4 * s)] = "brow"
+    label[over & (y > eye + 26 * s)] = "forehead"
+    label[over & (y > at.height("supraglabella") + 14 * s)] = "vault"
+    label[behind & (y < p["tragion"][1] + 30 * s)] = NOWHERE
+    label[y < menton - 4 * s] = NOWHERE
+    return label
+
+
+def occlusal_height(points: Floats, at: Landmarks) -> Floats:
+    """(P,) height of the line on which upper and lower teeth meet, rising slightly to the back."""
+    back: Floats = np.clip((at.points["stomion"][2] - points[:, 2]) / 60.0, 0, 1)
+    return at.height("stomion") + 3.0 * at.size * back
+
+
+def jaw_line_height(points: Floats, at: Landmarks) -> Floats:
+    """(P,) height of the mandible's lower border on the skin: from menton straight to gonion, and behind it
+    up to the ear."""
+    gonion, tragion, menton = _mean(at, "gonion"), _mean(at, "tragion"), at.points["menton"]
+    z = [tragion[2], gonion[2], menton[2]]
+    return (
+        np.interp(points[:, 2], z, [tragion[1], gonion[1] - 6 * at.size, menton[1]])
+        if np.all(np.diff(z) > 0)
+        else np.full(len(points), menton[1])
+    )
+
+
+def _mean(at: Landmarks, name: str) -> Floats:
+    """A paired landmark on the left, averaged with the mirrored right one."""
+    mean: Floats = 0.5 * (at.points[f"{name}_l"] + at.points[f"{name}_r"] * [-1, 1, 1])
+    return mean

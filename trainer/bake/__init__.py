@@ -1,0 +1,1 @@
+"""Curves or a performance through a model to point caches, frame by frame."""

@@ -1,0 +1,171 @@
+"""Alembic through Blender (the package bpy, GPL): in a process of its own, fed with Point Cache 2 files, so
+that
+neither holds all frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import struct
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path, read_json, write_json
+from aim_maya.core.mesh import Mesh
+from aim_maya.core.typed import Floats
+from trainer.bake.shot import Marks, Shot, moved
+
+# Point Cache 2 (.pc2): a header and float32 points frame after frame; how frames reach Blender without being
+# held in memory.
+
+
+class PointCache2:
+    """Writes (V, 3) points one frame at a time. Use as a context manager."""
+
+    def __init__(self, path: Path, vertices: int, frames: int, first: float) -> None:
+        """Begin a file of that many vertices and frames."""
+        self._stream: BinaryIO = path.open("wb")
+        self._stream.write(struct.pack("<12siiffi", b"POINTCACHE2\0", 1, vertices, first, 1.0, frames))
+
+    def __enter__(self) -> PointCache2:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def write(self, points: NDArray[np.floating]) -> None:
+        """The next frame."""
+        self._stream.write(np.ascontiguousarray(points, "<f4").tobytes())
+
+
+# Alembic through Blender (the package bpy, GPL): in a process of its own, fed with point caches, so that
+# neither memory nor USD libraries mix.
+
+_MOST_FRAMES = 1_000_000  # Blender's own limit is a little above
+_SCRIPT = Path(__file__).with_name("blender_alembic.py")
+
+
+def check_alembic(step: Fraction, first: Fraction) -> None:
+    """Raises AimError when bpy is not installed, or for samples that Alembic's writer in Blender cannot
+    place."""
+    if importlib.util.find_spec("bpy") is None:
+        raise AimError(
+            "Baking to Alembic needs the package bpy (Blender), which is not installed.",
+            remedy='pip install -e ".[blender]" -c constraints.txt',
+        )
+    if (first / step).denominator != 1 or not abs(first / step) < _MOST_FRAMES:
+        raise AimError(
+            f"Alembic's samples lie on multiples of the step from time 0 on; the step is {float(step):g}, the first frame {float(first):g}.",
+            "Blender's writer has no others.",
+            "Begin at a multiple of the step, take --step 1, 1/2, 1/4 ..., or bake to USD.",
+        )
+
+
+def write_alembic(shot: Shot, out: Path) -> None:
+    """Write the shot; its fingerprints go beside it into OUT.bake.json, since Alembic's header is Blender's
+    own.
+
+    Raises AimError when bpy is missing, or with Blender's last words when it fails.
+    """
+    check_alembic(shot.step, shot.numbers[0])
+    with (
+        atomic_path(out) as temporary,
+        tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder,
+    ):
+        write_json(Path(folder) / "job.json", _job(shot, Path(folder), temporary))
+        done = subprocess.run(
+            [sys.executable, str(_SCRIPT), str(Path(folder) / "job.json")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or temporary.stat().st_size == 0:
+            said = (
+                done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+            ).splitlines()[-1]
+            raise AimError(
+                f"Blender could not write {out}: {said[:200]}",
+                "The disk may be full, or bpy is damaged.",
+                "Nothing was left behind; try again.",
+            )
+        _sidecar(out).unlink(missing_ok=True)
+    write_json(_sidecar(out), shot.marks.to_dict())
+
+
+def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
+    """Write every part's mesh and points; returns what the process in Blender is told."""
+    model = shot.model
+    first, count = (
+        int(shot.numbers[0] / shot.step),
+        len(shot.numbers),
+    )  # a frame a step: what has another rate in seconds has the same clock
+    meshes = {"skin": (model.mesh, shot.material), **{p.name: (p.mesh, p.material) for p in shot.parts}}
+    caches = ["skin", *(p.name for p in shot.parts if shot.moves(p))]
+    with contextlib.ExitStack() as open_files:
+        files = {
+            n: open_files.enter_context(
+                PointCache2(folder / f"{n}.pc2", len(meshes[n][0].points), count, first)
+            )
+            for n in caches
+        }
+        for frame in open_files.enter_context(shot.frames()):
+            files["skin"].write(_z_up(frame.points))
+            for part in filter(shot.moves, shot.parts):
+                files[part.name].write(_z_up(moved(part.mesh.points, shot.motion(part, frame.index))))
+    for name, (mesh, _) in meshes.items():
+        _write_mesh(folder / f"{name}.npz", mesh)
+    parts = [
+        {"name": n, "material": m, "mesh": f"{n}.npz", "cache": f"{n}.pc2" if n in caches else None}
+        for n, (_, m) in meshes.items()
+    ]
+    rate = shot.fps / shot.step
+    return {
+        "out": str(out.resolve()),
+        "root": shot.name,
+        "parts": parts,
+        "fps": int(-(-rate // 1)),
+        "fps_base": float(-(-rate // 1) / rate),
+        "first": first,
+        "last": first + count - 1,
+        "normals": shot.normals,
+    }
+
+
+def _z_up(points: Floats) -> Floats:
+    """Blender turns (x, y, z) into (x, z, -y) when it writes: turned the other way first, the file holds the
+    model's own numbers."""
+    return np.asarray(points[:, [0, 2, 1]] * np.array([1, -1, 1], points.dtype))
+
+
+def _write_mesh(path: Path, mesh: Mesh) -> None:
+    arrays: dict[str, Any] = {
+        "points": _z_up(mesh.points).astype(np.float32),
+        "counts": mesh.counts,
+        "corners": mesh.corners,
+    }
+    if mesh.uvs is not None and mesh.uv_corners is not None:
+        arrays["uvs"] = np.where(mesh.uv_corners[:, None] < 0, 0.0, mesh.uvs[mesh.uv_corners]).astype(
+            np.float32
+        )
+    np.savez(path, **arrays)
+
+
+def _sidecar(out: Path) -> Path:
+    return out.with_name(out.name + ".bake.json")
+
+
+def alembic_marks(path: Path) -> Marks | None:
+    """The fingerprints beside a baked .abc, or None."""
+    if not path.is_file() or not _sidecar(path).is_file():
+        return None
+    about = read_json(_sidecar(path))
+    return Marks.from_dict(about) if isinstance(about, dict) else None

@@ -1,0 +1,259 @@
+"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and the fingerprints by
+which
+a finished bake is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from aim_maya import __version__
+from aim_maya.core.curves import FrameRange
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
+from aim_maya.core.obj import read_obj
+from aim_maya.core.progress import Progress
+from aim_maya.core.typed import Floats
+from aim_maya.runtime import FaceModel
+
+from .take import Source
+from .workers import ahead, can_fork, forked
+
+# A shot: a model, what it shows at every sampled frame, and what moves with the skin. Frames are made one at
+# a time.
+
+_WORTH_A_FORK = 64  # frames
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mesh beside the skin, model unit, object space of the neutral: 'jaw' moves rigidly with the jaw,
+    'skull' with the head alone.
+
+    A mesh without faces is a cloud of points.
+    """
+
+    name: str
+    mesh: Mesh
+    follows: Literal["jaw", "skull"]
+    material: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """index: its place in the shot; number: the frame's number (sub-frames are fractions); points (V, 3)
+    float32 of the skin, box (2, 3)
+    their lowest and highest corner.
+    """
+
+    index: int
+
+    number: Fraction
+    points: Floats
+    box: Floats
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a cache says of itself. source: hash of model, curves and options; whole: of that and the range
+    first, last, step."""
+
+    source: str
+    whole: str
+    first: float
+    last: float
+    step: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored in a cache."""
+        return {
+            "source": self.source,
+            "fingerprint": self.whole,
+            "first": self.first,
+            "last": self.last,
+            "step": self.step,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Marks | None:
+        """From what is stored, or None when it is not all there."""
+        try:
+            return cls(
+                str(stored["source"]),
+                str(stored["fingerprint"]),
+                *(float(stored[name]) for name in ("first", "last", "step")),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+@dataclass(frozen=True)
+class Shot:
+    """source: what is shown at frame numbers (F,), times (F,) seconds; fps: frames a second of the numbers,
+    exact."""
+
+    name: str
+    model: FaceModel
+    source: Source
+    numbers: list[Fraction]
+    times: Floats
+    fps: Fraction
+    step: Fraction
+    marks: Marks
+    detail: bool = True
+    parts: tuple[Part, ...] = ()
+    material: str = "skin"
+    normals: bool = False
+    progress: Progress = field(default_factory=lambda: Progress("none"))
+
+    @contextlib.contextmanager
+    def frames(self) -> Iterator[Iterator[Frame]]:
+        """Every sampled frame, in order, reported to the progress; a few are in memory, and each is valid
+        until the next is asked for.
+
+        Where a second process evaluates them, it begins on entering, while the caller prepares to write.
+        """
+        count = len(self.numbers)
+        if count >= _WORTH_A_FORK and self.source.on_numpy and can_fork():
+            with forked(self._evaluated, count, 3 * len(self.model.mesh.points) + 6) as made:
+                yield self._reported(made)
+        else:
+            with contextlib.closing(ahead(self._evaluated(i) for i in range(count))) as made:  # type: ignore[type-var]
+                yield self._reported(made)
+
+    def _reported(self, made: Iterable[Floats]) -> Iterator[Frame]:
+        for i, flat in enumerate(made):
+            yield Frame(i, self.numbers[i], flat[:-6].reshape(-1, 3), flat[-6:].reshape(2, 3))
+            self.progress.step(i + 1, len(self.numbers), frame=float(self.numbers[i]))
+
+    def moves(self, part: Part) -> bool:
+        """Whether a part is not in the same place in every frame."""
+        return part.follows == "jaw" or self.source.moves_head
+
+    def motion(self, part: Part, i: int) -> Floats:
+        """(4, 4) float64 motion of a part at frame i: the head's, or that of the jaw on it."""
+        head = self.source.head(i)
+        return head @ self.source.jaw(i) if part.follows == "jaw" else head
+
+    def _evaluated(self, i: int, out: Floats | None = None) -> Floats:
+        """(3V + 6,) float32, in `out` when it is given: points of frame i, then their lowest and highest
+        corner."""
+        points = self.source.points(i)
+        flat = np.empty(points.size + 6, np.float32) if out is None else out
+        flat[:-6] = points.reshape(-1)
+        planar = np.ascontiguousarray(
+            points.T
+        )  # numpy's min along memory takes a third of the time, this copy included
+        flat[-6:-3], flat[-3:] = planar.min(1), planar.max(1)
+        return flat
+
+
+def moved(points: Floats, matrix: Floats) -> Floats:
+    """(V, 3) float32 of points (V, 3) under p' = M p, summed in float64."""
+    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3], np.float32)
+
+
+def number_text(number: Fraction, digits: int = 1) -> str:
+    """A frame's number for a file name: at least `digits` digits, and decimals only where it is a sub-frame
+    (1001.250)."""
+    whole, part = divmod(abs(number), 1)
+    sign = "-" if number < 0 else ""
+    thousandths = round(part * 1000)
+    return f"{sign}{int(whole):0{digits}d}" + (f".{thousandths:03d}" if thousandths else "")
+
+
+# Fingerprints of a bake, written into its output: --resume knows a finished file by them, merging knows
+# chunks of one shot.
+
+_LAYOUT = 2  # of the files that are written: another one makes other fingerprints
+
+
+def marks(model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange) -> Marks:
+    """Hashes of the model's manifest, the files' bytes and the options that shape the output, without and
+    with the frame range."""
+    digest = hashlib.sha256(
+        json.dumps(model.manifest, sort_keys=True).encode()
+    )  # which names the hash of every member
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise AimError(
+                f"Cannot read {file}: {error.strerror}.", "The path is misspelt or the drive is not mounted."
+            ) from error
+    digest.update(json.dumps([_LAYOUT, __version__, sorted(options.items())], default=str).encode())
+    source = digest.hexdigest()
+    last = frames.numbers[-1]
+    return Marks(
+        source, of_range(source, frames.first, last), float(frames.first), float(last), float(frames.step)
+    )
+
+
+def of_range(source: str, first: Fraction, last: Fraction) -> str:
+    """The fingerprint of the frames first to last of a source."""
+    return hashlib.sha256(f"{source} {first} {last}".encode()).hexdigest()
+
+
+# What goes along with the skin: teeth from an actor folder, and the learned bones as two clouds of points.
+
+TEETH: dict[str, Literal["jaw", "skull"]] = {"upper_teeth": "skull", "lower_teeth": "jaw"}
+
+
+def teeth_files(actor: Path) -> list[Path]:
+    """The files of an actor folder that hold teeth. Raises AimError when it has none."""
+    found = [file for name in TEETH if (file := actor / f"{name}.obj").is_file()]
+    if not found:
+        raise AimError(
+            f"{actor} has no upper_teeth.obj and no lower_teeth.obj.",
+            "It is no actor folder, or one without teeth.",
+            "Give the folder with the teeth, or leave --actor out.",
+        )
+    return found
+
+
+def teeth(actor: Path, model: FaceModel) -> tuple[Part, ...]:
+    """The teeth of an actor folder in the model's unit: the upper ones are the skull's, the lower ones follow
+    the jaw.
+
+    Raises AimError for teeth outside the head: another unit, or another actor's.
+    """
+    parts = []
+    low, high = model.mesh.points.min(0), model.mesh.points.max(0)
+    for file in teeth_files(actor):
+        mesh = read_obj(file)
+        inside = ((mesh.points >= low) & (mesh.points <= high)).all(1).mean()
+        if inside < 0.5:
+            raise AimError(
+                f"{file}: {100 * (1 - inside):.0f} % of its vertices lie outside the head of the model.",
+                "They are in another unit or space, or belong to another actor.",
+                "Export them in the neutral's space and unit.",
+            )
+        parts.append(Part(file.stem, mesh, TEETH[file.stem], "teeth"))
+    return tuple(parts)
+
+
+def bones(model: FaceModel) -> tuple[Part, ...]:
+    """The learned bone point under every skin vertex: those of the jaw (skinning weight >= 0.5) follow it,
+    the others are the skull's."""
+    anatomy = model.anatomy
+    of_jaw = anatomy.skinning_weight >= 0.5
+    nothing = np.zeros(0, np.int32)
+    clouds: tuple[tuple[str, Any, Literal["jaw", "skull"]], ...] = (
+        ("skull_points", ~of_jaw, "skull"),
+        ("jaw_points", of_jaw, "jaw"),
+    )
+    return tuple(
+        Part(name, Mesh(anatomy.bone_points[chosen].astype(np.float64), nothing, nothing), follows, "bone")
+        for name, chosen, follows in clouds
+        if chosen.any()
+    )

@@ -1,0 +1,263 @@
+"""How true the learned and the estimated anatomy are: at constraints used, not used and left out by region;
+estimated bones judged, and written to look at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import igl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.files import atomic_path, write_json
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.core.obj import write_obj
+from aim_maya.core.progress import Progress
+from aim_maya.core.training_options import TrainConfig
+from aim_maya.core.typed import Floats
+from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
+from trainer.actor.constraints import JAW, SKULL, Constraints, surface_distance
+from trainer.actor.landmarks import REGIONS, SKULL_REGIONS, Landmarks, regions
+from trainer.geometry.surface import outside
+from trainer.learn.fields import Evaluated, evaluate
+from trainer.learn.loop import Training
+from trainer.learn.problem import Problem
+
+from . import pictures
+
+# How true the learned anatomy is: at constraints that were used and not used, by region, at the table's
+# sites; inside the skin, on the right bone.
+
+_BORDER_MM = (
+    0.05  # skin that is 'outside' this far below itself lies on an open border, where inside means nothing
+)
+
+
+def anatomy_score(problem: Problem, at: Evaluated) -> dict[str, Any]:
+    """All figures of the anatomy, mm; lengths from bone point to bone unless said otherwise. None for a face
+    trained without bones."""
+    if not len(problem.constraints.covered):
+        return {}
+    actor, landmarks = problem.actor, problem.tissue.landmarks
+    figures: dict[str, Any] = anatomy_figures(problem.constraints, at, actor.mm_per_unit)
+    figures["outside_skin"] = outside_skin(actor, at.bone)
+    if landmarks is not None:
+        figures["regions"] = by_region(problem.constraints, at, landmarks, actor)
+        figures["sites"] = at_sites(problem.constraints, at, landmarks, actor)
+    return figures
+
+
+def anatomy_figures(constraints: Constraints, at: Evaluated, mm: float) -> dict[str, float]:
+    """At the constraints used: |b - bone|. At covered vertices that were not: b to the ray's hit, to the
+    nearest bone, and how often
+    that is the wrong one, mm and shares.
+    """
+    hit = np.linalg.norm(at.bone[constraints.covered] - constraints.bone, axis=1) * mm
+    unseen = ~constraints.used
+    surface, which = nearest_bone(at.bone[constraints.covered][unseen], constraints)
+    surface *= mm
+    depth = np.abs(at.thickness[constraints.covered] - constraints.thickness)[unseen] * mm
+    return {
+        "covered_share": len(constraints.covered) / len(at.bone),
+        "used": int(constraints.used.sum()),
+        "used_share": float(constraints.used.sum() / len(at.bone)),
+        "used_mean": float(hit[~unseen].mean()) if constraints.used.any() else 0.0,
+        "unseen_hit_median": float(np.median(hit[unseen])),
+        "unseen_hit_p95": float(np.quantile(hit[unseen], 0.95)),
+        "unseen_surface_median": float(np.median(surface)),
+        "unseen_surface_p95": float(np.quantile(surface, 0.95)),
+        "unseen_thickness_median": float(np.median(depth)),
+        "wrong_bone_share": float((which != constraints.which[unseen]).mean()),
+    }
+
+
+def nearest_bone(points: Floats, constraints: Constraints) -> tuple[Floats, NDArray[np.integer]]:
+    """Distance (P,) of points (P, 3) from the nearest bone, model unit, and which it is: 0 skull, 1 jaw."""
+    surface = constraints.surface
+    squared, triangle, _ = igl.point_mesh_squared_distance(
+        np.ascontiguousarray(points), surface.points, surface.triangles
+    )
+    return np.sqrt(squared), (surface.triangle_face[triangle] >= constraints.skull_faces).astype(np.int64)
+
+
+def outside_skin(actor: Actor, bone: Floats) -> int:
+    """How many bone points (V, 3) lie outside the neutral's skin; vertices on its open borders are not asked."""
+    skin = actor.neutral
+    below = skin.points - _BORDER_MM / actor.mm_per_unit * vertex_normals(skin)
+    return int((outside(bone, skin) & ~outside(below, skin)).sum())
+
+
+def by_region(
+    constraints: Constraints, at: Evaluated, landmarks: Landmarks, actor: Actor
+) -> dict[str, dict[str, float]]:
+    """{region: vertices, median and p95 at covered vertices that were not used}."""
+    ids = constraints.covered[~constraints.used]
+    label = regions(landmarks.frame.to_head(actor.neutral.points[ids]), landmarks)
+    surface = nearest_bone(at.bone[ids], constraints)[0] * actor.mm_per_unit
+    found = {name: surface[label == name] for name in REGIONS}
+    return {
+        name: {"vertices": len(d), "median": float(np.median(d)), "p95": float(np.quantile(d, 0.95))}
+        for name, d in found.items()
+        if len(d)
+    }
+
+
+def at_sites(
+    constraints: Constraints, at: Evaluated, landmarks: Landmarks, actor: Actor
+) -> dict[str, dict[str, float | None]]:
+    """{site: the table's depth, the learned thickness, and the given bone's where a ray found it}, mm; the
+    mean of both sides."""
+    mm, measured = actor.mm_per_unit, np.full(len(at.bone), np.nan)
+    measured[constraints.covered] = constraints.thickness * mm
+    names, ids = site_vertices(landmarks, landmarks.frame.to_head(actor.neutral.points))
+    rows: dict[str, dict[str, float | None]] = {}
+    for site in dict.fromkeys(names):
+        chosen = ids[[name == site for name in names]]
+        seen = measured[chosen][np.isfinite(measured[chosen])]
+        rows[site] = {
+            "table": DEPTHS_MM[site],
+            "learned": float(at.thickness[chosen].mean() * mm),
+            "given": float(seen.mean()) if len(seen) else None,
+        }
+    return rows
+
+
+# How well the anatomy is guessed where a whole region of constraints is missing: one cheek, the chin, one
+# brow.
+
+LEFT_OUT = ("cheek", "chin", "brow")
+
+
+def leave_regions_out(
+    problem: Problem, config: TrainConfig, device: torch.device, progress: Progress
+) -> dict[str, Any]:
+    """{region: anatomy figures (mm) over that region's constraints, none of which was used}.
+
+    Only D, N and K are learned again, from scratch, without the region; the skin is taken as given. Ours
+    only: in the paper's form they
+    do not learn alone.
+    """
+    result: dict[str, Any] = {}
+    for region in LEFT_OUT:
+        inside = region_of(problem, region)
+        thinned = replace(problem, constraints=problem.constraints.without(inside))
+        thinned = replace(thinned, tissue=problem.tissue.relearned(problem.actor, thinned.constraints))
+        training = Training(thinned, replace(config, losses="aim"), float("inf"), device)
+        training.learn_anatomy(progress, f"without the {region}")
+        at = evaluate(thinned, training.networks, training.jaw, problem.template.points)
+        at = replace(at, bone=problem.actor.neutral.points - at.thickness[:, None] * at.normals)
+        c, kept = problem.constraints, np.flatnonzero(inside)
+        scored = replace(
+            c,
+            covered=c.covered[kept],
+            bone=c.bone[kept],
+            thickness=c.thickness[kept],
+            normal=c.normal[kept],
+            which=c.which[kept],
+            used=np.zeros(len(kept), bool),
+        )
+        figures = anatomy_figures(scored, at, problem.actor.mm_per_unit)
+        result[region] = {"constraints": len(kept)} | {
+            k: v for k, v in figures.items() if k.startswith("unseen")
+        }
+    return result
+
+
+def region_of(problem: Problem, region: str) -> NDArray[np.bool_]:
+    """(C,) constraints inside a region, found from the anatomy: its side of the facial plane and its place on
+    skull or jaw."""
+    c, plane, points = problem.constraints, problem.mirror.plane, problem.actor.neutral.points
+    at = points[c.covered]
+    side = at @ plane.normal - plane.offset
+    up = {"y": 1, "z": 2}.get(problem.actor.up, 1)
+    height = at[:, up]
+    half_width = float(np.quantile(np.abs(side), 0.95))
+    jaw_height = height[c.which == JAW]
+    low, top = float(jaw_height.min()), float(np.quantile(height[c.which == SKULL], 0.98))
+    share = (height - low) / max(top - low, 1e-9)
+    if region == "chin":
+        return (c.which == JAW) & (np.abs(side) < 0.3 * half_width)
+    if region == "brow":
+        return (c.which == SKULL) & (side > 0.1 * half_width) & (share > 0.55) & (share < 0.75)
+    return (side > 0.3 * half_width) & (share > 0.25) & (share < 0.5)
+
+
+# How far estimated bones are from the ones an actor has: by region, beside the error they were said to have.
+
+
+def judge_bones(actor: Actor, bones: EstimatedBones) -> dict[str, Any] | None:
+    """{skull, jaw: median and p90 from the estimate's vertices to the real surface of the same bone; regions:
+    {name: median}}, mm.
+
+    None when the actor has no bones to judge by.
+    """
+    if actor.skull is None or actor.jaw is None:
+        return None
+    skull, jaw = _distances(bones.skull, actor.skull, actor), _distances(bones.jaw, actor.jaw, actor)
+    label = regions(
+        bones.landmarks.frame.to_head(np.concatenate([bones.skull.points, bones.jaw.points])), bones.landmarks
+    )
+    both = np.concatenate([skull, jaw])
+    on_skull = np.arange(len(both)) < len(skull)
+    by_region = {}
+    for name in REGIONS:
+        chosen = (label == name) & (on_skull if name in SKULL_REGIONS else ~on_skull)
+        if chosen.any():
+            by_region[name] = float(np.median(both[chosen]))
+    return {"skull": _summary(skull), "jaw": _summary(jaw), "regions": by_region}
+
+
+def _distances(estimate: Mesh, real: Mesh, actor: Actor) -> Floats:
+    return surface_distance(estimate.points, real) * actor.mm_per_unit
+
+
+def _summary(distance: Floats) -> dict[str, float]:
+    return {"median": float(np.median(distance)), "p90": float(np.quantile(distance, 0.9))}
+
+
+# Estimated bones as files that a rigger can look at, mend and put beside neutral.obj: two meshes, what they
+# rest on, a picture.
+
+
+def write_bones(folder: Path, actor: Actor, bones: EstimatedBones) -> None:
+    """skull.obj, jaw.obj, bones.json (landmarks in object space, error to expect a region), bones.png."""
+    write_obj(folder / "skull.obj", bones.skull)
+    write_obj(folder / "jaw.obj", bones.jaw)
+    write_json(folder / "bones.json", describe(bones))
+    with atomic_path(folder / "bones.png") as temporary:
+        temporary.write_bytes(pictures.png(bones_figure(actor, bones)))
+
+
+def describe(bones: EstimatedBones) -> dict[str, Any]:
+    """Where the estimate comes from, in plain values."""
+    at = bones.landmarks
+    return {
+        "report": bones.report,
+        "expected_error_mm": bones.expected_mm,
+        "vertices": bones.vertices,
+        "landmarks": {
+            name: [round(float(v), 4) for v in at.frame.to_object(point)] for name, point in at.points.items()
+        },
+        "landmarks_given": list(at.given),
+        "landmarks_by_proportion": list(at.guessed),
+    }
+
+
+def bones_figure(actor: Actor, bones: EstimatedBones) -> Any:
+    """The landmarks on the skin, and the bones, from the front and from the side."""
+    made, axes = pictures.figure(4)
+    marks = bones.landmarks.frame.to_object(np.array(list(bones.landmarks.points.values())))
+    for i, turn in enumerate((0.0, 80.0)):
+        pictures.draw(axes[2 * i], actor.neutral, actor.neutral.points, turn=turn, up=actor.up)
+        pictures.scatter(axes[2 * i], marks, "#a02020", turn=turn, up=actor.up, size=14)
+        pictures.draw_bones(axes[2 * i + 1], bones.skull, bones.jaw, turn=turn, up=actor.up)
+        axes[2 * i + 1].set_xlim(axes[2 * i].get_xlim())
+        axes[2 * i + 1].set_ylim(axes[2 * i].get_ylim())
+    axes[0].set_title("landmarks")
+    axes[1].set_title("estimated skull and jaw")
+    return made

@@ -1,0 +1,266 @@
+"""From trained networks to actor.aim: graphs, evaluated fields, detail, manifest; it gets its name only when
+every way to compute a frame agrees.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aim_maya import __version__
+from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.container import NO_BONES, write_aim
+from aim_maya.core.errors import AimError
+from aim_maya.core.face_sites import FaceSites
+from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
+from aim_maya.core.regions import REGIONS, soft_regions
+from aim_maya.core.typed import Floats
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.session import open_session
+from trainer.actor.jaw import Jaw
+from trainer.learn.fields import Evaluated, evaluate
+from trainer.learn.model import FaceNetworks, JawPoses
+from trainer.learn.problem import Problem
+
+from .graphs import fields_graph, full_graph, pose_graph
+
+# A .aim file gets its name only when every way to compute a frame from it agrees.
+
+PARITY_MM = 1e-3
+
+
+def write_checked(
+    path: str | Path,
+    manifest: Mapping[str, Any],
+    members: Mapping[str, bytes],
+    posed: Floats | None = None,
+    agrees_with: FaceModel | None = None,
+) -> dict[str, float]:
+    """Write a .aim file with its parity figures (mm) in the manifest, and return them.
+
+    posed (T, V, 3): torch's skin at the trained poses. agrees_with: a model that the file has to give the
+    same points as.
+    Raises AimError, and writes nothing, when any of them differ by more than 1e-3 mm.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.aim"
+        write_aim(draft, {**manifest, "parity_mm": {"unchecked": 0.0}}, members)
+        figures = parity(draft, posed) | (
+            {} if agrees_with is None else {"edited_baked": apart(FaceModel.load(draft, "cpu"), agrees_with)}
+        )
+    worst = max(figures.values())
+    if worst > PARITY_MM:
+        raise AimError(
+            f"Export stopped: torch, ONNX and cached evaluation differ by {worst:.2e} mm ({figures}).",
+            "A network with very large values, or an onnxruntime that computes in reduced precision.",
+            "Nothing was written. Train again with another seed, or report this.",
+        )
+    write_aim(path, {**manifest, "parity_mm": figures}, members)
+    return figures
+
+
+def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
+    """Largest differences in mm of everything from cached points at trained poses: the graphs' fields and
+    frames, and torch's where given."""
+    cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
+    data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
+    fields = open_session(data.graph("fields.onnx"), "cpu").handle.run(None, {"template": data.template})
+    stored = (
+        data.bone,
+        data.thickness[:, None],
+        data.normals,
+        data.weight[:, None],
+        data.basis.transpose(1, 0, 2),
+    )
+    lengths = (mm, mm, 10.0, 10.0, mm)  # a normal and a skinning weight count by what they do to 10 mm
+    names = ("bone", "thickness", "normals", "weight", "basis")
+    figures = {
+        n: float(np.abs(a - b).max()) * s for n, a, b, s in zip(names, fields, stored, lengths, strict=True)
+    }
+    pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
+    inputs_of_pose = [i.name for i in pose_session.get_inputs()]
+    differences = {"full_cached": 0.0, "pose_cached": 0.0, "full_cached_detail": 0.0} | (
+        {} if posed is None else {"torch_cached": 0.0}
+    )
+    for i in _chosen(pose_matrix(rig)):
+        controls = rig.trained_pose(rig.targets[i])
+        points = cached.points(controls, detail=False)
+        inputs = dict(
+            zip(
+                inputs_of_pose, [*stored, *_default_edit(rig.activations(controls), len(points))], strict=True
+            )
+        )
+        others = {
+            "full_cached": full.points(controls, detail=False),
+            "pose_cached": pose_session.run(["points"], inputs)[0],
+        }
+        others |= {} if posed is None else {"torch_cached": posed[i]}
+        now = {name: float(np.abs(points - other).max()) for name, other in others.items()}
+        now["full_cached_detail"] = float(np.abs(cached.points(controls) - full.points(controls)).max())
+        differences = {name: max(value, now[name]) for name, value in differences.items()}
+    return figures | {name: value * mm for name, value in differences.items()}
+
+
+def apart(one: FaceModel, other: FaceModel, frames: int = 8) -> float:
+    """Largest difference in mm of two models at random weights, with and without detail."""
+    rng, worst = np.random.default_rng(0), 0.0
+    for _ in range(frames):
+        weights = rng.uniform(0, 1, len(one.targets)) * (rng.random(len(one.targets)) < 0.5)
+        worst = max(
+            worst,
+            *(
+                float(np.abs(one.points(weights, detail=d) - other.points(weights, detail=d)).max())
+                for d in (True, False)
+            ),
+        )
+    return worst * one.mm_per_unit
+
+
+def _chosen(matrix: Floats) -> list[int]:
+    """At most twelve trained poses, evenly spread, every combination among them."""
+    combinations = [i for i, row in enumerate(matrix) if (row != 0).sum() > 1]
+    return sorted(
+        {
+            *np.linspace(0, len(matrix) - 1, min(12, len(matrix))).round().astype(int).tolist(),
+            *combinations[:12],
+        }
+    )
+
+
+def _default_edit(activations: Floats, vertices: int) -> list[Floats]:
+    """Inputs of pose.onnx behind the fields: weights, jaw, jaw_given, jaw_gain, jaw_arc, thickness_gain,
+    bone_offset, expression_gain."""
+    ones, none = np.ones((vertices, 1), np.float32), np.zeros((vertices, 3), np.float32)
+    return [activations, np.eye(4), np.array(0.0), np.array(1.0), np.array(1.0, np.float32), ones, none, ones]
+
+
+# From trained networks to actor.aim: graphs, evaluated fields, detail, manifest; parity is checked before the
+# file gets its name.
+
+
+def learned_jaw(problem: Problem, poses: JawPoses) -> Jaw:
+    """The problem's jaw, or, where training had to find it, the poses that it found, in the model unit."""
+    if problem.jaw.known:
+        return problem.jaw
+    rotations, shifts = (
+        poses.rotations().detach().cpu().double().numpy(),
+        poses.shift.detach().cpu().double().numpy(),
+    )
+    found = {}
+    for target, rotation, shift in zip(problem.actor.rig.targets, rotations, shifts, strict=True):
+        matrix = np.eye(4)
+        u, _, vt = np.linalg.svd(rotation)
+        matrix[:3, :3], matrix[:3, 3] = u @ vt, shift
+        found[target] = problem.world_transform(matrix)
+    return Jaw(found, problem.jaw.source, problem.jaw.report)
+
+
+def export(
+    problem: Problem, networks: FaceNetworks, poses: JawPoses, path: str | Path, training: dict[str, Any]
+) -> dict[str, Any]:
+    """Write actor.aim on the mesh as it was given, and return the parity figures (mm).
+
+    Raises AimError, and writes nothing, when ONNX, torch and cached evaluation differ by more than 1e-3 mm.
+    """
+    actor, template = problem.actor, problem.template
+    jaw = learned_jaw(problem, poses)
+    motion = jaw.motion(actor)
+    blend = LinearBlend.of(actor.rig, motion, template.centre)
+    at = evaluate(problem, networks, poses, template.points)
+    given, of = problem.welded.given, problem.welded.of
+    weight = at.weight.astype(np.float32)
+    neutral = actor.neutral.points.astype(np.float32)
+    exact = solve_displacements(
+        actor.rig, actor.stack, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre
+    )
+    detail = Detail.encode(exact, tolerance(neutral, actor.mm_per_unit))
+    fields = {
+        "neutral": neutral,
+        "template": template.coordinates,
+        "bone": at.bone,
+        "normals": at.normals,
+        "thickness": at.thickness,
+        "weight": weight,
+    }
+    arrays: dict[str, Any] = {name: np.asarray(field, np.float32)[of] for name, field in fields.items()}
+    arrays |= {
+        "counts": given.counts,
+        "corners": given.corners,
+        "basis": _basis_before(problem, at, motion, networks).astype(np.float32)[:, of],
+    }
+    arrays |= {"detail_steps": detail.steps[:, of], "detail_scales": detail.scales}
+    if len(neutral) < len(of):
+        arrays["owners"] = problem.welded.owners
+    if problem.welded.piece.any():
+        arrays["pieces"] = problem.welded.piece
+    if given.uvs is not None:
+        arrays |= {"uvs": given.uvs.astype(np.float32), "uv_corners": given.uv_corners}
+    sites = face_sites(problem)
+    if sites is not None:
+        arrays["regions"] = np.stack(list(soft_regions(actor.neutral, weight, sites).values())).astype(
+            np.float16
+        )[:, of]
+    members = {
+        "fields.onnx": fields_graph(networks, template.centre, template.scale, motion, blend),
+        "pose.onnx": pose_graph(networks.targets, template.centre, motion, blend),
+        "full.onnx": full_graph(networks, template.centre, template.scale, motion, blend),
+        "mesh.npz": pack_arrays(**arrays),
+    }
+    manifest = _manifest(problem, networks, jaw, motion, training) | (
+        {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
+    )
+    return write_checked(path, manifest, members, at.posed[:, of])
+
+
+def bones_report(problem: Problem) -> str:
+    """Where skull and jaw come from, in words; NO_BONES for a face trained without."""
+    if not len(problem.constraints.covered):
+        return NO_BONES
+    return problem.bones.report if problem.bones else "given"
+
+
+def face_sites(problem: Problem) -> FaceSites | None:
+    """The landmarks that training found on the neutral, for the file; None when there were none to be found."""
+    at = problem.tissue.landmarks
+    return None if at is None else FaceSites(at.frame.axes, at.frame.origin, at.frame.mm_per_unit, at.points)
+
+
+def _basis_before(problem: Problem, at: Evaluated, motion: JawMotion, networks: FaceNetworks) -> Floats:
+    """(T, V, 3) displacements before skinning; the paper's world-space ones are solved back at the trained
+    poses."""
+    if not networks.paper:
+        return at.basis.transpose(1, 0, 2)
+    return solve_displacements(
+        problem.actor.rig, at.posed, at.skin, motion, at.weight, problem.template.centre
+    )
+
+
+def _manifest(
+    problem: Problem, networks: FaceNetworks, jaw: Jaw, motion: JawMotion, training: dict[str, Any]
+) -> dict[str, Any]:
+    actor = problem.actor
+    return {
+        "writer": f"aimface {__version__}",
+        "name": actor.name,
+        "up": actor.up,
+        "mm_per_unit": actor.mm_per_unit,
+        **actor.rig.to_json(),
+        "targets": list(actor.rig.targets),
+        "vertex_count": len(problem.welded.of),
+        "topology_hash": problem.welded.given.topology_hash,
+        "centre": problem.template.centre.tolist(),
+        "scale": problem.template.scale,
+        "template": problem.template.openings,
+        "jaw": {"source": jaw.source, "report": jaw.report},
+        "bones": bones_report(problem),
+        "jaw_twists": motion.twists.tolist(),
+        "networks": {
+            name: {"parameters": sum(p.numel() for p in net.parameters())}
+            for name, net in networks.nets.items()
+        },
+        "training": training,
+    }

@@ -1,0 +1,147 @@
+"""Smooth fields on a mesh: the graph Laplacian, least-squares extension of values known at some vertices, and
+a
+basis of wide bumps.
+
+Bumps sit at centres found by farthest-point sampling along the surface and blend to one everywhere. Their
+span is turned (Rayleigh and Ritz) into modes of the mesh's Laplacian, from flat to fine, so that a prior can
+tell one from the other. Laplacian eigenfunctions themselves do worse on faces with as many unknowns:
+docs/fitting.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.linalg import SuperLU, splu
+
+from aim_maya.core.mesh import Mesh, triangle_areas
+from aim_maya.core.typed import Floats
+
+# Smooth fields on a mesh: the graph Laplacian, and least-squares extension of values known at some vertices.
+
+
+def edge_lengths(mesh: Mesh) -> Floats:
+    """(E,) lengths of mesh.edges, model unit."""
+    lengths: Floats = np.linalg.norm(mesh.points[mesh.edges[:, 0]] - mesh.points[mesh.edges[:, 1]], axis=1)
+    return lengths
+
+
+def edge_graph(mesh: Mesh) -> sp.csr_matrix:
+    """(V, V) symmetric matrix of edge lengths, model unit: what shortest paths along the surface run on."""
+    e, length = mesh.edges, np.maximum(edge_lengths(mesh), 1e-12)
+    n = len(mesh.points)
+    return sp.csr_matrix(
+        (np.tile(length, 2), (np.r_[e[:, 0], e[:, 1]], np.r_[e[:, 1], e[:, 0]])), shape=(n, n)
+    )
+
+
+def laplacian(mesh: Mesh) -> sp.csc_matrix:
+    """(V, V) positive semi-definite graph Laplacian, every row over its own weight sum; edges weigh 1 /
+    length.
+
+    Never negative weights, whatever the polygons; a vertex without faces has a zero row.
+    """
+    weights = edge_graph(mesh)
+    weights.data = float(np.median(weights.data)) / weights.data if weights.nnz else weights.data
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    return sp.csc_matrix(sp.diags((total > 0).astype(float)) - sp.diags(inverse) @ weights)
+
+
+def bent_least(mesh: Mesh, points: Floats, confidence: Floats | float, smoothness: float) -> Floats:
+    """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3): the surface without its small forms."""
+    bending = laplacian(mesh)
+    sure = np.broadcast_to(confidence, len(points))
+    solved: Floats = _factorised(sp.diags(sure) + smoothness * (bending.T @ bending)).solve(
+        sure[:, None] * points
+    )
+    return solved
+
+
+def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1.0) -> Floats:
+    """The smooth field f (V, ...) that minimises sum confidence |f - values|^2 + smoothness |L f|^2.
+
+    confidence (V,) >= 0, zero where nothing is known. A bi-Laplacian energy: it extends slopes, not only
+    values.
+    """
+    bending = laplacian(mesh)
+    system = sp.diags(confidence + 1e-9) + smoothness * (bending.T @ bending)
+    flat = (confidence[:, None] * values.reshape(len(values), -1)).astype(np.float64)
+    mean = flat.sum(0) / max(float(confidence.sum()), 1e-30)
+    return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
+
+
+def _factorised(system: sp.spmatrix) -> SuperLU:
+    """A symmetric positive system: it needs no pivots, and ordered as one it takes half the time."""
+    return splu(
+        sp.csc_matrix(system),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
+
+
+# A smooth spatial basis on a mesh: wide bumps along the surface, closer together where expressions move the
+# skin, turned into modes.
+
+_REACH, _NEIGHBOURS = 2.7, 4  # a bump reaches this many times as far as its nearest neighbours lie on average
+
+
+def vertex_areas(mesh: Mesh) -> Floats:
+    """(V,) a third of the triangles round every vertex, unit squared; a loose vertex has the least area of
+    all."""
+    areas = triangle_areas(mesh.points, mesh.triangles)
+    total = np.bincount(mesh.triangles.ravel(), np.repeat(areas / 3, 3), len(mesh.points))
+    return np.maximum(total, total[total > 0].min(initial=1.0) if (total > 0).any() else 1.0)
+
+
+def smooth_modes(mesh: Mesh, liveliness: Floats, count: int) -> tuple[Floats, Floats]:
+    """(V, M) modes with phi^T D phi = total of D and (M,) their eigenvalues, ascending: L phi = lambda D phi
+    within the span of the bumps.
+
+    liveliness (V,) >= 0, at most one: how much expressions move the skin; D is the area times it. The first
+    mode is one everywhere. M is `count`, or
+    what the mesh has room for.
+    """
+    bumps = _bumps(mesh, liveliness, count)
+    density = vertex_areas(mesh) * (liveliness + 0.02)
+    density /= density.sum()
+    graph = edge_graph(mesh)
+    graph.data = 1.0 / graph.data
+    stiffness = sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+    mass = bumps.T @ (density[:, None] * bumps)
+    mass += 1e-9 * np.trace(mass) / len(mass) * np.eye(len(mass))
+    values, vectors = eigh(bumps.T @ (stiffness @ bumps), mass)
+    modes = bumps @ vectors
+    modes *= np.sign(modes[np.abs(modes).argmax(axis=0), np.arange(modes.shape[1])])
+    return np.ascontiguousarray(modes), np.maximum(values, 0.0)
+
+
+def _bumps(mesh: Mesh, liveliness: Floats, count: int) -> Floats:
+    """(V, M) rows that sum to one."""
+    graph = edge_graph(mesh)
+    lively = np.sqrt(liveliness + 0.02)
+    moving = liveliness > 0.02 if (liveliness > 0.02).sum() >= count else np.ones(len(liveliness), bool)
+    centres = [int(np.argmax(liveliness))]
+    distances = [dijkstra(graph, indices=centres[0])]
+    nearest = np.where(moving, distances[0] * lively, -1.0)
+    while len(centres) < count and nearest.max() > 0:
+        centres.append(int(np.argmax(nearest)))
+        distances.append(dijkstra(graph, indices=centres[-1]))
+        nearest = np.minimum(nearest, np.where(moving, distances[-1] * lively, -1.0))
+    away = np.array(distances)
+    between = np.sort(away[:, centres], axis=1)[:, 1 : 1 + _NEIGHBOURS]
+    finite = np.where(np.isfinite(between), between, np.nan)
+    reach = (
+        _REACH * np.nanmean(finite, axis=1)
+        if between.shape[1] and np.isfinite(finite).any(axis=1).all()
+        else np.full(len(centres), away[np.isfinite(away)].max())
+    )
+    bumps = np.square(np.clip(1.0 - np.square(away / reach[:, None]), 0.0, None)).T
+    alone = bumps.sum(axis=1) < 1e-9
+    bumps[alone] = 0.0
+    bumps[alone, away[:, alone].argmin(axis=0)] = 1.0
+    blended: Floats = bumps / bumps.sum(axis=1, keepdims=True)
+    return blended

@@ -1,0 +1,168 @@
+"""The surface of a head: its facial plane and where each vertex has its mirror image; inside and outside of
+the
+skin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import igl
+import numpy as np
+from igl.embree import EmbreeIntersector
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.core.typed import Floats
+
+# The facial plane of a head, and where each vertex has its mirror image.
+
+_NEIGHBOURS = 4
+_TILTS = (0.0, -0.09, 0.09, -0.18, 0.18, -0.27, 0.27)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """normal (3,) unit, offset: the plane normal . p = offset, model unit."""
+
+    normal: Floats
+    offset: float
+
+    def mirror(self, points: Floats) -> Floats:
+        """Mirror images of points (..., 3)."""
+        return points - 2 * (points @ self.normal - self.offset)[..., None] * self.normal
+
+    def mirror_vectors(self, vectors: Floats) -> Floats:
+        """Mirror images of directions (..., 3)."""
+        return vectors - 2 * (vectors @ self.normal)[..., None] * self.normal
+
+
+def facial_plane(points: Floats) -> Plane:
+    """The plane that best mirrors points (V, 3) onto themselves: the best of three axes, refined on the
+    trimmed closest distance."""
+    tree = cKDTree(points)
+    some = points[:: max(1, len(points) // 1500)]
+
+    def misfit(plane: Plane) -> float:
+        distance = np.asarray(tree.query(plane.mirror(some))[0])
+        return float(np.sort(distance)[: int(0.8 * len(distance))].mean())
+
+    middle = points.mean(0)  # which lies on the plane however the head is turned
+    extent = float(np.ptp(points, axis=0).max())
+
+    def plane_at(x: Floats, axis: int) -> Plane:
+        normal = np.eye(3)[axis] + np.insert(x[:2], axis, 0.0)
+        normal /= np.linalg.norm(normal)
+        return Plane(normal, float(middle @ normal + extent * x[2]))
+
+    tilts = [
+        np.array([a, b, 0.0]) for a in _TILTS for b in _TILTS
+    ]  # a head that is not upright has its image far from where refinement looks
+    axis, tilt = min(
+        ((axis, tilt) for axis in range(3) for tilt in tilts), key=lambda at: misfit(plane_at(at[1], at[0]))
+    )
+    found = min(
+        (_refined(lambda x: misfit(plane_at(x, axis)), start, extent) for start in (np.zeros(3), tilt)),
+        key=lambda x: misfit(plane_at(x, axis)),
+    )
+    box = 0.5 * (points.max(0) + points.min(0))
+    exact = Plane(
+        np.eye(3)[axis], float(box[axis])
+    )  # a head that is symmetric as modelled keeps the plane it was modelled about
+    return exact if misfit(exact) <= 1e-6 * extent else plane_at(found, axis)
+
+
+def _refined(misfit: Callable[[Floats], float], start: Floats, extent: float) -> Floats:
+    simplex = start + np.vstack([np.zeros(3), 0.05 * np.eye(3)])
+    found: Floats = minimize(
+        misfit,
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 1e-5, "fatol": 1e-7 * extent},
+    ).x
+    return found
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """For every vertex the few vertices round its mirror image, ids (V, 4) and weights (V, 4) that sum to 1."""
+
+    plane: Plane
+    ids: NDArray[np.integer]
+    weights: Floats
+
+    def carry_vectors(self, field: Floats) -> Floats:
+        """The mirrored vector field: (V, 3) read at every vertex's image and reflected."""
+        return self.plane.mirror_vectors((field[self.ids] * self.weights[..., None]).sum(1))
+
+
+def mirror_map(mesh: Mesh, plane: Plane) -> Mirror:
+    """Image of every vertex by place and normal together, so that two lips that touch are never taken for one
+    another."""
+    normals = vertex_normals(mesh)
+    reach = 0.05 * float(np.ptp(mesh.points, axis=0).max())
+    tree = cKDTree(np.hstack([mesh.points, reach * normals]))
+    images = np.hstack([plane.mirror(mesh.points), reach * plane.mirror_vectors(normals)])
+    distance, ids = tree.query(images, k=_NEIGHBOURS)
+    weights = 1 / np.maximum(distance, 1e-9 * reach) ** 2
+    return Mirror(plane, ids, weights / weights.sum(1, keepdims=True))
+
+
+# Is a point inside the skin? And how far inwards may a bone point go before it comes out on another side: of
+# an ear, a lip, a nostril?
+
+# winding number at the surface itself; a head is open at neck, lids and lips, so that it falls towards this
+# at the openings
+_HALF = 0.5
+_SURELY = 0.65  # what the room is measured by, so that it ends before the doubtful places round an opening
+_START = 1e-3  # of the head's extent: a ray starts this far below the skin that it leaves
+_STEPS = 0.8 ** np.arange(24)[::-1]
+
+
+def outside(points: Floats, skin: Mesh, least: float = _HALF) -> NDArray[np.bool_]:
+    """(P,) True where points (P, 3) lie outside the skin, by the generalised winding number (A. Jacobson et
+    al. 2013): holes are no matter.
+
+    least: the winding number from which on a point counts as inside.
+    """
+    winding = igl.fast_winding_number(
+        skin.points, skin.triangles.astype(np.int64), np.ascontiguousarray(points, np.float64)
+    )
+    out: NDArray[np.bool_] = np.asarray(winding).ravel() < least
+    return out
+
+
+def inward_room(skin: Mesh, points: Floats, normals: Floats, longest: float) -> Floats:
+    """(P,) how far from points (P, 3) on the skin a bone point may go along -normals (P, 3) and be inside, at
+    most `longest`, model unit.
+
+    Of a thin fold (an ear) half the thickness, since the bone points of its other side need room as well.
+    """
+    depths = longest * _STEPS[:, None]
+    below = points - depths[..., None] * normals
+    out = outside(below.reshape(-1, 3), skin, _SURELY).reshape(
+        below.shape[:2]
+    )  # all at once: every question builds its tree anew
+    free = (depths * np.logical_and.accumulate(~out)).max(
+        0
+    )  # from the skin inwards: a depth counts only while all before it were inside
+    through = np.minimum(free, _way_out(skin, points, normals))
+    return np.where(through < longest, 0.5 * through, longest)
+
+
+def _way_out(skin: Mesh, points: Floats, normals: Floats) -> Floats:
+    """(P,) distance to the next skin along -normals, infinite where a ray leaves by an opening."""
+    embree = EmbreeIntersector()
+    embree.init(np.ascontiguousarray(skin.points, np.float32), np.ascontiguousarray(skin.triangles, np.int32))
+    start = _START * float(np.ptp(skin.points, axis=0).max())
+    far = np.full(len(points), np.inf)
+    for i, (origin, direction) in enumerate(
+        zip((points - start * normals).astype(np.float32), -normals.astype(np.float32), strict=True)
+    ):
+        found = embree.intersectRay_first(origin, direction)
+        if found[0] >= 0:
+            far[i] = found[1] + start
+    return far

@@ -1,0 +1,1 @@
+"""From an actor to trained networks: the problem, the model, the losses, the loop."""

@@ -1,0 +1,178 @@
+"""The networks' fields as plain arrays, and the last bone points that lie outside the skin brought inside."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aim_maya.core.typed import Floats
+from trainer.geometry.surface import outside
+
+from . import losses
+from .model import FaceNetworks, JawPoses, pose_skin
+from .problem import Problem, Tables
+
+# The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """At P template points, model unit, object space: bone, normals, skin (P, 3), thickness, weight (P,),
+    posed (T, P, 3).
+
+    skin is b0 + d0 n0; posed the skin at every trained pose; basis (P, T, 3) the networks' displacements as
+    they come.
+    """
+
+    bone: Floats
+    normals: Floats
+    thickness: Floats
+    weight: Floats
+    skin: Floats
+    basis: Floats
+    posed: Floats
+
+
+@torch.no_grad()
+def evaluate(problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: Floats) -> Evaluated:
+    """Run the networks at template points (P, 3), model unit."""
+    device = next(networks.parameters()).device
+    c = torch.tensor(
+        (template - problem.template.centre) / problem.template.scale, dtype=torch.float32, device=device
+    )
+    eye = np.array_equal(problem.matrix, np.eye(len(problem.matrix)))
+    matrix = None if eye else torch.tensor(problem.matrix, dtype=torch.float32, device=device)
+    pieces: list[list[Floats]] = []
+    for chunk in c.split(_CHUNK):
+        f = networks.fields(chunk)
+        posed = pose_skin(f.skin, f.basis, f.weight, jaw, matrix, networks.paper)
+        pieces.append(
+            [
+                x.cpu().double().numpy()
+                for x in (f.bone, f.normal, f.thickness, f.weight, f.skin, f.basis, posed)
+            ]
+        )
+    bone, normal, thickness, weight, skin, basis, posed_all = (
+        np.concatenate(column) for column in zip(*pieces, strict=True)
+    )
+    centre, scale = problem.template.centre, problem.template.scale
+    return Evaluated(
+        bone * scale + centre,
+        normal,
+        thickness[:, 0] * scale,
+        weight[:, 0],
+        skin * scale + centre,
+        basis * scale,
+        (posed_all * scale + centre).transpose(1, 0, 2),
+    )
+
+
+# The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,
+# are brought in.
+
+ROUNDS, STEPS, RECOVERY, KEPT = 16, 60, 200, 512
+_RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
+_MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
+_FINE, _MARGIN = (
+    48,
+    0.7,
+)  # samples of a bone point's way in; the share of it that it may go, up to where it first comes out
+
+
+def bring_inside(
+    problem: Problem, networks: FaceNetworks, tables: Tables, look: Callable[[], None] = lambda: None
+) -> int:
+    """Learn thickness and normal on at those vertices alone, held everywhere else where they are; returns how
+    many are left outside.
+
+    A few only: of a share above _MANY nothing is tried. Each round is bolder than the last; what they cost
+    elsewhere is won back at the end,
+    as far as no point comes out again. Vertices whose own skin counts as outside (on open borders) cannot be
+    helped and are left alone. look: called at every step; what it raises stops the work.
+    """
+    correction = _Correction(networks, tables, look)
+    limit = np.full(len(tables.c), np.inf)
+    for turn in range(ROUNDS):
+        found, depth = _outside_now(problem, networks, tables)
+        if not len(found) or len(found) > _MANY * len(tables.c):
+            break
+        limit[found] = np.minimum(limit[found], depth / problem.template.scale)
+        correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
+    left = len(_outside_now(problem, networks, tables)[0])
+    if np.isfinite(limit).any():
+        before = copy.deepcopy(networks.state_dict())
+        correction.learn(limit, RECOVERY, _RATE)
+        if len(_outside_now(problem, networks, tables)[0]) > left:
+            networks.load_state_dict(before)
+    return left
+
+
+class _Correction:
+    """Steps of D and N that push some vertices' thickness below a limit and hold everything else where it
+    was."""
+
+    def __init__(self, networks: FaceNetworks, tables: Tables, look: Callable[[], None]) -> None:
+        self.networks, self.tables, self.look = networks, tables, look
+        with torch.no_grad():
+            self.kept = torch.cat(networks.tissue(tables.c), 1)
+        self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
+        self.optimiser = torch.optim.Adam(
+            [*networks.nets["thickness"].parameters(), *networks.nets["normal"].parameters()], lr=_RATE
+        )
+        self.generator = torch.Generator().manual_seed(0)
+
+    def learn(self, limit: Floats, steps: int, rate: float) -> None:
+        """limit (V,), normalised unit, infinite where a vertex is to be held."""
+        t, device = self.tables, self.tables.c.device
+        chosen = np.flatnonzero(np.isfinite(limit))
+        ids = torch.as_tensor(chosen, device=device)
+        most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=device)
+        skin_normal = t.unpack(t.rows[ids])[2]
+        for step in range(steps):
+            self.optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            anywhere = torch.randint(len(t.c), (KEPT,), generator=self.generator).to(device)
+            others = torch.cat(
+                [
+                    anywhere,
+                    t.anchors[torch.randint(len(t.anchors), (KEPT,), generator=self.generator).to(device)],
+                ]
+            )
+            others = others[~torch.isin(others, ids)]
+            held = losses.towards(
+                torch.cat(self.networks.tissue(t.c[others]), 1) / self.scale, self.kept[others] / self.scale
+            )
+            thickness, normal = self.networks.tissue(t.c[ids])
+            loss = (
+                losses.beyond(thickness / 0.05, most / 0.05)
+                + losses.anatomy_normal(normal, skin_normal)
+                + _HOLD * held
+            )
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimiser.step()
+            self.look()
+
+
+@torch.no_grad()
+def _outside_now(
+    problem: Problem, networks: FaceNetworks, tables: Tables
+) -> tuple[NDArray[np.integer], Floats]:
+    """Vertices whose bone point is outside the skin, and how deep each may lie, model unit."""
+    skin = problem.actor.neutral
+    thickness, normals = (x.cpu().double().numpy() for x in networks.tissue(tables.c))
+    depth = thickness[:, 0] * problem.template.scale
+    ids = np.flatnonzero(outside(skin.points - depth[:, None] * normals, skin))
+    ids = ids[problem.tissue.room[ids] > 0]
+    shares = np.linspace(0.0, 1.0, _FINE + 1)[1:]
+    probes = skin.points[ids, None] - (shares[:, None] * depth[ids, None, None]) * normals[ids, None]
+    out = outside(probes.reshape(-1, 3), skin).reshape(len(ids), _FINE)
+    first = depth[ids] * shares[out.argmax(1)]
+    return ids, np.minimum(_MARGIN * first, problem.tissue.room[ids])

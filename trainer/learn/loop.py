@@ -1,0 +1,370 @@
+"""Training, top to bottom: draw points, weigh the losses, step, look, restart what stalls, save, stop when
+asked."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aim_maya.core.errors import Cancelled
+from aim_maya.core.progress import Progress
+from aim_maya.core.training_options import NetworkSize, TrainConfig
+
+from . import losses
+from .fields import bring_inside
+from .model import FaceNetworks, Fields, JawPoses, pose_skin
+from .problem import Problem, make_tables
+from .solvers import Muon
+
+# times the linear solution's error: a network that is still above this at a third of its steps has stalled
+PLATEAU = 4.0
+ANCHORS = 384  # constraint vertices a step
+TIGHT = 384  # vertices a step with little room for a bone point below them
+LOOK = (0.35, 1.0)  # where in the schedule to judge
+
+
+class Training:
+    """State of one training: networks, optimisers, sampling table, step. Everything in it goes into a
+    checkpoint."""
+
+    def __init__(
+        self, problem: Problem, config: TrainConfig, reference_mm: float, device: torch.device
+    ) -> None:
+        self.problem, self.config, self.reference_mm, self.device = problem, config, reference_mm, device
+        self.tables = make_tables(problem, device)
+        self.step, self.restarts = 0, 0
+        self.rate, self.curve = config.rate, list[dict[str, float]]()
+        self._begin(config)
+
+    def _begin(self, config: TrainConfig) -> None:
+        """Fresh networks, optimisers and sampling table."""
+        t = self.tables
+        transforms = torch.tensor(self.problem.normalised_transforms(), dtype=torch.float32)
+        self.networks = FaceNetworks(config, t.targets, t.rest_size, t.motion_size).to(self.device)
+        self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
+        nets = self.networks.nets
+        matrices = [w for net in nets.values() for w in net.matrices()]  # type: ignore[operator]
+        taken = {id(w) for w in matrices}
+        others = [
+            p
+            for p in [*self.networks.parameters(), *self.jaw.parameters()]
+            if p.requires_grad and id(p) not in taken
+        ]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(others, lr=self.rate, betas=(0.9, 0.99))
+        ]
+        if (
+            matrices
+        ):  # Muon (K. Jordan 2024) on the square matrices reaches in a third of the time what Adam alone does
+            self.optimisers.append(Muon(matrices, lr=self.rate))
+        self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
+        self.hardness = torch.ones(len(t.c))
+
+    def run(
+        self,
+        progress: Progress,
+        save: Callable[[], None],
+        seen: Callable[[Tensor, Tensor], None] = lambda *_: None,
+    ) -> None:
+        """Train to the end of the schedule. seen: shown the mean errors of every vertex (V,) and target (T,),
+        mm, at each look.
+
+        Raises Cancelled (after saving) when the progress says so.
+        """
+        steps = self.total
+        progress.stage("train", steps, self.step)
+        try:
+            while self.step < steps:
+                if self.step == self.anatomy_first:
+                    self._settle_anatomy(progress, steps)
+                loss = self._one_step()
+                self.step += 1
+                if self.step <= self.anatomy_first:
+                    progress.step(
+                        self.step,
+                        steps,
+                        **({"loss": loss} if self.step % self.config.check_every == 0 else {}),
+                    )
+                elif self.step % self.config.check_every == 0 or self.step == steps:
+                    vertices, targets = self.errors_mm()
+                    error = float(vertices.mean())
+                    seen(vertices, targets)
+                    self.curve.append({"step": self.step, "loss": loss, "error_mm": error})
+                    progress.step(self.step, steps, loss=loss, error_mm=error)
+                    if self._stalled(error, loss):
+                        self._restart(progress, error)
+                    elif self.step % (5 * self.config.check_every) == 0:
+                        save()
+                else:
+                    progress.step(self.step, steps)
+        finally:
+            save()
+
+    def learn_anatomy(self, progress: Progress, stage: str) -> None:
+        """The first phase alone: D, N and K. Raises Cancelled."""
+        progress.stage(stage, self.anatomy_first)
+        while self.step < self.anatomy_first:
+            loss = self._one_step()
+            self.step += 1
+            progress.step(
+                self.step,
+                self.anatomy_first,
+                **({"loss": loss} if self.step % self.config.check_every == 0 else {}),
+            )
+        self._settle_anatomy(progress, self.anatomy_first)
+
+    def _one_step(self) -> float:
+        self._set_rate()
+        c, rows, ids = self._draw()
+        miss = None
+        if self.step < self.anatomy_first:
+            half = len(c) // 2  # three small, smooth networks
+            terms = self._dense_terms(c[-half:], rows[-half:]) | self._anatomy_terms()
+        else:
+            terms, miss = self._skin_terms(c, rows)
+            if self.networks.paper:
+                terms |= self._anatomy_terms()
+        loss = losses.weighted_sum(terms)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
+        loss.backward()
+        for optimiser in self.optimisers:
+            optimiser.step()
+        if miss is not None:
+            self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
+        return float(loss.detach())
+
+    def _settle_anatomy(self, progress: Progress, steps: int) -> None:
+        """Between the phases: what bone points are still outside the skin are brought in. Stopped half-way,
+        nothing has been done."""
+        if self.networks.paper or not self.config.weights.inside:
+            return
+        before = copy.deepcopy(self.networks.state_dict())
+        try:
+            bring_inside(self.problem, self.networks, self.tables, lambda: progress.step(self.step, steps))
+        except Cancelled:
+            self.networks.load_state_dict(before)
+            raise
+
+    @property
+    def anatomy_first(self) -> int:
+        """Steps given to D, N and K alone before the skin begins; none in the paper's form, where all five
+        learn together."""
+        return 0 if self.networks.paper else self.config.anatomy_steps
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole schedule."""
+        return self.anatomy_first + self.config.skin_steps
+
+    def _set_rate(self) -> None:
+        """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
+        first = self.anatomy_first
+        at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
+        rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+
+    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
+        inside faces."""
+        t, g = self.tables, self.generator
+        hard, inside = (
+            int(self.config.batch * self.config.hard_share),
+            int(self.config.batch * self.config.face_share),
+        )
+        even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
+        ids = torch.cat([even, torch.multinomial(self.hardness, hard, replacement=True, generator=g)])
+        faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
+        shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
+            self.device
+        )
+        on_device = ids.to(self.device)
+        face_c, face_rows = t.face_points(faces, shares)
+        return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
+
+    def _skin_terms(self, c: Tensor, rows: Tensor) -> tuple[dict[str, tuple[float, Tensor]], Tensor]:
+        """L_S in every shape and for the neutral, and how far each point misses (P,), in units of the
+        motion's size.
+
+        In our form E starts from the true neutral and from K as it stands: were it to chase the errors of B
+        and of a K that still moves,
+        all its targets would.
+        """
+        w, t, nets = self.config.weights, self.tables, self.networks
+        neutral, shapes = t.unpack(rows)[:2]
+        skin, basis = nets.surface(c)
+        weight = nets.weight(c)
+        base, carried = (skin, weight) if nets.paper else (neutral, weight.detach())
+        posed = pose_skin(base, basis, carried, self.jaw, t.matrix, nets.paper)
+        terms = {
+            "skin": (w.skin, losses.position(posed / t.motion_size, shapes / t.motion_size)),
+            "neutral": (w.neutral, losses.position(skin / t.rest_size, neutral / t.rest_size)),
+        }
+        with torch.no_grad():
+            miss = (
+                (posed - shapes).square().sum((1, 2)) + (skin - neutral).square().sum(1)
+            ) / t.motion_size**2
+        return terms, miss
+
+    def _dense_terms(self, c: Tensor, rows: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """Ours, at every vertex: D, N and K towards smooth labels."""
+        w = self.config.weights
+        _, _, skin_normal, thickness_label, skinning_label = self.tables.unpack(rows)
+        thickness, normal = self.networks.tissue(c)
+        return {
+            "normal_skin": (w.normal_skin, losses.anatomy_normal(normal, skin_normal)),
+            "thickness_smooth": (
+                w.thickness_smooth,
+                losses.towards(thickness / 0.05, thickness_label / 0.05),
+            ),
+            "skinning_fit": (w.skinning_fit, losses.towards(self.networks.weight(c), skinning_label)),
+        }
+
+    def _anatomy_terms(self) -> dict[str, tuple[float, Tensor]]:
+        """The terms that live at the sparse constraint vertices, and the paper's regularisers away from them;
+        a draw of each."""
+        w, t = self.config.weights, self.tables
+        at = torch.randint(len(t.anchors), (ANCHORS,), generator=self.generator).to(self.device)
+        ids = t.anchors[at]
+        if self.networks.paper:
+            f = self._at(ids)
+            bone, thickness, normal = f.bone, f.thickness, f.normal
+        else:  # B follows from the skin: were its own error let in here, what D and N leave over would bend the skin
+            thickness, normal = self.networks.tissue(t.c[ids])
+            bone = t.rows[ids, :3] - thickness * normal
+        terms = {
+            "anatomy_point": (w.anatomy_point, losses.position(bone / 0.05, t.anchor_bone[at] / 0.05)),
+            "anatomy_thickness": (
+                w.anatomy_thickness,
+                losses.anatomy_thickness(thickness / 0.05, t.anchor_thickness[at] / 0.05),
+            ),
+            "anatomy_normal": (w.anatomy_normal, losses.anatomy_normal(normal, t.anchor_normal[at])),
+        }
+        if w.inside and len(t.tight):
+            at = torch.randint(len(t.tight), (TIGHT,), generator=self.generator).to(self.device)
+            terms["inside"] = (
+                w.inside,
+                losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / 0.05, t.tight_room[at] / 0.05),
+            )
+        if w.thickness_zero:
+            terms["thickness_zero"] = (
+                w.thickness_zero,
+                losses.thickness_zero(self._sample(t.uncovered).thickness / 0.05),
+            )
+        if w.skinning_zero and len(t.jawless):
+            terms["skinning_zero"] = (w.skinning_zero, losses.skinning_zero(self._sample(t.jawless).weight))
+        if w.symmetry:
+            ids = torch.randint(len(t.c), (128,), generator=self.generator).to(self.device)
+            mirrored = self.networks.rest(t.mirrored[ids]).bone
+            terms["symmetry"] = (
+                w.symmetry,
+                losses.symmetry(
+                    self._at(ids).bone / 0.05, mirrored / 0.05, t.plane_normal, t.plane_offset / 0.05
+                ),
+            )
+        return terms
+
+    def _at(self, ids: Tensor) -> Fields:
+        return self.networks.rest(self.tables.c[ids])
+
+    def _sample(self, ids: Tensor) -> Fields:
+        return self._at(ids[torch.randint(len(ids), (128,), generator=self.generator).to(self.device)])
+
+    @torch.no_grad()
+    def errors_mm(self) -> tuple[Tensor, Tensor]:
+        """Distance of the networks' skin from the shapes, mm: of every vertex, mean over the shapes (V,); of
+        every shape, mean over the vertices (T,)."""
+        t = self.tables
+        vertices, targets = [], torch.zeros(t.targets, device=t.c.device)
+        for c, rows in zip(t.c.split(4096), t.rows.split(4096), strict=True):
+            f = self.networks.fields(c)
+            posed = pose_skin(f.skin, f.basis, f.weight, self.jaw, t.matrix, self.networks.paper)
+            miss = (posed - t.unpack(rows)[1]).norm(dim=2) * self.problem.mm
+            vertices.append(miss.mean(1))
+            targets += miss.sum(0)
+        return torch.cat(vertices), targets / len(t.c)
+
+    def mean_error_mm(self) -> float:
+        """Mean distance of the networks' skin from every shape, over all vertices, mm."""
+        return float(self.errors_mm()[0].mean())
+
+    def _stalled(self, error: float, loss: float) -> bool:
+        """A plateau is judged against the linear solution of the same data, at a third of the schedule and at
+        its end."""
+        if not math.isfinite(loss) or not math.isfinite(error):
+            return True
+        done = self.step - self.anatomy_first
+        before, now = (done - self.config.check_every) / self.config.skin_steps, done / self.config.skin_steps
+        return any(before < at <= now for at in LOOK) and error > PLATEAU * self.reference_mm
+
+    def _restart(self, progress: Progress, error: float) -> None:
+        if self.restarts >= self.config.restarts:
+            progress.note(
+                f"The networks are on a plateau at {error:.3f} mm (linear solution {self.reference_mm:.3f} mm) after {self.restarts} restart(s). "
+                "Look at the report before using this model; try another seed or --rate.",
+                warning=True,
+            )
+            return
+        self.restarts += 1
+        self.rate *= 0.5
+        e = self.config.expression
+        self.config = replace(
+            self.config, expression=NetworkSize(e.width, e.depth, e.low * 0.7, e.high * 0.7)
+        )
+        progress.note(
+            f"Plateau at {error:.3f} mm in step {self.step}: beginning again at rate {self.rate:g}, frequencies x 0.7.",
+            warning=True,
+        )
+        self.step = 0
+        self._begin(self.config)
+
+    def state(self) -> dict[str, Any]:
+        """All of it as tensors and plain values, for torch.save."""
+        return {
+            "config": self.config.to_json(),
+            "step": self.step,
+            "restarts": self.restarts,
+            "rate": self.rate,
+            "curve": self.curve,
+            "networks": self.networks.state_dict(),
+            "jaw": self.jaw.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "random": self.generator.get_state(),
+            "hardness": self.hardness,
+            "reference_mm": self.reference_mm,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `state` was taken; the problem must be the same. Raises what torch raises
+        for another's, and ValueError."""
+        self.restarts, self.rate, self.step = int(state["restarts"]), float(state["rate"]), int(state["step"])
+        self.curve = list(state["curve"])
+        if not (0 <= self.step <= self.total and 0 < self.rate < 1 and self.restarts >= 0):
+            raise ValueError(f"step {self.step} of {self.total} at rate {self.rate:g}")
+        self.networks.load_state_dict(state["networks"])
+        self.jaw.load_state_dict(state["jaw"])
+        if len(state["optimisers"]) != len(self.optimisers):
+            raise ValueError(f"{len(state['optimisers'])} optimisers, not {len(self.optimisers)}")
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+            for parameter, kept in optimiser.state.items():
+                if any(
+                    value.ndim and value.shape != parameter.shape
+                    for value in kept.values()
+                    if isinstance(value, Tensor)
+                ):
+                    raise ValueError("the optimiser's state is of other networks")
+        self.generator.set_state(state["random"])
+        if state["hardness"].shape != self.hardness.shape:
+            raise ValueError(
+                f"{len(self.hardness)} vertices, and a sampling table of shape {tuple(state['hardness'].shape)}"
+            )
+        self.hardness = state["hardness"].float()

@@ -1,0 +1,54 @@
+"""The loss terms, each a pure function of tensors; lengths are in the unit that the caller normalised them
+to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def position(predicted: Tensor, truth: Tensor) -> Tensor:
+    """mean |x - x*|^2 over points (..., 3): L_S for the skin in every shape, and L_A for the bone point."""
+    return (predicted - truth).square().sum(-1).mean()
+
+
+def anatomy_thickness(predicted: Tensor, truth: Tensor) -> Tensor:
+    """mean (d - d*)^2: L_A for the thickness, at the constraint vertices."""
+    return (predicted - truth).square().mean()
+
+
+def anatomy_normal(predicted: Tensor, truth: Tensor) -> Tensor:
+    """mean |n - n*|^2 = mean 2 (1 - n . n*): L_A for the anatomy normal, and ours towards the skin's normal."""
+    return (predicted - truth).square().sum(-1).mean()
+
+
+def thickness_zero(predicted: Tensor) -> Tensor:
+    """mean d^2 where there is no bone constraint: the paper's L_D."""
+    return predicted.square().mean()
+
+
+def symmetry(bone: Tensor, mirrored_bone: Tensor, normal: Tensor, offset: Tensor) -> Tensor:
+    """mean |b(c) - M b(M c)|^2 with M the mirror at the facial plane normal . x = offset: the paper's L_sym."""
+    image = mirrored_bone - 2 * (mirrored_bone @ normal - offset)[:, None] * normal
+    return position(bone, image)
+
+
+def skinning_zero(predicted: Tensor) -> Tensor:
+    """mean k^2 where the jaw has no influence: the paper's L_K."""
+    return predicted.square().mean()
+
+
+def towards(predicted: Tensor, label: Tensor) -> Tensor:
+    """mean (x - x*)^2 towards a smooth label: ours for thickness and skinning weight, in place of L_D and
+    L_K."""
+    return (predicted - label).square().mean()
+
+
+def beyond(predicted: Tensor, limit: Tensor) -> Tensor:
+    """mean max(0, x - limit)^2: ours, so that no bone point comes out on another side of the skin."""
+    return (predicted - limit).clamp_min(0).square().mean()
+
+
+def weighted_sum(terms: dict[str, tuple[float, Tensor]]) -> Tensor:
+    """sum of weight * term."""
+    return torch.stack([weight * term for weight, term in terms.values()]).sum()

@@ -1,0 +1,219 @@
+"""The Anatomical Implicit face Model: five sine-activated coordinate networks and a rigid jaw a target
+(Chandran
+& Zoss, CVPR 2024).
+
+The first layer's frequencies are spread from low to high instead of one omega for all: a single omega that
+shines on one actor stalls on another. ReLU and GELU are options of the same class, for ablations.
+
+All inside lengths are normalised: x = (X - centre) / scale, with one centre and scale for template, neutral,
+shapes and bones.
+
+    s0  = b0 + d0 n0                                        the neutral skin is built from the anatomy
+    s_p = LBS(s0 + sum_i A_pi e_i, T_p, k)                  skin at the trained pose of target p
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from aim_maya.core.training_options import Activation, NetworkSize, TrainConfig
+
+# Sine-activated coordinate networks (V. Sitzmann et al., Implicit Neural Representations with Periodic
+# Activations, 2020).
+
+OMEGA = 30.0  # of the hidden layers, as in the paper on SIREN
+
+
+class Siren(nn.Module):
+    """(P, 3) template coordinates in [-1, 1] -> (P, outputs)."""
+
+    def __init__(
+        self,
+        size: NetworkSize,
+        outputs: int,
+        activation: Activation = "sine",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        widths = [3] + [size.width] * size.depth
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.last = nn.Linear(size.width, outputs)
+        self._initialise(size, generator)
+
+    @torch.no_grad()
+    def _initialise(self, size: NetworkSize, generator: torch.Generator | None) -> None:
+        """Weights that keep the activations' distribution from layer to layer (SIREN, section 3.2)."""
+        for layer in [*self.hidden, self.last]:
+            assert isinstance(layer, nn.Linear)
+            bound = math.sqrt(6 / layer.in_features) / (OMEGA if self.activation == "sine" else 1.0)
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            phase = 1 / math.sqrt(layer.in_features)  # wide enough that hidden sines start at all phases
+            layer.bias.uniform_(-phase, phase, generator=generator)
+        first = self.hidden[0]
+        assert isinstance(first, nn.Linear)
+        frequency = torch.exp(torch.linspace(math.log(size.low), math.log(size.high), size.width))
+        first.weight.uniform_(-1 / 3, 1 / 3, generator=generator)
+        first.weight.mul_(frequency[:, None] / (OMEGA if self.activation == "sine" else 10.0))
+        first.bias.uniform_(-math.pi, math.pi, generator=generator)
+        first.bias.div_(OMEGA if self.activation == "sine" else 3.0)
+
+    def features(self, c: Tensor) -> Tensor:
+        """(P, width) what the last, linear layer sees: H(c)."""
+        h = c
+        for layer in self.hidden:
+            h = layer(h)
+            h = (
+                torch.sin(OMEGA * h)
+                if self.activation == "sine"
+                else getattr(nn.functional, self.activation)(h)
+            )
+        return h
+
+    def forward(self, c: Tensor) -> Tensor:
+        """(P, outputs)."""
+        out: Tensor = self.last(self.features(c))
+        return out
+
+    def matrices(self) -> list[nn.Parameter]:
+        """The square weight matrices between hidden layers: those that a matrix-aware optimiser takes."""
+        return [layer.weight for layer in list(self.hidden)[1:]]  # type: ignore[union-attr,misc]
+
+
+# The Anatomical Implicit face Model: five coordinate networks and a rigid jaw a target (Chandran & Zoss, CVPR
+# 2024).
+
+
+@dataclass
+class Fields:
+    """The neutral at P template points, normalised units: bone, normal, skin (P, 3), thickness, weight (P,
+    1)."""
+
+    bone: Tensor
+    thickness: Tensor
+    normal: Tensor
+    weight: Tensor
+    skin: Tensor
+
+
+@dataclass
+class AllFields(Fields):
+    """And the expression displacements, basis (P, T, 3)."""
+
+    basis: Tensor
+
+
+class FaceNetworks(nn.Module):
+    """B, D, N, K, E. rest_size and motion_size are the typical lengths of B's and E's outputs, so that last
+    layers stay of order one.
+
+    In the paper's form (`paper`) B is a network of its own that places the bone point, and e is added after
+    skinning. In ours B is a head on
+    E's hidden layers that places the skin, and b0 := s0 - d0 n0 follows: the two forms span the same
+    functions, but the dense data, the skin,
+    reaches one large network directly, and the small ones need not repair each other.
+    """
+
+    def __init__(self, config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> None:
+        super().__init__()
+        self.paper = config.losses == "paper"
+        self.rest_size, self.motion_size, self.targets = rest_size, motion_size, targets
+        generator = torch.Generator().manual_seed(config.seed)
+        outputs = {
+            "thickness": 1,
+            "normal": 3,
+            "skinning": 1,
+            "expression": 3 * targets + (0 if self.paper else 3),
+        }
+        if self.paper:
+            outputs["bone"] = 3
+        self.nets = nn.ModuleDict(
+            {
+                name: Siren(getattr(config, name), n, config.activation, generator)
+                for name, n in outputs.items()
+            }
+        )
+
+    def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The neutral skin s0 (P, 3) and E's displacements (P, T, 3) at template coordinates c (P, 3), by the
+        shortest way there is."""
+        out = self.nets["expression"](c)
+        if self.paper:
+            return self._anatomy(c)[3], self.motion_size * out.view(len(c), self.targets, 3)
+        return c + self.rest_size * out[:, :3], self.motion_size * out[:, 3:].view(len(c), self.targets, 3)
+
+    def weight(self, c: Tensor) -> Tensor:
+        """(P, 1) skinning weight k in [0, 1]."""
+        return torch.sigmoid(4 * self.nets["skinning"](c))
+
+    def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Thickness (P, 1) and unit normal (P, 3)."""
+        return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2), nn.functional.normalize(
+            self.nets["normal"](c), dim=1
+        )
+
+    def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        thickness, normal = self.tissue(c)
+        if self.paper:
+            bone = c + self.rest_size * self.nets["bone"](c)
+            return bone, thickness, normal, bone + thickness * normal
+        skin = self.surface(c)[0]
+        return skin - thickness * normal, thickness, normal, skin
+
+    def rest(self, c: Tensor) -> Fields:
+        """B, D, N and K at template coordinates c (P, 3)."""
+        bone, thickness, normal, skin = self._anatomy(c)
+        return Fields(bone, thickness, normal, self.weight(c), skin)
+
+    def fields(self, c: Tensor) -> AllFields:
+        """All five at template coordinates c (P, 3)."""
+        f = self.rest(c)
+        return AllFields(f.bone, f.thickness, f.normal, f.weight, f.skin, self.surface(c)[1])
+
+
+class JawPoses(nn.Module):
+    """A rigid motion a trained pose: 6D rotation (Zhou et al. 2019) and translation, normalised units; frozen
+    where it is known."""
+
+    def __init__(self, transforms: Tensor, learn: bool) -> None:
+        super().__init__()
+        self.six = nn.Parameter(
+            transforms[:, :3, :2].transpose(1, 2).reshape(-1, 6).clone(), requires_grad=learn
+        )
+        self.shift = nn.Parameter(transforms[:, :3, 3].clone(), requires_grad=learn)
+        still = (transforms == torch.eye(4)).flatten(1).all(1)
+        self.moving: Tensor
+        self.register_buffer(
+            "moving", torch.arange(len(transforms)) if learn else torch.nonzero(~still).flatten()
+        )
+
+    def rotations(self) -> Tensor:
+        """(T, 3, 3) from the 6D representation by Gram-Schmidt."""
+        a, b = self.six[:, :3], self.six[:, 3:]
+        x = nn.functional.normalize(a, dim=1)
+        y = nn.functional.normalize(b - (x * b).sum(1, keepdim=True) * x, dim=1)
+        return torch.stack([x, y, torch.linalg.cross(x, y)], 2)
+
+    def carry(self, points: Tensor, weight: Tensor) -> Tensor:
+        """k (T_p x - x) for points (P, T, 3) and weight (P, 1); zero for poses whose jaw is still."""
+        if not len(self.moving):
+            return torch.zeros_like(points)
+        turn = self.rotations()[self.moving] - torch.eye(3, device=points.device)
+        moved = torch.einsum("ptj,tij->pti", points[:, self.moving], turn) + self.shift[self.moving]
+        return torch.zeros_like(points).index_copy(1, self.moving, weight[:, :, None] * moved)
+
+
+def pose_skin(
+    skin: Tensor, basis: Tensor, weight: Tensor, jaw: JawPoses, matrix: Tensor | None, after: bool = False
+) -> Tensor:
+    """(P, T, 3) skin at every trained pose. matrix A (T, T), or None for the identity; after: the paper's s =
+    LBS(s0) + e."""
+    displacement = basis if matrix is None else torch.einsum("pi,nij->npj", matrix, basis)
+    before = skin[:, None] + (0 if after else displacement)
+    before = before.expand(-1, basis.shape[1], -1)
+    return before + jaw.carry(before, weight) + (displacement if after else 0)

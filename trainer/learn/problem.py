@@ -1,0 +1,249 @@
+"""One actor made ready to learn from: constraints, template space, jaw, labels, all as normalised tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aim_maya.core import rigid
+from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import boundary_vertices
+from aim_maya.core.posing import pose_matrix
+from aim_maya.core.training_options import TrainConfig
+from aim_maya.core.typed import Floats
+from trainer.actor.bones import EstimatedBones, with_bones
+from trainer.actor.constraints import Constraints, find_constraints, no_constraints
+from trainer.actor.jaw import Jaw, find_jaw, skinning_labels, trained_transforms
+from trainer.actor.weld import Welded, weld
+from trainer.geometry.surface import Mirror, facial_plane, mirror_map
+
+from .template import Template, closed_template, open_template
+from .tissue import Tissue, find_tissue
+
+_WITHOUT = "With --bones none the expressions are trained all the same, without anatomy and edits."
+
+
+@dataclass
+class Problem:
+    """Model-unit arrays for scoring and export; see Tables for the normalised tensors that training draws
+    from.
+
+    actor is the one that is learned from, welded.actor; constraints are empty and bones None where
+    config.bones is 'none'.
+    """
+
+    actor: Actor
+    constraints: Constraints
+    template: Template
+    mirror: Mirror
+    jaw: Jaw
+    matrix: Floats
+    skinning: Floats
+    tissue: Tissue
+    bones: EstimatedBones | None
+    welded: Welded
+
+    @property
+    def mm(self) -> float:
+        """Millimetres in one normalised unit."""
+        return self.template.scale * self.actor.mm_per_unit
+
+    def normalised(self, points: Floats) -> Floats:
+        """Model unit -> normalised, for points (..., 3)."""
+        return (points - self.template.centre) / self.template.scale
+
+    def normalised_transforms(self) -> Floats:
+        """(T, 4, 4) jaw motion at the trained poses, acting on normalised points."""
+        transforms = trained_transforms(self.actor, self.jaw)
+        turn = transforms[:, :3, :3] - np.eye(3)
+        transforms[:, :3, 3] = (turn @ self.template.centre + transforms[:, :3, 3]) / self.template.scale
+        return transforms
+
+    def world_transform(self, normalised: Floats) -> Floats:
+        """(4, 4) in the model unit of one that acts on normalised points."""
+        matrix = normalised.copy()
+        centre = self.template.centre
+        matrix[:3, 3] = normalised[:3, 3] * self.template.scale - (normalised[:3, :3] - np.eye(3)) @ centre
+        return matrix
+
+
+def prepare(actor: Actor, config: TrainConfig) -> Problem:
+    """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what
+    cannot be learned."""
+    welded = weld(actor)
+    actor, bones, constraints = _with_constraints(welded.actor, config)
+    plane = facial_plane(actor.neutral.points)
+    mirror = mirror_map(actor.neutral, plane)
+    template = open_template(actor, mirror) if config.open_template else closed_template(actor)
+    jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
+    return Problem(
+        actor,
+        constraints,
+        template,
+        mirror,
+        jaw,
+        pose_matrix(actor.rig),
+        skinning_labels(actor, constraints, jaw),
+        find_tissue(actor, constraints, config.prior, plane),
+        bones,
+        welded,
+    )
+
+
+def _with_constraints(actor: Actor, config: TrainConfig) -> tuple[Actor, EstimatedBones | None, Constraints]:
+    """The actor with bones (its own, or estimated ones: then they are given too) and what they tell; without
+    any for bones 'none'.
+
+    Raises AimError. Where the bones were to be estimated, it does not speak of bones that nobody gave, and
+    offers to do without.
+    """
+    if config.bones == "none":
+        return replace(actor, skull=None, jaw=None), None, no_constraints()
+    if actor.skull is not None and actor.jaw is not None:
+        return actor, None, find_constraints(actor)
+    try:
+        whole, bones = with_bones(actor)
+    except AimError as error:
+        raise AimError(error.what, error.cause, f"{error.remedy} {_WITHOUT}".strip()) from error
+    try:
+        return whole, bones, find_constraints(whole)
+    except AimError as error:
+        raise AimError(
+            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
+            "The face is far from the proportions that the estimate knows.",
+            f"Put skull.obj and jaw.obj into the actor folder. {_WITHOUT}",
+        ) from error
+
+
+@dataclass
+class Tables:
+    """What a step gathers, float32 on the training device, normalised units.
+
+    Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label;
+    mirrored (V, 3) template
+    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone,
+    thickness, normal. tight: ids
+    with little room below them, and how much, (N, 1).
+    """
+
+    c: Tensor
+    rows: Tensor
+    corners: Tensor
+    filled: Tensor
+    mirrored: Tensor
+    plane_normal: Tensor
+    plane_offset: Tensor
+    anchors: Tensor
+    anchor_bone: Tensor
+    anchor_thickness: Tensor
+    anchor_normal: Tensor
+    tight: Tensor
+    tight_room: Tensor
+    uncovered: Tensor
+    jawless: Tensor
+    matrix: Tensor | None
+    rest_size: float
+    motion_size: float
+    targets: int
+
+    def face_points(self, faces: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Template points and rows inside faces (P,), at convex shares (P, n) of their corners."""
+        shares = shares * self.filled[faces]
+        shares = shares / shares.sum(1, keepdim=True)
+        ids = self.corners[faces]
+        return torch.einsum("pn,pnk->pk", shares, self.c[ids]), torch.einsum(
+            "pn,pnk->pk", shares, self.rows[ids]
+        )
+
+    def unpack(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """neutral (P, 3), shapes (P, T, 3), skin normal (P, 3), thickness label (P, 1), skinning label (P,
+        1)."""
+        n = 3 + 3 * self.targets
+        normal = torch.nn.functional.normalize(rows[:, n : n + 3], dim=1)
+        return (
+            rows[:, :3],
+            rows[:, 3:n].view(len(rows), self.targets, 3),
+            normal,
+            *rows[:, n + 3 :].split(1, 1),
+        )
+
+
+def make_tables(problem: Problem, device: torch.device) -> Tables:
+    """The problem's arrays as tensors."""
+    actor, template, constraints = problem.actor, problem.template, problem.constraints
+    neutral, shapes = problem.normalised(actor.neutral.points), problem.normalised(actor.stack)
+    v, t = len(neutral), len(shapes)
+    rows = np.concatenate(
+        [
+            neutral,
+            shapes.transpose(1, 0, 2).reshape(v, 3 * t),
+            problem.tissue.normals,
+            problem.tissue.label[:, None] / template.scale,
+            problem.skinning[:, None],
+        ],
+        axis=1,
+    )
+
+    def tensor(array: Floats) -> Tensor:
+        return torch.tensor(np.asarray(array, np.float32), device=device)
+
+    def ids(array: NDArray[np.integer]) -> Tensor:
+        return torch.tensor(np.asarray(array, np.int64), device=device)
+
+    used = constraints.used
+    uncovered = np.setdiff1d(np.arange(v), constraints.covered[used])
+    tight = np.flatnonzero(problem.tissue.room < problem.tissue.room.max())
+    corners, filled = _padded_faces(problem)
+    plane = problem.mirror.plane
+    return Tables(
+        c=tensor(template.coordinates),
+        rows=tensor(rows),
+        corners=ids(corners),
+        filled=tensor(filled),
+        mirrored=tensor(problem.normalised(plane.mirror(template.points))),
+        plane_normal=tensor(plane.normal),
+        plane_offset=tensor(np.array((plane.offset - plane.normal @ template.centre) / template.scale)),
+        anchors=ids(constraints.covered[used]),
+        anchor_bone=tensor(problem.normalised(constraints.bone[used])),
+        anchor_thickness=tensor(constraints.thickness[used, None] / template.scale),
+        anchor_normal=tensor(constraints.normal[used]),
+        tight=ids(tight),
+        tight_room=tensor(problem.tissue.room[tight, None] / template.scale),
+        uncovered=ids(uncovered),
+        jawless=ids(_jawless(problem)),
+        matrix=None if np.array_equal(problem.matrix, np.eye(t)) else tensor(problem.matrix),
+        rest_size=_typical(problem.normalised(template.points) - neutral),
+        motion_size=_typical(shapes - neutral),
+        targets=t,
+    )
+
+
+def _typical(field: Floats) -> float:
+    return max(float(np.sqrt(np.square(field).mean())), 1e-3)
+
+
+def _padded_faces(problem: Problem) -> tuple[NDArray[np.integer], Floats]:
+    mesh = problem.actor.neutral
+    at = mesh.starts[:, None] + np.arange(int(mesh.counts.max()))
+    filled = np.arange(int(mesh.counts.max())) < mesh.counts[:, None]
+    return mesh.corners[np.where(filled, at, mesh.starts[:, None])], filled.astype(np.float32)
+
+
+def _jawless(problem: Problem) -> NDArray[np.integer]:
+    """Vertices that keep still while the jaw moves, away from any border: where the paper sets the skinning
+    weight to zero."""
+    rest, moved = problem.actor.neutral.points, np.zeros(len(problem.actor.neutral.points))
+    for target, pose in problem.jaw.poses.items():
+        if not np.array_equal(pose, np.eye(4)):
+            carried = np.linalg.norm(rigid.apply(pose, rest) - rest, axis=1)
+            share = np.linalg.norm(problem.actor.shapes[target] - rest, axis=1) / np.maximum(carried, 1e-6)
+            moved = np.maximum(moved, share)
+    still = (moved < 0.02) & ~boundary_vertices(problem.actor.neutral)
+    if not moved.any():  # nothing tells: take the skin over the skull alone, above every jaw hit
+        still = np.isin(np.arange(len(rest)), problem.constraints.covered[problem.constraints.which == 0])
+    return np.flatnonzero(still)

@@ -1,0 +1,236 @@
+"""Template space: the neutral opened so that points which are close in space but far along the surface come
+apart; and its points for other meshes of the face.
+
+A coordinate network cannot tell two lips that touch from one point, so the template decides the error at the
+lips. The opening is found, not named: pairs of vertices that are near, face each other and move apart in some
+shape are collected; for each cluster of them the shape that separates it best is taken, made
+mirror-symmetric, at the amplitude that opens it wide enough; a cluster that no shape opens is pushed apart
+along a smooth field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import igl
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.core.typed import Floats, Ints
+from aim_maya.runtime.model_data import ModelData
+from trainer.geometry.smooth import edge_graph, extend, laplacian
+from trainer.geometry.surface import Mirror
+
+# Template space: the neutral opened so that points which are close in space but far along the surface come
+# apart.
+
+NEAR = 0.02  # of the head's extent: how close two sheets are to count as touching
+APART = 0.055  # of the head's extent: how far they should be apart in the template
+STRAIN = 2.0  # relative motion over distance: below it a smooth field carries both sides as they are
+DETOUR = 4.0  # the way along the surface over the straight one
+
+
+@dataclass(frozen=True)
+class Template:
+    """points (V, 3) float64, model unit; offset (V, 3) from the neutral; how each touching cluster was
+    opened, in words.
+
+    Normalised coordinates are (points - centre) / scale with one isotropic scale, so that all lie in [-1, 1].
+    """
+
+    points: Floats
+    offset: Floats
+    centre: Floats
+    scale: float
+    openings: list[str] = field(default_factory=list)
+
+    @property
+    def coordinates(self) -> Floats:
+        """(V, 3) float64 in [-1, 1]."""
+        return (self.points - self.centre) / self.scale
+
+
+def make_template(points: Floats, neutral: Floats, openings: list[str]) -> Template:
+    """A template at `points`, normalised by its own bounds."""
+    centre = 0.5 * (points.max(0) + points.min(0))
+    return Template(points, points - neutral, centre, float(np.abs(points - centre).max()), openings)
+
+
+def closed_template(actor: Actor) -> Template:
+    """The neutral itself, for ablations: what touches in it is one place to the networks."""
+    return make_template(actor.neutral.points.copy(), actor.neutral.points, ["left closed, as asked for"])
+
+
+def open_template(actor: Actor, mirror: Mirror) -> Template:
+    """Find and open what touches in the neutral. Deterministic; no target needs a particular name."""
+    mesh, deltas = actor.neutral, actor.stack - actor.neutral.points
+    extent = float(np.ptp(mesh.points, axis=0).max())
+    pairs = touching_pairs(mesh, deltas, extent)
+    if not len(pairs):
+        return make_template(mesh.points.copy(), mesh.points, ["nothing touches in the neutral"])
+    offset = np.zeros_like(mesh.points)
+    openings = []
+    for cluster in clusters(mesh, pairs):
+        gap = wanted_gap(mesh, deltas, cluster, extent)
+        if np.median(separation(mesh.points + offset, cluster) / gap) >= 0.8:
+            openings.append(f"{len(cluster)} touching pairs: already open")
+            continue
+        extra, words = _open_cluster(actor, mirror, deltas, offset, cluster, gap)
+        offset += extra
+        openings.append(f"{len(cluster)} touching pairs: {words}")
+    return make_template(mesh.points + offset, mesh.points, openings)
+
+
+def separation(points: Floats, pairs: Ints) -> Floats:
+    """(P,) distance between the two vertices of each pair."""
+    apart: Floats = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    return apart
+
+
+def away_directions(mesh: Mesh, points: Floats, pairs: Ints) -> Floats:
+    """(P, 3) unit direction in which the first vertex leaves the second without passing through it: n_j -
+    n_i, normalised."""
+    normals = vertex_normals(mesh, points)
+    away = normals[pairs[:, 1]] - normals[pairs[:, 0]]
+    unit: Floats = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+    return unit
+
+
+def opening(delta: Floats, pairs: Ints, away: Floats) -> Floats:
+    """(P,) how far a displacement (V, 3) opens each pair; negative where it drives one through the other."""
+    opened: Floats = ((delta[pairs[:, 0]] - delta[pairs[:, 1]]) * away).sum(1)
+    return opened
+
+
+def touching_pairs(mesh: Mesh, deltas: Floats, extent: float) -> Ints:
+    """(P, 2) vertex pairs that are near, face each other, are far along the surface, and move apart in some
+    shape (T, V, 3)."""
+    normals = vertex_normals(mesh)
+    pairs = cKDTree(mesh.points).query_pairs(NEAR * extent, output_type="ndarray")
+    pairs = pairs[(normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1) < 0]
+    if not len(pairs):
+        return pairs
+    pairs = pairs[relative_motion(deltas, pairs) > STRAIN * separation(mesh.points, pairs) + 1e-3 * extent]
+    straight = separation(mesh.points, pairs)
+    along = _along_surface(mesh, pairs, DETOUR * NEAR * extent)
+    return pairs[along > np.maximum(DETOUR * straight, NEAR * extent)]
+
+
+def _along_surface(mesh: Mesh, pairs: Ints, limit: float) -> Floats:
+    """(P,) shortest way along edges, infinite beyond `limit`."""
+    graph = edge_graph(mesh)
+    result = np.full(len(pairs), np.inf)
+    sources, where = np.unique(pairs[:, 0], return_inverse=True)
+    for start in range(0, len(sources), 256):
+        distance = dijkstra(graph, indices=sources[start : start + 256], limit=limit)
+        chosen = (where >= start) & (where < start + 256)
+        result[chosen] = distance[where[chosen] - start, pairs[chosen, 1]]
+    return result
+
+
+def relative_motion(deltas: Floats, pairs: Ints) -> Floats:
+    """(P,) the most that the two vertices of a pair move against each other in any shape (T, V, 3)."""
+    return np.max([np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1) for d in deltas], axis=0)
+
+
+def wanted_gap(mesh: Mesh, deltas: Floats, pairs: Ints, extent: float) -> Floats:
+    """(P,) how far apart the template should hold each pair: enough for its motion, within half the way along
+    the surface."""
+    limit = 2 * APART * extent
+    along = np.minimum(_along_surface(mesh, pairs, limit), limit)
+    return np.minimum(0.5 * along, relative_motion(deltas, pairs) / STRAIN)
+
+
+def clusters(mesh: Mesh, pairs: Ints) -> list[Ints]:
+    """Pairs grouped by what hangs together (over the pairs, and over edges between their vertices), largest
+    first."""
+    n = len(mesh.points)
+    used = np.zeros(n, bool)
+    used[pairs] = True
+    links = np.concatenate([pairs, mesh.edges[used[mesh.edges].all(1)]])
+    _, label = connected_components(
+        sp.csr_matrix((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(n, n)), directed=False
+    )
+    of_pair = label[pairs[:, 0]]
+    groups = [pairs[of_pair == k] for k in np.unique(of_pair)]
+    least = max(3, n // 200)  # fewer are a crease, which opening would only distort
+    return sorted((g for g in groups if len(g) >= least), key=len, reverse=True)
+
+
+def _open_cluster(
+    actor: Actor, mirror: Mirror, deltas: Floats, offset: Floats, cluster: Ints, gap: Floats
+) -> tuple[Floats, str]:
+    base = actor.neutral.points + offset
+    away = away_directions(actor.neutral, base, cluster)
+    gains = [float(np.quantile(opening(delta, cluster, away), 0.25)) for delta in deltas]
+    best = int(np.argmax(gains))
+    wanted = float(np.median(gap - separation(base, cluster)))
+    if gains[best] > 0.5 * wanted and gains[best] > 0.01 * float(np.ptp(base, axis=0).max()):
+        symmetric = _symmetrised(actor.neutral, mirror, deltas[best])
+        opened = float(np.median(opening(symmetric, cluster, away)))
+        amplitude = float(np.clip(wanted / max(opened, 1e-9), 0.1, 1.0))
+        return amplitude * symmetric, f"opened by {amplitude:.2f} x {actor.rig.targets[best]}"
+    return push_apart(
+        actor.neutral, base, cluster, gap
+    ), "no shape opens them: pushed apart along a smooth field"
+
+
+def _symmetrised(mesh: Mesh, mirror: Mirror, delta: Floats) -> Floats:
+    """(V, 3) mean of a field and its mirror image.
+
+    Images fall between vertices, so what mirroring adds is noisy on an asymmetric head, and noise folds the
+    template: it is smoothed
+    along the surface, which leaves the two sides of a slit apart.
+    """
+    added = 0.5 * (mirror.carry_vectors(delta) - delta)
+    if np.abs(added).max() < 1e-4 * np.abs(delta).max():
+        return delta + added
+    return delta + extend(mesh, added, np.ones(len(delta)), 300.0)
+
+
+def push_apart(mesh: Mesh, base: Floats, pairs: Ints, gap: Floats) -> Floats:
+    """(V, 3) smooth field u that takes both vertices of every pair their gap (P,) apart, away from each
+    other's surface.
+
+    min |L u|^2 + mu |u|^2 + sum |u_i - u_j - gap away_ij|^2
+    """
+    away = gap[:, None] * away_directions(mesh, base, pairs)
+    n, p = len(base), len(pairs)
+    differences = sp.csr_matrix(
+        (np.r_[np.ones(p), -np.ones(p)], (np.r_[np.arange(p), np.arange(p)], pairs.T.ravel())), shape=(p, n)
+    )
+    bending = laplacian(mesh)
+    system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
+    return splu(sp.csc_matrix(system)).solve(differences.T @ away)
+
+
+# Template points for other meshes of the same face: subdivided, remeshed, or single points on its neutral
+# surface.
+
+
+def template_at(data: ModelData, points: Floats) -> Floats:
+    """(P, 3) float64 template coordinates in [-1, 1] for points (P, 3) on or near the neutral, model unit,
+    object space.
+
+    The neutral-to-template map is linear on the neutral's triangles: each point takes that of its closest
+    surface point, and keeps its own
+    distance from it. Where two lips touch, a point belongs to the side that is nearer.
+    """
+    triangles = data.mesh.triangles
+    rest = data.mesh.points
+    _, face, closest = igl.point_mesh_squared_distance(
+        np.ascontiguousarray(points, np.float64), rest, triangles
+    )
+    corners = triangles[face]
+    shares = igl.barycentric_coordinates(
+        closest, rest[corners[:, 0]], rest[corners[:, 1]], rest[corners[:, 2]]
+    )
+    on_template = np.einsum("pi,pik->pk", shares, data.template[corners].astype(np.float64))
+    scale = float(data.manifest["scale"])
+    beyond: Floats = on_template + (points - closest) / scale
+    return beyond

@@ -1,0 +1,333 @@
+"""Speed and memory of a model on this machine, as ratios taken in one run: frames as trained, edited, of a
+performance; paired calls, medians.
+
+The yardstick is a bare linear blendshape in numpy that sums the same active targets: gather + gemv, in place,
+and blocked; the fastest of the three counts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core import rigid
+from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import subdivide
+from aim_maya.core.performance import PerformanceData
+from aim_maya.core.posing import Detail
+from aim_maya.core.regions import REGIONS
+from aim_maya.core.typed import Floats
+from aim_maya.runtime import Edit, EditRecipe, FaceModel, Performance, build_edit, preset
+from aim_maya.runtime.engine import Engine, FullEvaluator
+from aim_maya.runtime.model_data import ModelData
+from trainer.fit.performance import build_performance
+
+# What an edit costs a cached frame: paired with the unedited model at the same weights.
+
+Paired = Callable[[dict[str, Callable[[int], object]], int], dict[str, Floats]]
+
+
+def edited_frames(model: FaceModel, active_count: int, rounds: int, paired: Paired) -> list[dict[str, Any]]:
+    """A row an edit: median ms of a cached frame with and without it, and the median of the paired ratios;
+    weights change every frame."""
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(model.targets), min(active_count, len(model.targets)), replace=False)
+    frames = np.zeros((64, len(model.targets)))
+    frames[:, chosen] = rng.uniform(0.05, 0.95, (64, len(chosen)))
+    rows = []
+    for name, edit in _edits(model).items():
+        face = model.edited(edit)
+        times = paired(
+            {"unedited": lambda i: model.points(frames[i % 64]), "edited": partial(_frame, face, frames)},
+            rounds,
+        )
+        ratio = float(np.median(times["edited"] / times["unedited"]))
+        rows.append(
+            {
+                "edit": name,
+                "edited_ms": float(np.median(times["edited"])),
+                "unedited_ms": float(np.median(times["unedited"])),
+                "ratio": ratio,
+            }
+        )
+    return rows
+
+
+def _frame(face: FaceModel, frames: Floats, i: int) -> Floats:
+    return face.points(frames[i % len(frames)])
+
+
+def _edits(model: FaceModel) -> dict[str, Edit]:
+    """Tissue and bones together; and with a gain a vertex on the expressions, which every frame has to apply.
+    Tissue alone where there are no regions."""
+    try:
+        model.data.regions  # noqa: B018 - asked whether there are any
+    except AimError:
+        return {"tissue": Edit(thickness=1.2)}
+    tissue_and_bones = build_edit(preset("heavier"), model.data).then(
+        build_edit(preset("long_jaw"), model.data)
+    )
+    regional = build_edit(EditRecipe(expression_gain=dict.fromkeys(REGIONS, 1.2), jaw_gain=0.9), model.data)
+    return {
+        "tissue and bones": tissue_and_bones,
+        "and expressions by region": tissue_and_bones.then(regional),
+    }
+
+
+# Speed and memory of a model on this machine, as ratios taken in one run: paired calls, medians and 99th
+# percentiles.
+
+_BLOCK = 16384
+
+
+def subdivided(data: ModelData) -> ModelData:
+    """The same face with about four times the vertices: every table carried by one linear subdivision."""
+    finer = subdivide(data.mesh)
+
+    def carry(array: Floats) -> Floats:
+        return finer.carry(array).astype(np.float32)
+
+    tables = data.tables(True).displacements
+    return replace(
+        data,
+        mesh=finer.refined,
+        neutral=carry(data.neutral),
+        template=carry(data.template),
+        bone=carry(data.bone),
+        normals=carry(data.normals),
+        thickness=carry(data.thickness),
+        weight=carry(data.weight),
+        basis=np.stack([carry(b) for b in data.basis]),
+        detail=Detail(np.stack([carry(b) for b in tables]), np.ones(len(tables), np.float32)),
+        region_maps={},
+        _made={},
+    )
+
+
+def bare_sums(rest: Floats, table: Floats) -> dict[str, Callable[[NDArray[np.intp], Floats], Floats]]:
+    """Three ways to sum active rows of table (T, 3V) onto rest (3V,) float32, each as good as numpy allows."""
+    scratch = np.empty_like(rest)
+
+    def gather(active: NDArray[np.intp], weights: Floats) -> Floats:
+        out: Floats = weights @ table[active]
+        out += rest
+        return out
+
+    def in_place(active: NDArray[np.intp], weights: Floats) -> Floats:
+        out = rest.copy()
+        for i, w in zip(active, weights, strict=True):
+            np.multiply(table[i], w, out=scratch)
+            out += scratch
+        return out
+
+    def blocked(active: NDArray[np.intp], weights: Floats) -> Floats:
+        out = rest.copy()
+        for begin in range(0, len(out), _BLOCK):
+            part = out[begin : begin + _BLOCK]
+            for i, w in zip(active, weights, strict=True):
+                np.multiply(table[i, begin : begin + _BLOCK], w, out=scratch[: len(part)])
+                part += scratch[: len(part)]
+        return out
+
+    return {"gather+gemv": gather, "in place": in_place, "blocked": blocked}
+
+
+def paired(calls: dict[str, Callable[[int], object]], rounds: int) -> dict[str, Floats]:
+    """Milliseconds of every call in every round; all calls in each round, in rotating order, so that drift
+    hits all alike."""
+    names = list(calls)
+    times: dict[str, Floats] = {name: np.empty(rounds) for name in names}
+    for i in range(min(20, rounds)):
+        for call in calls.values():
+            call(i)
+    for i in range(rounds):
+        for k in range(len(names)):
+            name = names[(i + k) % len(names)]
+            begin = time.perf_counter_ns()
+            calls[name](i)
+            times[name][i] = (time.perf_counter_ns() - begin) / 1e6
+    return times
+
+
+def cached_against_bare(model: FaceModel, active_count: int, rounds: int) -> dict[str, Any]:
+    """One row: a cached frame against the fastest bare sum of the same active targets; control weights change
+    every frame."""
+    data = model.data
+    rng = np.random.default_rng(0)
+    table = np.ascontiguousarray(data.tables(True).displacements.reshape(len(data.rig.targets), -1))
+    rest = np.ascontiguousarray(data.neutral.reshape(-1))
+    chosen = np.sort(rng.choice(len(data.rig.names), min(active_count, len(data.rig.names)), replace=False))
+    frames = np.zeros((64, len(data.rig.names)))
+    frames[:, chosen] = rng.uniform(0.05, 0.95, (64, len(chosen)))
+    activations = [data.rig.activations(f) for f in frames]
+    actives = [np.flatnonzero(a) for a in activations]
+    weights = [a[i].astype(np.float32) for a, i in zip(activations, actives, strict=True)]
+    calls: dict[str, Callable[[int], object]] = {"cached": lambda i: model.points(frames[i % 64])}
+    for name, call in bare_sums(rest, table).items():
+        calls[name] = lambda i, call=call: call(actives[i % 64], weights[i % 64])  # type: ignore[misc]
+    times = paired(calls, rounds)
+    medians = {name: float(np.median(t)) for name, t in times.items()}
+    best = min((n for n in medians if n != "cached"), key=medians.__getitem__)
+    return {
+        "vertices": len(data.neutral),
+        "active": int(np.mean([len(a) for a in actives])),
+        "cached_ms": medians["cached"],
+        "bare_ms": medians[best],
+        "bare": best,
+        "ratio": float(np.median(times["cached"] / times[best])),
+        "cached_p99_ms": float(np.quantile(times["cached"], 0.99)),
+        "p99_over_median": float(np.quantile(times["cached"], 0.99)) / medians["cached"],
+    }
+
+
+def changing_sets(model: FaceModel, active_count: int, rounds: int) -> float:
+    """Median ms of a cached frame when every frame has other active controls: nothing gathered can be kept."""
+    rng = np.random.default_rng(1)
+    frames = np.zeros((64, len(model.targets)))
+    for f in frames:
+        f[rng.choice(len(f), min(active_count, len(f)), replace=False)] = 0.5
+    return float(np.median(paired({"cached": lambda i: model.points(frames[i % 64])}, rounds)["cached"]))
+
+
+def full_frames(data: ModelData, device: str, rounds: int) -> dict[str, Any]:
+    """Median ms of all networks every frame, and which device it came to."""
+    from aim_maya.runtime import Edit
+
+    evaluator = FullEvaluator(data, device)
+    rng = np.random.default_rng(0)
+    edit = Edit().checked(len(data.neutral))
+    frames = [data.rig.activations(rng.uniform(0, 0.5, len(data.rig.names))) for _ in range(8)]
+    times = paired({"full": lambda i: evaluator.points(frames[i % 8], None, edit, False)}, rounds)["full"]
+    return {
+        "device": evaluator.session.device,
+        "report": evaluator.session.report,
+        "median_ms": float(np.median(times)),
+        "p99_ms": float(np.quantile(times, 0.99)),
+    }
+
+
+_COLD = """
+import time, sys
+t = time.perf_counter()
+import aim_maya.runtime
+imported = time.perf_counter() - t
+assert "onnxruntime" not in sys.modules
+m = aim_maya.runtime.FaceModel.load(sys.argv[1], "cpu")
+m.points([0.3] * len(m.targets))
+first = time.perf_counter() - t
+try:
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+except ImportError:  # Windows
+    peak = 0.0
+print(imported, first, peak)
+"""
+
+
+def cold_start(path: Path, times: int = 5) -> dict[str, float]:
+    """Median seconds, in a fresh process, of importing the runtime and of import + load to first points; peak
+    memory in MiB."""
+    rows = []
+    for _ in range(times):
+        done = subprocess.run(
+            [sys.executable, "-c", _COLD, str(path)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise AimError(
+                f"A fresh process could not load {path}.", "".join(done.stderr.strip().splitlines()[-1:])
+            )
+        rows.append([float(x) for x in done.stdout.split()])
+    imported, first, memory = np.median(np.array(rows), axis=0)
+    return {
+        "import_s": float(imported),
+        "load_to_first_points_s": float(first),
+        "peak_memory_mib": float(memory),
+    }
+
+
+def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
+    """Every figure that `aimface bench` prints."""
+    model = FaceModel.load(path, "cpu")
+    fine_data = subdivided(model.data)
+    finer = FaceModel(fine_data, model.edit, Engine(fine_data, "cpu", "cached"))
+    everything = len(model.targets)
+    rows = [cached_against_bare(m, n, rounds) for m in (model, finer) for n in (1, 10, everything)]
+    full = [full_frames(model.data, "cpu", min(rounds, 100))]
+    if device != "cpu":
+        try:
+            full += [full_frames(d, "cuda", min(rounds, 200)) for d in (model.data, finer.data)]
+        except AimError as why:
+            full.append({"device": "cuda", "report": why.what, "median_ms": None, "p99_ms": None})
+    return {
+        "model": path.name,
+        "bytes": path.stat().st_size,
+        "rounds": rounds,
+        "frames": rows,
+        "changing_sets_ms": {
+            "model": changing_sets(model, 10, rounds // 5),
+            "subdivided": changing_sets(finer, 10, rounds // 5),
+        },
+        "edited": [
+            *edited_frames(model, 10, rounds // 5, paired),
+            *edited_frames(finer, 10, rounds // 5, paired),
+        ],
+        "full": full,
+        "cold": cold_start(path),
+    }
+
+
+# What a frame of a performance costs: one weight a target, weights that vary over the face, and those blended
+# with the sliders.
+
+_FRAMES, _COLUMNS = 64, 150  # as many functions as fits have
+
+
+def made_up(model: FaceModel, columns: int) -> Performance:
+    """A performance of random numbers on `columns` spatial functions (1: global); every target moves in every
+    frame."""
+    rng, t, v = np.random.default_rng(0), len(model.data.rig.targets), len(model.data.neutral)
+    basis = (
+        np.ones((v, 1), np.float32) if columns == 1 else rng.dirichlet(np.ones(columns), v).astype(np.float32)
+    )
+    motion = np.stack([rigid.exp(x) for x in rng.normal(0, 0.1, (_FRAMES, 6))])
+    coefficients = rng.uniform(0.05, 0.95, (_FRAMES, t, columns)).astype(np.float32)
+    offsets = None if columns == 1 else rng.normal(0, 0.1, (_FRAMES, columns, 3)).astype(np.float32)
+    arrays = PerformanceData(30.0, motion, motion, coefficients, basis, offsets=offsets)
+    return Performance(build_performance(model, arrays, tied=False, figures={}))
+
+
+def performance_frames(model: FaceModel, rounds: int) -> dict[str, Any]:
+    """Median and 99th percentile in ms of moments between frames, in the head's space and with the head's
+    motion in the local one."""
+    one, local = made_up(model, 1), made_up(model, _COLUMNS)
+    weights = np.linspace(0, 0.5, len(model.targets))
+    times = paired(
+        {
+            "global": lambda i: model.performance_points(one, i % _FRAMES + 0.5, head=False),
+            "local": lambda i: model.performance_points(local, i % _FRAMES + 0.5, head=False),
+            "local, blended": lambda i: model.performance_points(
+                local, i % _FRAMES + 0.5, head=False, weights=weights, blend=0.5
+            ),
+            "local, head": lambda i: model.performance_points(local, i % _FRAMES + 0.5),
+        },
+        rounds,
+    )
+    rows = {
+        name: {"median_ms": float(np.median(t)), "p99_ms": float(np.quantile(t, 0.99))}
+        for name, t in times.items()
+    }
+    return {
+        "vertices": len(model.data.neutral),
+        "targets": len(model.data.rig.targets),
+        "columns": _COLUMNS,
+        "moments": rows,
+    }
