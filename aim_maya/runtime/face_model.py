@@ -42,7 +42,7 @@ def blended_jaw(model: FaceModel, playing: Playing, weights: Weights | None, gai
     """(4, 4) float64 motion of the jaw, its twist times gain; or the edit's jaw pose. Raises AimError as
     performance_points does."""
     performance, b = playing.performance, clamped_blend(playing.blend)
-    performance.check(model)
+    performance.check(model.data)
     if model.jaw_pose is not None:
         return model.jaw_pose
     baked = model.data.baked.gain  # which the model's own twists have in them
@@ -67,7 +67,7 @@ def head_points(
     """(V, 3) float32 in the head's space; jaw (4, 4) takes the place of the blended one. Raises AimError as
     performance_points does."""
     performance, f, b = playing.performance, playing.f, clamped_blend(playing.blend)
-    performance.check(model)
+    performance.check(model.data)
     rest = np.zeros(len(model.targets)) if weights is None else weights
     if b == 0.0:
         return model.points(rest, jaw=jaw, detail=detail)

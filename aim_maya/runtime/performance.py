@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,11 +22,8 @@ from aim_maya.core.performance import PerformanceData, checked, read_performance
 from aim_maya.core.typed import Floats
 
 from .graph_check import check_graph
+from .model_data import ModelData
 from .session import Session, open_session
-
-if TYPE_CHECKING:
-    from .face_model import FaceModel
-
 
 # Coefficients that vary over the face: from a spatial basis by numpy, or from a network by onnxruntime, on
 # the GPU where there is one.
@@ -243,17 +240,17 @@ class Performance:
         held = min(max(float(f), 0.0), self.frame_count - 1.0)
         return int(held), held - int(held)
 
-    def check(self, model: FaceModel) -> None:
+    def check(self, model: ModelData) -> None:
         """Raises AimError, naming both, unless the performance was fitted with a model of this topology and
         these targets."""
-        key = (str(model.manifest["topology_hash"]), model.data.rig.targets)
+        key = (str(model.manifest["topology_hash"]), model.rig.targets)
         if key in self._fitting:
             return
-        about, path = self.data.about, model.data.path
-        if about["vertices"] != len(model.data.neutral) or about["topology_hash"] != key[0]:
+        about, path = self.data.about, model.path
+        if about["vertices"] != len(model.neutral) or about["topology_hash"] != key[0]:
             raise AimError(
                 f"{self.name} was fitted with '{about['model']}' of {about['vertices']} vertices and topology {about['topology_hash'][:12]}; "
-                f"{path} has {len(model.data.neutral)} and {key[0][:12]}.",
+                f"{path} has {len(model.neutral)} and {key[0][:12]}.",
                 "It belongs to another actor, or the mesh was edited since.",
                 "Play it on its own model, or fit again; `aimface retarget` takes it to another actor.",
             )
@@ -271,7 +268,7 @@ class Performance:
             )
         self._fitting.add(key)
 
-    def warning(self, model: FaceModel) -> str:
+    def warning(self, model: ModelData) -> str:
         """A sentence where the model that fits is by its name not the one that was fitted; '' otherwise."""
         fitted, played = str(self.data.about["model"]), str(model.manifest.get("name", ""))
         return (

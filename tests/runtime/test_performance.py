@@ -275,8 +275,8 @@ def test_what_was_fitted_with_another_model_is_refused(
         for ask in (lambda t: model.performance_points(t, 0), lambda t: model.performance_jaw(t, 0)):
             with pytest.raises(AimError, match=says):
                 ask(take)
-    assert "another actor" in changed(model="bob").warning(model)
-    assert takes["local"].warning(model) == ""
+    assert "another actor" in changed(model="bob").warning(model.data)
+    assert takes["local"].warning(model.data) == ""
 
 
 def test_one_frame_is_a_performance_too(model: FaceModel) -> None:

@@ -167,7 +167,7 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
         take = sampled(path, options)
         return take, *CurveSource.of(model, take, options.gaps, options.detail, options.scale)
     performance = Performance.load(path)
-    performance.check(model)
+    performance.check(model.data)
     if options.skel and not performance.is_global:
         raise AimError(
             f"{path} cannot be baked as UsdSkel: its coefficients vary over the face.",
@@ -177,7 +177,7 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
     check_rates(options)
     check_unscaled(options)
     read = clock(performance, options.curve_fps)
-    warning = performance.warning(model)
+    warning = performance.warning(model.data)
     take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)
     return take, PerformanceSource(model, performance, take.moments, options.detail, options.head), []
 

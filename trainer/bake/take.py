@@ -74,7 +74,7 @@ def weight_curves(
     activations = np.stack([performance.activations_at(f) for f in moments])
     names, weights, left = tuple(performance.data.about["targets"]), activations, 0.0
     if model is not None:
-        performance.check(model)
+        performance.check(model.data)
         weights, residual = control_weights(model.data.rig, activations)
         names, left = model.targets, float(residual.max())
     if performance.data.about["jaw"] == "free":

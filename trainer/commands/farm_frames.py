@@ -122,7 +122,7 @@ def carried_clock(take: Path, source: Path, words: Sequence[str]) -> Curves:
         whole_take(options)
         performance = Performance.load(take)
         if source.suffix == ".aim":
-            performance.check(FaceModel.load(source, "cpu"))
+            performance.check(FaceModel.load(source, "cpu").data)
         return clock(performance)
     curves = sampled(take, options.take).curves
     return ticking(len(curves.values), curves.fps)

@@ -170,8 +170,8 @@ def _moments(options: Options, source: FaceModel) -> tuple[Moments, list[str]]:
     if is_performance(options.performance):
         whole_take(options)
         performance = Performance.load(options.performance)
-        performance.check(source)
-        warning = performance.warning(source)
+        performance.check(source.data)
+        warning = performance.warning(source.data)
         scans = None if options.scans is None else open_frames(options.scans, len(source.data.neutral))
         return PerformanceMoments(source, performance, scans), [
             f"{options.performance} was {warning}."

@@ -102,7 +102,7 @@ def key_performance(mesh: str, path: str | Path | None = None, start: float | No
 
 def _opened(node: str, path: str | Path) -> tuple[Performance, FaceModel]:
     model, performance = current_model(model_file(node), "cpu"), Performance.load(path)
-    performance.check(model)
+    performance.check(model.data)
     return performance, model
 
 

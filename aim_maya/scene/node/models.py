@@ -222,7 +222,7 @@ class NodePerformances:
             f"plays {performance.path}: {performance.frame_count} frames at {performance.fps:g} frames a second, {about['mode']}, jaw {about['jaw']}{blend}; "
             f"coefficients from {performance.local.report(model.data.template, model.device)}"
         ]
-        if warning := performance.warning(model):
+        if warning := performance.warning(model.data):
             lines.append(f"warning: the performance was {warning}")
         try:
             if performance.path and os.stat(performance.path).st_mtime_ns != performance.modified:
@@ -244,7 +244,7 @@ class NodePerformances:
 
         def make() -> Performance:
             performance = shared_performance(paths.find(settings.path, "performance"))
-            performance.check(model)
+            performance.check(model.data)
             performance.local.report(model.data.template, model.device)
             return performance
 
