@@ -18,7 +18,8 @@ from aim_maya.core.obj import read_points, write_obj
 from aim_maya.core.posing import tolerance
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
-from aim_maya.runtime import PRESETS, FaceModel
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.edit import PRESETS
 from tests.helpers.once import made_once
 from trainer.train import train
 

@@ -88,13 +88,14 @@ class PerformanceData:
 
 # The .aimperf file: a fitted performance in one container, every array checked on the way in and out.
 
-_CHOICES = {"mode": ("global", "local"), "solver": ("fast", "neural"), "jaw": ("free", "tied")}
+_CHOICES = {"mode": ("global", "local"), "solver": ("linear", "neural"), "jaw": ("free", "tied")}
 _ARRAYS = ("head", "jaw", "coefficients", "basis", "residual_mm", "flags")
 _OPTIONAL = ("offsets", "codes", "fields", "amounts")
 _RIGID = 1e-4
 _LARGEST = 1e7  # of any number in it: beyond, sums leave what float32 holds
 _FASTEST = 1e6  # frames a second
 _AGAIN = "Fit it again, or copy the file again."
+_BEFORE = {"fast": "linear"}  # what 0.1 called a solver
 
 
 def write_performance(path: str | Path, data: PerformanceData) -> None:
@@ -136,9 +137,15 @@ def read_performance(path: str | Path) -> PerformanceData:
         fields=arrays.get("fields"),
         amounts=arrays.get("amounts"),
         network=members.get("coefficients.onnx"),
-        about=manifest["about"],
+        about=_today(manifest["about"]),
     )
     return checked(data, str(path))
+
+
+def _today(about: dict[str, Any]) -> dict[str, Any]:
+    """What a file says of itself, in today's words."""
+    solver = about.get("solver")
+    return about | ({"solver": _BEFORE[solver]} if isinstance(solver, str) and solver in _BEFORE else {})
 
 
 def checked(data: PerformanceData, where: str) -> PerformanceData:

@@ -109,7 +109,7 @@ def test_info_says_what_a_performance_holds(
     said = capsys.readouterr().out
     for words in (
         "6 at 30 frames a second, 0.20 s",
-        "local, fast: 38 targets on 4 spatial functions and offsets",
+        "local, linear: 38 targets on 4 spatial functions and offsets",
         "0.200 mm mean, 0.300 mm in the worst frame (1)",
         "1 empty (first 2); 2 partly (first 1); 1 large residual (first 4)",
         "mean_mm 0.2",

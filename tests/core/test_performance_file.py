@@ -28,7 +28,7 @@ ABOUT = {
     "vertices": V,
     "mm_per_unit": 1.0,
     "mode": "local",
-    "solver": "fast",
+    "solver": "linear",
     "jaw": "free",
     "figures": {"mean_mm": 0.25},
 }

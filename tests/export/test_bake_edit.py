@@ -11,8 +11,9 @@ import pytest
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from aim_maya.core.obj import read_obj
-from aim_maya.runtime import Edit, FaceModel, build_edit, preset
-from aim_maya.runtime.edit import recipe_from_json
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.edit import preset, recipe_from_json
+from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.session import open_session
 from trainer.__main__ import main
 from trainer.export import aim as parity_module

@@ -1,4 +1,4 @@
-"""Fitting a model to scans: the fast solver against plain twins, and everything that scans can be."""
+"""Fitting a model to scans: the linear solver against plain twins, and everything that scans can be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.equations import Seen
 from trainer.fit.fit import fit_scans
-from trainer.fit.linear import FastSolver, Spaces
+from trainer.fit.linear import LinearSolver, Spaces
 from trainer.fit.options import FitOptions
 from trainer.fit.scans import ArrayScans, open_frames, read_confidence
 from trainer.fit.space import face_space
@@ -223,7 +223,7 @@ def test_the_normal_equations_are_those_of_the_rows(model: FaceModel, local: boo
 def test_a_jaw_never_bites_through_the_teeth(model: FaceModel, take: np.ndarray) -> None:
     lifted = take[:1] + 4.0 / model.mm_per_unit * model.data.weight[:, None] * [0.0, 1.0, 0.0]
     spaces = Spaces.of(model, local=True, modes=8)
-    solver = FastSolver(spaces, np.arange(len(take[0])), np.ones(len(take[0])), noise=0.3)
+    solver = LinearSolver(spaces, np.arange(len(take[0])), np.ones(len(take[0])), noise=0.3)
     opening = max(model.data.motion.twists, key=lambda t: np.linalg.norm(t[:3]))
     assert float(solver.solve(lifted[0].astype(np.float64)).motion.twist[:3] @ opening[:3]) >= -1e-9
 

@@ -129,7 +129,7 @@ def test_what_a_solver_finds_is_written_read_and_baked(
         list(model.data.rig.targets),
     )
     assert about["mode"] == ("global" if data.is_global else "local")
-    assert about["solver"] == ("neural" if data.network else "fast")
+    assert about["solver"] == ("neural" if data.network else "linear")
     assert about["jaw"] == ("tied" if "tied" in words or words[1] == "curves.csv" else "free")
     if about["jaw"] == "tied":
         follows = [model.data.motion.transform(row) for row in data.coefficients[:, :, 0]]

@@ -160,7 +160,7 @@ def performance_file(draw: Draw, tiny: Path, folder: Path) -> Path:
         "topology_hash": model.mesh.topology_hash,
         "mm_per_unit": 1.0,
         "mode": "local",
-        "solver": "fast",
+        "solver": "linear",
         "jaw": "free",
         "figures": {"mean": 0.1},
     }

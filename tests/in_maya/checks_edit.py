@@ -9,7 +9,8 @@ import numpy as np
 from maya import OpenMaya, cmds
 
 from aim_maya.core import rigid
-from aim_maya.runtime import FaceModel, preset
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.edit import preset
 from aim_maya.scene.actions.anatomy import edit_from_sculpt, set_preset, show
 from aim_maya.scene.actions.attach import attach
 from aim_maya.scene.maya.buffers import from_list

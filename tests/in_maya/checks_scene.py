@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
-from aim_maya.runtime import FaceModel, open_models
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.shared import open_models
 from aim_maya.scene.actions.anatomy import show
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.restore import restore

@@ -21,7 +21,7 @@ def about(model: FaceModel, **changes: Any) -> dict[str, Any]:
         "vertices": len(model.mesh.points),
         "mm_per_unit": model.mm_per_unit,
         "mode": "global",
-        "solver": "fast",
+        "solver": "linear",
         "jaw": "free",
         "figures": {"mean_mm": 0.2},
     }

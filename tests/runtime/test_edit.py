@@ -18,7 +18,9 @@ from aim_maya.core.face_sites import find_sites
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.regions import REGIONS, soft_regions
-from aim_maya.runtime import PRESETS, Deformation, Edit, EditRecipe, FaceModel, preset, read_edit
+from aim_maya.runtime import Edit, FaceModel, read_edit
+from aim_maya.runtime.deformation import Deformation
+from aim_maya.runtime.edit import PRESETS, EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, region
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.regions import NAMES, REGIONS
-from aim_maya.runtime import PRESETS, EditRecipe, FaceModel, preset, read_edit, read_recipe
-from aim_maya.runtime.edit import recipe_from_json
+from aim_maya.runtime import FaceModel, read_edit
+from aim_maya.runtime.edit import PRESETS, EditRecipe, preset, read_recipe, recipe_from_json
 
 
 @pytest.fixture(scope="module")

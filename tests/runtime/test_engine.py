@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Deformation, Edit, FaceModel, forget, open_models, read_edit, shared_model
+from aim_maya.runtime import Edit, FaceModel, read_edit
 from aim_maya.runtime import engine as engine_module
+from aim_maya.runtime.deformation import Deformation
 from aim_maya.runtime.engine import ResidentEvaluator
+from aim_maya.runtime.shared import forget, open_models, shared_model
 
 
 @pytest.fixture(scope="module")

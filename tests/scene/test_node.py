@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import FaceModel, open_models
+from aim_maya.runtime import FaceModel
 from aim_maya.runtime import model_data as model_data_module
+from aim_maya.runtime.shared import open_models
 from tests.bench import bench_node
 
 

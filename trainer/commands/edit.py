@@ -17,7 +17,9 @@ from aim_maya.core.files import atomic_path
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.obj import write_obj
 from aim_maya.core.regions import REGIONS
-from aim_maya.runtime import PRESETS, Edit, EditRecipe, FaceModel, build_edit, preset, read_recipe
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.edit import PRESETS, EditRecipe, preset, read_recipe
+from aim_maya.runtime.edit_build import build_edit
 
 
 @dataclass

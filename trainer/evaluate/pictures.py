@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, face_means, joined
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import PRESETS, Edit, EditRecipe, FaceModel
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.edit import PRESETS, EditRecipe
 
 # Pictures of faces without a screen: orthographic, flat-shaded, painter's order, as matplotlib polygons; heat
 # maps in mm.

@@ -25,8 +25,9 @@ from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.posing import Detail, tolerance
 from aim_maya.core.regions import REGIONS
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Edit, EditRecipe, FaceModel
+from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import edited_rest
+from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.model_data import ModelData
 
 from .aim import write_checked

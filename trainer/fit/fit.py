@@ -16,7 +16,7 @@ from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
 from .equations import complete
-from .linear import FastSolver, Solvers, Spaces, estimated_noise, rest_normals
+from .linear import LinearSolver, Solvers, Spaces, estimated_noise, rest_normals
 from .options import FitOptions
 from .performance import build_performance, residual_figures
 from .scans import Scans, check_scale, read_confidence
@@ -68,7 +68,7 @@ def _fit(
     )
     normals = rest_normals(model) if options.slide else None
     solvers = Solvers(
-        lambda seen: FastSolver(
+        lambda seen: LinearSolver(
             spaces,
             scans.vertices[seen],
             confidence[seen],
@@ -113,10 +113,10 @@ def _solve(
     progress: Progress,
     resume: Resume | None,
     far_mm: float,
-) -> FastSolver | None:
+) -> LinearSolver | None:
     """Every frame that the take lacks; the solver that was used last, or None where nothing was seen."""
     progress.stage("fit", scans.count, len(take.flags))
-    solver: FastSolver | None = None
+    solver: LinearSolver | None = None
     try:
         for index, points in enumerate(_checked(scans)):
             if index < len(take.flags) and not (index == len(take.flags) - 1 and solver is None):

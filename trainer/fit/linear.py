@@ -27,7 +27,7 @@ from .scans import Scans
 from .solve import Frame, MotionSolver, WeightSolver
 from .space import FaceSpace, Prior, face_space
 
-# The fast solver: where head and jaw are is decided on a coarse space, the weights then on the fine one.
+# The linear solver: where head and jaw are is decided on a coarse space, the weights then on the fine one.
 
 FINE_MODES, UNKNOWNS = 150, 1400
 _COARSE_MODES, _COARSE_POINTS, _DOUBT, _LEAST_NOISE_MM = 6, 4000, 10.0, 0.5
@@ -72,7 +72,7 @@ def fine_space(
     return principal_space(space, model.mesh, unknowns or UNKNOWNS)
 
 
-class FastSolver:
+class LinearSolver:
     """Frames that see the same vertices (P,), with confidences (P,). noise, slide (along the surface), limit
     (outliers): mm."""
 
@@ -125,7 +125,7 @@ class FastSolver:
         self._last = coarse, fine
         return fine
 
-    def after(self, before: FastSolver | None) -> FastSolver:
+    def after(self, before: LinearSolver | None) -> LinearSolver:
         """This solver, starting where another one ended."""
         if before is not None and before is not self:
             self._last = before._last
@@ -177,11 +177,11 @@ _KEPT, _ODD = 4, 0.02
 class Solvers:
     """A solver for what a frame sees; a few are kept. make: vertices seen (V,) -> a solver of them."""
 
-    def __init__(self, make: Callable[[NDArray[np.bool_]], FastSolver]) -> None:
+    def __init__(self, make: Callable[[NDArray[np.bool_]], LinearSolver]) -> None:
         self._make = make
-        self._kept: OrderedDict[bytes, tuple[NDArray[np.bool_], FastSolver]] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[NDArray[np.bool_], LinearSolver]] = OrderedDict()
 
-    def for_mask(self, seen: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], FastSolver]:
+    def for_mask(self, seen: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], LinearSolver]:
         """The mask (V,) of a solver and the solver: all of `seen`, and at most a fiftieth more, which the
         frame then lacks."""
         for key in reversed(self._kept):
@@ -226,7 +226,7 @@ def estimated_noise(spaces: Spaces, scans: Scans, confidence: Floats, *, head: b
     vertices = scans.vertices[mask]
     floor, noise = _MISFIT_MM[int(mask.sum()) < _SPARSE], _START_MM
     for _ in range(_ROUNDS):
-        solver = FastSolver(spaces, vertices, confidence[mask], noise=noise, head=head)
+        solver = LinearSolver(spaces, vertices, confidence[mask], noise=noise, head=head)
         found = noise_left(solver, [points[mask] for _, points in frames]) * spaces.fine.mm_per_unit
         settled = abs(found - noise) < 0.1 * noise
         noise = max(found, floor)
@@ -235,7 +235,7 @@ def estimated_noise(spaces: Spaces, scans: Scans, confidence: Floats, *, head: b
     return float(noise)
 
 
-def noise_left(solver: FastSolver, frames: list[Floats]) -> float:
+def noise_left(solver: LinearSolver, frames: list[Floats]) -> float:
     """Model unit."""
     squares = [solver.squares(points) for points in frames]
     free = max(3 * len(solver.vertices) - solver.used, len(solver.vertices))

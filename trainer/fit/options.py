@@ -21,8 +21,9 @@ class FitOptions:
     mode: Literal["local", "global"] = "local"
     """local: weights vary over the face. global: one weight a target and frame, which is also plain weight
     curves."""
-    solver: Literal["fast", "neural"] = "fast"
-    """fast: one linear solve a frame on a smooth basis. neural: the paper's networks, for comparison."""
+    solver: Literal["linear", "neural", "fast"] = "linear"
+    """linear: one linear solve a frame on a smooth basis. neural: the paper's networks, for comparison. fast: linear's
+    earlier name."""
     jaw: Literal["free", "tied"] = "free"
     """free: the jaw's motion is solved. tied: it follows the weights, so that weight curves stand alone."""
     head: Literal["solve", "still"] = "solve"

@@ -24,7 +24,7 @@ def build_performance(
     *,
     tied: bool,
     figures: Mapping[str, Any],
-    solver: Literal["fast", "neural"] = "fast",
+    solver: Literal["linear", "neural"] = "linear",
     **further: Any,
 ) -> PerformanceData:
     """`arrays` (F frames, model unit, `about` still empty) as a performance of `model`, every array checked.

@@ -1,1 +1,7 @@
 """Smooth fields, symmetry, inside and outside: geometry of a mesh that knows of no face."""
+
+from aim_maya.core.lazy import lazy
+
+__all__ = ["extend", "facial_plane", "laplacian", "outside", "smooth_modes"]
+
+__getattr__ = lazy(__name__, smooth="laplacian extend smooth_modes", surface="facial_plane outside")

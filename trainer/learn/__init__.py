@@ -1,1 +1,14 @@
 """From an actor to trained networks: the problem, the model, the losses, the loop."""
+
+from aim_maya.core.lazy import lazy
+
+__all__ = ["FaceNetworks", "Problem", "Training", "evaluate", "make_template", "prepare"]
+
+__getattr__ = lazy(
+    __name__,
+    problem="Problem prepare",
+    template="make_template",
+    model="FaceNetworks",
+    loop="Training",
+    fields="evaluate",
+)

@@ -1,1 +1,7 @@
 """The model beside baselines and beside itself with one thing changed: the figures of docs."""
+
+from aim_maya.core.lazy import lazy
+
+__all__ = ["Comparison", "chosen_rows", "read_take", "variants"]
+
+__getattr__ = lazy(__name__, ablate="variants", compare="Comparison", methods="chosen_rows", take="read_take")

@@ -26,7 +26,9 @@ from aim_maya.core.performance import PerformanceData
 from aim_maya.core.posing import Detail
 from aim_maya.core.regions import REGIONS
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Edit, EditRecipe, FaceModel, Performance, build_edit, preset
+from aim_maya.runtime import Edit, FaceModel, Performance
+from aim_maya.runtime.edit import EditRecipe, preset
+from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.engine import Engine, FullEvaluator
 from aim_maya.runtime.model_data import ModelData
 from trainer.fit.performance import build_performance

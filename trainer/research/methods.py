@@ -39,7 +39,7 @@ class AimOptions:
     the paper's."""
 
     mode: Literal["global", "local"] = "local"
-    solver: Literal["fast", "neural"] = "fast"
+    solver: Literal["linear", "neural"] = "linear"
     unknowns: int = 1200
     iterations: int = 0
 

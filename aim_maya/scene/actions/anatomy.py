@@ -15,8 +15,9 @@ from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import EditRecipe, current_model, read_recipe
+from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import OFFSET_KEY
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.rig.blend_shape import find_node, mesh_shape

@@ -12,7 +12,8 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import FaceModel, current_model
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME

@@ -13,9 +13,9 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import current_model
 from aim_maya.runtime.edit import Edit
 from aim_maya.runtime.face_model import FaceModel
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.node.weights import positions

@@ -11,7 +11,8 @@ from maya import cmds
 
 from aim_maya.core.bake_back import BakedBack, bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Rig
-from aim_maya.runtime import FaceModel, current_model
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.weights import positions

@@ -14,7 +14,8 @@ from aim_maya.core.bake_back import control_weights
 from aim_maya.core.errors import AimError
 from aim_maya.core.rigid import translations_rotations
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import FaceModel, Performance, current_model
+from aim_maya.runtime import FaceModel, Performance
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya import buffers
 from aim_maya.scene.maya.buffers import from_list, to_list
 from aim_maya.scene.maya.undo import undo_chunk

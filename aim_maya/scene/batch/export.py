@@ -20,7 +20,7 @@ from aim_maya.core.typed import Floats
 from aim_maya.jobs.options import Sampling
 from aim_maya.jobs.plan import Item, sampling
 from aim_maya.jobs.results import check_whole
-from aim_maya.runtime import current_model
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.native import bake_native
 from aim_maya.scene.rig.faces import Face, after_model, examine, find_faces, model_file
 from aim_maya.scene.rig.meshes import plug_points

@@ -20,7 +20,7 @@ from maya import cmds
 from aim_maya.core.errors import AimError
 from aim_maya.jobs.plan import Item, Plan
 from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_finished, write_stamp
-from aim_maya.runtime import current_model
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.attach_report import attach_report
 from aim_maya.scene.actions.restore import restore

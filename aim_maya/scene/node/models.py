@@ -16,21 +16,13 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import (
-    Deformation,
-    Edit,
-    EditRecipe,
-    FaceModel,
-    Performance,
-    Playing,
-    blended_jaw,
-    build_edit,
-    forget,
-    preset,
-    read_edit,
-    shared_model,
-    shared_performance,
-)
+from aim_maya.runtime import Edit, FaceModel, Performance, read_edit
+from aim_maya.runtime.deformation import Deformation
+from aim_maya.runtime.edit import EditRecipe, preset
+from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.face_model import blended_jaw
+from aim_maya.runtime.performance import Playing
+from aim_maya.runtime.shared import forget, shared_model, shared_performance
 
 from . import paths
 from . import paths as host_paths

@@ -18,7 +18,8 @@ from maya import OpenMaya, OpenMayaMPx, cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Playing, blended_head
+from aim_maya.runtime.face_model import blended_head
+from aim_maya.runtime.performance import Playing
 from aim_maya.scene.maya import log
 from aim_maya.scene.maya.buffers import to_maya
 

@@ -9,7 +9,7 @@ from typing import Any
 from maya import cmds
 
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.runtime import current_model
+from aim_maya.runtime.shared import current_model
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
 

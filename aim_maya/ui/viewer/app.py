@@ -16,7 +16,8 @@ from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.curves import control_reach, match_controls, read_curves
 from aim_maya.core.curves.take import parse_weights
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import EditRecipe, FaceModel, preset, read_recipe
+from aim_maya.runtime import FaceModel
+from aim_maya.runtime.edit import EditRecipe, preset, read_recipe
 from aim_maya.ui import app
 
 from .drawing import FaceScene, can_draw

@@ -28,8 +28,7 @@ from PySide6.QtWidgets import (
 from aim_maya.core.errors import AimError
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.regions import REGIONS
-from aim_maya.runtime import PRESETS, EditRecipe, read_recipe
-from aim_maya.runtime.edit import ALL, Factor
+from aim_maya.runtime.edit import ALL, PRESETS, EditRecipe, Factor, read_recipe
 from aim_maya.ui.app import show_error
 
 _GAINS = (

@@ -11,7 +11,8 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import heat
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Edit, EditRecipe, FaceModel
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.edit import EditRecipe
 
 from .drawing import FaceScene, Surface
 

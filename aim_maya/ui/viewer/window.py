@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import EditRecipe
+from aim_maya.runtime.edit import EditRecipe
 from aim_maya.ui.app import show_error
 
 from .drawing import FaceScene

@@ -1,0 +1,83 @@
+"""What each stage shows of itself: short lists of names that exist, and examples in docstrings that run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aim_maya
+import trainer
+
+STAGES = [
+    "aim_maya.core", "aim_maya.runtime", "trainer.geometry", "trainer.usd", "trainer.actor", "trainer.sample", "trainer.learn",
+    "trainer.export", "trainer.evaluate", "trainer.fit", "trainer.retarget", "trainer.bake", "trainer.research",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_shows_a_few_names_that_exist(stage: str) -> None:
+    package = importlib.import_module(stage)
+    assert 1 <= len(package.__all__) <= 8
+    for name in package.__all__:
+        found = getattr(package, name)
+        assert callable(found), name
+        assert found.__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = package.nothing
+
+
+def test_types_are_told_to_type_checkers() -> None:
+    for package in (aim_maya, trainer):
+        assert (Path(package.__file__ or "").parent / "py.typed").exists()
+
+
+def modules_with_examples() -> list[str]:
+    found = []
+    for package in (aim_maya, trainer):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.", onerror=lambda _: None):
+            spec = module.module_finder.find_spec(module.name, None)  # type: ignore[call-arg]
+            if spec and spec.origin and ">>> " in Path(spec.origin).read_text(encoding="utf-8"):
+                found.append(module.name)
+    return found
+
+
+def test_examples_are_found() -> None:
+    assert {"aim_maya.runtime", "aim_maya.runtime.face_model", "aim_maya.runtime.performance"} <= set(
+        modules_with_examples()
+    )
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_examples_run(name: str, draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aim_maya.runtime import FaceModel
+    from trainer.fit.performance import build_performance  # noqa: F401 - the example's file is made as fits make theirs
+
+    shutil.copy(draft, tmp_path / "actor.aim")
+    model = FaceModel.load(draft, "cpu")
+    _take(model, tmp_path / "take.aimperf")
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(
+        importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    assert result.attempted
+    assert not result.failed
+
+
+def _take(model: object, path: Path) -> None:
+    from aim_maya.core.performance import PerformanceData, write_performance
+
+    rig, mesh = model.data.rig, model.mesh  # type: ignore[attr-defined]
+    still = np.broadcast_to(np.eye(4), (20, 4, 4)).copy()
+    about = {
+        "targets": list(rig.targets), "model": "sample", "topology_hash": mesh.topology_hash, "vertices": len(mesh.points),
+        "mm_per_unit": 1.0, "mode": "global", "solver": "linear", "jaw": "free", "figures": {},
+    }  # fmt: skip
+    weights = np.zeros((20, len(rig.targets), 1), np.float32)
+    basis = np.ones((len(mesh.points), 1), np.float32)
+    write_performance(path, PerformanceData(24.0, still, still, weights, basis, about=about))
