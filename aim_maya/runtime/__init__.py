@@ -7,9 +7,9 @@
 True
 """
 
-from .edit import Edit
+from .edit import PRESETS, Edit, preset
 from .edit_build import read_edit
 from .face_model import FaceModel
 from .performance import Performance
 
-__all__ = ["Edit", "FaceModel", "Performance", "read_edit"]
+__all__ = ["PRESETS", "Edit", "FaceModel", "Performance", "preset", "read_edit"]

@@ -110,7 +110,7 @@ def _entries(folder: Path) -> list[str]:
     return sorted(
         p.name
         for p in folder.iterdir()
-        if (p.suffix == ".py" or p.is_dir()) and p.name not in ("__pycache__", "__init__.py")
+        if (p.suffix == ".py" or (p.is_dir() and any(p.rglob("*.py")))) and p.name != "__init__.py"
     )
 
 

@@ -350,7 +350,7 @@ def test_peaks_are_kept_by_the_truth_and_lost_by_what_lags(face: Face) -> None:
     faster, _ = curve_take(face, blinking(face), 60.0, np.ones(len(face.neutral), bool))
     assert len(faster.frames) == 2 * len(take.frames) - 1
     np.testing.assert_allclose(held(take, 30, 5).frames[4], take.frames[30])
-    with pytest.raises(AimError, match="none of the actor's targets"):
+    with pytest.raises(AimError, match="drives a control of the model"):
         curve_take(face, replace(blinking(face), names=("xyz",)), 30.0, take.scored)
 
 

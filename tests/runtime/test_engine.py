@@ -4,6 +4,7 @@ a deformer adds."""
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -156,14 +157,16 @@ def test_an_edit_at_rest_shows_at_rest(model: FaceModel) -> None:
 
 def test_read_edit(model: FaceModel, tmp_path: Path) -> None:
     file = tmp_path / "edit.json"
-    file.write_text('{"thickness": 1.5, "jaw_gain": 0.5, "expression_gain": [1, 2]}')
+    gains = [1, 2] * (len(model.data.neutral) // 2) + [1] * (len(model.data.neutral) % 2)
+    file.write_text(json.dumps({"thickness": 1.5, "jaw_gain": 0.5, "expression_gain": gains}))
     edit = read_edit(file, model.data)
     assert edit.thickness == 1.5
-    assert np.array_equal(edit.expression_gain, [1, 2])
+    assert np.array_equal(edit.expression_gain, gains)
     for bad, said in (
         ('{"thicknes": 1}', "Did you mean 'thickness'"),
         ('{"jaw_gain": "a"}', "not a number"),
         ("[1]", "must hold an object"),
+        ('{"expression_gain": [1, 2]}', "holds 2 numbers"),
         ("{", "not valid JSON"),
     ):
         file.write_text(bad)

@@ -17,6 +17,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel, Performance
+from aim_maya.runtime.performance import CoefficientNetwork
 from aim_maya.runtime.shared import forget, shared_performance
 from tests.helpers.performances import neural_performance, neural_truth
 from tests.in_maya.takes import global_performance, local_performance
@@ -288,13 +289,23 @@ def test_one_frame_is_a_performance_too(model: FaceModel) -> None:
 
 def test_networks_that_are_none(model: FaceModel, takes: dict[str, Performance]) -> None:
     data = takes["neural"].data
-    with pytest.raises(AimError, match="cannot open this graph"):
+    with pytest.raises(AimError, match=r"coefficients\.onnx is not opened"):
         model.performance_points(Performance(replace(data, network=b"nothing")), 0)
-    with pytest.raises(AimError, match=r"network of .* does not run"):
+    with pytest.raises(AimError, match=r"coefficients\.onnx is not opened: a product of"):
         model.performance_points(Performance(replace(data, codes=data.codes[:, :1])), 0)  # type: ignore[index]
-    broken = replace(data, codes=np.full_like(data.codes, 3e38))
-    with pytest.raises(AimError, match="not finite numbers"):
-        model.performance_points(Performance(broken), 0)
+    with pytest.raises(AimError, match="'codes' goes up to 3e\\+38"):
+        Performance(replace(data, codes=np.full_like(data.codes, 3e38)))
+    network = takes["neural"].local
+    assert isinstance(network, CoefficientNetwork)
+    v, t = len(model.data.neutral), data.coefficients.shape[1]
+    for answer in (
+        np.full((v, t), np.nan, np.float32),
+        np.zeros((1, t), np.float32),
+        np.zeros((v, t)),
+        np.array(["x"]),
+    ):
+        with pytest.raises(AimError, match="not finite numbers"):
+            network._checked(answer, v)
 
 
 def test_one_performance_a_file(model: FaceModel, takes: dict[str, Performance], tmp_path: Path) -> None:

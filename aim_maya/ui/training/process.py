@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QWidget
-
 from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.errors import AimError
 from aim_maya.core.run_folder import RunReader, can_resume
@@ -300,22 +297,3 @@ def free_output(out: Path) -> Path:
         if not other.exists() and not other.with_suffix(".run").exists():
             return other
         number += 1
-
-
-class ReplaceQuestion(QMessageBox):
-    """`replace` is what was clicked when the training may take the place of what is there, `beside` when both
-    are to be kept."""
-
-    def __init__(self, found: list[str], other: Path, parent: QWidget | None = None) -> None:
-        text = "\n\n".join([*found, "Training from the start replaces it. What is there now is then lost."])
-        super().__init__(
-            QMessageBox.Icon.Question, "AIM for Maya", text, QMessageBox.StandardButton.NoButton, parent
-        )
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.replace = self.addButton("&Replace it", QMessageBox.ButtonRole.DestructiveRole)
-        self.beside = self.addButton(f"&Keep it, train {other.name}", QMessageBox.ButtonRole.AcceptRole)
-        self.stay = self.addButton(QMessageBox.StandardButton.Cancel)
-        self.setDefaultButton(self.stay)
-        self.setEscapeButton(self.stay)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

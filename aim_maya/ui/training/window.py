@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QUrl, Slot
+from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QImage
 from PySide6.QtWidgets import (
     QApplication,
@@ -29,7 +29,7 @@ from aim_maya.ui.host import Host
 from .form import TrainForm
 from .live import LivePanel
 from .options import arguments
-from .process import LOG, ReplaceQuestion, Started, free_output, in_the_way, start, write_report
+from .process import LOG, Started, free_output, in_the_way, start, write_report
 from .python import find
 from .python_dialog import PythonDialog
 from .worker import Follower, LastWill, Worker
@@ -387,3 +387,22 @@ class TrainWindow(QWidget):
             if worker is not None:
                 worker.stop()
         super().closeEvent(event)
+
+
+class ReplaceQuestion(QMessageBox):
+    """`replace` is what was clicked when the training may take the place of what is there, `beside` when both
+    are to be kept."""
+
+    def __init__(self, found: list[str], other: Path, parent: QWidget | None = None) -> None:
+        text = "\n\n".join([*found, "Training from the start replaces it. What is there now is then lost."])
+        super().__init__(
+            QMessageBox.Icon.Question, "AIM for Maya", text, QMessageBox.StandardButton.NoButton, parent
+        )
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.replace = self.addButton("&Replace it", QMessageBox.ButtonRole.DestructiveRole)
+        self.beside = self.addButton(f"&Keep it, train {other.name}", QMessageBox.ButtonRole.AcceptRole)
+        self.stay = self.addButton(QMessageBox.StandardButton.Cancel)
+        self.setDefaultButton(self.stay)
+        self.setEscapeButton(self.stay)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
