@@ -26,7 +26,7 @@ def test_a_stage_shows_a_few_names_that_exist(stage: str) -> None:
     assert 1 <= len(package.__all__) <= 8
     for name in package.__all__:
         found = getattr(package, name)
-        assert callable(found), name
+        assert found is not None, name
         assert found.__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
