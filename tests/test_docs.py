@@ -79,7 +79,7 @@ def test_files_of_the_product_that_are_named_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for path in re.findall(r"`((?:trainer|aim_maya|tests|docs|mod)/[\w./]+\.\w+)`", text):
         assert (ROOT / path).is_file(), path
-    for module in re.findall(r"python -m (tests\.\w+)", text):
+    for module in re.findall(r"python -m (tests(?:\.\w+)+)", text):
         assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
 
 

@@ -1,7 +1,8 @@
-"""Every `aimface` command line of README.md, CONTRIBUTING.md and docs/ runs as it stands there, one page after another in a folder of its own.
+"""Every `aimface` command line of README.md, CONTRIBUTING.md and docs/ runs as it stands there, one
+page after another in a folder of its own.
 
-What a page starts from (actors, models, curves, scans, landmarks, cameras) is made small; what a line writes is opened, and the next
-line goes on from it. Only what costs minutes is made cheaper, by the arguments in CHEAPER.
+What a page starts from (actors, models, curves, scans, landmarks, cameras) is made small; what a line writes
+is opened, and the next line goes on from it. Only what costs minutes is made cheaper, by the arguments in CHEAPER.
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ import pytest
 from aim_maya.core.actor import Actor
 from aim_maya.core.curves import read_curves
 from aim_maya.core.obj import write_obj
-from aim_maya.core.performance_file import read_performance
+from aim_maya.core.performance import read_performance
 from aim_maya.runtime import FaceModel, Performance
-from tests.once import made_once
+from tests.helpers.once import made_once
 from trainer.__main__ import COMMANDS, main
-from trainer.landmarks import find_landmarks
+from trainer.actor.landmarks import find_landmarks
 
-ROOT = Path(__file__).resolve().parents[1]
-ALL_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-PAGES = sorted(path for path in ALL_PAGES if re.search(r"^ {4,}aimface ", path.read_text("utf-8"), re.M))
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    if re.search(r"^ {4,}aimface ", path.read_text("utf-8"), re.M)
+)
 SKIPPED = {
-    "aimface ui actor": "opens a window: tests/test_train_window.py",
-    "aimface view actor.aim": "opens a window: tests/test_view.py",
-    "aimface view actor.aim --bones": "opens a window: tests/test_view.py",
-    "aimface view actor.aim --preset long_jaw": "opens a window: tests/test_view.py",
+    "aimface ui actor": "opens a window: tests/ui/test_train_window.py",
+    "aimface view actor.aim": "opens a window: tests/ui/test_view.py",
+    "aimface view actor.aim --bones": "opens a window: tests/ui/test_view.py",
+    "aimface view actor.aim --preset long_jaw": "opens a window: tests/ui/test_view.py",
     "aimface view anna.aim --bench": "measures for a minute",
 }
 CHEAPER = {
@@ -62,7 +66,9 @@ def command_lines(page: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def things(sample: Actor, small_folder: Path, small_draft: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def things(
+    sample: Actor, small_folder: Path, small_draft: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """What the pages begin with, under the names that they use."""
     return made_once(tmp_path_factory, "things", partial(_make, sample, small_folder, small_draft))
 
@@ -83,21 +89,46 @@ def _make(sample: Actor, actor: Path, aim: Path, folder: Path) -> None:
     for name in ("take", "curves", "take_07", "facecap", "iphone", "takes/010", "takes/020"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / f"{name}.csv").write_text(f"frame,jawOpen,mouthSmile_L,mouthSmile_R\n{table}")
-    frames = np.array([model.points({"jawOpen": 0.2 * f, "mouthSmile_L": w, "mouthSmile_R": w}) for f, w in enumerate(smile)])
+    frames = np.array(
+        [
+            model.points({"jawOpen": 0.2 * f, "mouthSmile_L": w, "mouthSmile_R": w})
+            for f, w in enumerate(smile)
+        ]
+    )
     (folder / "capture").mkdir()
     for name in ("scans", "performance", "capture/010"):
         np.savez(folder / f"{name}.npz", frames=frames, fps=30.0)
     for number, points in enumerate(frames, 1):
         write_obj(folder / "capture/020" / f"frame_{number:04d}.obj", model.mesh.with_points(points))
     _see(model, frames, folder)
-    (folder / "edit.json").write_text(json.dumps({"thickness": {"cheeks": 1.1}, "bones": {"jaw_longer_mm": 2}}))
-    assert main(["fit", str(aim), str(folder / "scans.npz"), "-o", str(folder / "take.aimperf"), "--mode", "global", "--jaw", "tied", "--progress", "none"]) == 0
+    (folder / "edit.json").write_text(
+        json.dumps({"thickness": {"cheeks": 1.1}, "bones": {"jaw_longer_mm": 2}})
+    )
+    assert (
+        main(
+            [
+                "fit",
+                str(aim),
+                str(folder / "scans.npz"),
+                "-o",
+                str(folder / "take.aimperf"),
+                "--mode",
+                "global",
+                "--jaw",
+                "tied",
+                "--progress",
+                "none",
+            ]
+        )
+        == 0
+    )
     for name in ("take_07", "actor_a"):
         shutil.copy(folder / "take.aimperf", folder / f"{name}.aimperf")
 
 
 def _see(model: FaceModel, frames: np.ndarray, folder: Path) -> None:
-    """points.json, cameras.json and landmarks.json: 68 vertices of the front as a camera a metre away sees them."""
+    """points.json, cameras.json and landmarks.json: 68 vertices of the front as a camera a metre away sees
+    them."""
     rest = model.mesh.points
     front = np.flatnonzero(rest[:, 2] > np.percentile(rest[:, 2], 80))
     sites = front[np.linspace(0, len(front) - 1, 68).astype(int)]
@@ -105,13 +136,17 @@ def _see(model: FaceModel, frames: np.ndarray, folder: Path) -> None:
     t = [-rest[:, 0].mean(), rest[:, 1].mean(), 1000.0]
     seen = [(points[sites] * [1, -1, -1] + t) for points in frames]
     pixels = [(2000 * p[:, :2] / p[:, 2:] + 640).tolist() for p in seen]
-    (folder / "cameras.json").write_text(json.dumps({"cameras": [camera | {"R": [[1, 0, 0], [0, -1, 0], [0, 0, -1]], "t": t}]}))
+    (folder / "cameras.json").write_text(
+        json.dumps({"cameras": [camera | {"R": [[1, 0, 0], [0, -1, 0], [0, 0, -1]], "t": t}]})
+    )
     (folder / "points.json").write_text(json.dumps({"convention": "multipie68", "fps": 30, "frames": pixels}))
     (folder / "landmarks.json").write_text(json.dumps(sites.tolist()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).with_suffix("").as_posix())
-def test_command_lines_run_through_their_files(page: Path, things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_lines_run_through_their_files(
+    page: Path, things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(things, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for line in command_lines(page):
