@@ -1,5 +1,5 @@
-"""Every call into Maya is named in docs/reference/maya_contract.md, exists in the stubs with its flags, and has a
-documented number of arguments.
+"""Every call into Maya is named in docs/reference/maya_contract.md, exists in the stubs with its flags, and
+has a documented number of arguments.
 """
 
 from __future__ import annotations
