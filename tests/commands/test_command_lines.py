@@ -184,7 +184,7 @@ def _plays(path: Path) -> None:
     with np.load("used.npz") as baked:
         assert np.isfinite(baked["frames"]).all()
         assert len(baked["frames"]) == read_performance(path).frame_count
-    Performance.load(path).check(FaceModel.load("actor.aim", "cpu"))
+    Performance.load(path).check(FaceModel.load("actor.aim", "cpu").data)
 
 
 def _opens_as_usd(path: Path) -> None:
