@@ -94,7 +94,7 @@ def test_lips_at_the_combination_and_half_way(
 
 
 def test_draft_is_good_enough_to_look_at(trained: Path) -> None:
-    """A regression guard far above what is measured (docs/benchmarks.md), not a claim."""
+    """A regression guard far above what is measured (docs/research/benchmarks.md), not a claim."""
     m = json.loads((trained.parent / "run/metrics.json").read_text())
     assert m["skin"]["mean"] < 0.2
     assert m["neutral"]["mean"] < 0.15

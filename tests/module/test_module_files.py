@@ -106,7 +106,7 @@ def test_icons_are_rendered() -> None:
 
 
 def test_the_docs_name_the_pinned_versions() -> None:
-    text = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/install.md").read_text(encoding="utf-8")
     for version in (
         install.NUMPY,
         f"onnxruntime-gpu {install.ONNXRUNTIME}",

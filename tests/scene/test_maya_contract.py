@@ -1,5 +1,5 @@
-"""Every call into Maya is named in docs/maya_contract.md, exists in the stubs with its flags, and has a
-documented number of arguments.
+"""Every call into Maya is named in docs/reference/maya_contract.md, exists in the stubs with its flags, and
+has a documented number of arguments.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOT_MAYA = {
 
 
 def test_every_call_is_in_the_contract() -> None:
-    text = (ROOT / "docs/maya_contract.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/maya_contract.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([^`]*)`", text))
     spoken = {word.split("(")[0].strip() for entry in named for word in re.split(r"[,\s]+", entry)}
     missing = sorted({c.name for c in calls_in(PRODUCT)} - spoken - _NOT_MAYA - {"cmds." + s for s in spoken})
@@ -77,7 +77,7 @@ def test_attribute_names_are_unique_and_leave_maya_s_alone() -> None:
 
 
 def test_the_node_s_attributes_are_documented() -> None:
-    text = (ROOT / "docs/maya.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/maya_node.md").read_text(encoding="utf-8")
     for attribute in attributes.ATTRIBUTES:
         if not attribute.hidden:
             assert f"`{attribute.name}`" in text, attribute.name

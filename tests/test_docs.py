@@ -1,0 +1,120 @@
+"""The pages: links, pictures and named files exist, the guide is short and illustrated, and no command is forgotten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDE = sorted((ROOT / "docs/guide").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LONGEST_SENTENCE = 17  # words, on average over a page of the guide
+LARGEST_PICTURE = 150_000  # bytes
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def without_code(text: str) -> str:
+    """Without fenced and indented code (an indented line after a list entry is its continuation, and stays)."""
+    lines, fenced, listed = [], False, False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+            continue
+        if line.strip():
+            listed = bool(re.match(r" *([*-]|\d+\.) ", line)) or (listed and line.startswith(" "))
+        if not fenced and (listed or not line.startswith("    ")):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a page's prose: no code, tables, headings or pictures. A list entry ends a sentence."""
+    prose: list[list[str]] = [[]]
+    for line in without_code(text).splitlines():
+        if re.match(r"#|\||!\[", line) or not line.strip():
+            prose.append([])
+        elif re.match(r" *([*-]|\d+\.) ", line):
+            prose.append([re.sub(r"^ *([*-]|\d+\.) ", "", line)])
+        else:
+            prose[-1].append(line)
+    found = []
+    for part in prose:
+        words = re.sub(r"`[^`]*`", "code", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(part)))
+        found += re.split(r"(?<=[.!?])[*_]*\s+", words)
+    return [sentence for sentence in found if sentence.strip()]
+
+
+def average(text: str) -> float:
+    """Words in a sentence."""
+    found = sentences(text)
+    return sum(len(sentence.split()) for sentence in found) / len(found)
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name after #: the headings as GitHub writes them."""
+    heads = re.findall(r"^#+ (.*)$", without_code(page.read_text("utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page.read_text("utf-8"))):
+        if re.match(r"https?://", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_of_the_product_that_are_named_exist(page: Path) -> None:
+    text = page.read_text("utf-8").replace("NAME", "info")  # a recipe's placeholder
+    for path in re.findall(r"`((?:trainer|aim_maya|tests|docs|mod)/[\w./]+\.\w+)`", text):
+        assert (ROOT / path).is_file(), path
+    for module in re.findall(r"python -m (tests(?:\.\w+)+)", text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
+
+
+def test_pages_of_docs_that_the_code_names_exist() -> None:
+    for folder in ("aim_maya", "trainer", "tests", "mod"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for path in re.findall(r"docs/(?:guide|reference|research)/\w+\.md", file.read_text("utf-8")):
+                assert (ROOT / path).is_file(), f"{path} in {file.name}"
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    shown = "\n".join(page.read_text("utf-8") for page in PAGES)
+    for picture in (ROOT / "docs/pictures").iterdir():
+        assert f"/{picture.name})" in shown, picture.name
+        assert picture.stat().st_size < LARGEST_PICTURE, picture.name
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
+def test_a_guide_page_has_a_picture_and_short_sentences(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert re.search(r"^!\[[^\]]+\]\(\.\./pictures/", text, re.M)
+    assert average(text) <= LONGEST_SENTENCE
+
+
+def test_the_guide_is_at_most_ten_pages() -> None:
+    assert 0 < len(GUIDE) <= 10
+
+
+def test_the_counter_counts_what_people_read() -> None:
+    text = "# A long heading with many words\n\nOne two. Three four\nfive.\n\n    some code here\n\n| a | b |\n\n* six `x y z`\n* [seven eight](a.md)"
+    assert sentences(text) == ["One two.", "Three four five.", "six code", "seven eight"]
+    assert average(text) == 9 / 4
+
+
+def test_every_command_is_in_the_page_of_commands() -> None:
+    text = (ROOT / "docs/reference/commands.md").read_text("utf-8")
+    for command in COMMANDS:
+        assert f"**`aimface {command}" in text, command
