@@ -31,7 +31,7 @@ from trainer.fit.solve import Motion, WeightSolver, unskinned
 from trainer.retarget.carry import FieldGatherer, JawCarrier, carrying, deformation_gradient, hinge
 from trainer.retarget.mapping import control_map, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Local, Moments, PerformanceMoments
-from trainer.retarget.registration import Correspondence, Surface, similarity
+from trainer.retarget.registration import Correspondence, places_on, similarity
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 from trainer.retarget.suggest import concept, suggested
 
@@ -299,7 +299,7 @@ def test_a_place_on_a_surface_faces_as_it_should() -> None:
         sheet, points=sheet.points - [0, 0, 0.1], corners=sheet.corners.reshape(-1, 4)[:, ::-1].ravel()
     )
     both = joined(sheet, below)
-    found = Surface(both).places(below.with_points(below.points + np.array([0, 0, 0.08])))
+    found = places_on(both, below.with_points(below.points + np.array([0, 0, 0.08])))
     assert (found.corners >= 25).all()
     assert np.allclose(found.carry(both.points), below.points)
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from igl.embree import EmbreeIntersector
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.typed import Floats
-from trainer.geometry.surface import Plane
+from trainer.geometry.surface import Plane, Surface
 
 _FAR = 1000.0
 
@@ -60,8 +59,7 @@ class OuterSkin:
 
     def __init__(self, points: Floats, triangles: NDArray[np.integer]) -> None:
         self.points, self.triangles = points, triangles
-        self._tree = EmbreeIntersector()
-        self._tree.init(np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32))
+        self._surface = Surface(points, triangles)
 
     def cast(self, through: Floats, directions: Floats) -> Floats:
         """First hits (R, 3) of rays that come from far away along -directions to `through` (R, 3).
@@ -69,15 +67,12 @@ class OuterSkin:
         NaN where nothing is hit, or the back of the skin (a ray that went in by the open lids or the neck).
         """
         far, inwards = through + _FAR * directions, -directions
-        rays = zip(far.astype(np.float32), inwards.astype(np.float32), strict=True)
-        found = np.array([self._tree.intersectRay_first(*ray)[:2] for ray in rays]).reshape(
-            -1, 2
-        )  # triangle or -1, distance
-        met = np.flatnonzero(found[:, 0] >= 0)
-        a, b, c = self.points[self.triangles[found[met, 0].astype(np.int64)]].transpose(1, 0, 2)
+        triangle, way = self._surface.cast(far, inwards)
+        met = np.flatnonzero(triangle >= 0)
+        a, b, c = self.points[self.triangles[triangle[met]]].transpose(1, 0, 2)
         front = met[(np.cross(b - a, c - a) * inwards[met]).sum(1) < 0]
         hits = np.full(through.shape, np.nan)
-        hits[front] = far[front] + found[front, 1:] * inwards[front]
+        hits[front] = far[front] + way[front, None] * inwards[front]
         return hits
 
     def front(self, x: Floats, y: Floats) -> Floats:

@@ -22,6 +22,7 @@ from aim_maya.core.mesh import Mesh, face_means, joined
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import PRESETS, EditRecipe
+from trainer.geometry.surface import farthest_points
 
 # Pictures of faces without a screen: orthographic, flat-shaded, painter's order, as matplotlib polygons; heat
 # maps in mm.
@@ -197,12 +198,12 @@ def telling_frames(frames: Iterable[Floats], rest: Floats, count: int) -> list[i
     some = np.linspace(0, len(rest) - 1, min(_SOME, len(rest))).astype(int)
     faces = np.array([frame[some] for frame in frames]).reshape(-1, 3 * len(some))
     far = np.linalg.norm(faces - rest[some].ravel(), axis=1)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(faces)):
-        chosen.append(int(far.argmax()))
-        far = np.minimum(far, np.linalg.norm(faces - faces[chosen[-1]], axis=1))
-        far[chosen] = -1.0
-    return sorted(chosen)
+    if not len(faces):
+        return []
+    chosen = farthest_points(
+        lambda i: np.linalg.norm(faces - faces[i], axis=1), int(far.argmax()), count, nearest=far
+    )
+    return sorted(chosen.tolist())
 
 
 def performance_figure(rows: Sequence[Row], frames: Sequence[int], turn: float = 25.0) -> Any:

@@ -27,6 +27,7 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.fit.options import LandmarkOptions
+from trainer.geometry.surface import spread
 
 from .camera import Camera
 from .frame_fit import Belief, Fitted, FrameFit
@@ -169,8 +170,6 @@ def _solid(points: Floats | None, rest: Floats, frames: int) -> Ints:
     known = np.flatnonzero(np.isfinite(points).all(axis=2).any(axis=0))
     if len(known) <= _MOST_IN_SPACE:
         return known
-    from trainer.actor.constraints import spread
-
     return known[spread(rest[known], _MOST_IN_SPACE)]
 
 
