@@ -3,6 +3,7 @@ their noise, with jacobians."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -43,6 +44,10 @@ class Observed(Protocol):
 
     def distances_mm(self, seen: SeenSpace, state: State, mm_per_unit: float) -> Floats:
         """(m,) from the face, at its depth, mm."""
+
+
+Sightings = Sequence[Sequence[Observed]]
+"""What was seen of each frame; nothing of an empty one."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from trainer.geometry.surface import spread
 
 from .camera import Camera
 from .frame_fit import Belief, Fitted, FrameFit
-from .observed import InPicture, InSpace, Noise, Observed
+from .observed import InPicture, InSpace, Noise, Observed, Sightings
 from .seen_space import LinearSpace, State, seen_space
 from .sites import Layout, Site, lay_out, read_sites
 from .start import start_pose
@@ -176,7 +176,6 @@ def _solid(points: Floats | None, rest: Floats, frames: int) -> Ints:
 # A whole take: frame after frame from the one before, then back and forth so that every frame also hears of
 # the next.
 
-Frames = Sequence[Sequence[Observed]]  # what was seen of each frame; nothing of an empty one
 
 SWEEPS = 3
 _TURN, _SHIFT_MM = 0.6, 120.0  # radians and mm by which a head drifts in a second, one standard deviation
@@ -224,7 +223,7 @@ def halfway(first: Floats, second: Floats, share: float = 0.5) -> Floats:
 
 def fit_take(
     fit: FrameFit,
-    frames: Frames,
+    frames: Sightings,
     steadiness: Steadiness,
     progress: Progress | None = None,
     *,
@@ -268,7 +267,13 @@ def middle_head(heads: Sequence[Floats], pivot: Floats) -> Floats:
 
 
 def _frame(
-    fit: FrameFit, frames: Frames, fitted: list[Fitted | None], i: int, steadiness: Steadiness, *, first: bool
+    fit: FrameFit,
+    frames: Sightings,
+    fitted: list[Fitted | None],
+    i: int,
+    steadiness: Steadiness,
+    *,
+    first: bool,
 ) -> Fitted:
     size = fit.seen.jaw.shape[1]
     prior = steadiness.prior(_state(fitted, i - 1), None if first else _state(fitted, i + 1), size)
