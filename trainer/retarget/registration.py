@@ -184,7 +184,7 @@ def _landmarks(model: FaceModel) -> dict[str, Floats]:
     that were only guessed."""
     own = model.data.landmarks
     if own is not None:
-        return {k: own.to_object(p) + own.origin for k, p in own.points.items()}
+        return {k: own.turned_to_object(p) + own.origin for k, p in own.points.items()}
     name = str(model.manifest.get("name", model.data.path.stem))
     found = find_landmarks(
         Actor(name, model.mesh, {}, model.data.rig, model.mm_per_unit, str(model.manifest.get("up", "y")))
