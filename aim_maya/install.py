@@ -90,7 +90,7 @@ def _silent(line: str) -> None:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Installation:
     """What is installed by which Python into which folder; `wheels` None means from the package index."""
 
     python: Path
@@ -161,7 +161,7 @@ def make_plan(
     folder: str | Path | None = None,
     cuda: bool = False,
     python: Path | None = None,
-) -> Plan:
+) -> Installation:
     """A checked plan. Raises AimError for a folder of wheels that is not there or holds none."""
     source = Path(wheels).expanduser() if wheels else None
     if source is not None and not (source.is_dir() and any(source.glob("*.whl"))):
@@ -170,7 +170,7 @@ def make_plan(
             "The path is misspelt, or the files are one folder further down.",
             "Put there what `--list` names.",
         )
-    return Plan(
+    return Installation(
         python or find_python(),
         Path(folder) if folder else install_folder(),
         requirements(cuda=cuda),
@@ -179,7 +179,9 @@ def make_plan(
     )
 
 
-def install(plan: Plan, report: Report = _silent, cancelled: Callable[[], bool] = lambda: False) -> Path:
+def install(
+    plan: Installation, report: Report = _silent, cancelled: Callable[[], bool] = lambda: False
+) -> Path:
     """Carry out the plan; returns the folder. `report` gets lines of progress, `cancelled` is asked five
     times a second.
 

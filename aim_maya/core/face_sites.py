@@ -43,29 +43,78 @@ NAMES = (*MIDLINE, *(f"{name}{side}" for name in PAIRED for side in ("_l", "_r")
 
 
 @dataclass(frozen=True)
-class FaceSites:
-    """axes (3, 3): rows are the head's x, y, z in object space; origin (3,) object space; points {name: (3,)}
-    head frame, mm."""
+class HeadFrame:
+    """axes (3, 3): rows are the head's x, y and z in object space; origin (3,) object space; mm_per_unit."""
 
     axes: Floats
     origin: Floats
     mm_per_unit: float
-    points: Mapping[str, Floats]
 
     def to_head(self, points: Floats) -> Floats:
         """(..., 3) object space, model unit -> head frame, mm."""
         inside: Floats = (np.asarray(points, np.float64) - self.origin) @ self.axes.T * self.mm_per_unit
         return inside
 
-    def to_object(self, vectors: Floats) -> Floats:
+    def to_object(self, points: Floats) -> Floats:
+        """The inverse of to_head."""
+        back: Floats = points / self.mm_per_unit @ self.axes + self.origin
+        return back
+
+    def turned_to_object(self, vectors: Floats) -> Floats:
         """Offsets (..., 3) in the head frame, mm -> object space, model unit."""
         turned: Floats = vectors @ self.axes / self.mm_per_unit
         return turned
 
+
+# Proportions of adult faces (L. G. Farkas 1994): for what cannot be seen on a face. Lengths are mm of an adult's.
+
+ADULT_MM = 115.0  # nasion to menton
+LOWER_FACE = {  # heights over the lower face: subnasale 0, menton -1
+    "labrale superius": -0.2,
+    "stomion": -0.33,
+    "labrale inferius": -0.46,
+    "supramentale": -0.58,
+    "pogonion": -0.78,
+}
+NOSE = {"rhinion": -0.45, "glabella": 0.5, "supraglabella": 1.1}  # over the nose: nasion 0, pronasale -1
+ABOVE_MM = {  # over subnasale
+    "pronasale": 13.0,
+    "rhinion": 30.0,
+    "nasion": 50.0,
+    "glabella": 66.0,
+    "supraglabella": 80.0,
+}
+ASIDE_MM = {  # from the facial plane
+    "endocanthion": 17.0,
+    "exocanthion": 44.0,
+    "cheilion": 25.0,
+    "tragion": 72.0,
+    "zygion": 68.0,
+    "gonion": 52.0,
+}
+EYES_BELOW_MM, EARS_BEHIND_MM, GONION_BEFORE_MM = 4.0, 102.0, 26.0  # nasion, nasion, tragion
+
+
+def ear_height(nasion: float, subnasale: float) -> float:
+    """Of tragion and zygion."""
+    return nasion - 0.35 * (nasion - subnasale)
+
+
+def gonion_height(stomion: float, menton: float) -> float:
+    """Of the angle of the jaw."""
+    return stomion - 0.1 * (stomion - menton)
+
+
+@dataclass(frozen=True)
+class FaceSites(HeadFrame):
+    """points {name: (3,)} head frame, mm, beside the frame itself."""
+
+    points: Mapping[str, Floats]
+
     @property
     def size(self) -> float:
-        """The face's height over an adult's: nasion to menton, 115 mm (L. G. Farkas 1994)."""
-        return float(self.points["nasion"][1] - self.points["menton"][1]) / 115.0
+        """The face's height over an adult's."""
+        return float(self.points["nasion"][1] - self.points["menton"][1]) / ADULT_MM
 
     def site(self, name: str) -> Floats:
         """A midline landmark, or a paired one as the mean of the left and the mirrored right: (3,) with x >=
@@ -118,22 +167,9 @@ def _finite(value: Any, shape: tuple[int, ...]) -> Floats:
 # Landmarks read off the learned anatomy alone, for models whose file names none.
 
 _BIN_MM = 2.0
-_HEIGHTS = {  # over the lower face: subnasale 0, menton -1
-    "labrale superius": -0.2,
-    "stomion": -0.33,
-    "labrale inferius": -0.46,
-    "supramentale": -0.58,
-    "pogonion": -0.78,
-    "menton": -1.0,
-    "subnasale": 0.0,
-}
-_ABOVE_MM = {
-    "pronasale": 13.0,
-    "rhinion": 30.0,
-    "nasion": 50.0,
-    "glabella": 66.0,
-    "supraglabella": 80.0,
-}  # over subnasale, adult
+_LIPS_ABOVE = 0.67  # where the lips meet, over the lower face from menton on
+_LOWER_FACE_MM = 65.0  # subnasale to menton
+_ZYGION_BEFORE_MM = 40.0  # tragion
 
 
 def find_sites(neutral: Floats, weight: Floats, up: str, mm_per_unit: float) -> FaceSites:
@@ -146,10 +182,11 @@ def find_sites(neutral: Floats, weight: Floats, up: str, mm_per_unit: float) -> 
     heights, depth, jaw = _profile(points, weight)
     stomion = _lip_line(heights, jaw)
     menton = _chin_end(points, weight, stomion)
-    lower = (stomion - menton) / 0.67
-    scale, subnasale = lower / 65.0, stomion + 0.33 * lower
-    at = {name: subnasale + share * lower for name, share in _HEIGHTS.items()}
-    at |= {name: subnasale + mm * scale for name, mm in _ABOVE_MM.items()}
+    lower = (stomion - menton) / _LIPS_ABOVE
+    scale, subnasale = lower / _LOWER_FACE_MM, stomion - LOWER_FACE["stomion"] * lower
+    heights_over = LOWER_FACE | {"menton": -1.0, "subnasale": 0.0}
+    at = {name: subnasale + share * lower for name, share in heights_over.items()}
+    at |= {name: subnasale + mm * scale for name, mm in ABOVE_MM.items()}
     found = {name: np.array([0.0, y, np.interp(y, heights, depth)]) for name, y in at.items()}
     return FaceSites(axes, origin, mm_per_unit, found | _paired(points, at, found["nasion"][2], scale))
 
@@ -196,19 +233,19 @@ def _chin_end(points: Floats, weight: Floats, stomion: float) -> float:
 def _paired(points: Floats, at: dict[str, float], root: float, scale: float) -> dict[str, Floats]:
     """Both sides, by proportion, then onto the skin: from the front for eyes and mouth, from the side for the
     rest."""
-    eye, level = at["nasion"] - 4 * scale, at["nasion"] - 0.35 * (at["nasion"] - at["subnasale"])
-    ear, lips, menton = root - 102 * scale, at["stomion"], at["menton"]
-    front = {"endocanthion": (17.0, eye), "exocanthion": (44.0, eye), "cheilion": (25.0, lips)}
+    eye, level = at["nasion"] - EYES_BELOW_MM * scale, ear_height(at["nasion"], at["subnasale"])
+    ear = root - EARS_BEHIND_MM * scale
+    front = {"endocanthion": eye, "exocanthion": eye, "cheilion": at["stomion"]}
     lateral = {
         "tragion": (level, ear),
-        "zygion": (level, ear + 40 * scale),
-        "gonion": (lips - 0.1 * (lips - menton), ear + 26 * scale),
+        "zygion": (level, ear + _ZYGION_BEFORE_MM * scale),
+        "gonion": (gonion_height(at["stomion"], at["menton"]), ear + GONION_BEFORE_MM * scale),
     }
     found = {}
     for side, sign in (("_l", 1.0), ("_r", -1.0)):
         for name in PAIRED:
             if name in front:
-                x, y = sign * front[name][0] * scale, front[name][1]
+                x, y = sign * ASIDE_MM[name] * scale, front[name]
                 found[name + side] = np.array(
                     [x, y, _outermost(points[:, [0, 1]], points[:, 2], np.array([x, y]))]
                 )

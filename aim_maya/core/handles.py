@@ -183,7 +183,7 @@ class Handles:
     def __getitem__(self, name: str) -> Floats:
         """(V, 3) float32 offset of the bone points for one millimetre on a handle; model unit, object space."""
         if name not in self._made:
-            field = self._bones.sites.to_object(HANDLES[name][1](self._bones))
+            field = self._bones.sites.turned_to_object(HANDLES[name][1](self._bones))
             field = field if self._owners is None else field[self._owners]
             self._made[name] = np.where(np.abs(field) < _NOTHING * np.abs(field).max(), 0.0, field).astype(
                 np.float32

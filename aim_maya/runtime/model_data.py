@@ -54,7 +54,7 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class Tables:
+class SkinTables:
     """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit,
     object space."""
 
@@ -126,7 +126,7 @@ class ModelData:
     pieces: Ints | None = None
     """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only
     skin."""
-    _made: dict[bool, Tables] = field(default_factory=dict)
+    _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
 
@@ -142,14 +142,14 @@ class ModelData:
             self._examined.add(name)
         return self.graphs[name]
 
-    def tables(self, detail: bool) -> Tables:
+    def tables(self, detail: bool) -> SkinTables:
         """With detail: the trained shapes themselves. Without: everything from the networks' fields."""
         with self._lock:
             if detail not in self._made:
                 if detail:
-                    self._made[detail] = Tables(self.neutral, self.detail.displacements())
+                    self._made[detail] = SkinTables(self.neutral, self.detail.displacements())
                 else:
-                    self._made[detail] = Tables(
+                    self._made[detail] = SkinTables(
                         self.bone + self.thickness[:, None] * self.normals, self.basis
                     )
             return self._made[detail]

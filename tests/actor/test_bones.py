@@ -21,7 +21,7 @@ from tests.conftest import head_data
 from trainer.__main__ import main
 from trainer.actor.bones import DEPTHS_MM, EXPECTED_MM, estimate_bones, place_sites, with_bones
 from trainer.actor.constraints import find_constraints
-from trainer.actor.landmarks import REGIONS, find_landmarks, regions
+from trainer.actor.landmarks import BONE_REGIONS, bone_regions, find_landmarks
 from trainer.evaluate.anatomy import anatomy_score, judge_bones, nearest_bone, outside_skin, region_of
 from trainer.evaluate.score import compare_estimates
 from trainer.geometry.surface import inward_room, outside
@@ -88,7 +88,7 @@ def test_the_table_s_sites_lie_where_they_are_said_to(sample: Actor) -> None:
     assert set(sites) == set(DEPTHS_MM)
     assert all(len(points) in (1, 2) for points in sites.values())
     assert sites["zygion"][0][0] > 0 > sites["zygion"][1][0]
-    labels = {name: str(regions(points[0][None], at)[0]) for name, points in sites.items()}
+    labels = {name: str(bone_regions(points[0][None], at)[0]) for name, points in sites.items()}
     assert labels["pogonion"] == "chin"
     assert labels["glabella"] in ("brow", "nose")
     assert labels["frontal eminence"] in ("forehead", "vault")
@@ -149,7 +149,7 @@ def test_learned_anatomy_stays_inside_and_on_its_own_bone(sample: Actor) -> None
     score = anatomy_score(problem, at)
     assert score["outside_skin"] == 0
     assert score["wrong_bone_share"] < 0.03
-    assert set(score["regions"]) <= set(REGIONS)
+    assert set(score["regions"]) <= set(BONE_REGIONS)
     assert score["sites"]["pogonion"]["table"] == DEPTHS_MM["pogonion"]
     pushed = replace(at, bone=sample.neutral.points + 2 * at.normals)
     assert outside_skin(sample, pushed.bone) > 0.9 * len(pushed.bone)

@@ -11,9 +11,10 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from tests.conftest import grid_mesh
-from trainer.actor.constraints import JAW, SKULL, find_constraints, spread, surface_distance
+from trainer.actor.constraints import JAW, SKULL, find_constraints
 from trainer.actor.jaw import find_jaw, skinning_labels
 from trainer.geometry.smooth import extend
+from trainer.geometry.surface import Surface, spread
 from trainer.sample import true_jaw_poses
 
 
@@ -21,7 +22,7 @@ def test_equation_and_sides(sample: Actor) -> None:
     c = find_constraints(sample)
     s0 = sample.neutral.points[c.covered]
     assert (s0 - c.bone) / c.thickness[:, None] == pytest.approx(c.normal, abs=1e-5)
-    assert surface_distance(c.bone, c.surface).max() < 1e-2
+    assert Surface.of(c.surface).closest(c.bone).distance.max() < 1e-2
     assert 1 < np.median(c.thickness) < 15
     chin, forehead = s0[:, 1] < -72, s0[:, 1] > 50
     assert (c.which[chin & (s0[:, 2] > 60)] == JAW).mean() > 0.95

@@ -23,7 +23,7 @@ from aim_maya.runtime import FaceModel, Performance
 from trainer.evaluate.tables import markdown
 from trainer.fit.neural.fit import fit_neural
 from trainer.fit.options import FitOptions, NeuralOptions
-from trainer.fit.scans import ArrayScans
+from trainer.fit.scans import Frames
 
 NARROW = 6706  # the face without ears, neck and scalp, on heads of this topology
 Floats = NDArray[np.floating]
@@ -86,7 +86,7 @@ def main() -> None:
         with Progress("lines") as progress:
             data = fit_neural(
                 model,
-                ArrayScans(frames, np.arange(frames.shape[1])),
+                Frames.of(frames, np.arange(frames.shape[1])),
                 FitOptions(jaw="tied" if jaw == "tied" else "free"),
                 neural,
                 progress,

@@ -31,7 +31,7 @@ from tests.helpers.second_actor import in_another_topology
 from trainer.evaluate.tables import markdown
 from trainer.fit.fit import fit_scans
 from trainer.fit.options import FitOptions
-from trainer.fit.scans import ArrayScans
+from trainer.fit.scans import Frames
 from trainer.retarget.mapping import control_map, same_names
 from trainer.retarget.moments import PerformanceMoments
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
@@ -49,7 +49,7 @@ class Actor:
             self.frames, self.jaws = data["frames"][::step], data["jaw_matrices"][::step]
             fps = float(data["fps"]) / step
         self.teeth = read_obj(folder / "lower_teeth.obj").points
-        self.scans = ArrayScans(self.frames, np.arange(len(NARROW)), fps)
+        self.scans = Frames.of(self.frames, np.arange(len(NARROW)), fps)
         self.take = self._fitted(work / f"{path.stem}_{step}.aimperf", step)
 
     def _fitted(self, kept: Path, step: int) -> Performance:

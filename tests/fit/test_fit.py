@@ -21,7 +21,7 @@ from trainer.fit.equations import Seen
 from trainer.fit.fit import fit_scans
 from trainer.fit.linear import LinearSolver, Spaces
 from trainer.fit.options import FitOptions
-from trainer.fit.scans import ArrayScans, open_frames, read_confidence
+from trainer.fit.scans import Frames, numbered, open_frames, read_confidence
 from trainer.fit.space import face_space
 from trainer.fit.take import Resume, filled, filled_rigid, smoothed
 from trainer.geometry.smooth import smooth_modes, vertex_areas
@@ -50,7 +50,7 @@ def _fitted(
     resume: Resume | None = None,
     **options: object,
 ) -> PerformanceData:
-    scans = ArrayScans(frames, np.arange(len(model.data.neutral)), 30.0)
+    scans = Frames.of(frames, np.arange(len(model.data.neutral)), 30.0)
     with progress or Progress("none") as shown:
         return fit_scans(
             model, scans, FitOptions(**{"modes": 7, "noise": 0.3, **options}), shown, resume=resume
@@ -290,12 +290,12 @@ def test_obj_frames_go_by_number_and_a_missing_number_is_an_empty_frame(
     for hidden in ("._scan_11.obj", ".scan_11.obj.ab12cd34.obj"):
         (tmp_path / hidden).write_bytes(b"\0\5\26\7")
     frames = open_frames(tmp_path, v)
-    assert [None if p is None else p.name for p in frames.files] == [
+    assert [None if p is None else p.name for p in numbered(tmp_path)] == [
         "scan_9.OBJ",
         "scan_10.obj",
         None,
         "scan_12.obj",
-    ]  # type: ignore[attr-defined]
+    ]
     assert [bool(np.isfinite(points).all()) for points in frames] == [True, True, False, True]
     with Progress("none") as progress:
         data = fit_scans(model, frames, FitOptions(mode="global", noise=0.3), progress)
@@ -321,7 +321,7 @@ def test_a_missing_number_is_a_missing_frame(tmp_path: Path, names: list[str], f
     for name in names:
         (tmp_path / f"{name}.OBJ").write_text("v 1 2 3\n")
     found = open_frames(tmp_path, 1)
-    assert " ".join("-" if file is None else file.stem for file in found.files) == frames  # type: ignore[attr-defined]
+    assert " ".join("-" if file is None else file.stem for file in numbered(tmp_path)) == frames
     assert [bool(np.isnan(points).all()) for points in found] == [name == "-" for name in frames.split()]
 
 

@@ -23,7 +23,7 @@ from trainer.fit.neural.fit import checked_graph, fit_neural
 from trainer.fit.neural.networks import CoefficientNetwork, rotation_6d
 from trainer.fit.neural.training import record
 from trainer.fit.options import FitOptions, NeuralOptions
-from trainer.fit.scans import ArrayScans
+from trainer.fit.scans import Frames
 
 QUICK = NeuralOptions(iterations=30, code_size=8, width=32, points=128, frames=4, rate=4e-3, check_every=10)
 FIT = FitOptions(solver="neural")
@@ -53,8 +53,8 @@ def fitted(
         return fit_neural(model, scans(frames), fit, neural, progress, device="cpu", **more)  # type: ignore[arg-type]
 
 
-def scans(frames: np.ndarray) -> ArrayScans:
-    return ArrayScans(frames, np.arange(frames.shape[1]))
+def scans(frames: np.ndarray) -> Frames:
+    return Frames.of(frames, np.arange(frames.shape[1]))
 
 
 def played(model: FaceModel, data: PerformanceData, frame: int) -> np.ndarray:
@@ -148,7 +148,7 @@ def test_a_take_of_which_only_the_ends_are_empty_holds_its_last_frames(
 def test_few_points_are_enough_to_run(model: FaceModel, take: np.ndarray) -> None:
     few = np.arange(0, 7000, 150)
     with Progress("none") as progress:
-        data = fit_neural(model, ArrayScans(take[:2, few], few, 25.0), FIT, QUICK, progress, device="cpu")
+        data = fit_neural(model, Frames.of(take[:2, few], few, 25.0), FIT, QUICK, progress, device="cpu")
     assert data.fps == 25.0
     assert (data.residual_mm < 3).all()
     assert not data.flags.any()

@@ -15,8 +15,8 @@ from aim_maya.core.posing import JawMotion, skin, solve_displacements, solve_twi
 from tests.helpers.landmark_scene import HEAD, Scene
 from tests.helpers.stand_in_space import GlobalSpace
 from tests.helpers.synthetic_cameras import cameras_round
-from trainer.actor.constraints import spread
 from trainer.fit.cameras.camera import Camera
+from trainer.geometry.surface import spread
 from trainer.sample.actor import true_jaw_poses
 
 

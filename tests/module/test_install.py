@@ -52,8 +52,8 @@ def fake_python(tmp_path: Path):
     return make
 
 
-def plan(python: Path, folder: Path, wheels: Path | None = None) -> install.Plan:
-    return install.Plan(python, folder, install.requirements("linux"), wheels)
+def plan(python: Path, folder: Path, wheels: Path | None = None) -> install.Installation:
+    return install.Installation(python, folder, install.requirements("linux"), wheels)
 
 
 def test_pins() -> None:

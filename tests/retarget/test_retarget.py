@@ -26,12 +26,12 @@ from tests.in_maya.takes import global_performance, local_performance
 from trainer.__main__ import main
 from trainer.bake.take import clock, weight_curves
 from trainer.evaluate.pictures import telling_frames
-from trainer.fit.scans import ArrayScans
+from trainer.fit.scans import Frames
 from trainer.fit.solve import Motion, WeightSolver, unskinned
 from trainer.retarget.carry import FieldGatherer, JawCarrier, carrying, deformation_gradient, hinge
 from trainer.retarget.mapping import control_map, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Local, Moments, PerformanceMoments
-from trainer.retarget.registration import Correspondence, Surface, similarity
+from trainer.retarget.registration import Correspondence, places_on, similarity
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 from trainer.retarget.suggest import concept, suggested
 
@@ -98,7 +98,7 @@ def test_scans_are_followed_to_the_point_and_holes_by_the_performance(
     scans = np.array([of(source, data, f) for f in range(3)]) + 0.5 * vertex_normals(source.mesh)
     holed = scans.copy()
     holed[1, ::9] = np.nan
-    moments = PerformanceMoments(source, Performance(data), ArrayScans(holed, np.arange(len(scans[0])), 30.0))
+    moments = PerformanceMoments(source, Performance(data), Frames.of(holed, np.arange(len(scans[0])), 30.0))
     moved = done(by_name(source, twin), moments)
     apart = np.array([np.linalg.norm(of(twin, moved, f) - on_twin(scans[f]), axis=1) for f in range(3)])
     assert apart[:, 1::9].mean() < 0.02
@@ -278,7 +278,7 @@ def test_another_topology_shows_the_same_face(source: FaceModel, other: tuple[Fa
         offsets=None,
     )
     local = replace(local, jaw=source.jaw(weights[1])[None])
-    scan = ArrayScans(
+    scan = Frames.of(
         source.points(weights[1])[None].astype(np.float64), np.arange(len(source.mesh.points)), 30.0
     )
     data = done(pair, PerformanceMoments(source, Performance(local), scan))
@@ -299,7 +299,7 @@ def test_a_place_on_a_surface_faces_as_it_should() -> None:
         sheet, points=sheet.points - [0, 0, 0.1], corners=sheet.corners.reshape(-1, 4)[:, ::-1].ravel()
     )
     both = joined(sheet, below)
-    found = Surface(both).places(below.with_points(below.points + np.array([0, 0, 0.08])))
+    found = places_on(both, below.with_points(below.points + np.array([0, 0, 0.08])))
     assert (found.corners >= 25).all()
     assert np.allclose(found.carry(both.points), below.points)
 
@@ -518,6 +518,6 @@ def test_telling_frames_are_far_from_the_rest_and_from_each_other() -> None:
 
 def test_scans_of_another_length_are_refused(source: FaceModel, twin: FaceModel) -> None:
     data = global_performance(source, 3)
-    scans = ArrayScans(np.zeros((2, len(source.data.neutral), 3)), np.arange(len(source.data.neutral)))
+    scans = Frames.of(np.zeros((2, len(source.data.neutral), 3)), np.arange(len(source.data.neutral)))
     with pytest.raises(AimError, match="3 frames, the scans 2"):
         done(by_name(source, twin), PerformanceMoments(source, Performance(data), scans))

@@ -24,7 +24,15 @@ from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import bent_least, extend
 from trainer.geometry.surface import outside
 
-from .landmarks import JAW_REGIONS, SKULL_REGIONS, Landmarks, find_landmarks, occlusal_height, regions
+from .landmarks import (
+    BONE_REGIONS,
+    JAW_REGIONS,
+    SKULL_REGIONS,
+    Landmarks,
+    bone_regions,
+    find_landmarks,
+    occlusal_height,
+)
 from .weld import pieces
 
 # Soft-tissue depth at the sites where anatomists measure it, and where those sites lie on a face.
@@ -82,11 +90,10 @@ def _paired(at: Landmarks, sign: float, side: str) -> dict[str, Floats]:
     pupil, eye = 0.5 * (inner[0] + outer[0]), 0.5 * (inner[1] + outer[1])
     mouth, menton, subnasale = at.height("stomion"), at.height("menton"), at.height("subnasale")
 
-    def front(x: float, y: float) -> Floats:
-        return np.array([x, y, float(at.skin.front(np.array([x]), np.array([y]))[0])])
+    front = at.skin.front_point
 
     def lateral(y: float, z: float) -> Floats:
-        return np.array([sign * float(at.skin.side(np.array([y]), np.array([z]), sign)[0]), y, z])
+        return at.skin.side_point(y, z, sign)
 
     molar = corner[2] - 19 * s
     return {
@@ -184,7 +191,7 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     meant."""
     at = find_landmarks(actor)
     mesh = Mesh(at.frame.to_head(actor.neutral.points), actor.neutral.counts, actor.neutral.corners)
-    label = regions(mesh.points, at)
+    label = bone_regions(mesh.points, at)
     label[~_outermost(mesh.points, at) | (pieces(mesh) > 0)] = ""
     label[_over_openings(mesh.points, at)] = ""
     depth = expected_depth(actor.neutral, at)
@@ -197,9 +204,7 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     points = actor.neutral.with_points(at.frame.to_object(bone))
     label[outside(points.points, actor.neutral)] = ""
     skull, jaw = (_part(points, np.isin(label, chosen) & ~gap) for chosen in (SKULL_REGIONS, JAW_REGIONS))
-    counted = {
-        name: int((label == name).sum()) for name in (*SKULL_REGIONS, *JAW_REGIONS) if (label == name).any()
-    }
+    counted = {name: int((label == name).sum()) for name in BONE_REGIONS if (label == name).any()}
     return EstimatedBones(
         skull, jaw, at, counted, {name: round(_doubt(name, at) * EXPECTED_MM[name], 1) for name in counted}
     )

@@ -1,6 +1,5 @@
 """Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal; and
-whether
-skull and jaw are what they are called.
+whether skull and jaw are what they are called.
 
 n = (s0 - b) / d, b the ray's hit, d its distance (AIM, the sparse anatomy of L_A)
 """
@@ -9,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import igl
 import numpy as np
-from igl.embree import EmbreeIntersector
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -19,6 +16,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 from aim_maya.core.typed import Floats, Ints
+from trainer.geometry.surface import Surface, spread
 
 from .weld import pieces
 
@@ -112,15 +110,15 @@ def find_constraints(actor: Actor) -> Constraints:
     check_bones(actor)
     _check_inside(actor, bones)
     normals = vertex_normals(skin)
-    hit, triangle, distance = _cast(bones, skin.points, -normals)
-    mm = actor.mm_per_unit
-    near = hit & (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
+    surface, mm = Surface.of(bones), actor.mm_per_unit
+    triangle, distance = surface.cast(skin.points, -normals)
+    near = (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
     on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
     bone_normals = _outward(bones, triangle, near & _exposed(skin, normals), on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
     kept = near & (facing >= STEEPEST)
     kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
-    kept &= distance <= ASTRAY * surface_distance(skin.points, bones)
+    kept &= distance <= ASTRAY * surface.closest(skin.points).distance
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
         raise AimError(
@@ -151,35 +149,6 @@ def no_constraints() -> Constraints:
     return Constraints(ids, np.zeros((0, 3)), nothing, np.zeros((0, 3)), ids, np.zeros(0, bool), surface, 0)
 
 
-def _cast(target: Mesh, origins: Floats, directions: Floats) -> tuple[NDArray[np.bool_], Ints, Floats]:
-    """hit (V,), triangle (V,), distance (V,) of the first crossing of every ray with target."""
-    embree = EmbreeIntersector()
-    embree.init(
-        np.ascontiguousarray(target.points, np.float32), np.ascontiguousarray(target.triangles, np.int32)
-    )
-    hit, triangle, distance = (
-        np.zeros(len(origins), bool),
-        np.zeros(len(origins), np.int64),
-        np.full(len(origins), np.inf),
-    )
-    for i, (origin, direction) in enumerate(
-        zip(origins.astype(np.float32), directions.astype(np.float32), strict=True)
-    ):
-        found = embree.intersectRay_first(origin, direction)
-        if found[0] >= 0:
-            hit[i], triangle[i], distance[i] = True, found[0], found[1]
-    return hit, triangle, distance
-
-
-def surface_distance(points: Floats, surface: Mesh) -> Floats:
-    """(P,) distance of points (P, 3) from a surface, model unit."""
-    squared = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(points), surface.points, surface.triangles
-    )[0]
-    distance: Floats = np.sqrt(squared)
-    return distance
-
-
 def _outward(
     bones: Mesh, triangle: Ints, votes: NDArray[np.bool_], on_jaw: NDArray[np.bool_], normals: Floats
 ) -> Floats:
@@ -203,15 +172,15 @@ def _exposed(skin: Mesh, normals: Floats) -> NDArray[np.bool_]:
     """(V,) True where nothing of the skin lies in front of the vertex: not in a mouth bag, a nostril or an
     ear."""
     start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
-    return ~_cast(skin, skin.points + start * normals, normals)[0]
+    return Surface.of(skin).cast(skin.points + start * normals, normals)[0] < 0
 
 
 def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]:
     """(V,) True where another piece of skin lies between the vertex and its bone (the other lip, the back of
     an ear)."""
     start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
-    hit, _, skin_distance = _cast(skin, skin.points - start * normals, -normals)
-    return hit & (skin_distance + start < distance)
+    to_skin = Surface.of(skin).cast(skin.points - start * normals, -normals)[1]
+    return to_skin + start < distance
 
 
 def _check_inside(actor: Actor, bones: Mesh) -> None:
@@ -226,17 +195,3 @@ def _check_inside(actor: Actor, bones: Mesh) -> None:
             "The bones are in another space or unit than the neutral.",
             "Move them into the neutral's object space, then train again.",
         )
-
-
-def spread(points: Floats, count: int) -> Ints:
-    """Ids of `count` of the points (C, 3), evenly spread: each next one is the farthest from all before
-    (Gonzalez 1985)."""
-    count = min(count, len(points))
-    chosen = np.zeros(count, np.int64)
-    distance = np.linalg.norm(points - points.mean(0), axis=1)
-    chosen[0] = int(distance.argmin())
-    nearest = np.full(len(points), np.inf)
-    for i in range(1, count):
-        nearest = np.minimum(nearest, ((points - points[chosen[i - 1]]) ** 2).sum(1))
-        chosen[i] = int(nearest.argmax())
-    return chosen

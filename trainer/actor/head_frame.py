@@ -1,38 +1,16 @@
-"""A head in its own frame: millimetres, x to its left from the facial plane, y up, z to the front; and what
-is seen of it from outside."""
+"""A head in its own frame (HeadFrame), and what is seen of it from outside."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from igl.embree import EmbreeIntersector
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.face_sites import HeadFrame
 from aim_maya.core.typed import Floats
-from trainer.geometry.surface import Plane
+from trainer.geometry.surface import Plane, Surface
 
 _FAR = 1000.0
-
-
-@dataclass(frozen=True)
-class HeadFrame:
-    """axes (3, 3): rows are the head's x, y and z in object space; origin (3,) object space; mm_per_unit."""
-
-    axes: Floats
-    origin: Floats
-    mm_per_unit: float
-
-    def to_head(self, points: Floats) -> Floats:
-        """(..., 3) object space, model unit -> head frame, mm."""
-        inside: Floats = (points - self.origin) @ self.axes.T * self.mm_per_unit
-        return inside
-
-    def to_object(self, points: Floats) -> Floats:
-        """The inverse of to_head."""
-        back: Floats = points / self.mm_per_unit @ self.axes + self.origin
-        return back
 
 
 def directions(up: str) -> tuple[Floats, Floats]:
@@ -60,8 +38,7 @@ class OuterSkin:
 
     def __init__(self, points: Floats, triangles: NDArray[np.integer]) -> None:
         self.points, self.triangles = points, triangles
-        self._tree = EmbreeIntersector()
-        self._tree.init(np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32))
+        self._surface = Surface(points, triangles)
 
     def cast(self, through: Floats, directions: Floats) -> Floats:
         """First hits (R, 3) of rays that come from far away along -directions to `through` (R, 3).
@@ -69,21 +46,26 @@ class OuterSkin:
         NaN where nothing is hit, or the back of the skin (a ray that went in by the open lids or the neck).
         """
         far, inwards = through + _FAR * directions, -directions
-        rays = zip(far.astype(np.float32), inwards.astype(np.float32), strict=True)
-        found = np.array([self._tree.intersectRay_first(*ray)[:2] for ray in rays]).reshape(
-            -1, 2
-        )  # triangle or -1, distance
-        met = np.flatnonzero(found[:, 0] >= 0)
-        a, b, c = self.points[self.triangles[found[met, 0].astype(np.int64)]].transpose(1, 0, 2)
+        triangle, way = self._surface.cast(far, inwards)
+        met = np.flatnonzero(triangle >= 0)
+        a, b, c = self.points[self.triangles[triangle[met]]].transpose(1, 0, 2)
         front = met[(np.cross(b - a, c - a) * inwards[met]).sum(1) < 0]
         hits = np.full(through.shape, np.nan)
-        hits[front] = far[front] + found[front, 1:] * inwards[front]
+        hits[front] = far[front] + way[front, None] * inwards[front]
         return hits
 
     def front(self, x: Floats, y: Floats) -> Floats:
         """(R,) z of the skin seen from the front at x, y (R,)."""
         through = np.stack([x, y, np.zeros_like(x)], 1)
         return self.cast(through, np.broadcast_to([0.0, 0.0, 1.0], through.shape))[:, 2]
+
+    def front_point(self, x: float, y: float) -> Floats:
+        """(3,) on the skin at x, y, seen from the front."""
+        return np.array([x, y, float(self.front(np.array([x]), np.array([y]))[0])])
+
+    def side_point(self, y: float, z: float, sign: float) -> Floats:
+        """(3,) on the skin at y, z, seen from the head's left (sign 1) or right (-1)."""
+        return np.array([sign * float(self.side(np.array([y]), np.array([z]), sign)[0]), y, z])
 
     def side(self, y: Floats, z: Floats, sign: float) -> Floats:
         """(R,) |x| of the skin seen from the head's left (sign 1) or right (-1) at y, z (R,)."""

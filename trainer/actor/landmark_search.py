@@ -19,6 +19,17 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.face_sites import (
+    ADULT_MM,
+    ASIDE_MM,
+    EARS_BEHIND_MM,
+    EYES_BELOW_MM,
+    GONION_BEFORE_MM,
+    LOWER_FACE,
+    NOSE,
+    ear_height,
+    gonion_height,
+)
 from aim_maya.core.typed import Floats
 
 from .head_frame import OuterSkin
@@ -99,7 +110,7 @@ def midline(
     h = subnasale - menton
     stomion = given.get("stomion", _notch(profile, subnasale - 0.48 * h, subnasale - 0.18 * h))
     if stomion is None:
-        stomion = subnasale - 0.33 * h
+        stomion = subnasale + LOWER_FACE["stomion"] * h
         guessed.append("stomion")
     upper, lower = profile.foremost(stomion, stomion + 0.2 * h), profile.foremost(stomion - 0.2 * h, stomion)
     pogonion = profile.foremost(menton + 0.07 * h, stomion - 0.38 * h)
@@ -108,7 +119,7 @@ def midline(
         "supraglabella": glabella + 0.6 * n,
         "glabella": glabella,
         "nasion": nasion,
-        "rhinion": nasion - 0.45 * n,
+        "rhinion": nasion + NOSE["rhinion"] * n,
         "pronasale": tip,
         "subnasale": subnasale,
         "labrale superius": upper,
@@ -144,7 +155,6 @@ Midline = dict[str, float]
 SIDES = {"_l": 1.0, "_r": -1.0}
 
 _PIT_MM = 6.0  # an eye's opening: no skin seen, or skin this much behind its surroundings
-_HALF_WIDTHS = {"tragion": 72.0, "zygion": 68.0, "gonion": 52.0}  # of an adult's face, mm
 _EAR_MM = 4.0  # step from the side of the head onto the ear
 
 
@@ -155,19 +165,20 @@ def paired(skin: OuterSkin, middle: Midline, depth: dict[str, float]) -> tuple[d
     """
     found: dict[str, Floats] = {}
     guessed: list[str] = []
-    size = (middle["nasion"] - middle["menton"]) / 115.0  # of an adult's 115 mm
+    size = (middle["nasion"] - middle["menton"]) / ADULT_MM
     for side, sign in SIDES.items():
         eye = _eye(skin, middle, sign, size)
         if eye is None:
-            eye = (17.0 * size, 44.0 * size, middle["nasion"] - 4 * size)
+            inner, outer = ASIDE_MM["endocanthion"] * size, ASIDE_MM["exocanthion"] * size
+            eye = (inner, outer, middle["nasion"] - EYES_BELOW_MM * size)
             guessed += ["endocanthion" + side, "exocanthion" + side]
         corner = _mouth_corner(skin, middle, sign)
         if corner is None:
-            corner = 25.0 * size
+            corner = ASIDE_MM["cheilion"] * size
             guessed.append("cheilion" + side)
         ear = _ear(skin, middle, depth["nasion"], sign, size)
         if ear is None:
-            ear = depth["nasion"] - 102.0 * size
+            ear = depth["nasion"] - EARS_BEHIND_MM * size
             guessed.append("tragion" + side)
         inner, outer, height = eye
         found |= {
@@ -175,17 +186,17 @@ def paired(skin: OuterSkin, middle: Midline, depth: dict[str, float]) -> tuple[d
             "exocanthion" + side: _front(skin, sign * outer, height, sign),
             "cheilion" + side: _front(skin, sign * corner, middle["stomion"], sign),
         }
-        level = middle["nasion"] - 0.35 * (middle["nasion"] - middle["subnasale"])
-        found["tragion" + side] = _lateral(skin, level, ear, sign)
+        level = ear_height(middle["nasion"], middle["subnasale"])
+        found["tragion" + side] = skin.side_point(level, ear, sign)
         found["zygion" + side] = _widest(
             skin, level, ear + 24 * size, found["exocanthion" + side][2] - 18 * size, sign
         )
-        found["gonion" + side] = _lateral(
-            skin, middle["stomion"] - 0.1 * (middle["stomion"] - middle["menton"]), ear + 26 * size, sign
+        found["gonion" + side] = skin.side_point(
+            gonion_height(middle["stomion"], middle["menton"]), ear + GONION_BEFORE_MM * size, sign
         )
-        for name, aside in _HALF_WIDTHS.items():
+        for name in ("tragion", "zygion", "gonion"):
             if not np.isfinite(found[name + side][0]):  # a mask ends before it
-                found[name + side][0] = sign * aside * size
+                found[name + side][0] = sign * ASIDE_MM[name] * size
                 guessed += [name + side] if name + side not in guessed else []
     return found, guessed
 
@@ -198,15 +209,11 @@ def _front(skin: OuterSkin, x: float, y: float, step: float = 0.0) -> Floats:
     return np.array([tried[first], y, z[first]])
 
 
-def _lateral(skin: OuterSkin, y: float, z: float, sign: float) -> Floats:
-    return np.array([sign * float(skin.side(np.array([y]), np.array([z]), sign)[0]), y, z])
-
-
 def _widest(skin: OuterSkin, y: float, back: float, front: float, sign: float) -> Floats:
     """The widest place of a level between two depths."""
     z = np.arange(back, front if front > back + 1 else back + 1, 1.0)
     wide = skin.side(np.full_like(z, y), z, sign)
-    return _lateral(skin, y, float(z[np.nanargmax(wide)]) if np.isfinite(wide).any() else back, sign)
+    return skin.side_point(y, float(z[np.nanargmax(wide)]) if np.isfinite(wide).any() else back, sign)
 
 
 def _eye(skin: OuterSkin, middle: Midline, sign: float, size: float) -> tuple[float, float, float] | None:

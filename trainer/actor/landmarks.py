@@ -1,6 +1,5 @@
 """The landmarks of an actor: those given in landmarks.json, and the rest found from the neutral's form; and
-the
-regions they mark.
+the regions they mark.
 
 Points are in the model's unit, object space. Both sides of a pair are named _l and _r, the subject's own left
 and right.
@@ -9,6 +8,7 @@ and right.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.core.face_sites import NAMES
+from aim_maya.core.face_sites import LOWER_FACE, NAMES, NOSE, FaceSites, HeadFrame
 from aim_maya.core.typed import Floats
 from trainer.geometry.surface import Plane, facial_plane
 
-from .head_frame import HeadFrame, OuterSkin, directions, head_frame
+from .head_frame import OuterSkin, directions, head_frame
 from .landmark_search import SIDES, STEP, Profile, midline, paired
 from .weld import inside_out, pieces, turned
 
@@ -118,16 +118,6 @@ def _check_sides(found: dict[str, Floats]) -> None:
 
 ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
 _MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
-# heights over the adult lower face, subnasale 0 and menton -1 (nose: pronasale .. nasion), where a profile
-# tells nothing
-_ADULT = {
-    "labrale superius": -0.2,
-    "stomion": -0.33,
-    "labrale inferius": -0.46,
-    "supramentale": -0.58,
-    "pogonion": -0.78,
-}
-
 
 GIVE_ANCHORS = (
     "Turn the head to y up and the face to +z (or name its up axis in actor.json), or put a landmarks.json into the actor folder that says where these lie, as "
@@ -148,14 +138,19 @@ class Landmarks:
     frame: HeadFrame
     skin: OuterSkin
 
+    @cached_property
+    def sites(self) -> FaceSites:
+        """The points as a file keeps them."""
+        return FaceSites(self.frame.axes, self.frame.origin, self.frame.mm_per_unit, self.points)
+
     def height(self, name: str) -> float:
         """y of a landmark, mm."""
         return float(self.points[name][1])
 
     @property
     def size(self) -> float:
-        """The face's height over an adult's: nasion to menton, 115 mm (L. G. Farkas 1994)."""
-        return (self.height("nasion") - self.height("menton")) / 115.0
+        """The face's height over an adult's."""
+        return self.sites.size
 
     @property
     def report(self) -> str:
@@ -278,12 +273,8 @@ def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float
                 else f"Add {', '.join(lacking)} to landmarks.json.",
             ) from error
         nose, lower = given["nasion"] - given["pronasale"], given["subnasale"] - given["menton"]
-        heights = {name: given["subnasale"] + share * lower for name, share in _ADULT.items()}
-        heights |= {
-            "glabella": given["nasion"] + 0.5 * nose,
-            "supraglabella": given["nasion"] + 1.1 * nose,
-            "rhinion": given["nasion"] - 0.45 * nose,
-        }
+        heights = {name: given["subnasale"] + share * lower for name, share in LOWER_FACE.items()}
+        heights |= {name: given["nasion"] + share * nose for name, share in NOSE.items()}
         guessed = list(heights)
     heights |= given
     if (
@@ -307,23 +298,23 @@ def _midline(profile: Profile, given: dict[str, float]) -> tuple[dict[str, float
     return heights, guessed
 
 
-# Regions of a face, by its landmarks and by no topology: what confidence, scores and hold-outs are told apart
-# by.
+# Regions of skull and jaw, by the landmarks and by no topology: what confidence and scores are told apart by.
+# Those of the skin, which edits name, are in aim_maya.core.regions.
 
 SKULL_REGIONS = ("vault", "forehead", "brow", "temple", "nose", "cheek", "upper jaw")
 JAW_REGIONS = ("chin", "jaw line", "ramus")
-REGIONS = (*SKULL_REGIONS, *JAW_REGIONS)
+BONE_REGIONS = (*SKULL_REGIONS, *JAW_REGIONS)
 NOWHERE = ""
 
 
-def regions(points: Floats, at: Landmarks) -> NDArray[np.str_]:
+def bone_regions(points: Floats, at: Landmarks) -> NDArray[np.str_]:
     """(P,) the region that each point (P, 3), head frame, mm, belongs to; NOWHERE for ears, eyes, neck and
     the back of the head."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     s, p = (
         at.size,
         {
-            name: _mean(at, name)
+            name: at.sites.site(name)
             for name in ("endocanthion", "exocanthion", "cheilion", "tragion", "zygion", "gonion")
         },
     )
@@ -359,16 +350,10 @@ def occlusal_height(points: Floats, at: Landmarks) -> Floats:
 def jaw_line_height(points: Floats, at: Landmarks) -> Floats:
     """(P,) height of the mandible's lower border on the skin: from menton straight to gonion, and behind it
     up to the ear."""
-    gonion, tragion, menton = _mean(at, "gonion"), _mean(at, "tragion"), at.points["menton"]
+    gonion, tragion, menton = (at.sites.site(name) for name in ("gonion", "tragion", "menton"))
     z = [tragion[2], gonion[2], menton[2]]
     return (
         np.interp(points[:, 2], z, [tragion[1], gonion[1] - 6 * at.size, menton[1]])
         if np.all(np.diff(z) > 0)
         else np.full(len(points), menton[1])
     )
-
-
-def _mean(at: Landmarks, name: str) -> Floats:
-    """A paired landmark on the left, averaged with the mirrored right one."""
-    mean: Floats = 0.5 * (at.points[f"{name}_l"] + at.points[f"{name}_r"] * [-1, 1, 1])
-    return mean

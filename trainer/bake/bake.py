@@ -27,7 +27,7 @@ from .shot import Marks, Part, Shot, bones, marks, teeth, teeth_files
 from .take import (
     CurveSource,
     PerformanceSource,
-    Source,
+    ShotFrames,
     Taken,
     TakeOptions,
     check_rates,
@@ -160,7 +160,7 @@ def _kind(out: Path, options: BakeOptions) -> str:
     return kind
 
 
-def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, Source, list[str]]:
+def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, ShotFrames, list[str]]:
     """The sampled take, what it shows on the model, and sentences on columns without a control and on the
     weights' scale."""
     if not is_performance(path):

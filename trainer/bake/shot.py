@@ -25,7 +25,7 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
-from .take import Source
+from .take import ShotFrames
 from .workers import ahead, can_fork, forked
 
 # A shot: a model, what it shows at every sampled frame, and what moves with the skin. Frames are made one at
@@ -103,7 +103,7 @@ class Shot:
 
     name: str
     model: FaceModel
-    source: Source
+    source: ShotFrames
     numbers: list[Fraction]
     times: Floats
     fps: Fraction

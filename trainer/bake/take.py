@@ -202,7 +202,7 @@ def taken(read: Curves, options: TakeOptions) -> Taken:
 BLOCK = 16  # frames whose tables are summed at once
 
 
-class Source(Protocol):
+class ShotFrames(Protocol):
     """Frames i = 0, 1, ... of a shot, made one at a time and in any order."""
 
     @property
@@ -262,11 +262,11 @@ class CurveSource:
 
     @property
     def on_numpy(self) -> bool:
-        """As Source.on_numpy."""
+        """As ShotFrames.on_numpy."""
         return self.model.on_numpy
 
     def points(self, i: int) -> Floats:
-        """As Source.points."""
+        """As ShotFrames.points."""
         if not self.on_numpy:
             return self.model.points(self.weights[self.before + i], detail=self.detail)
         number, row = divmod(self.before + i, BLOCK)
@@ -287,15 +287,15 @@ class CurveSource:
         self._block[number] = activations, self.model.displacements(activations, self.detail, memory)
 
     def activations(self, i: int) -> Floats:
-        """As Source.activations."""
+        """As ShotFrames.activations."""
         return self.model.data.rig.activations(self.weights[self.before + i])
 
     def jaw(self, i: int) -> Floats:
-        """As Source.jaw."""
+        """As ShotFrames.jaw."""
         return self.model.jaw(self.weights[self.before + i])
 
     def head(self, i: int) -> Floats:  # noqa: ARG002 - the same in every frame
-        """As Source.head."""
+        """As ShotFrames.head."""
         return np.eye(4)
 
 
@@ -312,23 +312,23 @@ class PerformanceSource:
 
     @property
     def on_numpy(self) -> bool:
-        """As Source.on_numpy."""
+        """As ShotFrames.on_numpy."""
         return self.model.on_numpy and self.performance.on_numpy
 
     def points(self, i: int) -> Floats:
-        """As Source.points."""
+        """As ShotFrames.points."""
         return self.model.performance_points(
             self.performance, self.moments[i], detail=self.detail, head=self.moves_head
         )
 
     def activations(self, i: int) -> Floats:
-        """As Source.activations, of a global performance."""
+        """As ShotFrames.activations, of a global performance."""
         return self.performance.activations_at(self.moments[i])
 
     def jaw(self, i: int) -> Floats:
-        """As Source.jaw."""
+        """As ShotFrames.jaw."""
         return self.model.performance_jaw(self.performance, self.moments[i])
 
     def head(self, i: int) -> Floats:
-        """As Source.head."""
+        """As ShotFrames.head."""
         return self.performance.head(self.moments[i]) if self.moves_head else np.eye(4)

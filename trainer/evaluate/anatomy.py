@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import igl
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,9 +20,9 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.core.typed import Floats
 from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
-from trainer.actor.constraints import JAW, SKULL, Constraints, surface_distance
-from trainer.actor.landmarks import REGIONS, SKULL_REGIONS, Landmarks, regions
-from trainer.geometry.surface import outside
+from trainer.actor.constraints import JAW, SKULL, Constraints
+from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
+from trainer.geometry.surface import Surface, outside
 from trainer.learn.fields import Evaluated, evaluate
 from trainer.learn.loop import Training
 from trainer.learn.problem import Problem
@@ -78,11 +77,9 @@ def anatomy_figures(constraints: Constraints, at: Evaluated, mm: float) -> dict[
 
 def nearest_bone(points: Floats, constraints: Constraints) -> tuple[Floats, NDArray[np.integer]]:
     """Distance (P,) of points (P, 3) from the nearest bone, model unit, and which it is: 0 skull, 1 jaw."""
-    surface = constraints.surface
-    squared, triangle, _ = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(points), surface.points, surface.triangles
-    )
-    return np.sqrt(squared), (surface.triangle_face[triangle] >= constraints.skull_faces).astype(np.int64)
+    bones = constraints.surface
+    found = Surface.of(bones).closest(points)
+    return found.distance, (bones.triangle_face[found.triangle] >= constraints.skull_faces).astype(np.int64)
 
 
 def outside_skin(actor: Actor, bone: Floats) -> int:
@@ -97,9 +94,9 @@ def by_region(
 ) -> dict[str, dict[str, float]]:
     """{region: vertices, median and p95 at covered vertices that were not used}."""
     ids = constraints.covered[~constraints.used]
-    label = regions(landmarks.frame.to_head(actor.neutral.points[ids]), landmarks)
+    label = bone_regions(landmarks.frame.to_head(actor.neutral.points[ids]), landmarks)
     surface = nearest_bone(at.bone[ids], constraints)[0] * actor.mm_per_unit
-    found = {name: surface[label == name] for name in REGIONS}
+    found = {name: surface[label == name] for name in BONE_REGIONS}
     return {
         name: {"vertices": len(d), "median": float(np.median(d)), "p95": float(np.quantile(d, 0.95))}
         for name, d in found.items()
@@ -199,13 +196,13 @@ def judge_bones(actor: Actor, bones: EstimatedBones) -> dict[str, Any] | None:
     if actor.skull is None or actor.jaw is None:
         return None
     skull, jaw = _distances(bones.skull, actor.skull, actor), _distances(bones.jaw, actor.jaw, actor)
-    label = regions(
+    label = bone_regions(
         bones.landmarks.frame.to_head(np.concatenate([bones.skull.points, bones.jaw.points])), bones.landmarks
     )
     both = np.concatenate([skull, jaw])
     on_skull = np.arange(len(both)) < len(skull)
     by_region = {}
-    for name in REGIONS:
+    for name in BONE_REGIONS:
         chosen = (label == name) & (on_skull if name in SKULL_REGIONS else ~on_skull)
         if chosen.any():
             by_region[name] = float(np.median(both[chosen]))
@@ -213,7 +210,7 @@ def judge_bones(actor: Actor, bones: EstimatedBones) -> dict[str, Any] | None:
 
 
 def _distances(estimate: Mesh, real: Mesh, actor: Actor) -> Floats:
-    return surface_distance(estimate.points, real) * actor.mm_per_unit
+    return Surface.of(real).closest(estimate.points).distance * actor.mm_per_unit
 
 
 def _summary(distance: Floats) -> dict[str, float]:

@@ -1,5 +1,5 @@
-"""Pictures of faces without a screen: orthographic, flat-shaded, as matplotlib polygons; heat maps, rows of
-edits, performances on several actors.
+"""Pictures of faces without a screen: orthographic, with heat maps, rows of edits, performances on several
+actors. Every picture of a face goes through FaceView.
 """
 
 from __future__ import annotations
@@ -14,28 +14,116 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aim_maya.core.mesh import Mesh, face_means, joined
-from aim_maya.core.typed import Floats
+from aim_maya.core.mesh import Mesh, joined, vertex_normals
+from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import PRESETS, EditRecipe
+from trainer.geometry.surface import farthest_points
 
-# Pictures of faces without a screen: orthographic, flat-shaded, painter's order, as matplotlib polygons; heat
-# maps in mm.
+# A mesh as an orthographic camera sees it, pixel by pixel: what every picture of a face is made of.
 
 SKIN, BONE, MANDIBLE = (0.95, 0.79, 0.70), (0.93, 0.90, 0.80), (0.86, 0.76, 0.58)
 _LIGHT = np.array([0.35, 0.45, 0.82])
+_LONGER_SIDE = 700  # pixels: twice what a picture in a row has, so that edges come out smooth
+_MOST_SAMPLES = 1_000_000  # at once: what they take is below a hundred MB
 
 
 def view(points: Floats, turn: float, up: str) -> Floats:
-    """Points (V, 3) seen from the front, turned by `turn` degrees about the vertical; z up becomes y up."""
+    """Points (V, 3) seen from the front, turned by `turn` degrees about the vertical: x to the right, y up, z
+    towards the viewer."""
     p = points if up == "y" else np.stack([points[:, 0], points[:, 2], -points[:, 1]], 1)
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
     seen: Floats = p @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
     return seen
+
+
+class FaceView:
+    """A mesh at points (V, 3), ready to be coloured again and again: a few look-ups a pixel.
+
+    size: width and height in pixels, by the mesh when not given. two_sided: the backs of faces are seen, too.
+    bounds: (left, right, bottom, top) of the mesh as `view` has it; extent: those of the picture.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        points: Floats,
+        *,
+        turn: float = 25.0,
+        up: str = "y",
+        size: tuple[int, int] | None = None,
+        two_sided: bool = False,
+    ) -> None:
+        seen, normals = view(points, turn, up), view(vertex_normals(mesh, points), turn, up)
+        low, high = seen[:, :2].min(0), seen[:, :2].max(0)
+        span = np.maximum(high - low, 1e-9 * max(float((high - low).max()), 1e-30))
+        if size is None:
+            width, height = (4 + int(np.ceil(_LONGER_SIDE * s / span.max())) for s in span)
+            size = (width, height)
+        scale, middle = 0.96 * min(np.array(size) / span), (low + high) / 2
+        x, y = ((seen[:, :2] - middle) * scale).T
+        screen = np.stack([size[0] / 2 + x, size[1] / 2 - y, seen[:, 2] * scale], 1)
+        self.size, self.bounds = size, (low[0], high[0], low[1], high[1])
+        ends = np.array([-0.5, size[0] - 0.5, 0.5 - size[1], 0.5]) + np.array([-1, -1, 1, 1]) * (
+            np.repeat(size, 2) / 2
+        )
+        left, right, bottom, top = (np.repeat(middle, 2) + ends / scale).tolist()
+        self.extent = (left, right, bottom, top)
+        self._pixel, self._corners, self._shares = _visible(screen, mesh.triangles, size, two_sided)
+        light = self.blended(normals @ _LIGHT)
+        self._light = np.clip(np.abs(light) if two_sided else light, 0, 1)
+
+    def blended(self, values: Floats) -> Floats:
+        """(P, ...) at every pixel that the mesh covers, from values (V, ...)."""
+        blended: Floats = np.einsum("pi,pi...->p...", self._shares, values[self._corners])
+        return blended
+
+    def picture(self, colours: Floats, ambient: float, diffuse: float) -> NDArray[np.uint8]:
+        """(height, width, 4) RGBA: colours (P, 3) from 0 to 255 in this light, clear where there is no mesh."""
+        picture = np.full((self.size[1] * self.size[0], 4), (255, 255, 255, 0), np.uint8)
+        picture[self._pixel, :3] = np.clip(colours * (ambient + diffuse * self._light)[:, None], 0, 255)
+        picture[self._pixel, 3] = 255
+        return picture.reshape(self.size[1], self.size[0], 4)
+
+
+def _visible(
+    screen: Floats, triangles: Ints, size: tuple[int, int], two_sided: bool
+) -> tuple[Ints, Ints, Floats]:
+    """Pixel (P,), corner ids (P, 3) and shares (P, 3) of the nearest triangle under every covered pixel.
+
+    screen (V, 3): pixels to the right and down, and nearness. Every triangle is sampled more finely than the
+    pixels; of the samples in a pixel the nearest is kept.
+    """
+    at = screen[triangles]
+    a, b = at[:, 1, :2] - at[:, 0, :2], at[:, 2, :2] - at[:, 0, :2]
+    turned = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    drawn = turned != 0 if two_sided else turned < 0  # rows count downwards
+    longest = np.linalg.norm((at - np.roll(at, 1, axis=1))[:, :, :2], axis=2).max(1) * 1.2
+    nearness = np.full(size[0] * size[1], -np.inf)
+    owner, shares = np.zeros(len(nearness), np.int64), np.zeros((len(nearness), 3))
+    fineness, coarser = 2, -1.0
+    while coarser < longest.max(initial=0.0):
+        chosen = np.flatnonzero(drawn & (longest <= fineness) & (longest > coarser))
+        i, j = np.nonzero(np.tri(fineness + 1, dtype=bool)[::-1])
+        grid = np.stack([i, j, fineness - i - j], 1) / fineness
+        for some in np.array_split(chosen, 1 + len(chosen) * len(grid) // _MOST_SAMPLES):
+            column, row, near = (np.einsum("gk,tk->tg", grid, at[some][:, :, c]).ravel() for c in range(3))
+            column, row = np.rint(column).astype(np.int32), np.rint(row).astype(np.int32)
+            pixel = row * size[0] + column
+            seen = np.flatnonzero((column >= 0) & (column < size[0]) & (row >= 0) & (row < size[1]))
+            seen = seen[near[seen] >= nearness[pixel[seen]]]
+            np.maximum.at(nearness, pixel[seen], near[seen])
+            seen = seen[near[seen] == nearness[pixel[seen]]]
+            owner[pixel[seen]], shares[pixel[seen]] = some[seen // len(grid)], grid[seen % len(grid)]
+        fineness, coarser = 2 * fineness, float(fineness)
+    covered = np.flatnonzero(np.isfinite(nearness))
+    return covered, triangles[owner[covered]], shares[covered]
+
+
+# Pictures of faces as figures of matplotlib; heat maps in mm.
 
 
 def draw(
@@ -51,41 +139,27 @@ def draw(
     colours: str = "viridis",
     two_sided: bool = False,
 ) -> None:
-    """Draw mesh at points (V, 3). colour: one, or (F, 3). heat (V,): coloured by value between limits,
+    """Draw mesh at points (V, 3). colour: one, or (V, 3). heat (V,): coloured by value between limits,
     unshaded enough to be read off the scale."""
-    seen = view(points, turn, up)
-    centre, corner = face_means(mesh, seen), seen[mesh.corners]
-    arm = corner - centre[mesh.corner_face]
-    normal = np.add.reduceat(np.cross(arm, arm[mesh.following]), mesh.starts, axis=0)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
-    light = np.clip(np.abs(normal @ _LIGHT) if two_sided else normal @ _LIGHT, 0, 1)
+    seen = FaceView(mesh, points, turn=turn, up=up, two_sided=two_sided)
     if heat is None:
-        shade = np.clip((0.25 + 0.85 * light)[:, None] * np.array(colour), 0, 1)
+        plain = seen.blended(np.broadcast_to(np.asarray(colour, np.float64), (len(points), 3)))
+        picture = seen.picture(255 * plain, 0.25, 0.85)
     else:
         low, high = limits
-        shade = (
-            mpl.colormaps[colours](np.clip((face_means(mesh, heat) - low) / max(high - low, 1e-12), 0, 1))[
-                :, :3
-            ]
-            * (0.75 + 0.25 * light)[:, None]
-        )
-    order = np.argsort(centre[:, 2])
-    order = order if two_sided else order[normal[order, 2] > 0]
-    polygons = [
-        seen[mesh.corners[a : a + n], :2] for a, n in zip(mesh.starts[order], mesh.counts[order], strict=True)
-    ]
-    axes.add_collection(
-        PolyCollection(polygons, facecolors=shade[order], edgecolors=shade[order], linewidths=0.25)
-    )
-    axes.set_aspect("equal")
+        share = np.clip((seen.blended(heat) - low) / max(high - low, 1e-12), 0, 1)
+        picture = seen.picture(255 * mpl.colormaps[colours](share)[:, :3], 0.75, 0.25)
+    axes.imshow(picture, extent=seen.extent)
+    left, right, bottom, top = seen.bounds
+    aside, above = 0.05 * (right - left), 0.05 * (top - bottom)
+    axes.set(xlim=(left - aside, right + aside), ylim=(bottom - above, top + above))
     axes.axis("off")
-    axes.autoscale_view()
 
 
 def draw_bones(axes: Axes, skull: Mesh, jaw: Mesh, *, turn: float = 25.0, up: str = "y") -> None:
-    """Skull and mandible as one picture, each in its own colour, sorted together."""
+    """Skull and mandible as one picture, each in its own colour."""
     both = joined(skull, jaw)
-    colour = np.repeat([BONE, MANDIBLE], [len(skull.counts), len(jaw.counts)], axis=0)
+    colour = np.repeat([BONE, MANDIBLE], [len(skull.points), len(jaw.points)], axis=0)
     draw(axes, both, both.points, turn=turn, up=up, colour=colour, two_sided=True)
 
 
@@ -197,12 +271,12 @@ def telling_frames(frames: Iterable[Floats], rest: Floats, count: int) -> list[i
     some = np.linspace(0, len(rest) - 1, min(_SOME, len(rest))).astype(int)
     faces = np.array([frame[some] for frame in frames]).reshape(-1, 3 * len(some))
     far = np.linalg.norm(faces - rest[some].ravel(), axis=1)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(faces)):
-        chosen.append(int(far.argmax()))
-        far = np.minimum(far, np.linalg.norm(faces - faces[chosen[-1]], axis=1))
-        far[chosen] = -1.0
-    return sorted(chosen)
+    if not len(faces):
+        return []
+    chosen = farthest_points(
+        lambda i: np.linalg.norm(faces - faces[i], axis=1), int(far.argmax()), count, nearest=far
+    )
+    return sorted(chosen.tolist())
 
 
 def performance_figure(rows: Sequence[Row], frames: Sequence[int], turn: float = 25.0) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -19,7 +17,7 @@ from .equations import complete
 from .linear import LinearSolver, Solvers, Spaces, estimated_noise, rest_normals
 from .options import FitOptions
 from .performance import build_performance, residual_figures
-from .scans import Scans, check_scale, read_confidence
+from .scans import Frames, check_scale, read_confidence
 from .take import Resume, Take, filled, filled_rigid, smoothed
 
 _FAR_MM, _PILOTS = 2.5, 6
@@ -29,7 +27,7 @@ _SPEEDING_UP = (
 
 
 def fit_scans(
-    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, *, resume: Resume | None = None
+    model: FaceModel, scans: Frames, options: FitOptions, progress: Progress, *, resume: Resume | None = None
 ) -> PerformanceData:
     """Fit every frame. scans: (P, 3) a frame at scans.vertices of the model, model unit, NaN where a point is
     missing.
@@ -43,7 +41,7 @@ def fit_scans(
 
 
 def _fit(
-    model: FaceModel, scans: Scans, options: FitOptions, progress: Progress, resume: Resume | None
+    model: FaceModel, scans: Frames, options: FitOptions, progress: Progress, resume: Resume | None
 ) -> PerformanceData:
     fps = options.fps or scans.fps or 30.0
     confidence = read_confidence(options.confidence, len(model.data.neutral))[scans.vertices]
@@ -105,7 +103,7 @@ def _fit(
 
 
 def _solve(
-    scans: Scans,
+    scans: Frames,
     solvers: Solvers,
     spaces: Spaces,
     take: Take,
@@ -118,7 +116,7 @@ def _solve(
     progress.stage("fit", scans.count, len(take.flags))
     solver: LinearSolver | None = None
     try:
-        for index, points in enumerate(_checked(scans)):
+        for index, points in enumerate(scans):
             if index < len(take.flags) and not (index == len(take.flags) - 1 and solver is None):
                 continue
             seen = complete(points) & trusted
@@ -135,16 +133,6 @@ def _solve(
             resume.write(take)
         raise
     return solver
-
-
-def _checked(scans: Scans) -> Iterator[Floats]:
-    for index, points in enumerate(scans):
-        if points.shape != (len(scans.vertices), 3):
-            raise AimError(
-                f"Frame {index} has points {points.shape}, not ({len(scans.vertices)}, 3).",
-                "Frames of another mesh are among them.",
-            )
-        yield points
 
 
 def _performance(

@@ -23,7 +23,7 @@ from aim_maya.runtime import FaceModel
 
 from .equations import Seen, complete, unexplained
 from .principal import PrincipalSpace, principal_space
-from .scans import Scans
+from .scans import Frames
 from .solve import Frame, MotionSolver, WeightSolver
 from .space import FaceSpace, Prior, face_space
 
@@ -205,7 +205,7 @@ class Solvers:
 _START_MM, _ROUNDS, _MISFIT_MM, _SPARSE = 0.5, 3, (0.1, 0.3), 1000
 
 
-def estimated_noise(spaces: Spaces, scans: Scans, confidence: Floats, *, head: bool, pilots: int) -> float:
+def estimated_noise(spaces: Spaces, scans: Frames, confidence: Floats, *, head: bool, pilots: int) -> float:
     """Standard deviation of a coordinate in mm, from the first `pilots` frames in which enough is seen.
 
     Never less than what such a model misses anyway: 0.1 mm, and 0.3 where few points are seen, each of which

@@ -1,6 +1,5 @@
 """What was captured: registered scans frame by frame, read as they are asked for, with confidence a vertex,
-and
-of the model's size.
+and of the model's size.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -33,7 +32,7 @@ from .equations import complete
 
 _NUMBER = re.compile(r"((?:(?<![^_. ])-)?[0-9]+)")
 
-_LARGEST_FILE = 2**42  # frames are read one by one: only the disk sets a limit
+LARGEST_TAKE = 2**42  # frames are read one by one: only the disk sets a limit
 _LARGEST_BESIDE = 2**26  # `fps` and `vertices`
 _MOST_IN_MEMORY = 2**34
 _UNREADABLE = (
@@ -55,60 +54,34 @@ _FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """count frames of P points in `vertices` order of the model, fps or None where the file does not say.
-    Iterate as often as you like."""
+    """A take of registered points: count frames of (P, 3) at `vertices` (P,) of the model, in its unit, NaN where a
+    point is missing; fps, or None where it is not known.
 
-    path: Path
+    read: gives the frames from the first on, as often as it is asked. path: where they lie, None in memory.
+    """
+
     count: int
     vertices: Ints
     fps: float | None
+    read: Callable[[], Iterable[Floats]]
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, points: Floats, vertices: Ints, fps: float | None = None) -> Frames:
+        """Points (F, P, 3) in memory."""
+        return cls(len(points), vertices, fps, lambda: points)
 
     def __iter__(self) -> Iterator[Floats]:
-        """(P, 3) float64 a frame, as they are in the file; NaN is missing."""
-        return iter(())
-
-
-@dataclass(frozen=True, eq=False)
-class NpzFrames(Frames):
-    """An npz with `frames` (F, P, 3), optionally `fps` and `vertices` (P,) ids; nothing else in it is read."""
-
-    def __iter__(self) -> Iterator[Floats]:
-        """Raises AimError where the file ends too early, or is damaged."""
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open("frames.npy") as stream:
-                shape, kind = _header(stream, self.path)
-                size = shape[1] * 3 * kind.itemsize
-                for index in range(shape[0]):
-                    data = stream.read(size)
-                    if len(data) != size:
-                        raise EOFError(f"it ends within frame {index}")
-                    with np.errstate(over="ignore"):
-                        yield np.frombuffer(data, kind).reshape(shape[1], 3).astype(np.float64)
-        except _UNREADABLE as error:
-            raise AimError(
-                f"{self.path} cannot be read to its end ({error}).",
-                "It was cut off while it was copied.",
-                "Copy it again.",
-            ) from error
-
-
-@dataclass(frozen=True, eq=False)
-class ObjFrames(Frames):
-    """A folder of OBJs, one a frame, in the order of the numbers in their names; None where a number is
-    missing."""
-
-    files: tuple[Path | None, ...] = ()
-
-    def __iter__(self) -> Iterator[Floats]:
-        for file in self.files:
-            points = np.full((len(self.vertices), 3), np.nan) if file is None else read_points(file)
-            if len(points) != len(self.vertices):
+        """(P, 3) float64 a frame. Raises AimError for a frame of another mesh, and a file that ends too early."""
+        for index, points in enumerate(self.read()):
+            if points.shape != (len(self.vertices), 3):
                 raise AimError(
-                    f"{file} has {len(points)} vertices, the first frame {len(self.vertices)}.",
-                    "Another mesh lies in the folder.",
-                    "Move it away.",
+                    f"Frame {index} has points {points.shape}, not ({len(self.vertices)}, 3).",
+                    "Frames of another mesh are among them.",
                 )
-            yield points
+            with np.errstate(over="ignore"):
+                frame = points.astype(np.float64)
+            yield frame
 
 
 def open_frames(path: Path, vertices: int) -> Frames:
@@ -118,11 +91,11 @@ def open_frames(path: Path, vertices: int) -> Frames:
         files = numbered(path)
         first = next(file for file in files if file is not None)
         _check_count(first, len(read_points(first)), vertices, None)
-        return ObjFrames(path, len(files), np.arange(vertices), None, files)
+        return Frames(len(files), np.arange(vertices), None, lambda: _objs(files, vertices), path)
     if not path.exists():
         raise AimError(f"There are no frames at {path}.", "The path is misspelt.", _FORM)
     try:
-        with zipfile.ZipFile(check_regular(path, _LARGEST_FILE)) as archive:
+        with zipfile.ZipFile(check_regular(path, LARGEST_TAKE)) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
             with archive.open("frames.npy") as stream:
                 shape, kind = _header(stream, path)
@@ -142,14 +115,45 @@ def open_frames(path: Path, vertices: int) -> Frames:
         raise AimError(
             f"{path}: `fps` or `vertices` is larger than any mesh.", "It was altered.", "Write it again."
         )
-    beside = read_arrays(path, limit=_LARGEST_FILE, only=("fps", "vertices"))
+    beside = read_arrays(path, limit=LARGEST_TAKE, only=("fps", "vertices"))
     ids = checked_array(beside, "vertices", (None,), str(path), kinds="iu") if "vertices" in beside else None
     _check_count(path, shape[1], vertices, ids)
     if not shape[0]:
         raise AimError(f"{path} has no frames.", "The array `frames` is empty.")
-    return NpzFrames(
-        path, shape[0], np.arange(vertices) if ids is None else ids.astype(np.int64), _rate(beside, path)
-    )
+    ids = np.arange(vertices) if ids is None else ids.astype(np.int64)
+    return Frames(shape[0], ids, _rate(beside, path), lambda: _npz(path), path)
+
+
+def _npz(path: Path) -> Iterator[Floats]:
+    """(P, 3) a frame of the array `frames`; nothing else in the file is read."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as stream:
+            shape, kind = _header(stream, path)
+            size = shape[1] * 3 * kind.itemsize
+            for index in range(shape[0]):
+                data = stream.read(size)
+                if len(data) != size:
+                    raise EOFError(f"it ends within frame {index}")
+                yield np.frombuffer(data, kind).reshape(shape[1], 3)
+    except _UNREADABLE as error:
+        raise AimError(
+            f"{path} cannot be read to its end ({error}).",
+            "It was cut off while it was copied.",
+            "Copy it again.",
+        ) from error
+
+
+def _objs(files: tuple[Path | None, ...], vertices: int) -> Iterator[Floats]:
+    """(V, 3) a file, NaN for a number that is missing."""
+    for file in files:
+        points = np.full((vertices, 3), np.nan) if file is None else read_points(file)
+        if len(points) != vertices:
+            raise AimError(
+                f"{file} has {len(points)} vertices, the first frame {vertices}.",
+                "Another mesh lies in the folder.",
+                "Move it away.",
+            )
+        yield points
 
 
 def scattered(frames: Frames, vertices: int) -> Floats:
@@ -257,49 +261,6 @@ def numbered(folder: Path) -> tuple[Path | None, ...]:
     return tuple(by_number.get(number) for number in range(first, last + 1))
 
 
-# What a fit reads: a take of registered points, from files or from memory.
-
-
-class Scans(Protocol):
-    """count frames of points (P, 3) at `vertices` (P,) of a model; fps where it is known. Iterated more than
-    once."""
-
-    @property
-    def count(self) -> int:
-        """F."""
-        ...
-
-    @property
-    def vertices(self) -> Ints:
-        """(P,) ids of the model's vertices."""
-        ...
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second."""
-        ...
-
-    def __iter__(self) -> Iterator[Floats]: ...
-
-
-@dataclass(frozen=True, eq=False)
-class ArrayScans:
-    """Frames (F, P, 3) in memory, model unit, NaN where a point is missing."""
-
-    frames: Floats
-    vertices: Ints
-    fps: float | None = None
-
-    @property
-    def count(self) -> int:
-        """F."""
-        return len(self.frames)
-
-    def __iter__(self) -> Iterator[Floats]:
-        """(P, 3) float64 a frame."""
-        return (frame.astype(np.float64) for frame in self.frames)
-
-
 # Confidence a vertex, from a file.
 
 
@@ -344,7 +305,7 @@ def _from_text(path: Path) -> Floats:
 _UNITS = {1.0: "mm", 10.0: "cm", 25.4: "inches", 1000.0: "m"}
 
 
-def check_scale(model: FaceModel, scans: Scans, progress: Progress) -> None:
+def check_scale(model: FaceModel, scans: Frames, progress: Progress) -> None:
     """Compare the spread of the first usable frame with the neutral's. Raises AimError naming the factor when
     it is not near one."""
     for points in scans:

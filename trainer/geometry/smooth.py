@@ -1,6 +1,5 @@
 """Smooth fields on a mesh: the graph Laplacian, least-squares extension of values known at some vertices, and
-a
-basis of wide bumps.
+a basis of wide bumps.
 
 Bumps sit at centres found by farthest-point sampling along the surface and blend to one everywhere. Their
 span is turned (Rayleigh and Ritz) into modes of the mesh's Laplacian, from flat to fine, so that a prior can
@@ -18,6 +17,8 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from aim_maya.core.mesh import Mesh, triangle_areas
 from aim_maya.core.typed import Floats
+
+from .surface import farthest_points
 
 # Smooth fields on a mesh: the graph Laplacian, and least-squares extension of values known at some vertices.
 
@@ -124,13 +125,13 @@ def _bumps(mesh: Mesh, liveliness: Floats, count: int) -> Floats:
     graph = edge_graph(mesh)
     lively = np.sqrt(liveliness + 0.02)
     moving = liveliness > 0.02 if (liveliness > 0.02).sum() >= count else np.ones(len(liveliness), bool)
-    centres = [int(np.argmax(liveliness))]
-    distances = [dijkstra(graph, indices=centres[0])]
-    nearest = np.where(moving, distances[0] * lively, -1.0)
-    while len(centres) < count and nearest.max() > 0:
-        centres.append(int(np.argmax(nearest)))
-        distances.append(dijkstra(graph, indices=centres[-1]))
-        nearest = np.minimum(nearest, np.where(moving, distances[-1] * lively, -1.0))
+    distances: list[Floats] = []
+
+    def distance(centre: int) -> Floats:
+        distances.append(dijkstra(graph, indices=centre))
+        return np.where(moving, distances[-1] * lively, -1.0)
+
+    centres = farthest_points(distance, int(np.argmax(liveliness)), count)
     away = np.array(distances)
     between = np.sort(away[:, centres], axis=1)[:, 1 : 1 + _NEIGHBOURS]
     finite = np.where(np.isfinite(between), between, np.nan)

@@ -1,12 +1,12 @@
-"""The surface of a head: its facial plane and where each vertex has its mirror image; inside and outside of
-the
-skin.
+"""The surface of a head: rays and closest points; its facial plane, and where each vertex has its mirror
+image; inside and outside of the skin; points spread far from each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import igl
 import numpy as np
@@ -16,7 +16,69 @@ from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats
+from aim_maya.core.typed import Floats, Ints
+
+# Rays that meet a surface, and the closest points on it.
+
+
+class Surface:
+    """The triangles (F, 3) between points (V, 3): where rays meet them first, and what on them is closest."""
+
+    def __init__(self, points: Floats, triangles: Ints) -> None:
+        self.points, self.triangles = (
+            np.ascontiguousarray(points, np.float64),
+            np.ascontiguousarray(triangles),
+        )
+
+    @classmethod
+    def of(cls, mesh: Mesh) -> Surface:
+        """The whole mesh."""
+        return cls(mesh.points, mesh.triangles)
+
+    @cached_property
+    def _rays(self) -> EmbreeIntersector:
+        embree = EmbreeIntersector()
+        embree.init(self.points.astype(np.float32), self.triangles.astype(np.int32))
+        return embree
+
+    def cast(self, origins: Floats, directions: Floats) -> tuple[Ints, Floats]:
+        """What rays (R, 3), (R, 3) meet first: the triangle (R,), -1 for none, and the way there (R,), infinite
+        for none. Ways count in lengths of a direction."""
+        triangle, way = np.full(len(origins), -1, np.int64), np.full(len(origins), np.inf)
+        rays = zip(origins.astype(np.float32), directions.astype(np.float32), strict=True)
+        for i, (origin, direction) in enumerate(rays):
+            found = self._rays.intersectRay_first(origin, direction)
+            if found[0] >= 0:
+                triangle[i], way[i] = found[0], found[1]
+        return triangle, way
+
+    def closest(self, points: Floats) -> Closest:
+        """What is closest to points (P, 3)."""
+        squares, triangle, at = igl.point_mesh_squared_distance(
+            np.ascontiguousarray(points, np.float64), self.points, self.triangles
+        )
+        triangle = np.asarray(triangle).ravel()
+        return Closest(self.points, triangle, self.triangles[triangle], at, np.sqrt(squares).ravel())
+
+
+@dataclass(frozen=True, eq=False)
+class Closest:
+    """For P points: the triangle (P,) that is closest, its corners (P, 3), vertices of vertex_points (V, 3); the
+    closest points (P, 3), and how far they are (P,)."""
+
+    vertex_points: Floats
+    triangle: Ints
+    corners: Ints
+    points: Floats
+    distance: Floats
+
+    @property
+    def shares(self) -> Floats:
+        """(P, 3) of the corners, which add up to one: points = sum of shares x corners."""
+        corners = (np.ascontiguousarray(p) for p in self.vertex_points[self.corners].transpose(1, 0, 2))
+        shares: Floats = igl.barycentric_coordinates(np.ascontiguousarray(self.points), *corners)
+        return shares
+
 
 # The facial plane of a head, and where each vertex has its mirror image.
 
@@ -155,14 +217,36 @@ def inward_room(skin: Mesh, points: Floats, normals: Floats, longest: float) -> 
 
 def _way_out(skin: Mesh, points: Floats, normals: Floats) -> Floats:
     """(P,) distance to the next skin along -normals, infinite where a ray leaves by an opening."""
-    embree = EmbreeIntersector()
-    embree.init(np.ascontiguousarray(skin.points, np.float32), np.ascontiguousarray(skin.triangles, np.int32))
     start = _START * float(np.ptp(skin.points, axis=0).max())
-    far = np.full(len(points), np.inf)
-    for i, (origin, direction) in enumerate(
-        zip((points - start * normals).astype(np.float32), -normals.astype(np.float32), strict=True)
-    ):
-        found = embree.intersectRay_first(origin, direction)
-        if found[0] >= 0:
-            far[i] = found[1] + start
-    return far
+    return Surface.of(skin).cast(points - start * normals, -normals)[1] + start
+
+
+# Points spread far from each other.
+
+
+def farthest_points(
+    distance: Callable[[int], Floats], start: int, count: int, nearest: Floats | None = None
+) -> Ints:
+    """At most `count` indices: `start`, then each time the one farthest from all before (T. Gonzalez 1985).
+
+    distance(i): (N,) from point i to all, in any unit, negative where no point may be chosen. nearest (N,): how
+    far they are from what is there already. Fewer than `count` where no more may be chosen.
+    """
+    chosen = [start][:count]
+    left = np.array(np.inf if nearest is None else nearest)
+    for _ in range(count):
+        left = np.minimum(left, distance(chosen[-1]))
+        left[chosen[-1]] = -1.0
+        following = int(left.argmax())
+        if len(chosen) == count or left[following] < 0:
+            break
+        chosen.append(following)
+    return np.array(chosen, np.int64)
+
+
+def spread(points: Floats, count: int) -> Ints:
+    """Ids of `count` of the points (N, 3), evenly spread, from the one nearest to their middle on."""
+    if not len(points):
+        return np.zeros(0, np.int64)
+    middle = int(np.linalg.norm(points - points.mean(0), axis=1).argmin())
+    return farthest_points(lambda i: ((points - points[i]) ** 2).sum(1), middle, count)

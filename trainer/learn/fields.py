@@ -16,7 +16,7 @@ from trainer.geometry.surface import outside
 
 from . import losses
 from .model import FaceNetworks, JawPoses, pose_skin
-from .problem import Problem, Tables
+from .problem import Problem, TrainingTables
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 
@@ -88,7 +88,7 @@ _FINE, _MARGIN = (
 
 
 def bring_inside(
-    problem: Problem, networks: FaceNetworks, tables: Tables, look: Callable[[], None] = lambda: None
+    problem: Problem, networks: FaceNetworks, tables: TrainingTables, look: Callable[[], None] = lambda: None
 ) -> int:
     """Learn thickness and normal on at those vertices alone, held everywhere else where they are; returns how
     many are left outside.
@@ -119,7 +119,7 @@ class _Correction:
     """Steps of D and N that push some vertices' thickness below a limit and hold everything else where it
     was."""
 
-    def __init__(self, networks: FaceNetworks, tables: Tables, look: Callable[[], None]) -> None:
+    def __init__(self, networks: FaceNetworks, tables: TrainingTables, look: Callable[[], None]) -> None:
         self.networks, self.tables, self.look = networks, tables, look
         with torch.no_grad():
             self.kept = torch.cat(networks.tissue(tables.c), 1)
@@ -163,7 +163,7 @@ class _Correction:
 
 @torch.no_grad()
 def _outside_now(
-    problem: Problem, networks: FaceNetworks, tables: Tables
+    problem: Problem, networks: FaceNetworks, tables: TrainingTables
 ) -> tuple[NDArray[np.integer], Floats]:
     """Vertices whose bone point is outside the skin, and how deep each may lie, model unit."""
     skin = problem.actor.neutral

@@ -30,8 +30,7 @@ _WITHOUT = "With --bones none the expressions are trained all the same, without 
 
 @dataclass
 class Problem:
-    """Model-unit arrays for scoring and export; see Tables for the normalised tensors that training draws
-    from.
+    """Model-unit arrays for scoring and export; TrainingTables are the normalised tensors that training draws from.
 
     actor is the one that is learned from, welded.actor; constraints are empty and bones None where
     config.bones is 'none'.
@@ -121,7 +120,7 @@ def _with_constraints(actor: Actor, config: TrainConfig) -> tuple[Actor, Estimat
 
 
 @dataclass
-class Tables:
+class TrainingTables:
     """What a step gathers, float32 on the training device, normalised units.
 
     Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label;
@@ -173,7 +172,7 @@ class Tables:
         )
 
 
-def make_tables(problem: Problem, device: torch.device) -> Tables:
+def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
     """The problem's arrays as tensors."""
     actor, template, constraints = problem.actor, problem.template, problem.constraints
     neutral, shapes = problem.normalised(actor.neutral.points), problem.normalised(actor.stack)
@@ -200,7 +199,7 @@ def make_tables(problem: Problem, device: torch.device) -> Tables:
     tight = np.flatnonzero(problem.tissue.room < problem.tissue.room.max())
     corners, filled = _padded_faces(problem)
     plane = problem.mirror.plane
-    return Tables(
+    return TrainingTables(
         c=tensor(template.coordinates),
         rows=tensor(rows),
         corners=ids(corners),

@@ -21,7 +21,7 @@ from torch import Tensor
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from .model import FaceNetworks, JawPoses
-from .problem import Problem, Tables
+from .problem import Problem, TrainingTables
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
 
@@ -75,7 +75,7 @@ def ridge_config(config: TrainConfig, features: int) -> TrainConfig:
 
 
 @torch.no_grad()
-def solve(problem: Problem, tables: Tables, config: TrainConfig) -> FaceNetworks:
+def solve(problem: Problem, tables: TrainingTables, config: TrainConfig) -> FaceNetworks:
     """Networks whose last layers are the ridge solution of every table; all share one draw of features, and
     so one factorisation."""
     device = tables.c.device

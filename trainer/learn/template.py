@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import igl
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -24,7 +23,7 @@ from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime.model_data import ModelData
 from trainer.geometry.smooth import edge_graph, extend, laplacian
-from trainer.geometry.surface import Mirror
+from trainer.geometry.surface import Mirror, Surface
 
 # Template space: the neutral opened so that points which are close in space but far along the surface come
 # apart.
@@ -221,16 +220,8 @@ def template_at(data: ModelData, points: Floats) -> Floats:
     surface point, and keeps its own
     distance from it. Where two lips touch, a point belongs to the side that is nearer.
     """
-    triangles = data.mesh.triangles
-    rest = data.mesh.points
-    _, face, closest = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(points, np.float64), rest, triangles
-    )
-    corners = triangles[face]
-    shares = igl.barycentric_coordinates(
-        closest, rest[corners[:, 0]], rest[corners[:, 1]], rest[corners[:, 2]]
-    )
-    on_template = np.einsum("pi,pik->pk", shares, data.template[corners].astype(np.float64))
+    found = Surface.of(data.mesh).closest(points)
+    on_template = np.einsum("pi,pik->pk", found.shares, data.template[found.corners].astype(np.float64))
     scale = float(data.manifest["scale"])
-    beyond: Floats = on_template + (points - closest) / scale
+    beyond: Floats = on_template + (points - found.points) / scale
     return beyond

@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import dijkstra
 from aim_maya.core import rigid
 from aim_maya.core.typed import Flags, Floats
 from trainer.geometry.smooth import edge_graph
+from trainer.geometry.surface import farthest_points
 
 from .method import Face, HeadMotion, Observed, Solution
 
@@ -109,15 +110,14 @@ def patch_centres(face: Face, count: int) -> tuple[NDArray[np.integer], Floats]:
     graph = edge_graph(face.mesh.with_points(face.neutral))
     moving = face.motion > _MOVING_MM
     moving = moving if moving.any() else np.ones_like(moving)
-    centres = [int(np.argmax(face.motion))]
-    distances = [dijkstra(graph, indices=centres[0])]
-    nearest = np.where(moving, distances[0], -1.0)
-    while len(centres) < min(count, int(moving.sum())):
-        centres.append(int(np.argmax(nearest)))
-        distances.append(dijkstra(graph, indices=centres[-1]))
-        nearest = np.minimum(nearest, distances[-1])
-        nearest[~moving] = -1.0
-    return np.array(centres), np.array(distances)
+    distances: list[Floats] = []
+
+    def distance(centre: int) -> Floats:
+        distances.append(dijkstra(graph, indices=centre))
+        return np.where(moving, distances[-1], -1.0)
+
+    centres = farthest_points(distance, int(np.argmax(face.motion)), count)
+    return centres, np.array(distances)
 
 
 def patch_shares(face: Face, count: int, overlap: float) -> sp.csr_matrix:

@@ -23,7 +23,7 @@ from aim_maya.core.typed import Flags, Floats
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.fit import fit_scans
 from trainer.fit.options import FitOptions
-from trainer.fit.scans import ArrayScans
+from trainer.fit.scans import Frames
 
 from .alm import Alm, AlmOptions
 from .blendshapes import Gbs, GbsOptions, Pbs, PbsOptions
@@ -64,7 +64,7 @@ class Aim:
         there."""
         model, mm, o = self._model, self._model.mm_per_unit, self._options
         points = np.stack([observed.frame(f)[self._seen] / np.float32(mm) for f in range(len(observed))])
-        scans = ArrayScans(points, self._seen, observed.fps)
+        scans = Frames.of(points, self._seen, observed.fps)
         options = FitOptions(
             mode=o.mode,
             solver=o.solver,
@@ -89,7 +89,7 @@ class Aim:
 
 
 def _neural(
-    model: FaceModel, scans: ArrayScans, options: FitOptions, iterations: int, progress: Progress
+    model: FaceModel, scans: Frames, options: FitOptions, iterations: int, progress: Progress
 ) -> PerformanceData:
     from trainer.fit.neural.fit import fit_neural
     from trainer.fit.options import NeuralOptions

@@ -1,6 +1,5 @@
 """The settings of a comparison: what is hidden, what is disturbed, how registration drifts, and which
-vertices
-are scored.
+vertices are scored.
 
 All noise follows from the setting, the seed and the frame's place in the whole take alone: every method sees
 the same.
@@ -12,7 +11,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import igl
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import vertex_normals
 from aim_maya.core.typed import Flags, Floats
+from trainer.geometry.surface import Surface
 
 from .method import Face, Observed
 from .take import Take
@@ -74,16 +73,10 @@ def _tangential(points: Floats, normals: Floats, seed: int) -> Floats:
 def _slide(points: Floats, triangles: NDArray[np.integer], moved: Floats) -> sp.csr_matrix:
     """(V, V) shares of three corners each: where on the surface of `points` the moved ones (V, 3) are
     nearest."""
-    _, face, closest = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(moved), np.ascontiguousarray(points), triangles
-    )
-    corners = triangles[np.asarray(face).ravel()]
-    shares = igl.barycentric_coordinates(
-        *(np.ascontiguousarray(a) for a in (closest, *points[corners].transpose(1, 0, 2)))
-    )
+    found = Surface(points, triangles).closest(moved)
     rows = np.repeat(np.arange(len(points)), 3)
     return sp.csr_matrix(
-        (np.asarray(shares, np.float64).ravel(), (rows, corners.ravel())), shape=(len(points), len(points))
+        (found.shares.ravel(), (rows, found.corners.ravel())), shape=(len(points), len(points))
     )
 
 

@@ -1,11 +1,9 @@
 """What a comparison is about: the actor in mm, true frames, which vertices are scored, and where the
-landmarks
-are.
+landmarks are.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +13,13 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
 from aim_maya.core.posing import pose_matrix
 from aim_maya.core.typed import Flags, Floats, Ints
 from aim_maya.runtime import FaceModel
-from trainer.fit.scans import open_frames, scattered
+from trainer.fit.scans import LARGEST_TAKE, open_frames, scattered
 
 from .method import Anatomy, Face
 
@@ -105,7 +104,8 @@ def read_take(path: Path, vertices: int, mm_per_unit: float) -> Take:
     """
     opened = open_frames(path, vertices)
     frames = scattered(opened, vertices)
-    arrays = _truth(path) if path.is_file() else {}
+    beside = ("clip", "jaw_matrices")
+    arrays = read_arrays(path, limit=LARGEST_TAKE, only=beside) if path.is_file() else {}
     missing = ~np.isfinite(frames).all(axis=(1, 2))
     if missing.any():
         raise AimError(
@@ -127,16 +127,6 @@ def read_take(path: Path, vertices: int, mm_per_unit: float) -> Take:
         jaw,
         np.ones(vertices, bool),
     )
-
-
-def _truth(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return {key: data[key] for key in ("clip", "jaw_matrices") if key in data.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise AimError(
-            f"Cannot read {path} ({error}).", "It holds other things than arrays, or is cut off."
-        ) from error
 
 
 def _jaw(matrices: Floats, count: int, mm_per_unit: float) -> Floats:

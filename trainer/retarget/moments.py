@@ -21,7 +21,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.equations import Seen, complete
-from trainer.fit.scans import Scans
+from trainer.fit.scans import Frames
 from trainer.fit.solve import Motion, unskinned
 from trainer.fit.space import FaceSpace, Prior, face_space, liveliness
 from trainer.geometry.smooth import vertex_areas
@@ -50,7 +50,7 @@ class PerformanceMoments:
 
     model: FaceModel
     performance: Performance
-    scans: Scans | None = None
+    scans: Frames | None = None
 
     @property
     def count(self) -> int:

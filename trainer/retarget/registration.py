@@ -1,6 +1,5 @@
 """Two faces of different topology laid over each other: landmarks, then smooth registration by form and by
-how
-the faces move.
+how the faces move.
 
 The target's neutral is bent onto the source's: first by the landmarks that are found on both, then step by
 step towards the points of the source that are nearest in place, facing and motion, as smoothly as it has to
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import igl
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -25,6 +23,7 @@ from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.actor.landmarks import find_landmarks
 from trainer.geometry.smooth import extend
+from trainer.geometry.surface import Surface
 
 # The best similarity between two sets of points: rotation, one scale, translation.
 
@@ -90,52 +89,30 @@ def find_correspondence(source: FaceModel, target: FaceModel, controls: Floats) 
     return registered(source, target, controls)
 
 
-# A skin surface, and where points near it lie on it.
+# Where points near a skin lie on it.
 
-_CONE, _WIDE = (
-    0.57,
-    0.2,
-)  # every direction is in the first about one of six axes; a triangle in the second about it can face likewise
+_CONE = 0.57  # every direction is nearer than this cosine to one of six axes
+_WIDE = 0.2  # a triangle nearer than this to that axis can face as such a direction does
 
 
-class Surface:
-    """The triangles of a mesh."""
+def places_on(skin: Mesh, mesh: Mesh) -> Correspondence:
+    """The closest points on the skin to the mesh's vertices; where the closest faces away from a vertex, the
+    closest that does not."""
+    normals, theirs = vertex_normals(mesh), vertex_normals(skin)
+    corners, shares = _projected(skin, skin.triangles, mesh.points)
+    wrong = np.flatnonzero((theirs[corners[:, 0]] * normals).sum(axis=1) < 0)
+    for axis in np.vstack([np.eye(3), -np.eye(3)]):
+        chosen = wrong[(normals[wrong] @ axis) > _CONE]
+        facing = skin.triangles[(theirs[skin.triangles[:, 0]] @ axis) > _WIDE]
+        if len(chosen) and len(facing):
+            corners[chosen], shares[chosen] = _projected(skin, facing, mesh.points[chosen])
+    return Correspondence(corners, shares)
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._points, self._triangles, self._normals = (
-            np.ascontiguousarray(mesh.points),
-            mesh.triangles,
-            vertex_normals(mesh),
-        )
 
-    def distance(self, points: Floats) -> Floats:
-        """(P,)."""
-        squares: Floats = igl.point_mesh_squared_distance(
-            np.ascontiguousarray(points), self._points, self._triangles
-        )[0]
-        return np.sqrt(squares)
-
-    def places(self, mesh: Mesh) -> Correspondence:
-        """The closest points to the mesh's vertices; where the closest faces away from a vertex, the closest
-        that does not."""
-        points, normals = np.ascontiguousarray(mesh.points), vertex_normals(mesh)
-        corners, shares = self._project(points, self._triangles)
-        wrong = np.flatnonzero((self._normals[corners[:, 0]] * normals).sum(axis=1) < 0)
-        for axis in np.vstack([np.eye(3), -np.eye(3)]):
-            chosen = wrong[(normals[wrong] @ axis) > _CONE]
-            facing = self._triangles[(self._normals[self._triangles[:, 0]] @ axis) > _WIDE]
-            if len(chosen) and len(facing):
-                corners[chosen], shares[chosen] = self._project(points[chosen], facing)
-        return Correspondence(corners, shares)
-
-    def _project(self, points: Floats, triangles: Ints) -> tuple[Ints, Floats]:
-        _, face, found = igl.point_mesh_squared_distance(
-            np.ascontiguousarray(points), self._points, np.ascontiguousarray(triangles)
-        )
-        corners = triangles[face]
-        a, b, c = (np.ascontiguousarray(self._points[corners[:, i]]) for i in range(3))
-        shares = np.clip(igl.barycentric_coordinates(np.ascontiguousarray(found), a, b, c), 0.0, 1.0)
-        return corners, shares / shares.sum(axis=1, keepdims=True)
+def _projected(skin: Mesh, triangles: Ints, points: Floats) -> tuple[Ints, Floats]:
+    found = Surface(skin.points, triangles).closest(points)
+    shares = np.clip(found.shares, 0.0, 1.0)
+    return found.corners, shares / shares.sum(axis=1, keepdims=True)
 
 
 # Two faces of different topology laid over each other: landmarks, then smooth registration by form and by how
@@ -177,13 +154,12 @@ def registered(source: FaceModel, target: FaceModel, controls: Floats) -> Corres
         if step < len(_SMOOTHNESS) // 2:
             offset[marks], sure[marks] = after - lies.apply(before), _MARKS
         moved = points + extend(mesh, offset, sure, smoothness)
-    surface = Surface(source.mesh)
-    if np.median(surface.distance(moved)) * source.mm_per_unit > _APART_MM:
+    if np.median(Surface.of(source.mesh).closest(moved).distance) * source.mm_per_unit > _APART_MM:
         raise AimError(
             "The two faces do not meet: one is another thing, or has no face.",
             remedy="Look at both with aimface view.",
         )
-    return surface.places(mesh.with_points(moved))
+    return places_on(source.mesh, mesh.with_points(moved))
 
 
 def motions(
@@ -208,7 +184,7 @@ def _landmarks(model: FaceModel) -> dict[str, Floats]:
     that were only guessed."""
     own = model.data.landmarks
     if own is not None:
-        return {k: own.to_object(p) + own.origin for k, p in own.points.items()}
+        return {k: own.turned_to_object(p) + own.origin for k, p in own.points.items()}
     name = str(model.manifest.get("name", model.data.path.stem))
     found = find_landmarks(
         Actor(name, model.mesh, {}, model.data.rig, model.mm_per_unit, str(model.manifest.get("up", "y")))

@@ -102,7 +102,7 @@ DOUBLE_JAW = ("keep", "still")
 
 
 @dataclass
-class Plan:
+class Attachment:
     """What attach would do; nothing has been changed yet.
 
     matched {control of the model: weight index}; unmatched: sentences on names that found no partner.
@@ -129,7 +129,7 @@ class Attached:
     followers: list[Follower]
 
 
-def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str | None = None) -> Plan:
+def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str | None = None) -> Attachment:
     """Read scene and model and compare them. mode None: overlay on a referenced rig, else replace.
 
     Raises AimError when model and mesh do not belong together, with both vertex counts, or the factor between
@@ -148,7 +148,7 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
     matched, unmatched = _match(structure, face)
     if mode == "replace":
         unmatched += group_notes(structure)
-    return Plan(
+    return Attachment(
         structure,
         face,
         model,
@@ -234,7 +234,7 @@ def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list
     return matched, notes
 
 
-def _build(plan: Plan, name: str) -> str:
+def _build(plan: Attachment, name: str) -> str:
     structure, node = plan.structure, str(cmds.createNode(TYPE_NAME, name=name, skipSelect=True))
     old, new = chain.Slot(structure.node, structure.geometry), chain.Slot(node, 0)
     if plan.mode == "replace":
@@ -253,7 +253,7 @@ def _build(plan: Plan, name: str) -> str:
     return node
 
 
-def _set_up(plan: Plan, node: str) -> None:
+def _set_up(plan: Attachment, node: str) -> None:
     structure = plan.structure
     cmds.setAttr(f"{node}.model", plan.path, type="string")
     cmds.setAttr(f"{node}.modelHash", model_hash(plan.model), type="string")

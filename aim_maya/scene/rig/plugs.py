@@ -45,7 +45,7 @@ def node_of(plug: str) -> str:
 
 
 @dataclass(frozen=True)
-class Source:
+class Driver:
     """What drives a plug: the plug itself (`direct`), and behind a unit conversion the true plug and the
     factor.
 
@@ -58,7 +58,7 @@ class Source:
     factor: float | None
 
     @classmethod
-    def of(cls, plug: str) -> Source | None:
+    def of(cls, plug: str) -> Driver | None:
         """What drives `plug`, or None."""
         direct = cmds.listConnections(
             plug, source=True, destination=False, plugs=True, skipConversionNodes=False
@@ -88,14 +88,14 @@ class PlugState:
     locked: bool
     keyable: bool
     channel_box: bool
-    source: Source | None
+    driver: Driver | None
 
     @classmethod
     def of(cls, plug: str) -> PlugState:
         """Read the state of a plug."""
         locked, keyable = bool(cmds.getAttr(plug, lock=True)), bool(cmds.getAttr(plug, keyable=True))
         return cls(
-            cmds.getAttr(plug), locked, keyable, bool(cmds.getAttr(plug, channelBox=True)), Source.of(plug)
+            cmds.getAttr(plug), locked, keyable, bool(cmds.getAttr(plug, channelBox=True)), Driver.of(plug)
         )
 
 
@@ -105,13 +105,13 @@ def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
     state = PlugState.of(old)
     for plug in (old, new):
         set_lock(plug, False)
-    if state.source is None:
+    if state.driver is None:
         cmds.setAttr(new, state.value)
     else:
-        state.source.drive(
+        state.driver.drive(
             new
         )  # before the old one is cut: a conversion that drives nothing would be deleted
-        cmds.disconnectAttr(state.source.direct, old)
+        cmds.disconnectAttr(state.driver.direct, old)
     for destination in (
         cmds.listConnections(old, source=False, destination=True, plugs=True, skipConversionNodes=False) or []
     ):
@@ -161,12 +161,12 @@ def held(values: Mapping[str, Any]) -> Iterator[None]:
         try:
             for plug, value in values.items():
                 state = PlugState.of(plug)
-                if state.source is None and state.value == value:
+                if state.driver is None and state.value == value:
                     continue
                 set_lock(plug, False)
                 saved.append((plug, state))
-                if state.source is not None:
-                    cmds.disconnectAttr(state.source.direct, plug)
+                if state.driver is not None:
+                    cmds.disconnectAttr(state.driver.direct, plug)
                 cmds.setAttr(plug, value)
             yield
         finally:
@@ -179,8 +179,8 @@ def _put_back(saved: list[tuple[str, PlugState]]) -> None:
     for plug, state in reversed(saved):
         try:
             set_lock(plug, False)
-            if state.source is not None:
-                state.source.drive(plug)
+            if state.driver is not None:
+                state.driver.drive(plug)
             else:
                 cmds.setAttr(plug, state.value)
             set_lock(plug, state.locked)

@@ -88,7 +88,7 @@ SKIN = (0.92, 0.75, 0.66)
 _BEHIND, _ABOVE = (0.17, 0.17, 0.18), (0.30, 0.31, 0.33)
 
 
-class Surface:
+class ShownMesh:
     """One mesh in the scene: points that move, colours that change."""
 
     def __init__(self, mesh: Mesh, colour: tuple[float, float, float] = SKIN) -> None:
@@ -177,7 +177,7 @@ class FaceScene:
             for name in ("llvmpipe", "softpipe", "swrast", "software", "basic render")
         )
 
-    def add(self, surface: Surface) -> None:
+    def add(self, surface: ShownMesh) -> None:
         """Draw it too."""
         self.renderer.AddActor(surface.actor)
 

@@ -14,7 +14,7 @@ from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import EditRecipe
 
-from .drawing import FaceScene, Surface
+from .drawing import FaceScene, ShownMesh
 
 Map = Literal["none", "thickness", "weight", "error"]
 _SAME_MM = 1.0  # a neutral that was smoothed since is still the same actor's
@@ -42,8 +42,8 @@ class ViewedFace:
         self.scene, self._actor, self.look, self.caption = scene, _checked(model, actor), Look(), ""
         self.weights = np.zeros(len(model.targets))
         self.skin, self.bones = (
-            Surface(model.mesh),
-            Surface(model.mesh.with_points(model.anatomy.bone_points)),
+            ShownMesh(model.mesh),
+            ShownMesh(model.mesh.with_points(model.anatomy.bone_points)),
         )
         share = model.anatomy.skinning_weight[:, None]
         self.bones.paint(SKULL + share * (JAW - SKULL))

@@ -22,7 +22,7 @@ from trainer.fit.take import filled, filled_rigid
 
 from .camera import TURNED, Camera
 from .frame_fit import Fitted, FrameFit
-from .observed import InPicture, Observed
+from .observed import InPicture, Observed, Sightings
 from .seen_space import LinearSpace
 from .start import solve_focal, start_pose, with_cameras
 from .take import Steadiness, ViewedTake, fit_take, make_take
@@ -31,7 +31,6 @@ from .tracks import Tracks
 # What looks wrong with cameras, landmarks or model once a take is fitted: said in words, with the reason
 # where another reading fits much better.
 
-Frames = Sequence[Sequence[Observed]]
 
 # standard deviations a coordinate at which a frame is flagged: a model of the right actor leaves about half
 # of that
@@ -55,7 +54,7 @@ def unlikeliness(frame: Sequence[Observed], fitted: Fitted) -> float:
 
 
 def refuse_wrong_cameras(
-    fit: FrameFit, frames: Frames, fitted: Sequence[Fitted | None], cameras: Sequence[Camera]
+    fit: FrameFit, frames: Sightings, fitted: Sequence[Fitted | None], cameras: Sequence[Camera]
 ) -> None:
     """Raises AimError when several cameras contradict each other, and a change of unit, axes or image size
     makes them agree."""
@@ -125,7 +124,7 @@ def refuse_wrong_cameras(
 
 
 def warnings(
-    fit: FrameFit, frames: Frames, fitted: Sequence[Fitted | None], cameras: Sequence[Camera]
+    fit: FrameFit, frames: Sightings, fitted: Sequence[Fitted | None], cameras: Sequence[Camera]
 ) -> list[str]:
     """Sentences on what a reader should know of the result."""
     known = [(frame, found) for frame, found in zip(frames, fitted, strict=True) if found is not None]
@@ -191,7 +190,7 @@ def _elsewhere(fit: FrameFit, known: list[tuple[Sequence[Observed], Fitted]], ca
     )
 
 
-def _residual(fit: FrameFit, frames: Frames) -> float:
+def _residual(fit: FrameFit, frames: Sightings) -> float:
     """Median over frames of what the resting face leaves, in mm, wherever it is put: cameras that contradict
     each other leave far more than expressions do."""
     found = [posed.residual_mm for frame in frames if (posed := start_pose(fit, frame)) is not None]

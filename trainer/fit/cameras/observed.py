@@ -3,6 +3,7 @@ their noise, with jacobians."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +14,7 @@ from aim_maya.core import rigid
 from aim_maya.core.typed import Floats, Ints
 
 from .camera import Camera
-from .seen_space import Places, SeenSpace, Surface, hats
+from .seen_space import PlacedFace, Places, SeenSpace, hats
 from .sites import Layout
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Observed(Protocol):
     def dimensions(self) -> int:
         """How many numbers were measured."""
 
-    def settled(self, surface: Surface, mm_per_unit: float) -> Observed:
+    def settled(self, surface: PlacedFace, mm_per_unit: float) -> Observed:
         """With the outline's points, and the noise, as they are on this surface."""
 
     def whitened(self, seen: SeenSpace, state: State, *, head_only: bool = False) -> tuple[Floats, Floats]:
@@ -43,6 +44,10 @@ class Observed(Protocol):
 
     def distances_mm(self, seen: SeenSpace, state: State, mm_per_unit: float) -> Floats:
         """(m,) from the face, at its depth, mm."""
+
+
+Sightings = Sequence[Sequence[Observed]]
+"""What was seen of each frame; nothing of an empty one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class InPicture:
         """As Observed says."""
         return 2 * len(self.sites)
 
-    def settled(self, surface: Surface, mm_per_unit: float) -> InPicture:
+    def settled(self, surface: PlacedFace, mm_per_unit: float) -> InPicture:
         """Slide the outline's points to where the skin is edge-on and near what was seen; noise by the depth
         of the face."""
         depth = max(float(self.camera.project(surface.middle[None], self.frame).depth[0]), 1e-3)
@@ -124,7 +129,7 @@ class InPicture:
         whitening[sliding] = (vectors / np.sqrt(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
         return replace(self, at=at, whitening=whitening)
 
-    def _slid(self, surface: Surface, sliding: Ints, variance: Floats) -> tuple[Ints, Floats]:
+    def _slid(self, surface: PlacedFace, sliding: Ints, variance: Floats) -> tuple[Ints, Floats]:
         """Places (n,) of the sliding ones, and how a pixel moves (n, 2) for one model unit along the strip
         there."""
         first, last = self.layout.first[self.sites[sliding]], self.layout.first[self.sites[sliding] + 1]
@@ -184,7 +189,7 @@ class InSpace:
         """(4, 4) head that brings the resting face nearest to them."""
         return rigid.kabsch(seen.places.rest[self.at], self.points)
 
-    def settled(self, surface: Surface, mm_per_unit: float) -> InSpace:  # noqa: ARG002
+    def settled(self, surface: PlacedFace, mm_per_unit: float) -> InSpace:  # noqa: ARG002
         """Nothing slides here."""
         return self
 

@@ -88,7 +88,7 @@ class Places:
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class PlacedFace:
     """All places of a layout in the world: points and normals (N, 3), and the middle of the face (3,)."""
 
     points: Floats
@@ -121,9 +121,9 @@ class SeenSpace:
             places.rest + places.rows @ q[: self.size], rigid.exp(self.twist(q)), places.weight, self.centre
         )
 
-    def surface(self, q: Floats, head: Floats) -> Surface:
+    def surface(self, q: Floats, head: Floats) -> PlacedFace:
         """Where everything is under a head (4, 4)."""
-        return Surface(
+        return PlacedFace(
             rigid.apply(head, self.points(self.places, q)),
             self.normals(self.places, q) @ head[:3, :3].T,
             rigid.apply(head, self.centre),

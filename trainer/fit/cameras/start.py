@@ -24,7 +24,7 @@ from aim_maya.core.typed import Floats
 
 from .camera import Camera
 from .frame_fit import Belief, Fitted, FrameFit
-from .observed import InPicture, InSpace, Observed
+from .observed import InPicture, InSpace, Observed, Sightings
 from .seen_space import State
 
 # Where the head is, from nothing: a camera far away is linear in it, and from there the true cameras refine
@@ -76,7 +76,6 @@ def affine_head(fit: FrameFit, seen: InPicture) -> Floats | None:
 # Focal lengths that are not known, one a camera for the whole take: solved together with face and head on a
 # few of its frames.
 
-Frames = Sequence[Sequence[Observed]]
 
 _FRAMES = 5
 _SHARES = (0.5, 0.75, 1.1, 1.6, 2.4, 3.6)  # of the longer side of the image
@@ -85,7 +84,7 @@ _FARTHEST, _NEAR = 0.3, 1e-3  # of a focal length: the largest step, and one tha
 
 
 def solve_focal(
-    fit: FrameFit, frames: Frames, cameras: Sequence[Camera], progress: Progress | None = None
+    fit: FrameFit, frames: Sightings, cameras: Sequence[Camera], progress: Progress | None = None
 ) -> tuple[Camera, ...]:
     """The cameras with the unknown focal lengths filled in. Raises AimError when no frame shows enough, and
     Cancelled."""
@@ -156,7 +155,7 @@ def _with_focal(camera: Camera, focal: float) -> Camera:
     return camera.with_focal(focal / camera.fx)
 
 
-def _fullest(frames: Frames) -> list[Sequence[Observed]]:
+def _fullest(frames: Sightings) -> list[Sequence[Observed]]:
     """A few frames, spread over the better half of those that show most."""
     seen = [frame for frame in frames if any(isinstance(part, InPicture) for part in frame)]
     seen = sorted(seen, key=lambda frame: -sum(part.dimensions for part in frame))[
@@ -166,7 +165,7 @@ def _fullest(frames: Frames) -> list[Sequence[Observed]]:
 
 
 def _from_nothing(
-    fit: FrameFit, frames: Frames, cameras: list[Camera]
+    fit: FrameFit, frames: Sightings, cameras: list[Camera]
 ) -> tuple[float, list[Camera], list[State]]:
     posed = [start_pose(fit, frame) for frame in frames]
     states = [found.state for found in posed if found is not None]
@@ -176,7 +175,7 @@ def _from_nothing(
     return cost, cameras, states
 
 
-def _refined(fit: FrameFit, frames: Frames, states: Sequence[State]) -> tuple[float, list[State]]:
+def _refined(fit: FrameFit, frames: Sightings, states: Sequence[State]) -> tuple[float, list[State]]:
     found = [
         fit.solve(frame, Belief(np.zeros(len(state.q))), state, steps=_FOCAL_STEPS)
         for frame, state in zip(frames, states, strict=True)
@@ -184,7 +183,7 @@ def _refined(fit: FrameFit, frames: Frames, states: Sequence[State]) -> tuple[fl
     return sum(one.cost for one in found), [one.state for one in found]
 
 
-def _step(fit: FrameFit, frames: Frames, states: Sequence[State], names: Sequence[str]) -> Floats:
+def _step(fit: FrameFit, frames: Sightings, states: Sequence[State], names: Sequence[str]) -> Floats:
     """(C,) by which the logarithms of the focal lengths should change, faces and heads following."""
     normal, slope = np.eye(len(names)) * 1e-9, np.zeros(len(names))
     for frame, state in zip(frames, states, strict=True):

@@ -27,10 +27,11 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.fit.options import LandmarkOptions
+from trainer.geometry.surface import spread
 
 from .camera import Camera
 from .frame_fit import Belief, Fitted, FrameFit
-from .observed import InPicture, InSpace, Noise, Observed
+from .observed import InPicture, InSpace, Noise, Observed, Sightings
 from .seen_space import LinearSpace, State, seen_space
 from .sites import Layout, Site, lay_out, read_sites
 from .start import start_pose
@@ -169,15 +170,12 @@ def _solid(points: Floats | None, rest: Floats, frames: int) -> Ints:
     known = np.flatnonzero(np.isfinite(points).all(axis=2).any(axis=0))
     if len(known) <= _MOST_IN_SPACE:
         return known
-    from trainer.actor.constraints import spread
-
     return known[spread(rest[known], _MOST_IN_SPACE)]
 
 
 # A whole take: frame after frame from the one before, then back and forth so that every frame also hears of
 # the next.
 
-Frames = Sequence[Sequence[Observed]]  # what was seen of each frame; nothing of an empty one
 
 SWEEPS = 3
 _TURN, _SHIFT_MM = 0.6, 120.0  # radians and mm by which a head drifts in a second, one standard deviation
@@ -225,7 +223,7 @@ def halfway(first: Floats, second: Floats, share: float = 0.5) -> Floats:
 
 def fit_take(
     fit: FrameFit,
-    frames: Frames,
+    frames: Sightings,
     steadiness: Steadiness,
     progress: Progress | None = None,
     *,
@@ -269,7 +267,13 @@ def middle_head(heads: Sequence[Floats], pivot: Floats) -> Floats:
 
 
 def _frame(
-    fit: FrameFit, frames: Frames, fitted: list[Fitted | None], i: int, steadiness: Steadiness, *, first: bool
+    fit: FrameFit,
+    frames: Sightings,
+    fitted: list[Fitted | None],
+    i: int,
+    steadiness: Steadiness,
+    *,
+    first: bool,
 ) -> Fitted:
     size = fit.seen.jaw.shape[1]
     prior = steadiness.prior(_state(fitted, i - 1), None if first else _state(fitted, i + 1), size)

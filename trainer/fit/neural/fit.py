@@ -22,7 +22,7 @@ from trainer.export.pose_graph import Graph
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.performance import build_performance, residual_figures
-from trainer.fit.scans import Scans, check_scale, read_confidence
+from trainer.fit.scans import Frames, check_scale, read_confidence
 from trainer.fit.take import filled, filled_rigid
 from trainer.learn.run import pick_device
 
@@ -165,7 +165,7 @@ def _miss_mm(fit: NeuralFit, frame: int) -> float:
 
 def fit_neural(
     model: FaceModel,
-    scans: Scans,
+    scans: Frames,
     options: FitOptions,
     neural: NeuralOptions,
     progress: Progress,

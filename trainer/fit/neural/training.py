@@ -26,7 +26,7 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats, Ints
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
-from trainer.fit.scans import Scans
+from trainer.fit.scans import Frames
 from trainer.learn.solvers import Muon
 
 from .networks import CoefficientNetwork, MotionNetwork, NeuralFace, chained
@@ -60,7 +60,7 @@ class Recording:
         return np.stack([self.points[frame][columns] for frame in frames])
 
 
-def record(scans: Scans, confidence: Floats, folder: Path | None = None) -> Recording:
+def record(scans: Frames, confidence: Floats, folder: Path | None = None) -> Recording:
     """Look through the scans once, and keep them in a file without a name in `folder`. confidence (P,).
 
     Raises AimError for frames of another mesh, or nothing seen at all.
@@ -68,8 +68,8 @@ def record(scans: Scans, confidence: Floats, folder: Path | None = None) -> Reco
     digest, counts, size = hashlib.sha256(), list[int](), len(scans.vertices)
     anywhere = np.zeros(size, bool)
     with tempfile.TemporaryFile(dir=folder) as file:
-        for number, frame in enumerate(scans):
-            points = _checked(frame, size, number)
+        for frame in scans:
+            points = frame.astype(np.float32, order="C")
             seen = complete(points) & (confidence > 0)
             points[~seen] = np.nan
             counts.append(int(seen.sum()))
@@ -85,17 +85,6 @@ def record(scans: Scans, confidence: Floats, folder: Path | None = None) -> Reco
         file.flush()
         stored = np.memmap(file, np.float32, "r", shape=(len(counts), size, 3))
     return Recording(stored, scans.vertices, confidence, np.array(counts), anywhere, digest.hexdigest())
-
-
-def _checked(frame: Floats, size: int, number: int) -> Floats:
-    """One frame as float32 of its own. Raises AimError."""
-    points = np.array(frame, np.float32, order="C")
-    if points.shape != (size, 3):
-        raise AimError(
-            f"Frame {number} has points {points.shape}, not ({size}, 3).",
-            "Frames of another mesh are among them.",
-        )
-    return points
 
 
 # One neural fit, as published: small networks give head, jaw and coefficients; their weights and a code a
