@@ -15,7 +15,7 @@ from aim_maya.core.typed import Floats
 from trainer.geometry.surface import outside
 
 from . import losses
-from .model import FaceNetworks, JawPoses, pose_skin
+from .model import FaceNetworks, JawPoses
 from .problem import Problem, Tables
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
@@ -53,7 +53,7 @@ def evaluate(problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: 
     pieces: list[list[Floats]] = []
     for chunk in c.split(_CHUNK):
         f = networks.fields(chunk)
-        posed = pose_skin(f.skin, f.basis, f.weight, jaw, matrix, networks.paper)
+        posed = networks.pose(f.skin, f.weight, f.basis, jaw, matrix)
         pieces.append(
             [
                 x.cpu().double().numpy()

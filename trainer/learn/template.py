@@ -1,5 +1,5 @@
 """Template space: the neutral opened so that points which are close in space but far along the surface come
-apart; and its points for other meshes of the face.
+apart.
 
 A coordinate network cannot tell two lips that touch from one point, so the template decides the error at the
 lips. The opening is found, not named: pairs of vertices that are near, face each other and move apart in some
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import igl
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -22,12 +21,8 @@ from scipy.spatial import cKDTree
 from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats, Ints
-from aim_maya.runtime.model_data import ModelData
 from trainer.geometry.smooth import edge_graph, extend, laplacian
 from trainer.geometry.surface import Mirror
-
-# Template space: the neutral opened so that points which are close in space but far along the surface come
-# apart.
 
 NEAR = 0.02  # of the head's extent: how close two sheets are to count as touching
 APART = 0.055  # of the head's extent: how far they should be apart in the template
@@ -207,30 +202,3 @@ def push_apart(mesh: Mesh, base: Floats, pairs: Ints, gap: Floats) -> Floats:
     bending = laplacian(mesh)
     system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
     return splu(sp.csc_matrix(system)).solve(differences.T @ away)
-
-
-# Template points for other meshes of the same face: subdivided, remeshed, or single points on its neutral
-# surface.
-
-
-def template_at(data: ModelData, points: Floats) -> Floats:
-    """(P, 3) float64 template coordinates in [-1, 1] for points (P, 3) on or near the neutral, model unit,
-    object space.
-
-    The neutral-to-template map is linear on the neutral's triangles: each point takes that of its closest
-    surface point, and keeps its own
-    distance from it. Where two lips touch, a point belongs to the side that is nearer.
-    """
-    triangles = data.mesh.triangles
-    rest = data.mesh.points
-    _, face, closest = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(points, np.float64), rest, triangles
-    )
-    corners = triangles[face]
-    shares = igl.barycentric_coordinates(
-        closest, rest[corners[:, 0]], rest[corners[:, 1]], rest[corners[:, 2]]
-    )
-    on_template = np.einsum("pi,pik->pk", shares, data.template[corners].astype(np.float64))
-    scale = float(data.manifest["scale"])
-    beyond: Floats = on_template + (points - closest) / scale
-    return beyond
