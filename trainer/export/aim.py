@@ -23,7 +23,7 @@ from aim_maya.runtime import FaceModel
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
 from aim_maya.runtime.session import open_session
 from trainer.actor.jaw import Jaw
-from trainer.learn.fields import evaluate
+from trainer.learn.fields import network_fields
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
@@ -167,7 +167,7 @@ def export(
     jaw = learned_jaw(problem, poses)
     motion = jaw.motion(actor)
     blend = LinearBlend.of(actor.rig, motion, template.centre)
-    at = evaluate(problem, networks, poses, template.points)
+    at = network_fields(problem, networks, poses, template.points)
     given, of = problem.welded.given, problem.welded.of
     weight = at.weight.astype(np.float32)
     neutral = actor.neutral.points.astype(np.float32)

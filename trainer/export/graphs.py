@@ -12,7 +12,7 @@ import numpy as np
 
 from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
 from aim_maya.core.typed import Floats
-from trainer.learn.fields import Evaluated
+from trainer.learn.fields import NetworkFields
 from trainer.learn.model import OMEGA, FaceNetworks, Siren
 from trainer.learn.problem import Problem
 
@@ -112,7 +112,7 @@ placed = Add(c_world, {b})"""
         raise NotImplementedError
 
     @staticmethod
-    def basis_before(problem: Problem, at: Evaluated, motion: JawMotion) -> Floats:
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
         """(T, V, 3) the displacements that `basis` gives at the vertices."""
         raise NotImplementedError
 
@@ -194,7 +194,7 @@ E_turned = MatMul(E_features, E_mixed)
         )
 
     @staticmethod
-    def basis_before(problem: Problem, at: Evaluated, motion: JawMotion) -> Floats:  # noqa: ARG004
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:  # noqa: ARG004
         """The networks' own."""
         return at.basis.transpose(1, 0, 2)
 
@@ -250,7 +250,7 @@ basis = MatMul(pose_back, before)"""
         self.mix_basis(name, self.networks.targets)
 
     @staticmethod
-    def basis_before(problem: Problem, at: Evaluated, motion: JawMotion) -> Floats:
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
         """Solved from the skin at the trained poses."""
         rig, centre = problem.actor.rig, problem.template.centre
         return solve_displacements(rig, at.posed, at.skin, motion, at.weight, centre)
