@@ -23,7 +23,7 @@ from aim_maya.core.run_folder import RunFolder, told_by
 from aim_maya.core.training_options import TrainConfig, config_from_json
 from trainer.evaluate.anatomy import leave_regions_out, write_bones
 from trainer.evaluate.preview import Preview
-from trainer.evaluate.score import jaw_figures, score
+from trainer.evaluate.score import accuracy, trained_jaw_accuracy
 from trainer.export.aim import bones_report, export, learned_jaw
 from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses
@@ -122,13 +122,13 @@ def _train(
     progress.stage("linear solution")
     linear, linear_jaw = _solve_linear(problem, config, device)
     preview = Preview(problem, run.preview, progress)
-    linear_score = score(problem, linear, linear_jaw, preview.show_all)
+    linear_accuracy = accuracy(problem, linear, linear_jaw, preview.show_all)
     clock.lap("linear_s")
     if config.preset == "draft":
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
-        figures = linear_score
+        figures = linear_accuracy
     else:
-        training = Training(problem, config, linear_score["skin"]["mean"], device)
+        training = Training(problem, config, linear_accuracy["skin"]["mean"], device)
         if state is not None and "networks" in state:
             try:
                 training.restore(state)
@@ -140,7 +140,7 @@ def _train(
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
         progress.stage("score")
-        figures = score(problem, *trained, preview.show_all)
+        figures = accuracy(problem, *trained, preview.show_all)
     metrics: dict[str, Any] = {
         "actor": actor.name,
         "preset": config.preset,
@@ -148,11 +148,13 @@ def _train(
         "config": config.to_json(),
         **figures,
         **extra,
-        "linear": {k: linear_score[k] for k in ("skin", "neutral", "between", "worst_relative")},
+        "linear": {k: linear_accuracy[k] for k in ("skin", "neutral", "between", "worst_relative")},
         "jaw": {
             "source": problem.jaw.source,
             "report": problem.jaw.report,
-            "error": jaw_figures(problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses),
+            "error": trained_jaw_accuracy(
+                problem.actor, problem.constraints, learned_jaw(problem, trained[1]).poses
+            ),
         },
         "bones": bones_report(problem),
         "thickness_prior": problem.tissue.note,

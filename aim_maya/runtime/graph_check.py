@@ -90,7 +90,7 @@ _INPUTS = {
 }
 _ATTRIBUTES = {"Cast": "to", "Concat": "axis", "Transpose": "perm", "ReduceSum": "keepdims"}
 _SIZES = {FLOAT: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
-_NUMPY = {FLOAT: "<f4", INT64: "<i8", BOOL: "?", DOUBLE: "<f8"}
+NUMPY_TYPES = {FLOAT: "<f4", INT64: "<i8", BOOL: "?", DOUBLE: "<f8"}
 _OPSETS, _NEWEST_IR, _MOST_NODES, _WIDEST = range(17, 21), 10, 2000, 2048
 _CONSTANTS = 2**26  # bytes that networks and tables of motion may take
 _A_VERTEX = 256  # bytes a vertex that the tables of baked edits may take besides
@@ -247,7 +247,7 @@ class _Checked:
         self._constants -= len(raw)
         if self._constants < 0:
             raise _Refused("its constants take more than the model explains")
-        data = np.frombuffer(raw, _NUMPY[kind])
+        data = np.frombuffer(raw, NUMPY_TYPES[kind])
         if kind in (FLOAT, DOUBLE) and not np.isfinite(data).all():
             raise _Refused(f"the constant '{name[:60]}' holds NaN or infinity")
         return name, _Value(kind, tuple(dims), data if kind == INT64 and len(data) <= 8 else None)

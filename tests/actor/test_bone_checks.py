@@ -16,7 +16,7 @@ from aim_maya.core.errors import AimError
 from tests.conftest import head_data, turned
 from trainer.actor.constraints import check_bones, find_constraints
 from trainer.actor.jaw import find_jaw
-from trainer.evaluate.score import jaw_figures
+from trainer.evaluate.score import trained_jaw_accuracy
 
 
 def test_a_head_as_it_should_be(sample: Actor) -> None:
@@ -62,11 +62,14 @@ def test_teeth_that_bend(sample: Actor) -> None:
 
 def test_jaw_figures_of_a_training(sample: Actor) -> None:
     constraints = find_constraints(sample)
-    figures = jaw_figures(sample, constraints, find_jaw(sample, constraints).poses)
+    figures = trained_jaw_accuracy(sample, constraints, find_jaw(sample, constraints).poses)
     assert figures is not None
     assert figures["mean"] < 1e-6
     assert max(r["degrees"] for r in figures["targets"]) < 1e-4
-    assert jaw_figures(replace(sample, lower_teeth=None, lower_teeth_shapes={}), constraints, {}) is None
+    assert (
+        trained_jaw_accuracy(replace(sample, lower_teeth=None, lower_teeth_shapes={}), constraints, {})
+        is None
+    )
 
 
 def test_half_an_opening_lies_on_the_arc(ict_rig: Path) -> None:

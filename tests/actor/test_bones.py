@@ -22,10 +22,10 @@ from trainer.__main__ import main
 from trainer.actor.bones import DEPTHS_MM, EXPECTED_MM, estimate_bones, place_sites, with_bones
 from trainer.actor.constraints import find_constraints
 from trainer.actor.landmarks import BONE_REGIONS, bone_regions, find_landmarks
-from trainer.evaluate.anatomy import anatomy_score, judge_bones, nearest_bone, outside_skin, region_of
-from trainer.evaluate.score import compare_estimates
+from trainer.evaluate.anatomy import anatomy_accuracy, bone_accuracy, nearest_bone, outside_skin, region_of
+from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.geometry.surface import inward_room, outside
-from trainer.learn.fields import evaluate
+from trainer.learn.fields import network_fields
 from trainer.learn.loop import Training
 from trainer.learn.problem import prepare
 from trainer.learn.tissue import find_tissue
@@ -39,7 +39,7 @@ def without_bones(actor: Actor) -> Actor:
 def test_estimated_bones_lie_near_the_real_ones(name: str) -> None:
     actor = read_actor(head_data(name))
     bones = estimate_bones(without_bones(actor))
-    judged = judge_bones(actor, bones)
+    judged = bone_accuracy(actor, bones)
     assert judged is not None
     assert judged["skull"]["median"] < 1.5
     assert judged["jaw"]["median"] < 3.0
@@ -50,11 +50,11 @@ def test_estimated_bones_lie_near_the_real_ones(name: str) -> None:
 
 def test_the_sample_head_without_bones(sample: Actor) -> None:
     bones = estimate_bones(without_bones(sample))
-    judged = judge_bones(sample, bones)
+    judged = bone_accuracy(sample, bones)
     assert judged is not None
     assert judged["skull"]["median"] < 3.0
     assert judged["jaw"]["median"] < 4.0
-    assert judge_bones(without_bones(sample), bones) is None
+    assert bone_accuracy(without_bones(sample), bones) is None
     assert bones.landmarks.guessed
     assert (
         bones.expected_mm["vault"] > EXPECTED_MM["vault"]
@@ -74,7 +74,7 @@ def test_only_what_lacks_is_estimated(sample: Actor) -> None:
 def test_the_jaw_s_motion_without_any_mesh_inside_the_skin(name: str) -> None:
     """Neither skull, jaw nor teeth known: the estimate stands on estimated bones; the teeth only judge."""
     actor = with_bones(without_bones(read_actor(head_data(name))))[0]
-    score = compare_estimates(actor, find_constraints(actor))["estimate"]
+    score = jaw_estimate_accuracy(actor, find_constraints(actor))["estimate"]
     assert score["moving_share"] <= 0.20
     assert score["moving_worst"] <= 0.40
     assert score["still_max"] <= 1.5
@@ -144,9 +144,9 @@ def test_learned_anatomy_stays_inside_and_on_its_own_bone(sample: Actor) -> None
     training = Training(problem, config, float("inf"), torch.device("cpu"))
     with Progress("none") as progress:
         training.learn_anatomy(progress, "anatomy")
-    at = evaluate(problem, training.networks, training.jaw, problem.template.points)
+    at = network_fields(problem, training.networks, training.jaw, problem.template.points)
     at = replace(at, bone=sample.neutral.points - at.thickness[:, None] * at.normals)
-    score = anatomy_score(problem, at)
+    score = anatomy_accuracy(problem, at)
     assert score["outside_skin"] == 0
     assert score["wrong_bone_share"] < 0.03
     assert set(score["regions"]) <= set(BONE_REGIONS)

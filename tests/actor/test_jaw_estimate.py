@@ -18,7 +18,7 @@ from trainer.actor import jaw_estimate
 from trainer.actor.constraints import Constraints, find_constraints
 from trainer.actor.jaw import find_jaw
 from trainer.actor.jaw_estimate import Mandible, bone_motion, find_mandible, fit_target, transform
-from trainer.evaluate.score import compare_estimates, score_jaw
+from trainer.evaluate.score import jaw_accuracy, jaw_estimate_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_motion_that_the_model_knows_is_found(
 
 def test_skin_that_follows_in_full_gives_the_bone_s_motion(sample: Actor, constraints: Constraints) -> None:
     """The made-up head: about any hinge, whatever the anatomical model thinks of hinges."""
-    scores = compare_estimates(sample, constraints)
+    scores = jaw_estimate_accuracy(sample, constraints)
     assert scores["estimate"]["moving_share"] < 0.1
     assert scores["estimate"]["still_max"] == 0.0
 
@@ -110,7 +110,7 @@ def scaled(mesh: Mesh | None, scale: float) -> Mesh | None:
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_real_heads(name: str) -> None:
     actor = read_actor(head_data(name))
-    scores = compare_estimates(actor, find_constraints(actor))
+    scores = jaw_estimate_accuracy(actor, find_constraints(actor))
     estimate = scores["estimate"]
     assert estimate["moving_share"] <= 0.20
     assert estimate["moving_worst"] <= 0.40
@@ -145,10 +145,10 @@ def test_names_and_units_play_no_part(actor_a: Path) -> None:
 def test_the_score_tells_moving_from_still(sample: Actor) -> None:
     truth = {"jawOpen": rigid.exp([0.2, 0, 0, 0, 0, 0])}
     points = np.array([[0.0, -20.0, 80.0]])
-    right = score_jaw(sample, truth, truth, points)
+    right = jaw_accuracy(sample, truth, truth, points)
     assert right["moving"] == 1
     assert right["moving_share"] == 0
-    wrong = score_jaw(sample, {"browDown_L": truth["jawOpen"]}, truth, points)
+    wrong = jaw_accuracy(sample, {"browDown_L": truth["jawOpen"]}, truth, points)
     assert wrong["moving_share"] == pytest.approx(1.0)
     assert wrong["still_max"] == pytest.approx(
         next(r["motion"] for r in wrong["targets"] if r["target"] == "jawOpen")

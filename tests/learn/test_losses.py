@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from aim_maya.core.training_options import LossWeights
 from trainer.learn import losses
 
 
@@ -37,7 +38,16 @@ def test_symmetry_vanishes_for_a_mirrored_pair() -> None:
     assert losses.symmetry(t([5, 1, 0]), t([-1, 3, 0]), normal, offset) == pytest.approx(4)
 
 
-def test_weighted_sum() -> None:
-    assert losses.weighted_sum(
-        {"a": (2.0, torch.tensor(3.0)), "b": (0.5, torch.tensor(4.0))}
-    ) == pytest.approx(8)
+def test_terms_are_weighed_and_added() -> None:
+    terms = losses.Terms(LossWeights(skin=2.0, neutral=0.5))
+    terms.add("skin", lambda: torch.tensor(3.0))
+    terms.add("neutral", lambda: torch.tensor(4.0))
+    assert terms.total() == pytest.approx(8)
+
+
+def test_a_term_without_a_weight_is_not_evaluated() -> None:
+    terms = losses.Terms(LossWeights(symmetry=0.0, skin=1.0))
+    terms.add("symmetry", lambda: pytest.fail("evaluated"))
+    assert terms.total() is None
+    assert not terms.wants("symmetry", "inside")
+    assert terms.wants("symmetry", "skin")

@@ -4,8 +4,11 @@ form works too."""
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,10 +18,11 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
-from aim_maya.core.training_options import LOSSES, NetworkSize, TrainConfig, config_from_json
+from aim_maya.core.training_options import LOSSES, LossWeights, NetworkSize, TrainConfig, config_from_json
 from aim_maya.runtime import FaceModel
+from trainer.learn import losses
 from trainer.learn.loop import Training
-from trainer.learn.model import FaceNetworks, JawPoses, Siren, pose_skin
+from trainer.learn.model import JawPoses, Siren, networks_for
 from trainer.learn.problem import Problem, prepare
 from trainer.train import train
 
@@ -93,7 +97,7 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Pa
     assert not (tmp_path / "x.aim").exists()
     lines = [json.loads(line) for line in folder.progress.read_text().splitlines()]
     assert {line["event"] for line in lines} >= {"run", "stage", "cancelling", "end"}
-    other = replace(small, name="other", neutral=small.neutral.with_points(small.neutral.points * 1.05))
+    other = replace(small, name="other", neutral=small.neutral.with_points(small.neutral.points + np.array([5.0, 0.0, 0.0])))
     with pytest.raises(AimError, match=f"is of '{small.name}', not of 'other'"):
         train(other, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
     train(small, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
@@ -128,7 +132,7 @@ def test_paper_form_end_to_end(small: Actor, tmp_path: Path) -> None:
     checked there."""
     config = replace(QUICK, losses="paper")
     made = train(small, tmp_path / "p.aim", config, RunFolder(tmp_path / "run"), style="none")
-    assert made.networks.paper
+    assert made.networks.form == "paper"
     assert "bone" in made.networks.nets
     assert max(made.metrics["parity_mm"].values()) <= 1e-3
     assert (
@@ -152,8 +156,68 @@ def test_other_activations_export_with_parity(small: Actor, tmp_path: Path, acti
     assert max(made.metrics["parity_mm"].values()) <= 1e-3
 
 
+TERMS = [f.name for f in fields(LossWeights)]
+
+
+@pytest.mark.parametrize("form", ["aim", "paper"])
+def test_a_term_of_weight_0_is_not_evaluated(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Every term in turn is left out: its formula, and no other's, is then never called; and what has no
+    weight from the start is not either."""
+    calls: Counter[str] = Counter()
+    add = losses.Terms.add
+
+    def counted(terms: losses.Terms, name: str, formula: Callable[[], torch.Tensor]) -> None:
+        def evaluated() -> torch.Tensor:
+            calls[name] += 1
+            return formula()
+
+        add(terms, name, evaluated)
+
+    monkeypatch.setattr(losses.Terms, "add", counted)
+
+    def evaluations(without: tuple[str, ...]) -> set[str]:
+        calls.clear()
+        config = replace(QUICK, losses=form, steps=1, anatomy_steps=1, without=without)
+        training = Training(problem, config, 1e9, torch.device("cpu"))
+        for step in range(training.total):
+            training.step = step
+            assert np.isfinite(training._one_step())
+        return set(calls)
+
+    assert evaluations(()) == {name for name in TERMS if getattr(LOSSES[form], name)}
+    monkeypatch.setitem(LOSSES, form, LossWeights(**dict.fromkeys(TERMS, 1.0)))
+    everything = evaluations(())
+    smooth = {"thickness_smooth", "normal_skin", "skinning_fit"}  # learned while D, N and K learn alone
+    assert everything == (set(TERMS) if form == "aim" else set(TERMS) - smooth)
+    for name in TERMS:
+        assert evaluations((name,)) == everything - {name}
+    assert evaluations(tuple(TERMS)) == set()
+
+
+def test_steps_form_no_loss_without_its_term(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not through Terms alone: with only the skin's term left, no other formula of losses is called."""
+    called: Counter[str] = Counter()
+    for name in ("anatomy_thickness", "anatomy_normal", "thickness_zero", "symmetry", "skinning_zero"):
+        monkeypatch.setattr(losses, name, lambda *_, name=name: called.update([name]) or torch.zeros(()))
+    for name in ("towards", "beyond"):
+        monkeypatch.setattr(losses, name, lambda *_, name=name: called.update([name]) or torch.zeros(()))
+    config = replace(QUICK, steps=2, anatomy_steps=1, without=tuple(set(TERMS) - {"skin"}))
+    trained(problem, config)
+    assert not called
+
+
+def test_a_face_without_bones_is_learned(small: Actor, tmp_path: Path) -> None:
+    """No constraint vertex to draw from: its terms and what brings bone points inside are passed over."""
+    config = replace(QUICK, bones="none", steps=10, anatomy_steps=5, without=())
+    made = train(small, tmp_path / "b.aim", config, RunFolder(tmp_path / "run"), style="none")
+    assert not made.metrics["anatomy"]
+    assert max(made.metrics["parity_mm"].values()) <= 1e-3
+
+
 def test_torch_model_is_the_equation() -> None:
-    """pose_skin and JawPoses against the numpy twin."""
+    """Both forms' poses and JawPoses against the numpy twin."""
     from aim_maya.core import rigid
     from aim_maya.core.posing import skin
 
@@ -163,15 +227,18 @@ def test_torch_model_is_the_equation() -> None:
     assert jaw.moving.tolist() == [1]
     rest, e, k = rng.normal(size=(7, 3)), rng.normal(size=(7, 2, 3)), rng.uniform(0, 1, 7)
     to = lambda a: torch.tensor(a, dtype=torch.float32)  # noqa: E731
-    posed = pose_skin(to(rest), to(e), to(k[:, None]), jaw, None).numpy()
+    ours = networks_for(TrainConfig(expression=SMALL), 2, 0.1, 0.1)
+    posed = ours.pose(to(rest), to(k[:, None]), to(e), jaw, None).numpy()
     for p in range(2):
         assert posed[:, p] == pytest.approx(skin(rest + e[:, p], transforms[p], k, np.zeros(3)), abs=1e-5)
-    after = pose_skin(to(rest), to(e), to(k[:, None]), jaw, None, after=True).numpy()
+    papers = networks_for(TrainConfig(expression=SMALL, losses="paper"), 2, 0.1, 0.1)
+    after = papers.pose(to(rest), to(k[:, None]), to(e), jaw, None).numpy()
     assert after[:, 1] == pytest.approx(skin(rest, transforms[1], k, np.zeros(3)) + e[:, 1], abs=1e-5)
 
 
-def test_normals_are_unit_and_thickness_positive() -> None:
-    networks = FaceNetworks(TrainConfig(expression=SMALL), 3, 0.1, 0.1)
+@pytest.mark.parametrize("form", ["aim", "paper"])
+def test_normals_are_unit_and_thickness_positive(form: Literal["aim", "paper"]) -> None:
+    networks = networks_for(TrainConfig(expression=SMALL, losses=form), 3, 0.1, 0.1)
     f = networks.fields(torch.rand(50, 3) * 2 - 1)
     assert f.normal.norm(dim=1).detach().numpy() == pytest.approx(np.ones(50), abs=1e-5)
     assert (f.thickness > 0).all()

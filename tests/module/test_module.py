@@ -74,7 +74,7 @@ def test_zip_holds_what_a_user_needs(tree: Path, tmp_path: Path) -> None:
         "aim_maya/LICENSE",
         "aim_maya/training/constraints.txt",
         "aim_maya/training/trainer/__main__.py",
-        "aim_maya/aim_maya/ui/training/training_options.json",
+        "aim_maya/aim_maya/core/training_options.py",
         "aim_maya/README-INSTALL.txt",
         "aim_maya.mod",
         "install_aim_maya.py",

@@ -21,7 +21,6 @@ from aim_maya.core.run_folder import RunFolder, RunReader, ask_to_stop, is_alive
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.ui.training import options
 from aim_maya.ui.training import python as training_python
-from aim_maya.ui.training.options import described
 from aim_maya.ui.training.process import clean_environment, detached, explain, last_lines, start
 from trainer.__main__ import main
 
@@ -320,11 +319,23 @@ def test_a_run_folder_has_one_owner(tmp_path: Path) -> None:
 # --- options
 
 
-def test_the_form_s_description_is_up_to_date() -> None:
-    assert json.loads(options.FILE.read_text()) == json.loads(json.dumps(described())), (
-        "run: python -m aim_maya.ui.training.options"
+def test_every_option_says_what_it_is_for_from_a_zip_too(tmp_path: Path) -> None:
+    assert all(option.help.endswith(".") and "\n" not in option.help for option in options.options())
+    root = Path(options.__file__).parents[3]
+    archive = tmp_path / "aim.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for part in ("__init__.py", "core", "ui"):
+            at = root / "aim_maya" / part
+            for file in [at] if at.is_file() else sorted(at.rglob("*.py")):
+                packed.write(file, file.relative_to(root).as_posix())
+    code = (
+        f"import sys; sys.path.insert(0, {str(archive)!r})\n"
+        "from aim_maya.ui.training import options\n"
+        "assert '.zip' in options.__file__\n"
+        "print([o.help for o in options.options()])"
     )
-    assert all(option.help.endswith(".") for option in options.options())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str([o.help for o in options.options()]), done.stderr
 
 
 def test_options_arrive_at_the_trainer() -> None:

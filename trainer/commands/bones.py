@@ -13,7 +13,7 @@ import tyro
 from trainer.actor.bones import estimate_bones
 from trainer.actor.load import load_actor
 from trainer.actor.weld import weld
-from trainer.evaluate.anatomy import describe, judge_bones, write_bones
+from trainer.evaluate.anatomy import bone_accuracy, bones_summary, write_bones
 from trainer.evaluate.tables import markdown
 
 
@@ -41,7 +41,7 @@ def run(options: Options) -> dict[str, Any]:
         options.out or (options.actor if options.actor.is_dir() else options.actor.parent) / "estimated_bones"
     )
     write_bones(out, actor, bones)
-    found = judge_bones(actor, bones)
+    found = bone_accuracy(actor, bones)
     head = ["region", "vertices", "error to expect, mm"] + (
         ["median to the actor's own bone, mm"] if found else []
     )
@@ -59,4 +59,4 @@ def run(options: Options) -> dict[str, Any]:
             )
         )
     sys.stdout.write(f"wrote {out}. To use or mend them, put skull.obj and jaw.obj beside neutral.obj.\n")
-    return describe(bones) | {"compared": found}
+    return bones_summary(bones) | {"compared": found}

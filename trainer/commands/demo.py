@@ -17,7 +17,7 @@ from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
 from trainer.bake.bake import bake
 from trainer.evaluate.report import write_report
-from trainer.evaluate.tables import figures_table
+from trainer.evaluate.tables import accuracy_table
 from trainer.sample import sample_actor
 from trainer.train import train
 
@@ -56,7 +56,7 @@ def run(options: Options) -> dict[str, Any]:
     baked = bake(out / "sample.aim", out / "smile.csv", out / "smile.npz", device="cpu", style="none")
     write_report(model, out / "report.html", actor, trained.metrics)
     sys.stdout.write(
-        figures_table(trained.metrics) + f"\n\n{baked['frames']} frames baked. Open {out / 'report.html'}\n"
+        accuracy_table(trained.metrics) + f"\n\n{baked['frames']} frames baked. Open {out / 'report.html'}\n"
     )
     return trained.metrics
 

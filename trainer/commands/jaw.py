@@ -15,7 +15,7 @@ from trainer.actor.bones import with_bones
 from trainer.actor.constraints import find_constraints
 from trainer.actor.load import load_actor
 from trainer.actor.weld import weld
-from trainer.evaluate.score import compare_estimates
+from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.evaluate.tables import markdown
 
 
@@ -41,7 +41,7 @@ def run(options: Options) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for path in options.actors:
         actor = with_bones(weld(load_actor(path)).actor)[0]
-        figures[actor.name] = compare_estimates(actor, find_constraints(actor))
+        figures[actor.name] = jaw_estimate_accuracy(actor, find_constraints(actor))
     head = ["actor", "jaw", "all, mm", "moving: mean, % of motion", "worst, %", "still: mean, mm", "max, mm"]
     rows = [
         [

@@ -16,7 +16,7 @@ from aim_maya.core.progress import Style
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
 from trainer.actor.load import load_actor
-from trainer.evaluate.tables import figures_table
+from trainer.evaluate.tables import accuracy_table
 from trainer.learn.run import MadeFrom, inputs_hash
 from trainer.train import train
 
@@ -81,5 +81,5 @@ def run(options: Options) -> dict[str, Any]:
     if made_from is not None:
         made_from.end(options.out)
     if options.progress != "json":
-        sys.stdout.write(figures_table(trained.metrics) + f"\nwrote {options.out}\n")
+        sys.stdout.write(accuracy_table(trained.metrics) + f"\nwrote {options.out}\n")
     return trained.metrics

@@ -2,13 +2,13 @@
 
 from aim_maya.core.lazy import lazy
 
-__all__ = ["Preview", "anatomy_score", "figures_table", "score_jaw", "target_rows", "write_report"]
+__all__ = ["Preview", "anatomy_accuracy", "accuracy_table", "jaw_accuracy", "target_rows", "write_report"]
 
 __getattr__ = lazy(
     __name__,
-    score="score_jaw target_rows",
-    anatomy="anatomy_score",
-    tables="figures_table",
+    score="jaw_accuracy target_rows",
+    anatomy="anatomy_accuracy",
+    tables="accuracy_table",
     report="write_report",
     preview="Preview",
 )

@@ -23,7 +23,7 @@ from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
 from trainer.actor.constraints import JAW, SKULL, Constraints
 from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
 from trainer.geometry.surface import Surface, outside
-from trainer.learn.fields import Evaluated, evaluate
+from trainer.learn.fields import NetworkFields, network_fields
 from trainer.learn.loop import Training
 from trainer.learn.problem import Problem
 
@@ -37,21 +37,21 @@ _BORDER_MM = (
 )
 
 
-def anatomy_score(problem: Problem, at: Evaluated) -> dict[str, Any]:
+def anatomy_accuracy(problem: Problem, at: NetworkFields) -> dict[str, Any]:
     """All figures of the anatomy, mm; lengths from bone point to bone unless said otherwise. None for a face
     trained without bones."""
     if not len(problem.constraints.covered):
         return {}
     actor, landmarks = problem.actor, problem.tissue.landmarks
-    figures: dict[str, Any] = anatomy_figures(problem.constraints, at, actor.mm_per_unit)
+    figures: dict[str, Any] = constraint_accuracy(problem.constraints, at, actor.mm_per_unit)
     figures["outside_skin"] = outside_skin(actor, at.bone)
     if landmarks is not None:
-        figures["regions"] = by_region(problem.constraints, at, landmarks, actor)
-        figures["sites"] = at_sites(problem.constraints, at, landmarks, actor)
+        figures["regions"] = region_accuracy(problem.constraints, at, landmarks, actor)
+        figures["sites"] = site_depths(problem.constraints, at, landmarks, actor)
     return figures
 
 
-def anatomy_figures(constraints: Constraints, at: Evaluated, mm: float) -> dict[str, float]:
+def constraint_accuracy(constraints: Constraints, at: NetworkFields, mm: float) -> dict[str, float]:
     """At the constraints used: |b - bone|. At covered vertices that were not: b to the ray's hit, to the
     nearest bone, and how often
     that is the wrong one, mm and shares.
@@ -89,8 +89,8 @@ def outside_skin(actor: Actor, bone: Floats) -> int:
     return int((outside(bone, skin) & ~outside(below, skin)).sum())
 
 
-def by_region(
-    constraints: Constraints, at: Evaluated, landmarks: Landmarks, actor: Actor
+def region_accuracy(
+    constraints: Constraints, at: NetworkFields, landmarks: Landmarks, actor: Actor
 ) -> dict[str, dict[str, float]]:
     """{region: vertices, median and p95 at covered vertices that were not used}."""
     ids = constraints.covered[~constraints.used]
@@ -104,8 +104,8 @@ def by_region(
     }
 
 
-def at_sites(
-    constraints: Constraints, at: Evaluated, landmarks: Landmarks, actor: Actor
+def site_depths(
+    constraints: Constraints, at: NetworkFields, landmarks: Landmarks, actor: Actor
 ) -> dict[str, dict[str, float | None]]:
     """{site: the table's depth, the learned thickness, and the given bone's where a ray found it}, mm; the
     mean of both sides."""
@@ -146,7 +146,7 @@ def leave_regions_out(
         thinned = replace(thinned, tissue=problem.tissue.relearned(problem.actor, thinned.constraints))
         training = Training(thinned, replace(config, losses="aim"), float("inf"), device)
         training.learn_anatomy(progress, f"without the {region}")
-        at = evaluate(thinned, training.networks, training.jaw, problem.template.points)
+        at = network_fields(thinned, training.networks, training.jaw, problem.template.points)
         at = replace(at, bone=problem.actor.neutral.points - at.thickness[:, None] * at.normals)
         c, kept = problem.constraints, np.flatnonzero(inside)
         scored = replace(
@@ -158,7 +158,7 @@ def leave_regions_out(
             which=c.which[kept],
             used=np.zeros(len(kept), bool),
         )
-        figures = anatomy_figures(scored, at, problem.actor.mm_per_unit)
+        figures = constraint_accuracy(scored, at, problem.actor.mm_per_unit)
         result[region] = {"constraints": len(kept)} | {
             k: v for k, v in figures.items() if k.startswith("unseen")
         }
@@ -187,7 +187,7 @@ def region_of(problem: Problem, region: str) -> NDArray[np.bool_]:
 # How far estimated bones are from the ones an actor has: by region, beside the error they were said to have.
 
 
-def judge_bones(actor: Actor, bones: EstimatedBones) -> dict[str, Any] | None:
+def bone_accuracy(actor: Actor, bones: EstimatedBones) -> dict[str, Any] | None:
     """{skull, jaw: median and p90 from the estimate's vertices to the real surface of the same bone; regions:
     {name: median}}, mm.
 
@@ -225,12 +225,12 @@ def write_bones(folder: Path, actor: Actor, bones: EstimatedBones) -> None:
     """skull.obj, jaw.obj, bones.json (landmarks in object space, error to expect a region), bones.png."""
     write_obj(folder / "skull.obj", bones.skull)
     write_obj(folder / "jaw.obj", bones.jaw)
-    write_json(folder / "bones.json", describe(bones))
+    write_json(folder / "bones.json", bones_summary(bones))
     with atomic_path(folder / "bones.png") as temporary:
-        temporary.write_bytes(pictures.png(bones_figure(actor, bones)))
+        temporary.write_bytes(pictures.png(bones_picture(actor, bones)))
 
 
-def describe(bones: EstimatedBones) -> dict[str, Any]:
+def bones_summary(bones: EstimatedBones) -> dict[str, Any]:
     """Where the estimate comes from, in plain values."""
     at = bones.landmarks
     return {
@@ -245,7 +245,7 @@ def describe(bones: EstimatedBones) -> dict[str, Any]:
     }
 
 
-def bones_figure(actor: Actor, bones: EstimatedBones) -> Any:
+def bones_picture(actor: Actor, bones: EstimatedBones) -> Any:
     """The landmarks on the skin, and the bones, from the front and from the side."""
     made, axes = pictures.figure(4)
     marks = bones.landmarks.frame.to_object(np.array(list(bones.landmarks.points.values())))

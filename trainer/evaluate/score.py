@@ -1,5 +1,4 @@
-"""Every figure of a training, in mm: skin at and between the vertices, each target against its own motion,
-the
+"""The accuracy of a training, in mm: skin at and between the vertices, each target against its own motion, the
 neutral, the jaw at the lower teeth.
 """
 
@@ -17,25 +16,22 @@ from aim_maya.core.mesh import Mesh, face_means, subdivide
 from aim_maya.core.typed import Floats
 from trainer.actor.constraints import Constraints
 from trainer.actor.jaw import find_jaw, rigid_fits
-from trainer.learn.fields import evaluate
+from trainer.learn.fields import network_fields
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
-from .anatomy import anatomy_score
-
-# Every figure of a training, in mm: skin at and between the vertices, each target against its own motion, the
-# neutral, the anatomy.
+from .anatomy import anatomy_accuracy
 
 MOVING_MM = 0.1
 
 
-def score(
+def accuracy(
     problem: Problem, networks: FaceNetworks, jaw: JawPoses, seen: Callable[[Floats], None] | None = None
 ) -> dict[str, Any]:
     """All figures of one set of networks, detail off. seen: shown the errors at every vertex of every shape
     (T, V), mm."""
     actor, mm = problem.actor, problem.actor.mm_per_unit
-    at = evaluate(problem, networks, jaw, problem.template.points)
+    at = network_fields(problem, networks, jaw, problem.template.points)
     error = np.linalg.norm(at.posed - actor.stack, axis=2) * mm
     if seen is not None:
         seen(error)
@@ -50,7 +46,7 @@ def score(
             (r["relative"] for r in target_rows(actor.rig.targets, error, motion)), default=0.0
         ),
         "between": between_vertices(problem, networks, jaw, float(error.mean())),
-        "anatomy": anatomy_score(problem, at),
+        "anatomy": anatomy_accuracy(problem, at),
     }
 
 
@@ -91,7 +87,7 @@ def between_vertices(
     v = len(actor.neutral.points)
     template = finer.carry(problem.template.points)[v:]
     truth = np.stack([finer.carry(shape)[v:] for shape in actor.stack])
-    error = np.linalg.norm(evaluate(problem, networks, jaw, template).posed - truth, axis=2) * mm
+    error = np.linalg.norm(network_fields(problem, networks, jaw, template).posed - truth, axis=2) * mm
     centres = error[:, len(actor.neutral.edges) :]
     return {
         "face_centre_mean": float(centres.mean()),
@@ -119,7 +115,7 @@ def flatness(mesh: Mesh) -> float:
 JAW_MOVING_MM = 1.0
 
 
-def score_jaw(
+def jaw_accuracy(
     actor: Actor, poses: dict[str, Floats], truth: dict[str, Floats], points: Floats
 ) -> dict[str, Any]:
     """Mean error at points (P, 3) of the jaw, mm: over all targets; of moving ones also as a share of their
@@ -150,7 +146,7 @@ def score_jaw(
     }
 
 
-def compare_estimates(actor: Actor, constraints: Constraints) -> dict[str, dict[str, Any]]:
+def jaw_estimate_accuracy(actor: Actor, constraints: Constraints) -> dict[str, dict[str, Any]]:
     """Scores of: no motion at all, robust rigid fits, and the estimate, against the lower teeth. Raises
     AimError without teeth."""
     if actor.lower_teeth is None or not actor.lower_teeth_shapes:
@@ -164,14 +160,16 @@ def compare_estimates(actor: Actor, constraints: Constraints) -> dict[str, dict[
         "rigid fits": rigid_fits(actor, constraints),
         "estimate": find_jaw(actor, constraints, "estimate").poses,
     }
-    return {name: score_jaw(actor, poses, truth, points) for name, poses in candidates.items()}
+    return {name: jaw_accuracy(actor, poses, truth, points) for name, poses in candidates.items()}
 
 
-def jaw_figures(actor: Actor, constraints: Constraints, poses: dict[str, Floats]) -> dict[str, Any] | None:
-    """score_jaw of a training's jaw against the lower teeth; None for an actor without teeth in its targets."""
+def trained_jaw_accuracy(
+    actor: Actor, constraints: Constraints, poses: dict[str, Floats]
+) -> dict[str, Any] | None:
+    """jaw_accuracy of a training's jaw against the lower teeth; None for an actor without teeth in its targets."""
     if actor.lower_teeth is None or not actor.lower_teeth_shapes:
         return None
-    return score_jaw(actor, poses, _true_poses(actor, constraints), actor.lower_teeth.points)
+    return jaw_accuracy(actor, poses, _true_poses(actor, constraints), actor.lower_teeth.points)
 
 
 def _true_poses(actor: Actor, constraints: Constraints) -> dict[str, Floats]:

@@ -24,7 +24,7 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def figures_table(metrics: dict[str, Any]) -> str:
+def accuracy_table(metrics: dict[str, Any]) -> str:
     """The figures of one training beside the linear solution's, all in mm, detail off."""
     linear, rows = metrics["linear"], []
     for label, group, key in (

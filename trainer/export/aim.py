@@ -20,13 +20,14 @@ from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, so
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
 from aim_maya.runtime.session import open_session
 from trainer.actor.jaw import Jaw
-from trainer.learn.fields import Evaluated, evaluate
+from trainer.learn.fields import network_fields
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
-from .graphs import fields_graph, full_graph, pose_graph
+from .graphs import FORMS, fields_graph, full_graph, pose_graph
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
@@ -69,31 +70,26 @@ def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
     cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
     data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
     fields = open_session(data.graph("fields.onnx"), "cpu").handle.run(None, {"template": data.template})
-    stored = (
-        data.bone,
-        data.thickness[:, None],
-        data.normals,
-        data.weight[:, None],
-        data.basis.transpose(1, 0, 2),
-    )
-    lengths = (mm, mm, 10.0, 10.0, mm)  # a normal and a skinning weight count by what they do to 10 mm
-    names = ("bone", "thickness", "normals", "weight", "basis")
+    stored = {
+        "bone_points": data.bone,
+        "thickness": data.thickness[:, None],
+        "normals": data.normals,
+        "skinning_weight": data.weight[:, None],
+        "basis": data.basis.transpose(1, 0, 2),
+    }
+    sizes = {"normals": 10.0, "skinning_weight": 10.0}  # these count by what they do to 10 mm
     figures = {
-        n: float(np.abs(a - b).max()) * s for n, a, b, s in zip(names, fields, stored, lengths, strict=True)
+        name: float(np.abs(field - stored[name]).max()) * sizes.get(name, mm)
+        for name, field in zip([*FIELDS, *BASIS], fields, strict=True)
     }
     pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
-    inputs_of_pose = [i.name for i in pose_session.get_inputs()]
     differences = {"full_cached": 0.0, "pose_cached": 0.0, "full_cached_detail": 0.0} | (
         {} if posed is None else {"torch_cached": 0.0}
     )
     for i in _chosen(pose_matrix(rig)):
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
-        inputs = dict(
-            zip(
-                inputs_of_pose, [*stored, *_default_edit(rig.activations(controls), len(points))], strict=True
-            )
-        )
+        inputs = stored | _default_edit(rig.activations(controls), len(points))
         others = {
             "full_cached": full.points(controls, detail=False),
             "pose_cached": pose_session.run(["points"], inputs)[0],
@@ -131,15 +127,16 @@ def _chosen(matrix: Floats) -> list[int]:
     )
 
 
-def _default_edit(activations: Floats, vertices: int) -> list[Floats]:
-    """Inputs of pose.onnx behind the fields: weights, jaw, jaw_given, jaw_gain, jaw_arc, thickness_gain,
-    bone_offset, expression_gain."""
-    ones, none = np.ones((vertices, 1), np.float32), np.zeros((vertices, 3), np.float32)
-    return [activations, np.eye(4), np.array(0.0), np.array(1.0), np.array(1.0, np.float32), ones, none, ones]
-
-
-# From trained networks to actor.aim: graphs, evaluated fields, detail, manifest; parity is checked before the
-# file gets its name.
+def _default_edit(activations: Floats, vertices: int) -> dict[str, Floats]:
+    """The CONTROLS of pose.onnx at weights alone: every gain 1, no jaw and no offset given."""
+    given = {"weights": activations, "jaw": np.eye(4), "jaw_given": 0.0, "bone_offset": 0.0}
+    sizes = {"V": vertices, "T": len(activations)}
+    return {
+        name: np.full(
+            [n if isinstance(n, int) else sizes[n] for n in shape], given.get(name, 1.0), NUMPY_TYPES[kind]
+        )
+        for name, (kind, shape) in CONTROLS.items()
+    }
 
 
 def learned_jaw(problem: Problem, poses: JawPoses) -> Jaw:
@@ -170,7 +167,7 @@ def export(
     jaw = learned_jaw(problem, poses)
     motion = jaw.motion(actor)
     blend = LinearBlend.of(actor.rig, motion, template.centre)
-    at = evaluate(problem, networks, poses, template.points)
+    at = network_fields(problem, networks, poses, template.points)
     given, of = problem.welded.given, problem.welded.of
     weight = at.weight.astype(np.float32)
     neutral = actor.neutral.points.astype(np.float32)
@@ -190,7 +187,7 @@ def export(
     arrays |= {
         "counts": given.counts,
         "corners": given.corners,
-        "basis": _basis_before(problem, at, motion, networks).astype(np.float32)[:, of],
+        "basis": FORMS[networks.form].basis_before(problem, at, motion).astype(np.float32)[:, of],
     }
     arrays |= {"detail_steps": detail.steps[:, of], "detail_scales": detail.scales}
     if len(neutral) < len(of):
@@ -227,16 +224,6 @@ def face_sites(problem: Problem) -> FaceSites | None:
     """The landmarks that training found on the neutral, for the file; None when there were none to be found."""
     at = problem.tissue.landmarks
     return None if at is None else FaceSites(at.frame.axes, at.frame.origin, at.frame.mm_per_unit, at.points)
-
-
-def _basis_before(problem: Problem, at: Evaluated, motion: JawMotion, networks: FaceNetworks) -> Floats:
-    """(T, V, 3) displacements before skinning; the paper's world-space ones are solved back at the trained
-    poses."""
-    if not networks.paper:
-        return at.basis.transpose(1, 0, 2)
-    return solve_displacements(
-        problem.actor.rig, at.posed, at.skin, motion, at.weight, problem.template.centre
-    )
 
 
 def _manifest(

@@ -2,31 +2,32 @@
 evaluation.
 
 Opset 17, IR version 8, no custom ops, so that onnxruntime 1.20 and later read them. The template is an input,
-never a constant:
-folding it at load would take seconds and hundreds of megabytes. Small matrices (the jaw, the linear look) are
-float64.
+never a constant: folding it at load would take seconds and hundreds of megabytes. Small matrices (the jaw,
+the linear look) are float64. What the graphs take and give is said once, in aim_maya/runtime/graph_check.py.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from aim_maya.core.posing import JawMotion, LinearBlend
+from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
 from aim_maya.core.typed import Floats
+from trainer.learn.fields import NetworkFields
 from trainer.learn.model import OMEGA, FaceNetworks, Siren
+from trainer.learn.problem import Problem
 
 from .pose_graph import Graph, mix_nodes, skin_nodes
 
 ACTIVATIONS = {
     "sine": "{o} = Sin({i})",
     "relu": "{o} = Relu({i})",
-    "gelu": "{o}_r = Div({i}, root2) {o}_e = Erf({o}_r) {o}_p = Add({o}_e, one) {o}_h = Mul({i}, {o}_p) {o} = Mul({o}_h, half)",
+    "gelu": """
+{o}_over_root2 = Div({i}, root2)
+{o}_erf = Erf({o}_over_root2)
+{o}_erf_plus_one = Add({o}_erf, one)
+{o}_doubled = Mul({i}, {o}_erf_plus_one)
+{o} = Mul({o}_doubled, half)""",
 }
-
-
-FIELD_OUTPUTS = "float[V,3] bone_points, float[V,1] thickness, float[V,3] normals, float[V,1] skinning_weight"
-EDIT_INPUTS = "double[T] weights, double[4,4] jaw, double jaw_given, double jaw_gain, float jaw_arc, float[V,1] thickness_gain, float[V,3] bone_offset, float[V,1] expression_gain"
-POSE_OUTPUTS = "float[V,3] points, double[4,4] jaw_transform"
 
 
 def fields_graph(
@@ -34,50 +35,235 @@ def fields_graph(
 ) -> bytes:
     """template (V, 3) in [-1, 1] -> bone_points, thickness, normals, skinning_weight, basis (V, T, 3); model
     unit."""
-    graph = Graph()
-    _rest_nodes(graph, networks, centre, scale)
-    _basis_nodes(graph, networks, scale, motion, blend)
-    return graph.build(
-        "fields", "float[V,3] template", f"{FIELD_OUTPUTS}, float[V,{networks.targets},3] basis"
-    )
+    graph = form_graph(networks, centre, scale, motion, blend)
+    graph.rest()
+    graph.basis()
+    return graph.build_kind("fields.onnx", T=networks.targets)
 
 
 def pose_graph(targets: int, centre: Floats, motion: JawMotion, blend: LinearBlend) -> bytes:
     """Fields, activations of the targets, jaw and edits -> points (V, 3) and jaw_transform (4, 4)."""
     graph = Graph()
     mix_nodes(graph, centre, motion, blend)
-    graph.keep(flat=np.array([0, 3 * targets], np.int64))
-    graph.add("basis_flat = Reshape(basis, flat)\n e6 = MatMul(basis_flat, mix)")
+    graph.mix_basis("e6", targets)
     skin_nodes(graph, "")
-    inputs = f"{FIELD_OUTPUTS}, float[V,{targets},3] basis, {EDIT_INPUTS}"
-    return graph.build("pose", inputs.replace("double[T]", f"double[{targets}]"), POSE_OUTPUTS)
+    return graph.build_kind("pose.onnx", T=targets)
 
 
 def full_graph(
     networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend
 ) -> bytes:
-    """Fields and pose in one; E's last layer is contracted with the weights before it touches the vertices.
+    """Fields and pose in one.
 
     rest_detail (V, 3) and expression_detail (V, 6) carry what the networks leave over; zeros take everything
     from the networks.
     """
-    graph = Graph()
-    _rest_nodes(graph, networks, centre, scale)
+    graph = form_graph(networks, centre, scale, motion, blend)
+    graph.rest()
     mix_nodes(graph, centre, motion, blend)
-    if networks.paper:  # the paper's displacement is converted point by point: nothing to contract
-        _basis_nodes(graph, networks, scale, motion, blend)
-        graph.keep(flat=np.array([0, 3 * networks.targets], np.int64))
-        graph.add("basis_flat = Reshape(basis, flat)\n e6_learned = MatMul(basis_flat, mix)")
-    else:
-        weight, bias = _last(networks, "expression", networks.motion_size * scale, slice(3, None))
-        graph.keep(E_last=weight, E_bias=bias[None])
-        graph.add(
-            "E_mixed = MatMul(E_last, mix)\n E_shift = MatMul(E_bias, mix)\n E_turned = MatMul(E_features, E_mixed)\ne6_learned = Add(E_turned, E_shift)"
-        )
+    graph.mixed("e6_learned")
     graph.add("e6 = Add(e6_learned, expression_detail)")
     skin_nodes(graph, "rest_detail")
-    inputs = f"float[V,3] template, {EDIT_INPUTS}, float[V,3] rest_detail, float[V,6] expression_detail"
-    return graph.build("full", inputs.replace("double[T]", f"double[{networks.targets}]"), POSE_OUTPUTS)
+    return graph.build_kind("full.onnx", T=networks.targets)
+
+
+class NetworkGraph(Graph):
+    """A graph that holds the five networks, in either form; `form_graph` chooses."""
+
+    def __init__(
+        self, networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend
+    ) -> None:
+        super().__init__()
+        self.networks, self.centre, self.scale = networks, centre, float(scale)
+        self.motion, self.blend = motion, blend
+
+    def rest(self) -> None:
+        """bone_points, thickness, normals, skinning_weight from template, model unit."""
+        self.keep(two=2.0, tenth=0.1 * self.scale, scale=self.scale, tiny=1e-12)
+        self.keep(last_axis=np.array([1], np.int64), centre=np.asarray(self.centre, np.float32))
+        d = self._network("thickness", "D", 1.0)
+        n = self._network("normal", "N", 1.0)
+        k = self._network("skinning", "K", 4.0)
+        self.add(f"E_features = Identity({self._hidden('expression', 'E')})")
+        b = self._bone()
+        self.add(
+            f"""
+D_less = Sub({d}, two)
+D_soft = Softplus(D_less)
+thickness = Mul(D_soft, tenth)
+N_square = Mul({n}, {n})
+N_sum = ReduceSum<keepdims=1>(N_square, last_axis)
+N_root = Sqrt(N_sum)
+N_length = Max(N_root, tiny)
+normals = Div({n}, N_length)
+skinning_weight = Sigmoid({k})
+c_scaled = Mul(template, scale)
+c_world = Add(c_scaled, centre)
+placed = Add(c_world, {b})"""
+        )
+        self._bone_points()
+
+    def basis(self) -> None:
+        """basis (V, T, 3), what acts before skinning, from E_features and skinning_weight."""
+        raise NotImplementedError
+
+    def mixed(self, name: str) -> None:
+        """`name` (V, 6): the displacements summed by `mix`, by the shortest way there is."""
+        raise NotImplementedError
+
+    @staticmethod
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
+        """(T, V, 3) the displacements that `basis` gives at the vertices."""
+        raise NotImplementedError
+
+    def _bone(self) -> str:
+        """Nodes of B, and the name of what it adds to the template point (V, 3)."""
+        raise NotImplementedError
+
+    def _bone_points(self) -> None:
+        """bone_points from what B placed."""
+        raise NotImplementedError
+
+    def _expression(self) -> str:
+        """E's last layer on E_features; returns the name of the displacements (V, 3T)."""
+        weight, bias = self._last("expression", self.networks.motion_size * self.scale, self._displacing)
+        return self._head("E_features", "E", weight, bias)
+
+    @property
+    def _displacing(self) -> slice:
+        return slice(self.networks.bone_outputs, None)
+
+    def _last(self, name: str, factor: float, columns: slice = slice(None)) -> tuple[Floats, Floats]:
+        """(width, outputs) and (outputs,) float32 of a last layer times factor, all outputs or some."""
+        last = _net(self.networks, name).last
+        weight, bias = factor * _numpy(last.weight)[columns], factor * _numpy(last.bias)[columns]
+        return weight.T.astype(np.float32), bias.astype(np.float32)
+
+    def _network(self, name: str, prefix: str, factor: float) -> str:
+        """A whole network; returns the name of its output (V, outputs), times factor."""
+        return self._head(self._hidden(name, prefix), prefix, *self._last(name, factor))
+
+    def _hidden(self, name: str, prefix: str) -> str:
+        """Nodes of H(c); omega is folded into the weights. Returns the name of the features (V, width)."""
+        net = _net(self.networks, name)
+        self.keep(one=1.0, half=0.5, root2=float(np.sqrt(2)))
+        omega, value = (OMEGA if net.activation == "sine" else 1.0), "template"
+        for i, layer in enumerate(net.hidden):
+            at = f"{prefix}_layer{i}"
+            self.keep(**{f"{at}_weight": (omega * _numpy(layer.weight)).T.astype(np.float32)})
+            self.keep(**{f"{at}_bias": (omega * _numpy(layer.bias)).astype(np.float32)})
+            self.add(f"{at}_product = MatMul({value}, {at}_weight)\n {at}_sum = Add({at}_product, {at}_bias)")
+            value = f"{at}_out"
+            self.add(ACTIVATIONS[net.activation].format(o=value, i=f"{at}_sum"))
+        return value
+
+    def _head(self, features: str, prefix: str, weight: Floats, bias: Floats) -> str:
+        """A last, linear layer on features; returns the name of its output."""
+        self.keep(**{f"{prefix}_last": weight, f"{prefix}_bias": bias})
+        self.add(f"{prefix}_linear = MatMul({features}, {prefix}_last)")
+        self.add(f"{prefix}_out = Add({prefix}_linear, {prefix}_bias)")
+        return f"{prefix}_out"
+
+
+class AimGraph(NetworkGraph):
+    """Ours: B is a head on E's hidden layers and places the skin; e acts before skinning as it is."""
+
+    def _bone(self) -> str:
+        factor = self.networks.rest_size * self.scale
+        return self._head("E_features", "B", *self._last("expression", factor, slice(0, 3)))
+
+    def _bone_points(self) -> None:
+        self.add("depth = Mul(thickness, normals)\n bone_points = Sub(placed, depth)")
+
+    def basis(self) -> None:
+        """E's displacements as they are."""
+        self.keep(basis_shape=np.array([0, self.networks.targets, 3], np.int64))
+        self.add(f"basis = Reshape({self._expression()}, basis_shape)")
+
+    def mixed(self, name: str) -> None:
+        """E's last layer is contracted with the weights before it touches the vertices."""
+        factor = self.networks.motion_size * self.scale
+        weight, bias = self._last("expression", factor, self._displacing)
+        self.keep(E_last=weight, E_bias=bias[None])
+        self.add(
+            f"""
+E_mixed = MatMul(E_last, mix)
+E_shift = MatMul(E_bias, mix)
+E_turned = MatMul(E_features, E_mixed)
+{name} = Add(E_turned, E_shift)"""
+        )
+
+    @staticmethod
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:  # noqa: ARG004
+        """The networks' own."""
+        return at.basis.transpose(1, 0, 2)
+
+
+class PaperGraph(NetworkGraph):
+    """The paper's: B places the bone point; its world-space e, which acts after skinning, is turned back by
+    the inverse of I + k (R - I), point by point: there is nothing to contract."""
+
+    def _bone(self) -> str:
+        return self._network("bone", "B", self.networks.rest_size * self.scale)
+
+    def _bone_points(self) -> None:
+        self.add("bone_points = Identity(placed)")
+
+    def basis(self) -> None:
+        """E's displacements, turned back at every trained pose."""
+        axes, cosines, sines = pose_axes(self.motion, self.blend)
+        self.keep(
+            basis_shape=np.array([0, self.networks.targets, 3], np.int64),
+            along=np.einsum("ti,tj->tij", axes, axes).astype(np.float32),
+            across=_crossing(axes),
+            less=(1 - cosines).astype(np.float32)[:, None, None],
+            sine=sines.astype(np.float32)[:, None, None],
+            pose_to=self.blend.matrix.astype(np.float32),
+            pose_back=self.blend.inverse.astype(np.float32),
+        )
+        self.add(
+            f"""
+after = Reshape({self._expression()}, basis_shape)
+after_posed = MatMul(pose_to, after)
+posed = Transpose<perm=[1,0,2]>(after_posed)
+real_less = Mul(less, skinning_weight)
+real = Sub(one, real_less)
+imaginary = Mul(sine, skinning_weight)
+real_square = Mul(real, real)
+imaginary_square = Mul(imaginary, imaginary)
+size_square = Add(real_square, imaginary_square)
+parallel = MatMul(posed, along)
+crossed = MatMul(posed, across)
+perpendicular = Sub(posed, parallel)
+real_part = Mul(real, perpendicular)
+imaginary_part = Mul(imaginary, crossed)
+turned = Sub(real_part, imaginary_part)
+turned_back = Div(turned, size_square)
+before_posed = Add(parallel, turned_back)
+before = Transpose<perm=[1,0,2]>(before_posed)
+basis = MatMul(pose_back, before)"""
+        )
+
+    def mixed(self, name: str) -> None:
+        """By way of the whole basis."""
+        self.basis()
+        self.mix_basis(name, self.networks.targets)
+
+    @staticmethod
+    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
+        """Solved from the skin at the trained poses."""
+        rig, centre = problem.actor.rig, problem.template.centre
+        return solve_displacements(rig, at.posed, at.skin, motion, at.weight, centre)
+
+
+FORMS: dict[str, type[NetworkGraph]] = {"aim": AimGraph, "paper": PaperGraph}
+
+
+def form_graph(
+    networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend
+) -> NetworkGraph:
+    """An empty graph for networks of their form."""
+    return FORMS[networks.form](networks, centre, scale, motion, blend)
 
 
 def _net(networks: FaceNetworks, name: str) -> Siren:
@@ -89,121 +275,6 @@ def _net(networks: FaceNetworks, name: str) -> Siren:
 def _numpy(tensor: object) -> Floats:
     array: Floats = tensor.detach().cpu().double().numpy()  # type: ignore[attr-defined]
     return array
-
-
-def _last(
-    networks: FaceNetworks, name: str, factor: float, columns: slice = slice(None)
-) -> tuple[Floats, Floats]:
-    """(width, outputs) and (outputs,) float32 of a last layer times factor, all outputs or some."""
-    last = _net(networks, name).last
-    return (factor * _numpy(last.weight)[columns]).T.astype(np.float32), (
-        factor * _numpy(last.bias)[columns]
-    ).astype(np.float32)
-
-
-def _hidden_nodes(graph: Graph, net: Siren, prefix: str) -> str:
-    """Nodes of H(c); omega is folded into the weights. Returns the name of the features (V, width)."""
-    graph.keep(one=1.0, half=0.5, root2=float(np.sqrt(2)))
-    omega, value = (OMEGA if net.activation == "sine" else 1.0), "template"
-    for i, layer in enumerate(net.hidden):
-        graph.keep(**{f"{prefix}_w{i}": (omega * _numpy(layer.weight)).T.astype(np.float32)})
-        graph.keep(**{f"{prefix}_b{i}": (omega * _numpy(layer.bias)).astype(np.float32)})
-        graph.add(
-            f"{prefix}_m{i} = MatMul({value}, {prefix}_w{i})\n {prefix}_a{i} = Add({prefix}_m{i}, {prefix}_b{i})"
-        )
-        value = f"{prefix}_h{i}"
-        graph.add(ACTIVATIONS[net.activation].format(o=value, i=f"{prefix}_a{i}"))
-    return value
-
-
-def _output_nodes(graph: Graph, networks: FaceNetworks, name: str, prefix: str, factor: float) -> str:
-    """A whole network; returns the name of its output (V, outputs), times factor."""
-    features = _hidden_nodes(graph, _net(networks, name), prefix)
-    return _head_nodes(graph, features, prefix, *_last(networks, name, factor))
-
-
-def _head_nodes(graph: Graph, features: str, prefix: str, weight: Floats, bias: Floats) -> str:
-    """A last, linear layer on features; returns the name of its output."""
-    graph.keep(**{f"{prefix}_last": weight, f"{prefix}_bias": bias})
-    graph.add(
-        f"{prefix}_linear = MatMul({features}, {prefix}_last)\n {prefix}_out = Add({prefix}_linear, {prefix}_bias)"
-    )
-    return f"{prefix}_out"
-
-
-def _rest_nodes(graph: Graph, networks: FaceNetworks, centre: Floats, scale: float) -> None:
-    """bone_points, thickness, normals, skinning_weight from template, model unit."""
-    graph.keep(
-        two=2.0,
-        four=4.0,
-        tenth=float(0.1 * scale),
-        scale=float(scale),
-        tiny=1e-12,
-        last_axis=np.array([1], np.int64),
-    )
-    graph.keep(centre=np.asarray(centre, np.float32))
-    d = _output_nodes(graph, networks, "thickness", "D", 1.0)
-    n = _output_nodes(graph, networks, "normal", "N", 1.0)
-    k = _output_nodes(graph, networks, "skinning", "K", 4.0)
-    graph.add(f"E_features = Identity({_hidden_nodes(graph, _net(networks, 'expression'), 'E')})")
-    if networks.paper:
-        b = _output_nodes(graph, networks, "bone", "B", networks.rest_size * scale)
-    else:
-        b = _head_nodes(
-            graph, "E_features", "B", *_last(networks, "expression", networks.rest_size * scale, slice(0, 3))
-        )
-    graph.add(f"D_less = Sub({d}, two)\n D_soft = Softplus(D_less)\n thickness = Mul(D_soft, tenth)")
-    graph.add(
-        f"N_square = Mul({n}, {n})\n N_sum = ReduceSum<keepdims=1>(N_square, last_axis)\n N_root = Sqrt(N_sum)"
-    )
-    graph.add(f"N_length = Max(N_root, tiny)\n normals = Div({n}, N_length)\n skinning_weight = Sigmoid({k})")
-    graph.add(
-        f"c_scaled = Mul(template, scale)\n c_world = Add(c_scaled, centre)\n placed = Add(c_world, {b})"
-    )
-    if not networks.paper:
-        graph.add("depth = Mul(thickness, normals)\n bone_points = Sub(placed, depth)")
-    else:
-        graph.add("bone_points = Identity(placed)")
-
-
-def _basis_nodes(
-    graph: Graph, networks: FaceNetworks, scale: float, motion: JawMotion, blend: LinearBlend
-) -> None:
-    """basis (V, T, 3) before skinning; the paper's world-space e is turned back by the inverse of I + k (R -
-    I)."""
-    columns = slice(0 if networks.paper else 3, None)
-    e = _head_nodes(
-        graph, "E_features", "X", *_last(networks, "expression", networks.motion_size * scale, columns)
-    )
-    graph.keep(basis_shape=np.array([0, networks.targets, 3], np.int64))
-    if not networks.paper:
-        graph.add(f"basis = Reshape({e}, basis_shape)")
-        return
-    axes, cosines, sines = pose_axes(motion, blend)
-    graph.keep(
-        along=np.einsum("ti,tj->tij", axes, axes).astype(np.float32),
-        across=_crossing(axes),
-        less=(1 - cosines).astype(np.float32)[:, None, None],
-        sine=sines.astype(np.float32)[:, None, None],
-        pose_to=blend.matrix.astype(np.float32),
-        pose_back=blend.inverse.astype(np.float32),
-    )
-    graph.add(
-        f"after = Reshape({e}, basis_shape)\n posed_vt = MatMul(pose_to, after)\n posed = Transpose<perm=[1,0,2]>(posed_vt)"
-    )
-    graph.add(
-        "k_t = Identity(skinning_weight)\n x_less = Mul(less, k_t)\n x = Sub(one, x_less)\n y = Mul(sine, k_t)"
-    )
-    graph.add(
-        "xx = Mul(x, x)\n yy = Mul(y, y)\n zz = Add(xx, yy)\n par = MatMul(posed, along)\n crossed = MatMul(posed, across)"
-    )
-    graph.add(
-        "perp = Sub(posed, par)\n x_perp = Mul(x, perp)\n y_cross = Mul(y, crossed)\n turned = Sub(x_perp, y_cross)"
-    )
-    graph.add(
-        "turned_z = Div(turned, zz)\n before = Add(par, turned_z)\n before_vt = Transpose<perm=[1,0,2]>(before)"
-    )
-    graph.add("basis = MatMul(pose_back, before_vt)")
 
 
 def pose_axes(motion: JawMotion, blend: LinearBlend) -> tuple[Floats, Floats, Floats]:

@@ -1,9 +1,16 @@
 """The nodes of pose.onnx and of full evaluation, in ONNX's own text syntax: the jaw's motion and the mixing
 matrices in float64, then the skin.
+
+Why text and not onnxscript (0.7.2, tried): it stays within opset 17 and IR version 8, but a function becomes
+a local function in a domain of its own, which our check refuses, so that it has to be inlined and the domain
+taken out; the values are then named tmp_0__1, where these have names that `aimface edit` and a debugger can
+use; networks of any depth still need nodes written by a program; and it is one more dependency of 10 MB for
+the same nodes in the same order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +19,9 @@ from onnx import numpy_helper
 
 from aim_maya.core.posing import JawMotion, LinearBlend
 from aim_maya.core.typed import Floats
+from aim_maya.runtime.graph_check import DOUBLE, FLOAT, GRAPHS, Signature
 
-# ONNX graphs written in ONNX's own text syntax: lines, the constants they name, and a checked model.
+_TYPES = {FLOAT: "float", DOUBLE: "double"}
 
 
 @dataclass
@@ -34,10 +42,21 @@ class Graph:
                 np.asarray(value, np.float32) if type(value) is float else np.asarray(value)
             )
 
+    def mix_basis(self, name: str, targets: int) -> None:
+        """`name` (V, 6): basis (V, T, 3) summed over the targets by `mix` (3T, 6)."""
+        self.keep(flat=np.array([0, 3 * targets], np.int64))
+        self.add(f"basis_flat = Reshape(basis, flat)\n {name} = MatMul(basis_flat, mix)")
+
+    def build_kind(self, kind: str, **sizes: int) -> bytes:
+        """Serialised model with the inputs and outputs that `kind` has in graph_check.GRAPHS; sizes: T, Z."""
+        inputs, outputs = (_typed(signature, sizes) for signature in GRAPHS[kind])
+        return self.build(kind.removesuffix(".onnx"), inputs, outputs)
+
     def build(self, name: str, inputs: str, outputs: str) -> bytes:
         """Serialised model. inputs and outputs are typed ONNX text, for example 'float[V,3] points'."""
         body = "\n".join(self.lines)
-        text = f'<ir_version: 8, opset_import: ["" : 17], producer_name: "aimface">\n{name} ({inputs}) => ({outputs}) {{\n{body}\n}}'
+        head = '<ir_version: 8, opset_import: ["" : 17], producer_name: "aimface">'
+        text = f"{head}\n{name} ({inputs}) => ({outputs}) {{\n{body}\n}}"
         model = onnx.parser.parse_model(text)
         model.graph.initializer.extend(
             numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in self.constants.items()
@@ -47,87 +66,96 @@ class Graph:
         return serialised
 
 
-# The nodes of pose.onnx and of full evaluation: the jaw's motion and the mixing matrices in float64, then the
-# skin.
+def _typed(signature: Signature, sizes: Mapping[str, int]) -> str:
+    """Inputs or outputs in ONNX's text: 'float[V,3] points, double jaw_gain'; V stays open."""
+    texts = []
+    for name, (kind, dimensions) in signature.items():
+        shape = ",".join(str(sizes.get(d, d)) if isinstance(d, str) else str(d) for d in dimensions)
+        texts.append(f"{_TYPES[kind]}{f'[{shape}]' if dimensions else ''} {name}")
+    return ", ".join(texts)
 
+
+# exp of the twist (omega, velocity): the rotation less I is sine hat + versine hat^2, and the shift is
+# (I + versine hat + gap hat^2) velocity, with sine = sin(t) / t, versine = (1 - cos t) / t^2,
+# gap = (t - sin t) / t^3 far from t = 0 and their series near it.
 _MIX = """
-w_row = Reshape(weights, row)
-alpha = MatMul(w_row, d_inverse)
-twist_1 = MatMul(w_row, d_twists)
-twist = Mul(twist_1, jaw_gain)
+weights_row = Reshape(weights, row)
+alpha = MatMul(weights_row, d_inverse)
+twist_asked = MatMul(weights_row, d_twists)
+twist = Mul(twist_asked, jaw_gain)
 omega = Slice(twist, at0, at3, axis1)
 velocity_row = Slice(twist, at3, at6, axis1)
 velocity = Reshape(velocity_row, three)
-omega2 = Mul(omega, omega)
-theta2 = ReduceSum<keepdims=0>(omega2, both)
-near_zero = Less(theta2, d_small)
-safe2 = Where(near_zero, d_one, theta2)
-theta = Sqrt(safe2)
+omega_squared = Mul(omega, omega)
+theta_squared = ReduceSum<keepdims=0>(omega_squared, both)
+near_zero = Less(theta_squared, d_small)
+safe_theta_squared = Where(near_zero, d_one, theta_squared)
+theta = Sqrt(safe_theta_squared)
 sin_theta = Sin(theta)
 cos_theta = Cos(theta)
-far_a = Div(sin_theta, theta)
-vers = Sub(d_one, cos_theta)
-far_b = Div(vers, safe2)
+sine_far = Div(sin_theta, theta)
+versine = Sub(d_one, cos_theta)
+versine_far = Div(versine, safe_theta_squared)
 gap = Sub(theta, sin_theta)
-cube = Mul(safe2, theta)
-far_c = Div(gap, cube)
-theta4 = Mul(theta2, theta2)
-a_1 = Mul(theta2, d_a1)
-a_2 = Mul(theta4, d_a2)
-a_3 = Add(a_1, a_2)
-near_a = Add(d_one, a_3)
-b_1 = Mul(theta2, d_b1)
-b_2 = Mul(theta4, d_b2)
-b_3 = Add(b_1, b_2)
-near_b = Add(d_b0, b_3)
-c_1 = Mul(theta2, d_c1)
-c_2 = Mul(theta4, d_c2)
-c_3 = Add(c_1, c_2)
-near_c = Add(d_c0, c_3)
-f_a = Where(near_zero, near_a, far_a)
-f_b = Where(near_zero, near_b, far_b)
-f_c = Where(near_zero, near_c, far_c)
+theta_cubed = Mul(safe_theta_squared, theta)
+gap_far = Div(gap, theta_cubed)
+theta_fourth = Mul(theta_squared, theta_squared)
+sine_second_order = Mul(theta_squared, d_sine_2)
+sine_fourth_order = Mul(theta_fourth, d_sine_4)
+sine_higher_orders = Add(sine_second_order, sine_fourth_order)
+sine_near = Add(d_one, sine_higher_orders)
+versine_second_order = Mul(theta_squared, d_versine_2)
+versine_fourth_order = Mul(theta_fourth, d_versine_4)
+versine_higher_orders = Add(versine_second_order, versine_fourth_order)
+versine_near = Add(d_versine_0, versine_higher_orders)
+gap_second_order = Mul(theta_squared, d_gap_2)
+gap_fourth_order = Mul(theta_fourth, d_gap_4)
+gap_higher_orders = Add(gap_second_order, gap_fourth_order)
+gap_near = Add(d_gap_0, gap_higher_orders)
+sine_factor = Where(near_zero, sine_near, sine_far)
+versine_factor = Where(near_zero, versine_near, versine_far)
+gap_factor = Where(near_zero, gap_near, gap_far)
 hat_flat = MatMul(omega, d_hats)
 hat = Reshape(hat_flat, square)
-hat2 = MatMul(hat, hat)
-a_hat = Mul(f_a, hat)
-b_hat2 = Mul(f_b, hat2)
-turn_learned = Add(a_hat, b_hat2)
-b_hat = Mul(f_b, hat)
-c_hat2 = Mul(f_c, hat2)
-left_1 = Add(b_hat, c_hat2)
-left = Add(d_eye, left_1)
-shift_learned = MatMul(left, velocity)
-jaw_turn_1 = Slice(jaw, at00, at33, both)
-jaw_turn = Sub(jaw_turn_1, d_eye)
+hat_squared = MatMul(hat, hat)
+sine_hat = Mul(sine_factor, hat)
+versine_hat_squared = Mul(versine_factor, hat_squared)
+turn_learned = Add(sine_hat, versine_hat_squared)
+versine_hat = Mul(versine_factor, hat)
+gap_hat_squared = Mul(gap_factor, hat_squared)
+left_less_eye = Add(versine_hat, gap_hat_squared)
+left_jacobian = Add(d_eye, left_less_eye)
+shift_learned = MatMul(left_jacobian, velocity)
+jaw_rotation = Slice(jaw, at00, at33, both)
+jaw_turn = Sub(jaw_rotation, d_eye)
 jaw_shift = Slice(jaw, at03, at34, both)
 not_given = Sub(d_one, jaw_given)
-turn_l = Mul(turn_learned, not_given)
-turn_g = Mul(jaw_turn, jaw_given)
-turn = Add(turn_l, turn_g)
-shift_l = Mul(shift_learned, not_given)
-shift_g = Mul(jaw_shift, jaw_given)
-shift = Add(shift_l, shift_g)
+turn_learned_share = Mul(turn_learned, not_given)
+turn_given_share = Mul(jaw_turn, jaw_given)
+turn = Add(turn_learned_share, turn_given_share)
+shift_learned_share = Mul(shift_learned, not_given)
+shift_given_share = Mul(jaw_shift, jaw_given)
+shift = Add(shift_learned_share, shift_given_share)
 turn_centre = MatMul(turn, d_centre)
 offset = Add(turn_centre, shift)
 rotation = Add(turn, d_eye)
-top = Concat<axis=1>(rotation, shift)
-jaw_transform = Concat<axis=0>(top, d_last_row)
+jaw_rows = Concat<axis=1>(rotation, shift)
+jaw_transform = Concat<axis=0>(jaw_rows, d_last_row)
 linear_flat = MatMul(alpha, d_turns_t)
 linear_turn = Reshape(linear_flat, square)
 linear_offset = MatMul(alpha, d_offsets)
-shared = Mul(d_across, alpha)
-target_turns = MatMul(shared, d_turns_t)
+pose_shares = Mul(d_across, alpha)
+target_turns = MatMul(pose_shares, d_turns_t)
 target_rows = Reshape(target_turns, tall)
-w_column = Reshape(weights, column)
-plain_flat = Mul(w_column, d_eye9)
+weights_column = Reshape(weights, column)
+plain_flat = Mul(weights_column, d_eye9)
 plain_rows = Reshape(plain_flat, tall)
 mix_double = Concat<axis=1>(plain_rows, target_rows)
 mix = Cast<to=1>(mix_double)
-turn_t = Transpose<perm=[1,0]>(turn)
-turn_32 = Cast<to=1>(turn_t)
-offset_t = Transpose<perm=[1,0]>(offset)
-offset_32 = Cast<to=1>(offset_t)
+turn_transposed = Transpose<perm=[1,0]>(turn)
+turn_32 = Cast<to=1>(turn_transposed)
+offset_transposed = Transpose<perm=[1,0]>(offset)
+offset_32 = Cast<to=1>(offset_transposed)
 linear_turn_32 = Cast<to=1>(linear_turn)
 linear_offset_32 = Cast<to=1>(linear_offset)
 gain_32 = Cast<to=1>(jaw_gain)
@@ -152,14 +180,14 @@ def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlen
         d_turns_t=blend.turns.transpose(0, 2, 1).reshape(-1, 9),
         d_offsets=blend.offsets,
         d_eye9=eye.reshape(1, 9),
-        d_a1=np.float64(-1 / 6),
-        d_a2=np.float64(1 / 120),
-        d_b0=np.float64(0.5),
-        d_b1=np.float64(-1 / 24),
-        d_b2=np.float64(1 / 720),
-        d_c0=np.float64(1 / 6),
-        d_c1=np.float64(-1 / 120),
-        d_c2=np.float64(1 / 5040),
+        d_sine_2=np.float64(-1 / 6),
+        d_sine_4=np.float64(1 / 120),
+        d_versine_0=np.float64(0.5),
+        d_versine_2=np.float64(-1 / 24),
+        d_versine_4=np.float64(1 / 720),
+        d_gap_0=np.float64(1 / 6),
+        d_gap_2=np.float64(-1 / 120),
+        d_gap_4=np.float64(1 / 5040),
         d_last_row=np.array([[0.0, 0, 0, 1]]),
         row=np.array([1, -1], np.int64),
         column=np.array([-1, 1], np.int64),
@@ -190,28 +218,28 @@ def skin_nodes(graph: Graph, rest_detail: str) -> None:
     )
     graph.add(
         """
-thick = Mul(thickness, thickness_gain)
-raised = Mul(thick, normals)
+thickness_edited = Mul(thickness, thickness_gain)
+raised = Mul(thickness_edited, normals)
 moved_bone = Add(bone_points, bone_offset)
-built = Add(moved_bone, raised)
+s0_built = Add(moved_bone, raised)
 """
-        + (f"s0 = Add(built, {rest_detail})" if rest_detail else "s0 = Identity(built)")
+        + (f"s0 = Add(s0_built, {rest_detail})" if rest_detail else "s0 = Identity(s0_built)")
         + """
-e_all = Mul(e6, expression_gain)
-e = Slice(e_all, from0, to3, columns)
-e_turned = Slice(e_all, to3, to6, columns)
-p = Sub(s0, centre)
-at = Add(p, e)
-arc_turned = MatMul(at, turn_32)
+e6_gained = Mul(e6, expression_gain)
+e = Slice(e6_gained, from0, to3, columns)
+linear_turned_e = Slice(e6_gained, to3, to6, columns)
+s0_centred = Sub(s0, centre)
+s0_expressed = Add(s0_centred, e)
+arc_turned = MatMul(s0_expressed, turn_32)
 arc_carried = Add(arc_turned, offset_32)
-line_turned = MatMul(p, linear_turn_32)
-line_shifted = Add(line_turned, linear_offset_32)
-line_sum = Add(line_shifted, e_turned)
+line_turned_s0 = MatMul(s0_centred, linear_turn_32)
+line_shifted = Add(line_turned_s0, linear_offset_32)
+line_sum = Add(line_shifted, linear_turned_e)
 line_carried = Mul(line_sum, gain_32)
 arc = Max(jaw_arc, given_32)
-no_arc = Sub(one, arc)
+arc_less = Sub(one, arc)
 arc_share = Mul(arc_carried, arc)
-line_share = Mul(line_carried, no_arc)
+line_share = Mul(line_carried, arc_less)
 carried = Add(arc_share, line_share)
 followed = Mul(carried, skinning_weight)
 delta = Add(e, followed)

@@ -15,7 +15,7 @@ from aim_maya.core.typed import Floats
 from trainer.geometry.surface import outside
 
 from . import losses
-from .model import FaceNetworks, JawPoses, pose_skin
+from .model import FaceNetworks, JawPoses
 from .problem import Problem, TrainingTables
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
@@ -24,7 +24,7 @@ _CHUNK = 4096
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class NetworkFields:
     """At P template points, model unit, object space: bone, normals, skin (P, 3), thickness, weight (P,),
     posed (T, P, 3).
 
@@ -42,7 +42,9 @@ class Evaluated:
 
 
 @torch.no_grad()
-def evaluate(problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: Floats) -> Evaluated:
+def network_fields(
+    problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: Floats
+) -> NetworkFields:
     """Run the networks at template points (P, 3), model unit."""
     device = next(networks.parameters()).device
     c = torch.tensor(
@@ -53,7 +55,7 @@ def evaluate(problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: 
     pieces: list[list[Floats]] = []
     for chunk in c.split(_CHUNK):
         f = networks.fields(chunk)
-        posed = pose_skin(f.skin, f.basis, f.weight, jaw, matrix, networks.paper)
+        posed = networks.pose(f.skin, f.weight, f.basis, jaw, matrix)
         pieces.append(
             [
                 x.cpu().double().numpy()
@@ -64,7 +66,7 @@ def evaluate(problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: 
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
     centre, scale = problem.template.centre, problem.template.scale
-    return Evaluated(
+    return NetworkFields(
         bone * scale + centre,
         normal,
         thickness[:, 0] * scale,

@@ -18,7 +18,7 @@ from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from . import losses
 from .fields import bring_inside
-from .model import FaceNetworks, Fields, JawPoses, pose_skin
+from .model import Fields, JawPoses, networks_for
 from .problem import Problem, make_tables
 from .solvers import Muon
 
@@ -26,6 +26,8 @@ from .solvers import Muon
 PLATEAU = 4.0
 ANCHORS = 384  # constraint vertices a step
 TIGHT = 384  # vertices a step with little room for a bone point below them
+FEW = 128  # vertices a step for each of the paper's regularisers
+BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -46,7 +48,7 @@ class Training:
         """Fresh networks, optimisers and sampling table."""
         t = self.tables
         transforms = torch.tensor(self.problem.normalised_transforms(), dtype=torch.float32)
-        self.networks = FaceNetworks(config, t.targets, t.rest_size, t.motion_size).to(self.device)
+        self.networks = networks_for(config, t.targets, t.rest_size, t.motion_size).to(self.device)
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
         nets = self.networks.nets
         matrices = [w for net in nets.values() for w in net.matrices()]  # type: ignore[operator]
@@ -122,15 +124,18 @@ class Training:
     def _one_step(self) -> float:
         self._set_rate()
         c, rows, ids = self._draw()
-        miss = None
+        terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
             half = len(c) // 2  # three small, smooth networks
-            terms = self._dense_terms(c[-half:], rows[-half:]) | self._anatomy_terms()
+            self._dense_terms(terms, c[-half:], rows[-half:])
+            self._anatomy_terms(terms)
         else:
-            terms, miss = self._skin_terms(c, rows)
-            if self.networks.paper:
-                terms |= self._anatomy_terms()
-        loss = losses.weighted_sum(terms)
+            miss = self._skin_terms(terms, c, rows)
+            if not self.networks.anatomy_alone:
+                self._anatomy_terms(terms)
+        loss = terms.total()
+        if loss is None:  # every term of this phase is left out
+            return 0.0
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
         loss.backward()
@@ -143,7 +148,7 @@ class Training:
     def _settle_anatomy(self, progress: Progress, steps: int) -> None:
         """Between the phases: what bone points are still outside the skin are brought in. Stopped half-way,
         nothing has been done."""
-        if self.networks.paper or not self.config.weights.inside:
+        if not (self.networks.anatomy_alone and self.config.weights.inside and len(self.tables.anchors)):
             return
         before = copy.deepcopy(self.networks.state_dict())
         try:
@@ -154,9 +159,9 @@ class Training:
 
     @property
     def anatomy_first(self) -> int:
-        """Steps given to D, N and K alone before the skin begins; none in the paper's form, where all five
-        learn together."""
-        return 0 if self.networks.paper else self.config.anatomy_steps
+        """Steps given to D, N and K alone before the skin begins; none in a form where all five learn
+        together."""
+        return self.config.anatomy_steps if self.networks.anatomy_alone else 0
 
     @property
     def total(self) -> int:
@@ -190,93 +195,64 @@ class Training:
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
-    def _skin_terms(self, c: Tensor, rows: Tensor) -> tuple[dict[str, tuple[float, Tensor]], Tensor]:
-        """L_S in every shape and for the neutral, and how far each point misses (P,), in units of the
-        motion's size.
-
-        In our form E starts from the true neutral and from K as it stands: were it to chase the errors of B
-        and of a K that still moves,
-        all its targets would.
-        """
-        w, t, nets = self.config.weights, self.tables, self.networks
+    def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> Tensor:
+        """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the
+        motion's size."""
+        t, nets = self.tables, self.networks
         neutral, shapes = t.unpack(rows)[:2]
         skin, basis = nets.surface(c)
-        weight = nets.weight(c)
-        base, carried = (skin, weight) if nets.paper else (neutral, weight.detach())
-        posed = pose_skin(base, basis, carried, self.jaw, t.matrix, nets.paper)
-        terms = {
-            "skin": (w.skin, losses.position(posed / t.motion_size, shapes / t.motion_size)),
-            "neutral": (w.neutral, losses.position(skin / t.rest_size, neutral / t.rest_size)),
-        }
+        posed = nets.pose(*nets.rest_to_learn(skin, nets.weight(c), neutral), basis, self.jaw, t.matrix)
+        terms.add("skin", lambda: losses.position(posed / t.motion_size, shapes / t.motion_size))
+        terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            miss = (
-                (posed - shapes).square().sum((1, 2)) + (skin - neutral).square().sum(1)
-            ) / t.motion_size**2
-        return terms, miss
+            miss: Tensor = (posed - shapes).square().sum((1, 2)) + (skin - neutral).square().sum(1)
+            return miss / t.motion_size**2
 
-    def _dense_terms(self, c: Tensor, rows: Tensor) -> dict[str, tuple[float, Tensor]]:
+    def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
         """Ours, at every vertex: D, N and K towards smooth labels."""
-        w = self.config.weights
         _, _, skin_normal, thickness_label, skinning_label = self.tables.unpack(rows)
-        thickness, normal = self.networks.tissue(c)
-        return {
-            "normal_skin": (w.normal_skin, losses.anatomy_normal(normal, skin_normal)),
-            "thickness_smooth": (
-                w.thickness_smooth,
-                losses.towards(thickness / 0.05, thickness_label / 0.05),
-            ),
-            "skinning_fit": (w.skinning_fit, losses.towards(self.networks.weight(c), skinning_label)),
-        }
+        if terms.wants("normal_skin", "thickness_smooth"):
+            thickness, normal = self.networks.tissue(c)
+            terms.add("normal_skin", lambda: losses.anatomy_normal(normal, skin_normal))
+            terms.add("thickness_smooth", lambda: losses.towards(thickness / BONE, thickness_label / BONE))
+        terms.add("skinning_fit", lambda: losses.towards(self.networks.weight(c), skinning_label))
 
-    def _anatomy_terms(self) -> dict[str, tuple[float, Tensor]]:
+    def _anatomy_terms(self, terms: losses.Terms) -> None:
         """The terms that live at the sparse constraint vertices, and the paper's regularisers away from them;
-        a draw of each."""
-        w, t = self.config.weights, self.tables
-        at = torch.randint(len(t.anchors), (ANCHORS,), generator=self.generator).to(self.device)
-        ids = t.anchors[at]
-        if self.networks.paper:
-            f = self._at(ids)
-            bone, thickness, normal = f.bone, f.thickness, f.normal
-        else:  # B follows from the skin: were its own error let in here, what D and N leave over would bend the skin
-            thickness, normal = self.networks.tissue(t.c[ids])
-            bone = t.rows[ids, :3] - thickness * normal
-        terms = {
-            "anatomy_point": (w.anatomy_point, losses.position(bone / 0.05, t.anchor_bone[at] / 0.05)),
-            "anatomy_thickness": (
-                w.anatomy_thickness,
-                losses.anatomy_thickness(thickness / 0.05, t.anchor_thickness[at] / 0.05),
-            ),
-            "anatomy_normal": (w.anatomy_normal, losses.anatomy_normal(normal, t.anchor_normal[at])),
-        }
-        if w.inside and len(t.tight):
-            at = torch.randint(len(t.tight), (TIGHT,), generator=self.generator).to(self.device)
-            terms["inside"] = (
-                w.inside,
-                losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / 0.05, t.tight_room[at] / 0.05),
-            )
-        if w.thickness_zero:
-            terms["thickness_zero"] = (
-                w.thickness_zero,
-                losses.thickness_zero(self._sample(t.uncovered).thickness / 0.05),
-            )
-        if w.skinning_zero and len(t.jawless):
-            terms["skinning_zero"] = (w.skinning_zero, losses.skinning_zero(self._sample(t.jawless).weight))
-        if w.symmetry:
-            ids = torch.randint(len(t.c), (128,), generator=self.generator).to(self.device)
-            mirrored = self.networks.rest(t.mirrored[ids]).bone
-            terms["symmetry"] = (
-                w.symmetry,
-                losses.symmetry(
-                    self._at(ids).bone / 0.05, mirrored / 0.05, t.plane_normal, t.plane_offset / 0.05
-                ),
-            )
-        return terms
+        a draw of each. A face trained without bones has no such vertices."""
+        t, nets = self.tables, self.networks
+        if len(t.anchors) and terms.wants("anatomy_point", "anatomy_thickness", "anatomy_normal"):
+            at = self._draw_of(t.anchors, ANCHORS)
+            ids = t.anchors[at]
+            bone, thickness, normal = nets.anatomy_to_learn(t.c[ids], t.rows[ids, :3])
+            truth = t.anchor_thickness[at]
+            terms.add("anatomy_point", lambda: losses.position(bone / BONE, t.anchor_bone[at] / BONE))
+            terms.add("anatomy_thickness", lambda: losses.anatomy_thickness(thickness / BONE, truth / BONE))
+            terms.add("anatomy_normal", lambda: losses.anatomy_normal(normal, t.anchor_normal[at]))
+        if len(t.tight):
+            terms.add("inside", self._inside)
+        terms.add("thickness_zero", lambda: losses.thickness_zero(self._sample(t.uncovered).thickness / BONE))
+        if len(t.jawless):
+            terms.add("skinning_zero", lambda: losses.skinning_zero(self._sample(t.jawless).weight))
+        terms.add("symmetry", self._symmetry)
 
-    def _at(self, ids: Tensor) -> Fields:
-        return self.networks.rest(self.tables.c[ids])
+    def _inside(self) -> Tensor:
+        t = self.tables
+        at = self._draw_of(t.tight, TIGHT)
+        return losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / BONE, t.tight_room[at] / BONE)
+
+    def _symmetry(self) -> Tensor:
+        t = self.tables
+        ids = self._draw_of(t.c, FEW)
+        mirrored, bone = self.networks.rest(t.mirrored[ids]).bone, self.networks.rest(t.c[ids]).bone
+        return losses.symmetry(bone / BONE, mirrored / BONE, t.plane_normal, t.plane_offset / BONE)
+
+    def _draw_of(self, rows: Tensor, count: int) -> Tensor:
+        """(count,) places among the rows."""
+        return torch.randint(len(rows), (count,), generator=self.generator).to(self.device)
 
     def _sample(self, ids: Tensor) -> Fields:
-        return self._at(ids[torch.randint(len(ids), (128,), generator=self.generator).to(self.device)])
+        return self.networks.rest(self.tables.c[ids[self._draw_of(ids, FEW)]])
 
     @torch.no_grad()
     def errors_mm(self) -> tuple[Tensor, Tensor]:
@@ -286,7 +262,7 @@ class Training:
         vertices, targets = [], torch.zeros(t.targets, device=t.c.device)
         for c, rows in zip(t.c.split(4096), t.rows.split(4096), strict=True):
             f = self.networks.fields(c)
-            posed = pose_skin(f.skin, f.basis, f.weight, self.jaw, t.matrix, self.networks.paper)
+            posed = self.networks.pose(f.skin, f.weight, f.basis, self.jaw, t.matrix)
             miss = (posed - t.unpack(rows)[1]).norm(dim=2) * self.problem.mm
             vertices.append(miss.mean(1))
             targets += miss.sum(0)
@@ -308,7 +284,8 @@ class Training:
     def _restart(self, progress: Progress, error: float) -> None:
         if self.restarts >= self.config.restarts:
             progress.note(
-                f"The networks are on a plateau at {error:.3f} mm (linear solution {self.reference_mm:.3f} mm) after {self.restarts} restart(s). "
+                f"The networks are on a plateau at {error:.3f} mm (linear solution {self.reference_mm:.3f} mm) "
+                f"after {self.restarts} restart(s). "
                 "Look at the report before using this model; try another seed or --rate.",
                 warning=True,
             )
@@ -320,7 +297,8 @@ class Training:
             self.config, expression=NetworkSize(e.width, e.depth, e.low * 0.7, e.high * 0.7)
         )
         progress.note(
-            f"Plateau at {error:.3f} mm in step {self.step}: beginning again at rate {self.rate:g}, frequencies x 0.7.",
+            f"Plateau at {error:.3f} mm in step {self.step}: beginning again at rate {self.rate:g}, "
+            "frequencies x 0.7.",
             warning=True,
         )
         self.step = 0
@@ -364,7 +342,6 @@ class Training:
                     raise ValueError("the optimiser's state is of other networks")
         self.generator.set_state(state["random"])
         if state["hardness"].shape != self.hardness.shape:
-            raise ValueError(
-                f"{len(self.hardness)} vertices, and a sampling table of shape {tuple(state['hardness'].shape)}"
-            )
+            shape = tuple(state["hardness"].shape)
+            raise ValueError(f"{len(self.hardness)} vertices, and a sampling table of shape {shape}")
         self.hardness = state["hardness"].float()

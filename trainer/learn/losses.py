@@ -3,8 +3,12 @@ to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from aim_maya.core.training_options import LossWeights
 
 
 def position(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -18,7 +22,7 @@ def anatomy_thickness(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def anatomy_normal(predicted: Tensor, truth: Tensor) -> Tensor:
-    """mean |n - n*|^2 = mean 2 (1 - n . n*): L_A for the anatomy normal, and ours towards the skin's normal."""
+    """mean |n - n*|^2 = mean 2 (1 - n . n*): L_A for the anatomy normal, and ours towards the skin's."""
     return (predicted - truth).square().sum(-1).mean()
 
 
@@ -28,7 +32,7 @@ def thickness_zero(predicted: Tensor) -> Tensor:
 
 
 def symmetry(bone: Tensor, mirrored_bone: Tensor, normal: Tensor, offset: Tensor) -> Tensor:
-    """mean |b(c) - M b(M c)|^2 with M the mirror at the facial plane normal . x = offset: the paper's L_sym."""
+    """mean |b(c) - M b(M c)|^2 with M the mirror at the plane normal . x = offset: the paper's L_sym."""
     image = mirrored_bone - 2 * (mirrored_bone @ normal - offset)[:, None] * normal
     return position(bone, image)
 
@@ -49,6 +53,23 @@ def beyond(predicted: Tensor, limit: Tensor) -> Tensor:
     return (predicted - limit).clamp_min(0).square().mean()
 
 
-def weighted_sum(terms: dict[str, tuple[float, Tensor]]) -> Tensor:
-    """sum of weight * term."""
-    return torch.stack([weight * term for weight, term in terms.values()]).sum()
+class Terms:
+    """The weighted terms of one step. One of weight 0 is not evaluated: its formula is never called."""
+
+    def __init__(self, weights: LossWeights) -> None:
+        self._weights = weights
+        self._values: list[Tensor] = []
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these terms, by their names in LossWeights, has a weight."""
+        return any(getattr(self._weights, name) for name in names)
+
+    def add(self, name: str, formula: Callable[[], Tensor]) -> None:
+        """Weigh in the term of that name in LossWeights."""
+        weight = getattr(self._weights, name)
+        if weight:
+            self._values.append(weight * formula())
+
+    def total(self) -> Tensor | None:
+        """sum of weight * term; None when no term has a weight."""
+        return torch.stack(self._values).sum() if self._values else None

@@ -1,6 +1,5 @@
 """The Anatomical Implicit face Model: five sine-activated coordinate networks and a rigid jaw a target
-(Chandran
-& Zoss, CVPR 2024).
+(Chandran & Zoss, CVPR 2024).
 
 The first layer's frequencies are spread from low to high instead of one omega for all: a single omega that
 shines on one actor stalls on another. ReLU and GELU are options of the same class, for ablations.
@@ -10,6 +9,7 @@ shapes and bones.
 
     s0  = b0 + d0 n0                                        the neutral skin is built from the anatomy
     s_p = LBS(s0 + sum_i A_pi e_i, T_p, k)                  skin at the trained pose of target p
+    s_p = LBS(s0, T_p, k) + sum_i A_pi e_i                  the same in the paper's form
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -85,10 +86,6 @@ class Siren(nn.Module):
         return [layer.weight for layer in list(self.hidden)[1:]]  # type: ignore[union-attr,misc]
 
 
-# The Anatomical Implicit face Model: five coordinate networks and a rigid jaw a target (Chandran & Zoss, CVPR
-# 2024).
-
-
 @dataclass
 class Fields:
     """The neutral at P template points, normalised units: bone, normal, skin (P, 3), thickness, weight (P,
@@ -106,74 +103,6 @@ class AllFields(Fields):
     """And the expression displacements, basis (P, T, 3)."""
 
     basis: Tensor
-
-
-class FaceNetworks(nn.Module):
-    """B, D, N, K, E. rest_size and motion_size are the typical lengths of B's and E's outputs, so that last
-    layers stay of order one.
-
-    In the paper's form (`paper`) B is a network of its own that places the bone point, and e is added after
-    skinning. In ours B is a head on
-    E's hidden layers that places the skin, and b0 := s0 - d0 n0 follows: the two forms span the same
-    functions, but the dense data, the skin,
-    reaches one large network directly, and the small ones need not repair each other.
-    """
-
-    def __init__(self, config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> None:
-        super().__init__()
-        self.paper = config.losses == "paper"
-        self.rest_size, self.motion_size, self.targets = rest_size, motion_size, targets
-        generator = torch.Generator().manual_seed(config.seed)
-        outputs = {
-            "thickness": 1,
-            "normal": 3,
-            "skinning": 1,
-            "expression": 3 * targets + (0 if self.paper else 3),
-        }
-        if self.paper:
-            outputs["bone"] = 3
-        self.nets = nn.ModuleDict(
-            {
-                name: Siren(getattr(config, name), n, config.activation, generator)
-                for name, n in outputs.items()
-            }
-        )
-
-    def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The neutral skin s0 (P, 3) and E's displacements (P, T, 3) at template coordinates c (P, 3), by the
-        shortest way there is."""
-        out = self.nets["expression"](c)
-        if self.paper:
-            return self._anatomy(c)[3], self.motion_size * out.view(len(c), self.targets, 3)
-        return c + self.rest_size * out[:, :3], self.motion_size * out[:, 3:].view(len(c), self.targets, 3)
-
-    def weight(self, c: Tensor) -> Tensor:
-        """(P, 1) skinning weight k in [0, 1]."""
-        return torch.sigmoid(4 * self.nets["skinning"](c))
-
-    def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
-        """Thickness (P, 1) and unit normal (P, 3)."""
-        return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2), nn.functional.normalize(
-            self.nets["normal"](c), dim=1
-        )
-
-    def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        thickness, normal = self.tissue(c)
-        if self.paper:
-            bone = c + self.rest_size * self.nets["bone"](c)
-            return bone, thickness, normal, bone + thickness * normal
-        skin = self.surface(c)[0]
-        return skin - thickness * normal, thickness, normal, skin
-
-    def rest(self, c: Tensor) -> Fields:
-        """B, D, N and K at template coordinates c (P, 3)."""
-        bone, thickness, normal, skin = self._anatomy(c)
-        return Fields(bone, thickness, normal, self.weight(c), skin)
-
-    def fields(self, c: Tensor) -> AllFields:
-        """All five at template coordinates c (P, 3)."""
-        f = self.rest(c)
-        return AllFields(f.bone, f.thickness, f.normal, f.weight, f.skin, self.surface(c)[1])
 
 
 class JawPoses(nn.Module):
@@ -208,12 +137,175 @@ class JawPoses(nn.Module):
         return torch.zeros_like(points).index_copy(1, self.moving, weight[:, :, None] * moved)
 
 
-def pose_skin(
-    skin: Tensor, basis: Tensor, weight: Tensor, jaw: JawPoses, matrix: Tensor | None, after: bool = False
-) -> Tensor:
-    """(P, T, 3) skin at every trained pose. matrix A (T, T), or None for the identity; after: the paper's s =
-    LBS(s0) + e."""
-    displacement = basis if matrix is None else torch.einsum("pi,nij->npj", matrix, basis)
-    before = skin[:, None] + (0 if after else displacement)
-    before = before.expand(-1, basis.shape[1], -1)
-    return before + jaw.carry(before, weight) + (displacement if after else 0)
+class FaceNetworks(nn.Module):
+    """B, D, N, K and E in one of two forms, `AimNetworks` and `PaperNetworks`; `networks_for` chooses.
+
+    rest_size and motion_size are the typical lengths of B's and E's outputs, so that last layers stay of
+    order one. The forms differ in what the networks give, how the neutral is built, and where the
+    displacement acts; the graphs of each are in trainer/export/graphs.py.
+    """
+
+    form: ClassVar[Literal["aim", "paper"]]
+    anatomy_alone: ClassVar[bool]
+    """Whether D, N and K learn alone before the skin begins."""
+    bone_outputs: ClassVar[int]
+    """How many of E's first outputs are B."""
+
+    def __init__(self, config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> None:
+        super().__init__()
+        self.rest_size, self.motion_size, self.targets = rest_size, motion_size, targets
+        generator = torch.Generator().manual_seed(config.seed)
+        self.nets = nn.ModuleDict(
+            {
+                name: Siren(getattr(config, name), n, config.activation, generator)
+                for name, n in self.outputs(targets).items()
+            }
+        )
+
+    def outputs(self, targets: int) -> dict[str, int]:
+        """{network: how many numbers it gives at a point}, in the order in which they are drawn."""
+        return {"thickness": 1, "normal": 3, "skinning": 1, "expression": self.bone_outputs + 3 * targets}
+
+    def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The neutral skin s0 (P, 3) and E's displacements (P, T, 3) at template coordinates c (P, 3), by the
+        shortest way there is."""
+        raise NotImplementedError
+
+    def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Bone point, thickness, normal and neutral skin at c (P, 3)."""
+        raise NotImplementedError
+
+    def pose(
+        self, skin: Tensor, weight: Tensor, basis: Tensor, jaw: JawPoses, matrix: Tensor | None
+    ) -> Tensor:
+        """(P, T, 3) skin at every trained pose, of a neutral (P, 3), weight (P, 1) and E's
+        displacements (P, T, 3). matrix A (T, T), or None for the identity."""
+        raise NotImplementedError
+
+    def rest_to_learn(self, skin: Tensor, weight: Tensor, neutral: Tensor) -> tuple[Tensor, Tensor]:
+        """The neutral and the weight that L_S poses, where the true neutral (P, 3) is known."""
+        raise NotImplementedError
+
+    def anatomy_to_learn(self, c: Tensor, neutral: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Bone point, thickness and normal as L_A sees them, where the true neutral (P, 3) is known."""
+        raise NotImplementedError
+
+    def weight(self, c: Tensor) -> Tensor:
+        """(P, 1) skinning weight k in [0, 1]."""
+        return torch.sigmoid(4 * self.nets["skinning"](c))
+
+    def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Thickness (P, 1) and unit normal (P, 3)."""
+        return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2), nn.functional.normalize(
+            self.nets["normal"](c), dim=1
+        )
+
+    def rest(self, c: Tensor) -> Fields:
+        """B, D, N and K at template coordinates c (P, 3)."""
+        bone, thickness, normal, skin = self._anatomy(c)
+        return Fields(bone, thickness, normal, self.weight(c), skin)
+
+    def fields(self, c: Tensor) -> AllFields:
+        """All five at template coordinates c (P, 3)."""
+        f = self.rest(c)
+        return AllFields(f.bone, f.thickness, f.normal, f.weight, f.skin, self.surface(c)[1])
+
+
+class AimNetworks(FaceNetworks):
+    """Ours: B is a head on E's hidden layers that places the skin, b0 := s0 - d0 n0 follows, and e acts
+    before skinning.
+
+    The two forms span the same functions, but here the dense data, the skin, reaches one large network
+    directly, and the small ones need not repair each other.
+    """
+
+    form, anatomy_alone, bone_outputs = "aim", True, 3
+
+    def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The neutral skin and E's displacements, out of one network."""
+        out = self.nets["expression"](c)
+        return c + self.rest_size * out[:, :3], self.motion_size * out[:, 3:].view(len(c), self.targets, 3)
+
+    def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        thickness, normal = self.tissue(c)
+        skin = self.surface(c)[0]
+        return skin - thickness * normal, thickness, normal, skin
+
+    def pose(
+        self, skin: Tensor, weight: Tensor, basis: Tensor, jaw: JawPoses, matrix: Tensor | None
+    ) -> Tensor:
+        """s = LBS(s0 + e, T, k)."""
+        before = skin[:, None] + _mixed(basis, matrix)
+        return before + jaw.carry(before, weight)
+
+    def rest_to_learn(
+        self,
+        skin: Tensor,  # noqa: ARG002
+        weight: Tensor,
+        neutral: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """E starts from the true neutral and from K as it stands: were it to chase the errors of B and of a K
+        that still moves, all its targets would."""
+        return neutral, weight.detach()
+
+    def anatomy_to_learn(self, c: Tensor, neutral: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """B follows from the skin: were its own error let in here, what D and N leave over would bend the
+        skin."""
+        thickness, normal = self.tissue(c)
+        return neutral - thickness * normal, thickness, normal
+
+
+class PaperNetworks(FaceNetworks):
+    """The paper's: B is a network of its own that places the bone point, s0 = b0 + d0 n0, e acts after
+    skinning, and all five learn together."""
+
+    form, anatomy_alone, bone_outputs = "paper", False, 0
+
+    def outputs(self, targets: int) -> dict[str, int]:
+        """The others', and B."""
+        return super().outputs(targets) | {"bone": 3}
+
+    def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The neutral skin from the anatomy, and E's displacements."""
+        out = self.nets["expression"](c)
+        return self._anatomy(c)[3], self.motion_size * out.view(len(c), self.targets, 3)
+
+    def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        thickness, normal = self.tissue(c)
+        bone = c + self.rest_size * self.nets["bone"](c)
+        return bone, thickness, normal, bone + thickness * normal
+
+    def pose(
+        self, skin: Tensor, weight: Tensor, basis: Tensor, jaw: JawPoses, matrix: Tensor | None
+    ) -> Tensor:
+        """s = LBS(s0, T, k) + e."""
+        before = skin[:, None].expand(-1, basis.shape[1], -1)
+        return before + jaw.carry(before, weight) + _mixed(basis, matrix)
+
+    def rest_to_learn(
+        self,
+        skin: Tensor,
+        weight: Tensor,
+        neutral: Tensor,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor]:
+        """As it is: every network learns from every error."""
+        return skin, weight
+
+    def anatomy_to_learn(
+        self,
+        c: Tensor,
+        neutral: Tensor,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As it is: bone point, thickness and normal of the networks."""
+        return self._anatomy(c)[:3]
+
+
+def networks_for(config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> FaceNetworks:
+    """Fresh networks in the form that config.losses names."""
+    forms = {form.form: form for form in (AimNetworks, PaperNetworks)}
+    return forms[config.losses](config, targets, rest_size, motion_size)
+
+
+def _mixed(basis: Tensor, matrix: Tensor | None) -> Tensor:
+    """(P, T, 3) displacements (P, T, 3) summed to those at the trained poses by A (T, T)."""
+    return basis if matrix is None else torch.einsum("pi,nij->npj", matrix, basis)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
-from .model import FaceNetworks, JawPoses
+from .model import FaceNetworks, JawPoses, networks_for
 from .problem import Problem, TrainingTables
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
@@ -79,7 +79,7 @@ def solve(problem: Problem, tables: TrainingTables, config: TrainConfig) -> Face
     """Networks whose last layers are the ridge solution of every table; all share one draw of features, and
     so one factorisation."""
     device = tables.c.device
-    networks = FaceNetworks(config, tables.targets, tables.rest_size, tables.motion_size).to(device)
+    networks = networks_for(config, tables.targets, tables.rest_size, tables.motion_size).to(device)
     first = networks.nets["expression"].hidden.state_dict()  # type: ignore[union-attr]
     for net in networks.nets.values():
         net.hidden.load_state_dict(first)  # type: ignore[union-attr]

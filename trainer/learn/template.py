@@ -1,5 +1,5 @@
 """Template space: the neutral opened so that points which are close in space but far along the surface come
-apart; and its points for other meshes of the face.
+apart.
 
 A coordinate network cannot tell two lips that touch from one point, so the template decides the error at the
 lips. The opening is found, not named: pairs of vertices that are near, face each other and move apart in some
@@ -21,12 +21,8 @@ from scipy.spatial import cKDTree
 from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats, Ints
-from aim_maya.runtime.model_data import ModelData
 from trainer.geometry.smooth import edge_graph, extend, laplacian
-from trainer.geometry.surface import Mirror, Surface
-
-# Template space: the neutral opened so that points which are close in space but far along the surface come
-# apart.
+from trainer.geometry.surface import Mirror
 
 NEAR = 0.02  # of the head's extent: how close two sheets are to count as touching
 APART = 0.055  # of the head's extent: how far they should be apart in the template
@@ -206,22 +202,3 @@ def push_apart(mesh: Mesh, base: Floats, pairs: Ints, gap: Floats) -> Floats:
     bending = laplacian(mesh)
     system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
     return splu(sp.csc_matrix(system)).solve(differences.T @ away)
-
-
-# Template points for other meshes of the same face: subdivided, remeshed, or single points on its neutral
-# surface.
-
-
-def template_at(data: ModelData, points: Floats) -> Floats:
-    """(P, 3) float64 template coordinates in [-1, 1] for points (P, 3) on or near the neutral, model unit,
-    object space.
-
-    The neutral-to-template map is linear on the neutral's triangles: each point takes that of its closest
-    surface point, and keeps its own
-    distance from it. Where two lips touch, a point belongs to the side that is nearer.
-    """
-    found = Surface.of(data.mesh).closest(points)
-    on_template = np.einsum("pi,pik->pk", found.shares, data.template[found.corners].astype(np.float64))
-    scale = float(data.manifest["scale"])
-    beyond: Floats = on_template + (points - found.points) / scale
-    return beyond

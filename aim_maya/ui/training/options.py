@@ -1,34 +1,28 @@
-"""What a training can be told, as data for the form, and the form's values as arguments of `aimface train`.
+"""What a training can be told, for the form, and the form's values as arguments of `aimface train`.
 
-The window inside Maya has no trainer to ask, and may follow one on another Python; so what TrainConfig's
-fields and their docstrings say travels with it as a file, which a test compares with the class.
+All of it is read off TrainConfig: its fields are the options, the texts below them the tooltips.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-import sys
 import typing
 from dataclasses import MISSING, Field, astuple, dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import read_json, write_json
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
-# What a training can be told, as data for the form, and the form's values as arguments of `aimface train`.
-
-FILE = Path(__file__).with_name("training_options.json")
 FIRST = ("preset", "device", "jaw")  # always shown; the rest is folded
+_KINDS = {bool: "switch", int: "whole", float: "number"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One field of the trainer's configuration. kind: choice, switch, whole, number, names (a list), size (of
-    a network: `parts` numbers)."""
+    """One field of TrainConfig. kind: choice, switch, whole, number, names (a list), size (of a network:
+    `parts` numbers)."""
 
     name: str
     kind: str
@@ -87,19 +81,9 @@ class Option:
 
 @cache
 def options() -> tuple[Option, ...]:
-    """Every option, in the trainer's order."""
-    entries: list[dict[str, Any]] = read_json(FILE)
-    return tuple(
-        Option(
-            e["name"],
-            e["kind"],
-            e["default"],
-            e["help"],
-            tuple(e.get("choices", ())),
-            tuple(e.get("parts", ())),
-        )
-        for e in entries
-    )
+    """Every option, in the order of TrainConfig."""
+    helps, types = _docstrings(), typing.get_type_hints(TrainConfig)
+    return tuple(_option(f, types[f.name], helps.get(f.name, "")) for f in fields(TrainConfig))
 
 
 def arguments(values: dict[str, Any]) -> list[str]:
@@ -113,57 +97,29 @@ def arguments(values: dict[str, Any]) -> list[str]:
     ]
 
 
-# The training's options as data for a form: `python -m aim_maya.ui.training.options` writes
-# aim_maya/ui/training/training_options.json.
-
-_WRITTEN = FILE
-_KINDS = {bool: "switch", int: "whole", float: "number"}
-
-
-def described() -> list[dict[str, Any]]:
-    """One entry a field, in order: name, kind (choice, switch, whole, number, names, size), default, help,
-    and the choices."""
-    helps, types = _docstrings(), typing.get_type_hints(TrainConfig)
-    return [_entry(f, types[f.name], helps[f.name]) for f in fields(TrainConfig)]
-
-
-def _entry(field: Field[Any], kind: Any, text: str) -> dict[str, Any]:
+def _option(field: Field[Any], kind: Any, text: str) -> Option:
     default: Any = field.default_factory() if field.default_factory is not MISSING else field.default
-    entry: dict[str, Any] = {
-        "name": field.name,
-        "kind": _KINDS.get(kind, "names"),
-        "default": default,
-        "help": text,
-    }
     if typing.get_origin(kind) is typing.Literal:
-        entry |= {"kind": "choice", "choices": list(typing.get_args(kind))}
-    elif kind is NetworkSize:
-        entry |= {
-            "kind": "size",
-            "default": list(astuple(default)),
-            "parts": [f.name for f in fields(NetworkSize)],
-        }
-    elif entry["kind"] == "names":
-        entry["default"] = list(default)
-    return entry
+        return Option(field.name, "choice", default, text, choices=typing.get_args(kind))
+    if kind is NetworkSize:
+        parts = tuple(f.name for f in fields(NetworkSize))
+        return Option(field.name, "size", list(astuple(default)), text, parts=parts)
+    if kind in _KINDS:
+        return Option(field.name, _KINDS[kind], default, text)
+    return Option(field.name, "names", list(default), text)
 
 
 def _docstrings() -> dict[str, str]:
-    """{field: the string literal under it}."""
-    tree = ast.parse(inspect.getsource(TrainConfig)).body[0]
-    assert isinstance(tree, ast.ClassDef)
+    """{field: the text below it}, from a folder or a zip; nothing where the source was left out."""
+    try:
+        source = inspect.getsource(TrainConfig)
+    except OSError:
+        return {}
+    made = ast.parse(source).body[0]
+    assert isinstance(made, ast.ClassDef)
     found = {}
-    for field, text in zip(tree.body, tree.body[1:], strict=False):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-        ):
-            found[field.target.id] = inspect.cleandoc(str(text.value.value)).replace("\n", " ")
+    for field, text in zip(made.body, made.body[1:], strict=False):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[name] = inspect.cleandoc(words).replace("\n", " ")
     return found
-
-
-if __name__ == "__main__":
-    write_json(_WRITTEN, described())
-    sys.stdout.write(f"wrote {_WRITTEN}\n")
