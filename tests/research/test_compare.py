@@ -17,6 +17,7 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.curves import Curves, write_curves
 from aim_maya.core.errors import AimError
+from aim_maya.core.fingerprint import fingerprint
 from trainer.__main__ import main
 from trainer.research.blendshapes import Gbs, GbsOptions, Pbs, PbsOptions, data_and_disagreement, patch_shares
 from trainer.research.compare import Results, jaw_error, score
@@ -225,12 +226,12 @@ def test_options_are_never_those_of_the_same_actor(tmp_path: Path) -> None:
 
 def test_results_are_used_again_only_when_made_from_the_same(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
-    Results(file, resume=False).add("GBS|all|0", {"ridge": 1.0}, {"mean": 0.5})
+    Results(file, resume=False).add("GBS|all|0", fingerprint({"ridge": 1.0}), {"mean": 0.5})
     file.write_text(file.read_text(encoding="utf-8") + '{"key": "PBS|all|0", "made_fr', encoding="utf-8")
     again = Results(file, resume=True)
-    assert (again.find("GBS|all|0", {"ridge": 1.0}) or {})["mean"] == 0.5
-    assert again.find("GBS|all|0", {"ridge": 2.0}) is None
-    assert again.find("PBS|all|0", {}) is None
+    assert (again.find("GBS|all|0", fingerprint({"ridge": 1.0})) or {})["mean"] == 0.5
+    assert again.find("GBS|all|0", fingerprint({"ridge": 2.0})) is None
+    assert again.find("PBS|all|0", fingerprint()) is None
     assert len(file.read_text(encoding="utf-8").splitlines()) == 1
 
 

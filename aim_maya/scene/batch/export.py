@@ -19,7 +19,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.jobs.options import Sampling
 from aim_maya.jobs.plan import Item, sampling
-from aim_maya.jobs.results import check_whole
+from aim_maya.jobs.results import check_complete
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.native import bake_native
 from aim_maya.scene.rig.faces import Face, after_model, examine, find_faces, model_file
@@ -287,7 +287,7 @@ def export(item: Item, options: dict[str, Any]) -> Outcome:
                 world=options["space"] == "world",
                 strip_namespaces=options["strip_namespaces"],
             )
-        check_whole(temporary)
+        check_complete(temporary)
         outcome.figures["bytes"] = temporary.stat().st_size
     return outcome
 

@@ -19,7 +19,7 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.jobs.plan import Item, Plan
-from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_finished, write_stamp
+from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_up_to_date, note_output
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.attach_report import attach_report
@@ -188,7 +188,7 @@ def run(plan: Plan, begun: Callable[[str], None], ended: Callable[[Result], None
 def _one(plan: Plan, item: Item) -> Result:
     notes: list[str] = []  # of the opening: they belong to whatever comes of the scene
     try:
-        if plan.options["resume"] and is_finished(plan, item):
+        if plan.options["resume"] and is_up_to_date(plan, item):
             return Result(item.scene, SKIPPED, item.output, notes=["finished already"])
         return _worked(plan, item, notes)
     except NoFaces as error:
@@ -225,7 +225,7 @@ def _worked(plan: Plan, item: Item, notes: list[str]) -> Result:
     finally:
         close_scene()
     if item.output and item.output != item.scene and not outcome.skipped:
-        write_stamp(plan, item, [str(Path(f)) for f in used])
+        note_output(plan, item, [str(Path(f)) for f in used])
     state = SKIPPED if outcome.skipped else DONE
     return Result(
         item.scene,

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from aim_maya.core.errors import AimError, Cancelled
-from aim_maya.core.run_folder import RunReader, Snapshot, ask_to_stop, can_resume
+from aim_maya.core.run_folder import RunFolder, RunReader, Snapshot, ask_to_stop, can_resume
 from aim_maya.ui import app
 from aim_maya.ui.app import application, show, show_error
 from aim_maya.ui.host import Host
@@ -29,7 +29,7 @@ from aim_maya.ui.host import Host
 from .form import TrainForm
 from .live import LivePanel
 from .options import arguments
-from .process import LOG, Started, free_output, in_the_way, start, write_report
+from .process import Started, free_output, in_the_way, start, write_report
 from .python import find
 from .python_dialog import PythonDialog
 from .worker import Follower, LastWill, Worker
@@ -43,7 +43,7 @@ def train_window(actor: Path | None, picture: Path | None, after_s: float, *, da
 
     app = application(dark=dark)
     window = TrainWindow(FilesHost())
-    if actor is not None and (actor / "progress.jsonl").is_file():
+    if actor is not None and RunFolder(actor).progress.is_file():
         window.follow(actor)
     elif actor is not None:
         window.form.actor.setText(str(actor))
@@ -139,7 +139,8 @@ class TrainWindow(QWidget):
 
     def show_error(self, error: AimError) -> None:
         """What, why, what to do, and where the log is."""
-        log = self.folder / LOG if self.folder and (self.folder / LOG).is_file() else self.host.log_file()
+        own = RunFolder(self.folder).log if self.folder else None
+        log = own if own and own.is_file() else self.host.log_file()
         self.message = show_error(self, error, log)
 
     # --- training

@@ -140,7 +140,7 @@ class Follower(Background):
         self.changed.emit(self._copy())
         number = self._reader.snapshot.preview
         if number != self._picture:
-            picture = QImage(str(self._reader.folder / "preview.png"))
+            picture = QImage(str(self._reader.run.preview))
             if not picture.isNull():
                 self._picture = number
                 self.pictured.emit(picture)
