@@ -26,13 +26,14 @@ from aim_maya.ui import app
 from aim_maya.ui.app import application, show, show_error
 from aim_maya.ui.host import Host
 
+from .fields import ReplaceQuestion
 from .form import TrainForm
 from .live import LivePanel
 from .options import arguments
 from .process import Started, free_output, in_the_way, start, write_report
 from .python import find
 from .python_dialog import PythonDialog
-from .worker import Follower, LastWill, Worker
+from .worker import Follower, StopWithWindow, Worker
 
 
 def train_window(actor: Path | None, picture: Path | None, after_s: float, *, dark: bool = True) -> int:
@@ -79,7 +80,7 @@ class TrainWindow(QWidget):
         self.question: ReplaceQuestion | None = None
         self.dialog: PythonDialog | None = None
         self.folder: Path | None = None
-        self.last_will = LastWill()
+        self.stop_with_window = StopWithWindow()
         self._reading = False
         self._folders: dict[Path, Path] = {}
         self._kept = app.load(_NAME)
@@ -127,7 +128,7 @@ class TrainWindow(QWidget):
             line.editingFinished.connect(self.pick_up)
         self.form.failed.connect(self.show_error)
         self.form.stops.toggled.connect(self._bequeath)
-        self.destroyed.connect(self.last_will.carry_out)
+        self.destroyed.connect(self.stop_with_window.stop)
 
     def _guarded(self, slot: Callable[[], Any], _checked: bool = False) -> None:
         try:
@@ -371,7 +372,7 @@ class TrainWindow(QWidget):
     def _bequeath(self, _checked: bool = False) -> None:
         """What happens to the training when this window goes."""
         stops = self.form.stops.isChecked()
-        self.last_will.folder = self.folder if stops and self.snapshot.active else None
+        self.stop_with_window.folder = self.folder if stops and self.snapshot.active else None
         if self.started is not None and not stops:
             self.started.let_go()
 
@@ -382,7 +383,7 @@ class TrainWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The training goes on, or stops, as the user chose."""
-        self.last_will.carry_out()
+        self.stop_with_window.stop()
         self._let_go()
         for worker in (self.worker, self.dialog._worker if self.dialog else None):
             if worker is not None:

@@ -164,14 +164,14 @@ class Follower(Background):
 # What happens to a training when the window that started it goes.
 
 
-class LastWill:
+class StopWithWindow:
     """Stops the training of a window that goes, closed or deleted; holds nothing of the window, which is gone
     by then."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
 
-    def carry_out(self) -> None:
+    def stop(self) -> None:
         """Ask it to stop, if that was wanted."""
         if self.folder is not None:
             with contextlib.suppress(OSError):
