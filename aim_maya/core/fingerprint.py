@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import AimError
-from .files import read_json, write_json
+from .files import check_regular, read_json, write_json
 
 _PLAIN = (str, bool, int, float, complex, bytes, Fraction, Enum, type(None))
+_ANY_SIZE = 2**62
 
 
 def fingerprint(*parts: object) -> str:
@@ -73,13 +74,12 @@ def _tag(digest: Any, text: str) -> None:
 
 
 def _content(path: Path) -> bytes:
+    check_regular(path, _ANY_SIZE)  # a pipe would be waited for
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
-        raise AimError(
-            f"Cannot read {path}: {error.strerror}.", "The path is misspelt or the drive is not mounted."
-        ) from error
+        raise AimError(f"Cannot read {path}: {error.strerror}.", "The drive is gone, or fails.") from error
 
 
 def file_state(path: str | Path) -> dict[str, Any]:

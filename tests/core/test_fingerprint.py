@@ -83,6 +83,10 @@ def test_files_count_by_content_or_by_state(tmp_path: Path) -> None:
     assert fingerprint(file) != fingerprint(copy)
     with pytest.raises(AimError, match=r"Cannot read .*none"):
         fingerprint(tmp_path / "none")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(AimError, match="a pipe"):
+            fingerprint(tmp_path / "pipe")
 
 
 def test_a_frame_that_is_changed_in_its_folder_is_noticed(tmp_path: Path) -> None:
