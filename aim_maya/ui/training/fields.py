@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPlainTextEdit,
     QSizePolicy,
     QWidget,
@@ -197,25 +195,3 @@ class UnitField(QComboBox):
                 "Choose one of the list, or leave it empty.",
             )
         return value
-
-
-# The question before a training takes the place of what is there.
-
-
-class ReplaceQuestion(QMessageBox):
-    """`replace` is what was clicked when the training may take the place of what is there, `beside` when both
-    are to be kept."""
-
-    def __init__(self, found: list[str], other: Path, parent: QWidget | None = None) -> None:
-        text = "\n\n".join([*found, "Training from the start replaces it. What is there now is then lost."])
-        super().__init__(
-            QMessageBox.Icon.Question, "AIM for Maya", text, QMessageBox.StandardButton.NoButton, parent
-        )
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.replace = self.addButton("&Replace it", QMessageBox.ButtonRole.DestructiveRole)
-        self.beside = self.addButton(f"&Keep it, train {other.name}", QMessageBox.ButtonRole.AcceptRole)
-        self.stay = self.addButton(QMessageBox.StandardButton.Cancel)
-        self.setDefaultButton(self.stay)
-        self.setEscapeButton(self.stay)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -26,7 +26,6 @@ from aim_maya.ui import app
 from aim_maya.ui.app import application, show, show_error
 from aim_maya.ui.host import Host
 
-from .fields import ReplaceQuestion
 from .form import TrainForm
 from .live import LivePanel
 from .options import arguments
