@@ -58,10 +58,11 @@ def _add(digest: Any, part: object) -> None:
         _tag(digest, "file")
         digest.update(_content(part))
     elif hasattr(part, "dtype") and hasattr(part, "tobytes"):  # numpy's; this file needs no numpy itself
-        if part.dtype.hasobject:
+        array: Any = part
+        if array.dtype.hasobject:
             raise TypeError("An array of objects has no fingerprint.")
-        _tag(digest, f"array {part.dtype.str} {part.shape}")
-        digest.update(part.tobytes())
+        _tag(digest, f"array {array.dtype.str} {array.shape}")
+        digest.update(array.tobytes())
     elif isinstance(part, _PLAIN):
         _tag(digest, f"{type(part).__name__} {part!r}")
     else:

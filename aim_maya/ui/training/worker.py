@@ -148,7 +148,7 @@ class Follower(Background):
     def _finish(self) -> None:
         s = self._reader.snapshot
         if s.state == "vanished":
-            error = explain(self._reader.folder, self._process.returncode if self._process else None)
+            error = explain(self._reader.run.path, self._process.returncode if self._process else None)
             s.state, s.what, s.cause, s.remedy = "failed", error.what, error.cause, error.remedy
             s.say_failure()
         self.ended.emit(self._copy())
