@@ -28,7 +28,7 @@ from trainer.export.aim import bones_report, export, learned_jaw
 from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem, make_tables, prepare
-from trainer.learn.run import Pulse, pick_device, told
+from trainer.learn.run import Heartbeat, pick_device, reported
 from trainer.learn.solvers import ridge_config, solve
 
 _SAME_MM = 0.1  # between two readings of one neutral
@@ -79,10 +79,10 @@ def train(
     with (
         _interruptible() as interruption,
         Progress(style, run.progress) as progress,
-        Pulse(run, progress, interruption.now, with_parent=with_parent) as pulse,
+        Heartbeat(run, progress, interruption.now, with_parent=with_parent) as heartbeat,
     ):
-        progress.cancelled = lambda: interruption.asked() or pulse.asked.is_set()
-        with told(progress, actor.name, out, int(state["step"]) if state else 0, source):
+        progress.cancelled = lambda: interruption.asked() or heartbeat.asked.is_set()
+        with reported(progress, actor.name, out, int(state["step"]) if state else 0, source):
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 

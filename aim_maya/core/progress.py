@@ -17,7 +17,20 @@ from typing import Any, Literal, TextIO
 from aim_maya.core.errors import Cancelled
 
 Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
-SCHEMA = 1  # of the JSON lines: docs/run_folder.md
+# The JSON lines, docs/run_folder.md: every event that is written or read, and its entries besides `t` and `event`.
+# `step` has figures besides.
+SCHEMA = 1
+EVENTS = {
+    "run": ("schema", "version", "pid", "host", "time", "actor", "out", "source", "resumed_at"),
+    "stage": ("name", "steps"),
+    "step": ("step", "steps", "eta_s"),
+    "targets": ("worst",),
+    "preview": ("file", "limit_mm"),
+    "note": ("text",),
+    "warning": ("text",),
+    "cancelling": ("why",),
+    "end": ("state", "out", "what", "cause", "remedy"),
+}
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -36,7 +49,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._started = time.perf_counter()
         self._stage_started = self._last = self._started
         self._first_step, self._last_place = 0, 0.0
-        self._lock = threading.Lock()  # the pulse has something to say, too
+        self._lock = threading.Lock()  # the heartbeat has something to say, too
         self.stepping = False
 
     def __enter__(self) -> Progress:
@@ -106,7 +119,8 @@ class Progress(AbstractContextManager["Progress"]):
         )
 
     def event(self, name: str, line: str = "", **fields: Any) -> None:
-        """Anything else that a window shows; a line is for people."""
+        """Anything else of EVENTS that a window shows; a line is for people."""
+        assert not fields.keys() - set(EVENTS[name]), name
         if line:
             self._emit({"event": name} | fields, line, always=True)
         else:

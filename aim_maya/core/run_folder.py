@@ -1,9 +1,5 @@
-"""The RUN folder of one training: who owns it, what it was told, where it is, and how to stop it; its writer
-and
-its reader.
-
-config.json progress.jsonl pid heartbeat cancel (create it to stop) checkpoint.pt preview.png metrics.json
-bones/ (only where they were estimated)
+"""The RUN folder of one training: who owns it, what it was told, where it is, and how to stop it; its writer and
+its reader. docs/run_folder.md is its contract.
 """
 
 from __future__ import annotations
@@ -20,6 +16,7 @@ from typing import Any, Literal
 
 from .errors import AimError
 from .files import atomic_path, write_text
+from .progress import SCHEMA
 
 # Which process owns a folder, and whether it still runs; nothing here starts or ends one.
 
@@ -75,16 +72,20 @@ def _is_alive_on_windows(pid: int) -> bool:
     return bool(known) and code.value == _STILL_ACTIVE
 
 
-# The RUN folder of one training: what it was told, where it is, and how to stop it. docs/run_folder.md is its
-# contract.
+# The RUN folder of one training: what it was told, where it is, and how to stop it.
 
-STALE_S = 5.0  # a heartbeat that is older than this has stopped; it beats four times a second
+BEAT_S = 0.25  # between two beats of the heart
+# A heartbeat that has not moved for so long has stopped. A network drive may show a change only after 3 s (NFS'
+# acregmin), so three looks in a row have to miss it; on the training's own machine its process is asked instead.
+STALE_S = 10.0
 
 
 class RunFolder:
-    """Paths inside a RUN folder, and the reading and writing of its checkpoint."""
+    """The files of a RUN folder, for its writer and its readers; who owns it; its checkpoint."""
 
     def __init__(self, path: str | Path) -> None:
+        """cancel: created to stop. bones: a folder, only where they were estimated. made_from: the inputs, of a
+        training that may come twice. log: of whoever started the training as a process."""
         self.path = Path(path)
         self.checkpoint, self.cancel, self.progress = (
             self.path / "checkpoint.pt",
@@ -92,7 +93,8 @@ class RunFolder:
             self.path / "progress.jsonl",
         )
         self.config, self.metrics = self.path / "config.json", self.path / "metrics.json"
-        self.bones = self.path / "bones"
+        self.bones, self.made_from = self.path / "bones", self.path / "made_from.json"
+        self.log = self.path / "trainer.log"
         self.pid, self.heartbeat, self.preview = (
             self.path / "pid",
             self.path / "heartbeat",
@@ -188,8 +190,6 @@ def told_by(error: BaseException) -> str:
 # A training as its RUN folder tells it: the JSON lines read as they come, and whether the process behind them
 # still lives.
 
-SCHEMA = 1  # of the JSON lines that this can read
-SILENT_S = 10.0  # without a heartbeat for so long, a training on another machine counts as ended
 State = Literal["none", "running", "cancelling", "done", "cancelled", "failed", "vanished"]
 
 
@@ -235,7 +235,7 @@ class RunReader:
 
     def __init__(self, folder: str | Path, alive: Callable[[], bool] | None = None) -> None:
         """alive: for a training that was started here and whose process is therefore known."""
-        self.folder = Path(folder)
+        self.run = RunFolder(folder)
         self.snapshot = Snapshot()
         self._alive = alive
         self._at, self._rest = 0, b""
@@ -263,14 +263,14 @@ class RunReader:
         before = self.snapshot.state
         changed = self._read()
         if self.snapshot.active and not (self._alive or self._lives)():
-            self._read()  # its last words may have come after the look before
+            self._read()  # its last lines may have come after the look before
             if self.snapshot.active:
                 self.snapshot.state = "vanished"
         return changed or self.snapshot.state != before
 
     def _read(self) -> bool:
         try:
-            with (self.folder / "progress.jsonl").open("rb") as stream:
+            with self.run.progress.open("rb") as stream:
                 if stream.seek(0, 2) < self._at:  # another file under the old name
                     self._at, self._rest = 0, b""
                 stream.seek(self._at)
@@ -363,22 +363,22 @@ class RunReader:
         """By its process where that is known, else by a heartbeat that goes on moving (no clock is compared
         with another machine's)."""
         try:
-            beat = (self.folder / "heartbeat").stat().st_mtime
-            pid, here = read_owner(self.folder / "pid")
+            beat = self.run.heartbeat.stat().st_mtime
+            pid, here = read_owner(self.run.pid)
         except (OSError, ValueError):
             return False
         if beat != self._beat:
             self._beat, self._beat_seen = beat, time.monotonic()
         if here:
             return is_alive(pid)
-        return time.monotonic() - self._beat_seen < SILENT_S
+        return time.monotonic() - self._beat_seen < STALE_S
 
 
 def can_resume(folder: str | Path) -> bool:
     """Whether a RUN folder has a checkpoint to go on from."""
-    return (Path(folder) / "checkpoint.pt").is_file()
+    return RunFolder(folder).checkpoint.is_file()
 
 
 def ask_to_stop(folder: str | Path) -> None:
     """The training of this RUN folder stops at its next step, with a checkpoint."""
-    (Path(folder) / "cancel").touch()
+    RunFolder(folder).cancel.touch()

@@ -1,7 +1,5 @@
-"""What came of each scene: the report, the exit code a farm reads, whether a file is whole and what it was
-made
-from.
-"""
+"""What came of each scene: the report, the exit code that a farm reads, what an output was made from, and
+whether an exported file is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +13,8 @@ from typing import Any
 
 from aim_maya import __version__
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import read_json, write_json
+from aim_maya.core.files import write_json
+from aim_maya.core.fingerprint import file_state, fingerprint, is_complete, read_note, write_note
 
 from .plan import Item, Plan
 
@@ -105,61 +104,49 @@ class Report:
         write_json(self._path, head | tail | {"scenes": [asdict(r) for r in rows]})
 
 
-# What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same.
+# What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same. Scenes and
+# exports are large, so files count by path, size and time.
 
 _IRRELEVANT = {"scenes", "out", "report", "resume", "timeout", "in_process", "in_place"}
 
 
-def stamp_path(output: str) -> Path:
+def note_path(output: str) -> Path:
     """Beside the output."""
     return Path(f"{output}.json")
 
 
-def write_stamp(plan: Plan, item: Item, sources: Iterable[str]) -> None:
+def note_output(plan: Plan, item: Item, sources: Iterable[str]) -> None:
     """Note what the output was made from: scene, `sources` (references and models), options, version."""
-    files = [_file(item.scene), *(_file(s) for s in sorted(set(sources)))]
-    write_json(stamp_path(item.output), _request(plan) | {"sources": files, "output": _file(item.output)})
+    files = [item.scene, *sorted(set(sources))]
+    output = file_state(item.output)
+    write_note(note_path(item.output), _inputs(plan, files), output, version=__version__, sources=files)
 
 
-def is_finished(plan: Plan, item: Item) -> bool:
-    """Whether the output is there as it was written, from sources that are as they were, with the same
-    options and version."""
+def is_up_to_date(plan: Plan, item: Item) -> bool:
+    """Whether the output is there as it was written, from sources that are as they were, with the same options and
+    version."""
     if not item.output:
         return False
-    try:
-        noted = read_json(stamp_path(item.output))
-        known = [*noted["sources"], noted["output"]]
-        return {k: noted[k] for k in ("version", "command", "options")} == _request(plan) and all(
-            _file(f["path"]) == f for f in known
-        )
-    except (AimError, KeyError, TypeError):  # none, or not ours
+    note = note_path(item.output)
+    files = read_note(note).get("sources")
+    if not isinstance(files, list) or files[:1] != [item.scene] or not all(isinstance(f, str) for f in files):
         return False
+    return is_complete(note, _inputs(plan, files), file_state(item.output))
 
 
-def _request(plan: Plan) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "command": plan.command,
-        "options": {k: v for k, v in plan.options.items() if k not in _IRRELEVANT},
-    }
+def _inputs(plan: Plan, files: list[str]) -> str:
+    decisive = {k: v for k, v in plan.options.items() if k not in _IRRELEVANT}
+    return fingerprint(__version__, plan.command, decisive, [file_state(f) for f in files])
 
 
-def _file(path: str) -> dict[str, Any]:
-    try:
-        state = Path(path).stat()
-    except OSError:
-        return {"path": path, "bytes": None, "modified": None}
-    return {"path": path, "bytes": state.st_size, "modified": state.st_mtime_ns}
-
-
-# Is an exported file whole? A full disk or a crash in a plug-in may leave one that only looks finished.
+# Is an exported file complete? A full disk or a crash in a plug-in may leave one that only looks so.
 
 _HEAD, _TAIL = 88, 64
 _FBX_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")  # the last 16 bytes of every binary FBX
 
 
-def check_whole(path: Path) -> None:
-    """Look at the marks that each format sets last. Raises AimError for a file that is missing, empty or cut
+def check_complete(path: Path) -> None:
+    """Look at the bytes that each format writes last. Raises AimError for a file that is missing, empty or cut
     off."""
     try:
         size = path.stat().st_size

@@ -3,5 +3,5 @@ them.
 
 No maya, no torch, no trainer: a training is a process, and its RUN folder (docs/run_folder.md) is all that
 passes between.
-`run_state`, `process`, `training_python`, `options`, `endings` and `host` use no Qt either.
+`training.python`, `training.options` and `host` use no Qt either.
 """

@@ -386,18 +386,20 @@ def test_resume_skips_what_is_finished_and_nothing_else(
 def test_a_process_of_its_own_changes_nothing(
     draft: Path, take: Path, truth: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100 frames go through the second process where there is one, and through a thread otherwise: the same
+    """100 frames go through a worker process where it is of use, and else not: the same
     bytes."""
     from trainer.bake import shot
 
     frames = {}
-    for name, forks in (("forked", True), ("threaded", False)):
-        monkeypatch.setattr(shot, "can_fork", lambda forks=forks: forks and hasattr(__import__("os"), "fork"))
+    for name, forks in (("worker", True), ("here", False)):
+        monkeypatch.setattr(
+            shot, "can_use_worker", lambda forks=forks: forks and hasattr(__import__("os"), "fork")
+        )
         run(draft, take, tmp_path / f"{name}.npz")
         with np.load(tmp_path / f"{name}.npz") as baked:
             frames[name] = baked["frames"]
         assert np.abs(frames[name] - truth).max() < 1e-4
-    assert frames["forked"].tobytes() == frames["threaded"].tobytes()
+    assert frames["worker"].tobytes() == frames["here"].tobytes()
 
 
 def test_a_failing_evaluation_is_raised(

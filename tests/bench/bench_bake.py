@@ -140,7 +140,7 @@ def fresh_clocks(model: Path, take: Path, folder: Path, rounds: int) -> np.ndarr
 def print_processor(clock: np.ndarray) -> None:
     ours, alone = np.median(clock[:, 0, 1:], axis=0), np.median(clock[:, 1, 1])
     sys.stdout.write(
-        f"    processor: bake {ours[0]:.3f} s and {ours[1]:.3f} s in its second process, usd-core alone {alone:.3f} s\n"
+        f"    processor: bake {ours[0]:.3f} s and {ours[1]:.3f} s in its worker, usd-core alone {alone:.3f} s\n"
     )
 
 

@@ -179,7 +179,7 @@ def test_stopped_and_resumed_is_the_same(model: FaceModel, take: np.ndarray, tmp
 def test_what_was_stopped_and_is_damaged_is_said(tmp_path: Path, how: str) -> None:
     path = tmp_path / "a.aimperf.partial"
     whole = {
-        "mark": np.array("mark"),
+        "inputs": np.array("mark"),
         "unknowns": np.zeros((2, 3), np.float32),
         "twists": np.zeros((2, 6)),
         "heads": np.tile(np.eye(4), (2, 1, 1)),

@@ -21,7 +21,15 @@ from aim_maya.core.errors import AimError
 from aim_maya.jobs import results
 from aim_maya.jobs.options import EXIT_CODES, Sampling, parse, read_range
 from aim_maya.jobs.plan import Item, Plan, make_plan
-from aim_maya.jobs.results import Report, Result, check_whole, exit_code, is_finished, stamp_path, write_stamp
+from aim_maya.jobs.results import (
+    Report,
+    Result,
+    check_complete,
+    exit_code,
+    is_up_to_date,
+    note_output,
+    note_path,
+)
 from aim_maya.jobs.supervisor import Supervisor
 
 
@@ -149,7 +157,7 @@ def finished(scenes: Path, tmp_path: Path) -> tuple[Plan, Item, Path]:
     item = made.items[0]
     Path(item.output).parent.mkdir()
     Path(item.output).write_bytes(b"abc")
-    write_stamp(made, item, [str(model)])
+    note_output(made, item, [str(model)])
     return made, item, model
 
 
@@ -157,9 +165,9 @@ def test_resume_believes_only_what_is_as_it_was(
     finished: tuple[Plan, Item, Path], scenes: Path, tmp_path: Path
 ) -> None:
     made, item, model = finished
-    assert is_finished(made, item)
-    assert is_finished(plan("export", scenes / "a.ma", "-o", tmp_path / "out", "--timeout", "5"), item)
-    assert not is_finished(plan("export", scenes / "a.ma", "-o", tmp_path / "out", "--step", "2"), item)
+    assert is_up_to_date(made, item)
+    assert is_up_to_date(plan("export", scenes / "a.ma", "-o", tmp_path / "out", "--timeout", "5"), item)
+    assert not is_up_to_date(plan("export", scenes / "a.ma", "-o", tmp_path / "out", "--step", "2"), item)
     for file, change in (
         (model, b"other"),
         (Path(item.scene), b"//Maya ASCII, saved again"),
@@ -167,16 +175,16 @@ def test_resume_believes_only_what_is_as_it_was(
     ):
         before = (file.read_bytes(), file.stat())
         file.write_bytes(change)
-        assert not is_finished(made, item), file
+        assert not is_up_to_date(made, item), file
         file.write_bytes(before[0])
         os.utime(file, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
-        assert is_finished(made, item)
-    stamp_path(item.output).write_text("{ cut")
-    assert not is_finished(made, item)
-    stamp_path(item.output).write_text("[]")
-    assert not is_finished(made, item)
+        assert is_up_to_date(made, item)
+    note_path(item.output).write_text("{ cut")
+    assert not is_up_to_date(made, item)
+    note_path(item.output).write_text("[]")
+    assert not is_up_to_date(made, item)
     Path(item.output).unlink()
-    assert not is_finished(made, item)
+    assert not is_up_to_date(made, item)
 
 
 def test_a_file_that_is_cut_off_is_noticed(tmp_path: Path) -> None:
@@ -190,13 +198,13 @@ def test_a_file_that_is_cut_off_is_noticed(tmp_path: Path) -> None:
     for name, data in whole.items():
         file = tmp_path / name
         file.write_bytes(data)
-        check_whole(file)
+        check_complete(file)
         for cut in (b"", data[:4], data[: len(data) // 2]):
             file.write_bytes(cut)
             with pytest.raises(AimError, match="cut off"):
-                check_whole(file)
+                check_complete(file)
     with pytest.raises(AimError, match="wrote no"):
-        check_whole(tmp_path / "none.abc")
+        check_complete(tmp_path / "none.abc")
 
 
 _BLENDER = """
@@ -212,13 +220,13 @@ def test_the_marks_are_on_archives_that_others_write(tmp_path: Path) -> None:
         pytest.skip("Blender's Python module is not installed")
     subprocess.run([sys.executable, "-c", _BLENDER, str(tmp_path)], check=True, capture_output=True)
     alembic, fbx = tmp_path / "a.abc", tmp_path / "a.fbx"
-    check_whole(alembic)
-    check_whole(fbx)
+    check_complete(alembic)
+    check_complete(fbx)
     alembic.write_bytes(b"Ogawa\x00" + alembic.read_bytes()[6:])
     fbx.write_bytes(fbx.read_bytes()[:-1])
     for file in (alembic, fbx):
         with pytest.raises(AimError, match="cut off"):
-            check_whole(file)
+            check_complete(file)
 
 
 # The watching process

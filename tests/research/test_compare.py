@@ -17,9 +17,10 @@ from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.curves import Curves, write_curves
 from aim_maya.core.errors import AimError
+from aim_maya.core.fingerprint import fingerprint
 from trainer.__main__ import main
 from trainer.research.blendshapes import Gbs, GbsOptions, Pbs, PbsOptions, data_and_disagreement, patch_shares
-from trainer.research.compare import Results, jaw_error, score
+from trainer.research.compare import Comparison, Results, jaw_error, score
 from trainer.research.method import Face, Method, Observed, Solution
 from trainer.research.methods import ROWS, STORE, keep, read_store, search, tuned_elsewhere
 from trainer.research.settings import SETTINGS, Drift, Scene, make_scene
@@ -225,13 +226,27 @@ def test_options_are_never_those_of_the_same_actor(tmp_path: Path) -> None:
 
 def test_results_are_used_again_only_when_made_from_the_same(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
-    Results(file, resume=False).add("GBS|all|0", {"ridge": 1.0}, {"mean": 0.5})
+    Results(file, resume=False).add("GBS|all|0", fingerprint({"ridge": 1.0}), {"mean": 0.5})
     file.write_text(file.read_text(encoding="utf-8") + '{"key": "PBS|all|0", "made_fr', encoding="utf-8")
     again = Results(file, resume=True)
-    assert (again.find("GBS|all|0", {"ridge": 1.0}) or {})["mean"] == 0.5
-    assert again.find("GBS|all|0", {"ridge": 2.0}) is None
-    assert again.find("PBS|all|0", {}) is None
+    assert (again.find("GBS|all|0", fingerprint({"ridge": 1.0})) or {})["mean"] == 0.5
+    assert again.find("GBS|all|0", fingerprint({"ridge": 2.0})) is None
+    assert again.find("PBS|all|0", fingerprint()) is None
     assert len(file.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_one_frame_or_one_shape_that_changed_makes_other_results(
+    face: Face, take: Take, tmp_path: Path
+) -> None:
+    def inputs(face: Face, take: Take) -> str:
+        return Comparison(face, take, None, [], [], 1, 200, tmp_path, tmp_path / "tuned.json").inputs
+
+    frames, deltas = take.frames.copy(), face.deltas.copy()
+    frames[3, 7, 0] += 0.1
+    deltas[7, 0, 1] += 0.1
+    assert inputs(face, take) == inputs(replace(face, deltas=face.deltas.copy()), take)
+    assert inputs(face, take) != inputs(face, replace(take, frames=frames))
+    assert inputs(face, take) != inputs(replace(face, deltas=deltas), take)
 
 
 def test_bad_takes_are_refused(tmp_path: Path) -> None:

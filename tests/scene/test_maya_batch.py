@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aim_maya.jobs.results import check_whole
+from aim_maya.jobs.results import check_complete
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
@@ -237,7 +237,7 @@ def test_an_old_maya_usd_has_no_world_space(mayapy: Any, scenes: Path, tmp_path:
         ).returncode
         == 0
     )
-    check_whole(tmp_path / "a.usd")
+    check_complete(tmp_path / "a.usd")
 
 
 @pytest.mark.parametrize("kind", ["abc", "usdc", "usda", "fbx"])
@@ -410,7 +410,7 @@ def test_killed_at_any_moment_there_is_no_half_file(started: Any, scenes: Path, 
         process.wait()
         for file in (tmp_path / "out").glob("[!.]*"):
             if file.suffix == ".abc":
-                check_whole(file)
+                check_complete(file)
                 assert len(alembic(file)["times"]) == 400
             else:
                 assert json.loads(file.read_text())["command"] == "export"

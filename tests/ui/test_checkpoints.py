@@ -18,7 +18,7 @@ import torch
 from aim_maya.core.run_folder import RunFolder
 from tests.helpers.once import made_once
 from trainer.__main__ import main as aimface
-from trainer.learn.run import MadeFrom
+from trainer.learn.run import RunInputs
 
 QUICK = [
     "--steps",
@@ -139,9 +139,9 @@ def test_a_task_that_comes_again_begins_anew_where_the_checkpoint_is_damaged(
 ) -> None:
     run = RunFolder(tmp_path / "a.run")
     run.path.mkdir()
-    made = MadeFrom(run, "inputs")
+    made = RunInputs(run, "inputs")
     made.begin()
     run.checkpoint.write_bytes(whole)
-    assert made.resumable()
+    assert made.can_resume()
     run.checkpoint.write_bytes(whole[:100])
-    assert not made.resumable()
+    assert not made.can_resume()

@@ -294,7 +294,7 @@ def test_a_training_elsewhere_lives_by_its_heartbeat(tmp_path: Path, monkeypatch
     reader = RunReader(tmp_path)
     reader.look()
     assert reader.snapshot.active
-    monkeypatch.setattr(run_folder, "SILENT_S", 0.05)
+    monkeypatch.setattr(run_folder, "STALE_S", 0.05)
     time.sleep(0.1)
     reader.look()
     assert reader.snapshot.state == "vanished"

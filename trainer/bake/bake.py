@@ -18,12 +18,12 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
 from aim_maya.runtime import FaceModel, Performance
-from trainer.bake.formats.alembic import alembic_marks, check_alembic, write_alembic
-from trainer.bake.formats.plain import npz_marks, write_npz, write_objs
+from trainer.bake.formats.alembic import alembic_provenance, check_alembic, write_alembic
+from trainer.bake.formats.plain import npz_provenance, write_npz, write_objs
 from trainer.bake.formats.skel import write_skel
-from trainer.bake.formats.usd import USD_ENDINGS, usd_marks, write_usd
+from trainer.bake.formats.usd import USD_ENDINGS, usd_provenance, write_usd
 
-from .shot import Marks, Part, Shot, bones, marks, teeth, teeth_files
+from .shot import Part, Provenance, Shot, bones, provenance, teeth, teeth_files
 from .take import (
     CurveSource,
     PerformanceSource,
@@ -91,10 +91,10 @@ def bake(
     wanted, rate = take.frames, exact_rate(take.curves.fps)
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
-    mark = _marks(model, curves_path, options, kind, wanted)
+    made_from = _provenance(model, curves_path, options, kind, wanted)
     if resume:
         _remove_leftovers(out)
-        if _finished(out, kind, mark):
+        if _is_complete(out, kind, made_from):
             return {"frames": 0, "skipped": True, "fps": float(rate), "output": str(out)}
     with (
         Progress(style) as progress,
@@ -111,7 +111,7 @@ def bake(
             times=take.curves.times,
             fps=rate,
             step=wanted.step,
-            marks=mark,
+            provenance=made_from,
             detail=options.detail,
             parts=_parts(model, options),
             material=options.material,
@@ -182,11 +182,16 @@ def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, S
     return take, PerformanceSource(model, performance, take.moments, options.detail, options.head), []
 
 
-def _marks(model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange) -> Marks:
+def _provenance(
+    model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange
+) -> Provenance:
     files = [curves, *(teeth_files(options.actor) if options.actor else [])]
-    left_out = ("frames", "actor")  # the range has a hash of its own, and the teeth count by their bytes
+    left_out = (
+        "frames",
+        "actor",
+    )  # the range has a fingerprint of its own, and the teeth count by their bytes
     chosen = {name: value for name, value in vars(options).items() if name not in left_out}
-    return marks(
+    return provenance(
         model,
         files,
         chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None},
@@ -198,13 +203,19 @@ def _parts(model: FaceModel, options: BakeOptions) -> tuple[Part, ...]:
     return (teeth(options.actor, model) if options.actor else ()) + (bones(model) if options.bones else ())
 
 
-def _finished(out: Path, kind: str, mark: Marks) -> bool:
+def _is_complete(out: Path, kind: str, made_from: Provenance) -> bool:
     """Whether the output is there and whole, of this very bake; an OBJ sequence is asked frame by frame
     instead."""
     if kind == "" or not out.is_file():
         return False
-    found = npz_marks(out) if kind == ".npz" else alembic_marks(out) if kind == ".abc" else usd_marks(out)
-    return found == mark
+    found = (
+        npz_provenance(out)
+        if kind == ".npz"
+        else alembic_provenance(out)
+        if kind == ".abc"
+        else usd_provenance(out)
+    )
+    return found == made_from
 
 
 def _remove_leftovers(out: Path) -> None:

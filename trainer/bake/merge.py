@@ -13,11 +13,11 @@ import numpy as np
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, check_apart
-from trainer.bake.formats.plain import FrameReader, npz_marks, stream_npz
-from trainer.bake.formats.usd import USD_ENDINGS, as_text_if_wanted, usd_marks
+from trainer.bake.formats.plain import FrameReader, npz_provenance, stream_npz
+from trainer.bake.formats.usd import USD_ENDINGS, as_text_if_wanted, usd_provenance
 from trainer.usd.stage import CrateStream, copy_without_samples, sampled_attributes, usd, usd_errors
 
-from .shot import of_range
+from .shot import range_fingerprint
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def merge(chunks: Sequence[Path], out: Path) -> dict[str, Any]:
 
 
 def _describe(path: Path, npz: bool) -> _Chunk:
-    found = (npz_marks(path) if npz else usd_marks(path)) if path.is_file() else None
+    found = (npz_provenance(path) if npz else usd_provenance(path)) if path.is_file() else None
     if found is None:
         why = (
             "It was written by another program, or has another ending than the output."
@@ -117,7 +117,7 @@ def _merge_npz(chunks: list[_Chunk], out: Path) -> int:
         return (
             heads[0][1]
             | joined
-            | {"fingerprint": np.array(_whole(chunks)), "last": np.float64(chunks[-1].last)}
+            | {"fingerprint": np.array(_fingerprint(chunks)), "last": np.float64(chunks[-1].last)}
         )
 
     count = sum(shape[0] for shape, _ in heads)
@@ -140,7 +140,7 @@ def _merge_usd(chunks: list[_Chunk], out: Path) -> int:
             target.endTimeCode = chunks[-1].last
             about = target.customLayerData
             target.customLayerData = about | {
-                "aim": about["aim"] | {"fingerprint": _whole(chunks), "last": chunks[-1].last}
+                "aim": about["aim"] | {"fingerprint": _fingerprint(chunks), "last": chunks[-1].last}
             }
             stream = CrateStream(target, out)
             for chunk in chunks:
@@ -162,9 +162,9 @@ def _copy_samples(layer: Any, stream: CrateStream) -> set[float]:
     return set().union(*codes.values())
 
 
-def _whole(chunks: list[_Chunk]) -> str:
+def _fingerprint(chunks: list[_Chunk]) -> str:
     """The fingerprint a bake of the whole range in one piece would have."""
-    return of_range(
+    return range_fingerprint(
         chunks[0].source,
         Fraction(chunks[0].first).limit_denominator(1_000_000),
         Fraction(chunks[-1].last).limit_denominator(1_000_000),

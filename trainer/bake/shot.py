@@ -1,13 +1,9 @@
-"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and the fingerprints by
-which
-a finished bake is known.
-"""
+"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and what a baked file says it
+was made from."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +15,7 @@ import numpy as np
 from aim_maya import __version__
 from aim_maya.core.curves import FrameRange
 from aim_maya.core.errors import AimError
+from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_obj
 from aim_maya.core.progress import Progress
@@ -26,12 +23,12 @@ from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
 from .take import ShotFrames
-from .workers import ahead, can_fork, forked
+from .workers import can_use_worker, worker_frames
 
 # A shot: a model, what it shows at every sampled frame, and what moves with the skin. Frames are made one at
 # a time.
 
-_WORTH_A_FORK = 64  # frames
+_WORTH_A_WORKER = 64  # frames
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,12 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Marks:
-    """What a cache says of itself. source: hash of model, curves and options; whole: of that and the range
-    first, last, step."""
+class Provenance:
+    """What a baked file says it was made from. source: fingerprint of model, curves and options; fingerprint: of
+    these and the range first, last, step."""
 
     source: str
-    whole: str
+    fingerprint: str
     first: float
     last: float
     step: float
@@ -77,14 +74,14 @@ class Marks:
         """As it is stored in a cache."""
         return {
             "source": self.source,
-            "fingerprint": self.whole,
+            "fingerprint": self.fingerprint,
             "first": self.first,
             "last": self.last,
             "step": self.step,
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Marks | None:
+    def from_dict(cls, stored: Mapping[str, Any]) -> Provenance | None:
         """From what is stored, or None when it is not all there."""
         try:
             return cls(
@@ -108,7 +105,7 @@ class Shot:
     times: Floats
     fps: Fraction
     step: Fraction
-    marks: Marks
+    provenance: Provenance
     detail: bool = True
     parts: tuple[Part, ...] = ()
     material: str = "skin"
@@ -117,18 +114,16 @@ class Shot:
 
     @contextlib.contextmanager
     def frames(self) -> Iterator[Iterator[Frame]]:
-        """Every sampled frame, in order, reported to the progress; a few are in memory, and each is valid
-        until the next is asked for.
+        """Every sampled frame, in order, reported to the progress; each is valid until the next is asked for.
 
-        Where a second process evaluates them, it begins on entering, while the caller prepares to write.
+        Where a worker process evaluates them, it begins on entering, while the caller prepares to write.
         """
         count = len(self.numbers)
-        if count >= _WORTH_A_FORK and self.source.on_numpy and can_fork():
-            with forked(self._evaluated, count, 3 * len(self.model.mesh.points) + 6) as made:
+        if count >= _WORTH_A_WORKER and self.source.on_numpy and can_use_worker():
+            with worker_frames(self._evaluated, count, 3 * len(self.model.mesh.points) + 6) as made:
                 yield self._reported(made)
         else:
-            with contextlib.closing(ahead(self._evaluated(i) for i in range(count))) as made:  # type: ignore[type-var]
-                yield self._reported(made)
+            yield self._reported(self._evaluated(i) for i in range(count))
 
     def _reported(self, made: Iterable[Floats]) -> Iterator[Frame]:
         for i, flat in enumerate(made):
@@ -171,37 +166,27 @@ def number_text(number: Fraction, digits: int = 1) -> str:
     return f"{sign}{int(whole):0{digits}d}" + (f".{thousandths:03d}" if thousandths else "")
 
 
-# Fingerprints of a bake, written into its output: --resume knows a finished file by them, merging knows
-# chunks of one shot.
+# Fingerprints of a bake, written into its output: --resume knows a complete file by them, merging knows chunks of one
+# shot.
 
 _LAYOUT = 2  # of the files that are written: another one makes other fingerprints
 
 
-def marks(model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange) -> Marks:
-    """Hashes of the model's manifest, the files' bytes and the options that shape the output, without and
-    with the frame range."""
-    digest = hashlib.sha256(
-        json.dumps(model.manifest, sort_keys=True).encode()
-    )  # which names the hash of every member
-    for file in files:
-        try:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            raise AimError(
-                f"Cannot read {file}: {error.strerror}.", "The path is misspelt or the drive is not mounted."
-            ) from error
-    digest.update(json.dumps([_LAYOUT, __version__, sorted(options.items())], default=str).encode())
-    source = digest.hexdigest()
-    last = frames.numbers[-1]
-    return Marks(
-        source, of_range(source, frames.first, last), float(frames.first), float(last), float(frames.step)
+def provenance(
+    model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange
+) -> Provenance:
+    """From the model's manifest, which names the hash of every member, the files' content, the options that shape
+    the output, and the frame range. Raises AimError for a file that cannot be read."""
+    source = fingerprint(_LAYOUT, __version__, model.manifest, list(files), options)
+    first, last = frames.first, frames.numbers[-1]
+    return Provenance(
+        source, range_fingerprint(source, first, last), float(first), float(last), float(frames.step)
     )
 
 
-def of_range(source: str, first: Fraction, last: Fraction) -> str:
-    """The fingerprint of the frames first to last of a source."""
-    return hashlib.sha256(f"{source} {first} {last}".encode()).hexdigest()
+def range_fingerprint(source: str, first: Fraction, last: Fraction) -> str:
+    """Of the frames first to last of a source."""
+    return fingerprint(source, Fraction(first), Fraction(last))
 
 
 # What goes along with the skin: teeth from an actor folder, and the learned bones as two clouds of points.

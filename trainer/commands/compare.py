@@ -129,7 +129,6 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
     rows = chosen_rows(options.methods, model is not None)
     settings = known_settings(options.settings, take, progress) if curves is None else []
     teeth = None if actor.lower_teeth is None else actor.lower_teeth.points * actor.mm_per_unit
-    stamp = "" if model is None else str(model.manifest["members"])
     (options.out / "maps").mkdir(parents=True, exist_ok=True)
     pictured = pictured_frames(take.frames, face.neutral, take.scored)
     seeds = 1 if options.quick else options.seeds
@@ -143,7 +142,7 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
         options.unknowns,
         options.out,
         options.tuned,
-        stamp,
+        options.model,
         pictured,
     ), actor.up
 

@@ -8,7 +8,6 @@ frame.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,8 +17,10 @@ from typing import Annotated, Any, Literal
 import tyro
 from threadpoolctl import threadpool_limits
 
+from aim_maya import __version__
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_writable
+from aim_maya.core.fingerprint import file_state, fingerprint
 from aim_maya.core.performance import Flag, PerformanceData, write_performance
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
@@ -77,7 +78,7 @@ def run(options: Options) -> dict[str, Any]:
     check_writable(options.out)
     model = FaceModel.load(options.model, "cpu")
     frames = open_frames(options.frames, len(model.data.neutral)) if options.frames else None
-    resume = Resume(options.out, _mark(options))
+    resume = Resume(options.out, _inputs(options))
     began = time.perf_counter()
     with Progress(options.progress) as progress:
         if not options.resume:
@@ -174,12 +175,7 @@ def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progre
     )
 
 
-def _mark(options: Options) -> str:
-    """Model, frames and options in one hash; files count by path, size and time."""
-    parts = [repr(options.fit)]
-    for path in filter(None, (options.model, options.frames, options.fit.confidence)):
-        if not path.exists():  # its reader says so
-            continue
-        state = path.stat()
-        parts.append(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _inputs(options: Options) -> str:
+    """The fingerprint of model, frames, options and program; scans are large: they count by path, size and time."""
+    frames = None if options.frames is None else file_state(options.frames.resolve())
+    return fingerprint(__version__, options.model, frames, options.fit)

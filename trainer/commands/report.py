@@ -11,6 +11,7 @@ import tyro
 
 from aim_maya.core.files import check_apart, read_json
 from aim_maya.core.progress import Progress
+from aim_maya.core.run_folder import RunFolder
 from aim_maya.runtime import FaceModel
 from trainer.actor.load import load_actor
 from trainer.evaluate.report import write_pictures, write_report
@@ -40,7 +41,7 @@ class Options:
 def run(options: Options) -> dict[str, Any]:
     """Write the page."""
     model = FaceModel.load(options.model, "cpu")
-    nearby = options.model.with_suffix(".run") / "metrics.json"
+    nearby = RunFolder(options.model.with_suffix(".run")).metrics
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
     check_apart(out, options.model)

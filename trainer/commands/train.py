@@ -17,7 +17,7 @@ from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
 from trainer.actor.load import load_actor
 from trainer.evaluate.tables import accuracy_table
-from trainer.learn.run import MadeFrom, inputs_hash
+from trainer.learn.run import RunInputs
 from trainer.train import train
 
 
@@ -60,13 +60,13 @@ def run(options: Options) -> dict[str, Any]:
         )
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size)
     folder = RunFolder(options.run or options.out.with_suffix(".run"))
-    made_from = MadeFrom(folder, inputs_hash(actor, options.config)) if options.if_needed else None
-    if made_from is not None and made_from.finished(options.out):
+    inputs = RunInputs.of(folder, actor, options.config) if options.if_needed else None
+    if inputs is not None and inputs.is_complete(options.out):
         sys.stdout.write(f"{options.out} is finished already\n")
         return dict(read_json(folder.metrics))
-    resume = options.resume or (made_from is not None and made_from.resumable())
-    if made_from is not None:
-        made_from.begin()
+    resume = options.resume or (inputs is not None and inputs.can_resume())
+    if inputs is not None:
+        inputs.begin()
     trained = train(
         actor,
         options.out,
@@ -78,8 +78,8 @@ def run(options: Options) -> dict[str, Any]:
         with_parent=options.stop_with_parent,
         source=options.actor,
     )
-    if made_from is not None:
-        made_from.end(options.out)
+    if inputs is not None:
+        inputs.complete(options.out)
     if options.progress != "json":
         sys.stdout.write(accuracy_table(trained.metrics) + f"\nwrote {options.out}\n")
     return trained.metrics

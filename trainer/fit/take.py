@@ -141,11 +141,11 @@ def filled_rigid(matrices: Floats) -> Floats:
 
 
 class Resume:
-    """The file OUT.partial; `mark` says what is fitted with which options, so that nothing else is gone on
+    """The file OUT.partial. inputs: the fingerprint of what is fitted, with which options: nothing else is gone on
     with."""
 
-    def __init__(self, out: Path, mark: str) -> None:
-        self.path, self.mark = out.with_name(out.name + ".partial"), mark
+    def __init__(self, out: Path, inputs: str) -> None:
+        self.path, self.inputs = out.with_name(out.name + ".partial"), inputs
 
     def write(self, take: Take) -> None:
         """Keep what is done; nothing for a take without frames. Raises AimError where the folder cannot be
@@ -153,7 +153,7 @@ class Resume:
         if not take.flags:
             return
         arrays = pack_arrays(
-            mark=np.array(self.mark),
+            inputs=np.array(self.inputs),
             unknowns=np.array(take.unknowns),
             twists=np.array(take.twists),
             heads=np.array(take.heads),
@@ -174,7 +174,7 @@ class Resume:
         where = str(self.path)
         try:
             arrays = read_arrays(self.path, where)
-            mark = checked_array(arrays, "mark", (), where, kinds="U")
+            inputs = checked_array(arrays, "inputs", (), where, kinds="U")
             unknowns = checked_array(arrays, "unknowns", (None, None), where, finite=False)
             frames = len(unknowns)
             twists = checked_array(arrays, "twists", (frames, 6), where, finite=False)
@@ -185,7 +185,7 @@ class Resume:
             raise AimError(
                 error.what, error.cause, f"Remove {self.path.name}, or fit without --resume: it begins anew."
             ) from error
-        if str(mark) != self.mark or unknowns.shape[1] != count or not frames:
+        if str(inputs) != self.inputs or unknowns.shape[1] != count or not frames:
             return None
         residuals = [float(r) for r in residual]
         return Take(list(unknowns), list(twists), list(heads), residuals, [int(f) for f in flags])

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import os
 import platform
 import sys
@@ -22,29 +20,26 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import numpy as np
 import torch
 
 from aim_maya import __version__
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError, Cancelled
-from aim_maya.core.files import read_json, write_json
+from aim_maya.core.fingerprint import fingerprint, is_complete, read_note, write_note
 from aim_maya.core.progress import SCHEMA, Progress
-from aim_maya.core.run_folder import RunFolder
+from aim_maya.core.run_folder import BEAT_S, RunFolder
 from aim_maya.core.training_options import TrainConfig
 
-# The heart of a training: beats while it lives, hears the request to stop within a quarter of a second, and
-# passes it on.
+# The heartbeat of a training: it moves while the training lives, and passes a request to stop on, within a quarter
+# of a second.
 
-BEAT_S = 0.25
 PATIENCE_S = 1.0  # for a stage that ends by itself in that time
 
 
-class Pulse(AbstractContextManager["Pulse"]):
-    """A thread that beats, watches for `cancel`, and, with the parent's life at stake, for the end of
-    standard input before a line "stay"."""
+class Heartbeat(AbstractContextManager["Heartbeat"]):
+    """A thread that touches `heartbeat` and watches for `cancel`. with_parent: it stops the training, too, when
+    standard input ends without a line "stay", since then whoever started it is gone."""
 
     def __init__(
         self,
@@ -58,9 +53,9 @@ class Pulse(AbstractContextManager["Pulse"]):
         self._run, self._progress, self._interrupt, self._with_parent = run, progress, interrupt, with_parent
         self._stop, self.asked = threading.Event(), threading.Event()
         self._asked_at = 0.0
-        self._thread = threading.Thread(target=self._beat, name="aim-pulse", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="aim-heartbeat", daemon=True)
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Heartbeat:
         self._look()
         self._thread.start()
         if self._with_parent:
@@ -112,7 +107,7 @@ class Pulse(AbstractContextManager["Pulse"]):
 
 
 @contextmanager
-def told(
+def reported(
     progress: Progress, actor: str, out: Path, resumed_at: int, source: Path | None = None
 ) -> Iterator[None]:
     """Say that a training begins, and how it ends; whatever is raised goes on."""
@@ -162,46 +157,27 @@ def pick_device(name: str) -> torch.device:
 
 # What a training was made from, so that one asked for again knows whether it is done, half-way, or another.
 
-_NAME = "made_from.json"
 
-
-def inputs_hash(actor: Actor, config: TrainConfig) -> str:
-    """SHA-256 over everything that decides the model: the actor's arrays and names, the settings, this
-    program's version."""
-    digest = hashlib.sha256(json.dumps([__version__, config.to_json()], sort_keys=True).encode())
-    _add(digest, dataclasses.asdict(actor) | {"warnings": None})
-    return digest.hexdigest()
-
-
-def _add(digest: Any, value: Any) -> None:
-    if isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, dict):
-        for key in sorted(value):
-            digest.update(f"<{key}>".encode())
-            _add(digest, value[key])
-    elif isinstance(value, list | tuple):
-        digest.update(f"[{len(value)}]".encode())
-        for item in value:
-            _add(digest, item)
-    else:
-        digest.update(repr(value).encode())
-
-
-class MadeFrom:
-    """The note in a RUN folder: the hash of its inputs, and once it is finished that of the model."""
+class RunInputs:
+    """The note in a RUN folder: the fingerprint of actor, settings and program, and once it is done the model's."""
 
     def __init__(self, run: RunFolder, inputs: str) -> None:
-        self._run, self._file, self._inputs = run, run.path / _NAME, inputs
+        self._run, self._inputs = run, inputs
 
-    def finished(self, out: Path) -> bool:
-        """Whether `out` is the model that came of the same inputs, byte for byte."""
-        return out.is_file() and self._same().get("model") == _file_hash(out)
+    @classmethod
+    def of(cls, run: RunFolder, actor: Actor, config: TrainConfig) -> RunInputs:
+        """From everything that decides the model."""
+        decisive = dataclasses.replace(actor, warnings=[])
+        return cls(run, fingerprint(__version__, config, decisive))
 
-    def resumable(self) -> bool:
-        """Whether the folder's checkpoint is whole and of the same inputs: a task that comes again begins
-        anew where it is not."""
-        if not self._run.checkpoint.exists() or not self._same():
+    def is_complete(self, out: Path) -> bool:
+        """Whether `out` is the model that came of these inputs, byte for byte."""
+        return is_complete(self._run.made_from, self._inputs, out)
+
+    def can_resume(self) -> bool:
+        """Whether the folder's checkpoint is whole and of these inputs: a task that comes again begins anew
+        where it is not."""
+        if not self._run.checkpoint.exists() or not self._are_noted():
             return False
         try:
             self._run.load()
@@ -211,22 +187,13 @@ class MadeFrom:
 
     def begin(self) -> None:
         """Note the inputs; a checkpoint of others is forgotten."""
-        if not self._same():
+        if not self._are_noted():
             self._run.checkpoint.unlink(missing_ok=True)
-        write_json(self._file, {"inputs": self._inputs})
+        write_note(self._run.made_from, self._inputs)
 
-    def end(self, out: Path) -> None:
-        """Note the finished model."""
-        write_json(self._file, {"inputs": self._inputs, "model": _file_hash(out)})
+    def complete(self, out: Path) -> None:
+        """Note the model."""
+        write_note(self._run.made_from, self._inputs, out)
 
-    def _same(self) -> dict[str, Any]:
-        try:
-            noted = read_json(self._file)
-        except AimError:  # none yet, or cut off: begin again
-            return {}
-        return noted if isinstance(noted, dict) and noted.get("inputs") == self._inputs else {}
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    def _are_noted(self) -> bool:
+        return read_note(self._run.made_from).get("inputs") == self._inputs

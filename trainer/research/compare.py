@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aim_maya import __version__
 from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
+from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats
 
@@ -47,14 +48,14 @@ class Results:
                 "Choose another --out.",
             ) from error
 
-    def find(self, key: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The line of this key, when it was made from the same."""
+    def find(self, key: str, made_from: str) -> dict[str, Any] | None:
+        """The line of this key, when it was made from the same: a fingerprint."""
         line = self._known.get(key)
-        return line if line is not None and line["made_from"] == digest(made_from) else None
+        return line if line is not None and line["made_from"] == made_from else None
 
-    def add(self, key: str, made_from: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    def add(self, key: str, made_from: str, figures: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a result."""
-        line = {"key": key, "made_from": digest(made_from), **figures}
+        line = {"key": key, "made_from": made_from, **figures}
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
         self._known[key] = line
@@ -67,11 +68,6 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]] | None:
         return (line["key"], line) if "made_from" in line else None
     except (ValueError, TypeError, KeyError):
         return None
-
-
-def digest(values: Mapping[str, Any]) -> str:
-    """A short hash of plain values."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 # The figures of one method in one setting: errors in mm, steadiness, the jaw at the lower teeth.
@@ -153,7 +149,7 @@ def jaw_error(found: Floats | None, true: Floats | None, teeth: Floats | None) -
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """All that a run needs. teeth (P, 3) mm or None; pictured: frames whose error maps are kept in `folder`;
-    store: tuned options; name_of_model goes into the results."""
+    store: tuned options; model: its file."""
 
     face: Face
     take: Take
@@ -164,24 +160,14 @@ class Comparison:
     unknowns: int
     folder: Path
     store: Path
-    model_stamp: str = ""
+    model: Path | None = None
     pictured: tuple[int, ...] = ()
 
-    def made_from(self) -> dict[str, Any]:
-        """What decides every result, besides the method's own options."""
-        scored = zlib.crc32(np.packbits(self.take.scored).tobytes())
-        frames = zlib.crc32(
-            np.ascontiguousarray(self.take.frames[:: max(len(self.take.frames) // 4, 1)]).tobytes()
-        )
-        landmarks = None if self.take.landmarks is None else self.take.landmarks.tolist()
-        return {
-            "actor": self.face.name,
-            "ids": self.take.ids.tolist(),
-            "scored": scored,
-            "frames": frames,
-            "landmarks": landmarks,
-            "model": self.model_stamp,
-        }
+    @cached_property
+    def inputs(self) -> str:
+        """The fingerprint of what decides every result, besides the method's own options."""
+        face = (self.face.name, self.face.neutral, self.face.deltas, self.face.targets)
+        return fingerprint(__version__, face, self.take, self.teeth, self.model, self.unknowns)
 
     def cases(self) -> Iterator[tuple[Setting, int, Row]]:
         """In the order of the run: the methods of one scene follow each other."""
@@ -200,7 +186,7 @@ def compare(
     progress.stage("comparing", len(cases))
     for done, (setting, seed, row, options, tuned_on) in enumerate(cases):
         key = f"{row.name}|{setting.name}|{seed}"
-        made_from = plan.made_from() | {"options": options, "unknowns": plan.unknowns}
+        made_from = fingerprint(plan.inputs, options)
         line = results.find(key, made_from)
         if line is None:
             scene = watched(make_scene(plan.face, plan.take, setting, seed), progress, done, len(cases))

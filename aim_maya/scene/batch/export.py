@@ -19,14 +19,14 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.jobs.options import Sampling
 from aim_maya.jobs.plan import Item, sampling
-from aim_maya.jobs.results import check_whole
+from aim_maya.jobs.results import check_complete
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.native import bake_native
 from aim_maya.scene.rig.faces import Face, after_model, examine, find_faces, model_file
 from aim_maya.scene.rig.meshes import plug_points
 from aim_maya.scene.rig.plugs import disconnect_source, key_linear
 
-from .files import NoFaces, Outcome, fresh_path
+from .files import NoFaces, SceneReport, fresh_path
 
 # Point caches of meshes as Maya's own exporters write them: Alembic and USD. Deformers run as in the scene,
 # frame by frame.
@@ -260,15 +260,15 @@ def mel_text(text: str) -> str:
 # Export of one open scene: choose the faces, see that their models run, write one file.
 
 
-def export(item: Item, options: dict[str, Any]) -> Outcome:
+def export(item: Item, options: dict[str, Any]) -> SceneReport:
     """Bake the faces of the open scene into item.output. Raises AimError."""
     faces = find_faces(options["nodes"])
     if not any(face.node for face in faces):
         raise NoFaces()
     span = sampling(options, _playback())
     cmds.currentTime(span.first)
-    outcome = Outcome([_looked_at(face, options) for face in faces])
-    outcome.figures["frames"] = {
+    report = SceneReport([_looked_at(face, options) for face in faces])
+    report.figures["frames"] = {
         "first": span.first,
         "last": span.last,
         "step": span.step,
@@ -277,7 +277,7 @@ def export(item: Item, options: dict[str, Any]) -> Outcome:
     }
     with fresh_path(item.output) as temporary:
         if options["format"] == "fbx":
-            _fbx(faces, span, options, temporary, outcome)
+            _fbx(faces, span, options, temporary, report)
         else:
             write = write_alembic if options["format"] == "abc" else write_usd
             write(
@@ -287,9 +287,9 @@ def export(item: Item, options: dict[str, Any]) -> Outcome:
                 world=options["space"] == "world",
                 strip_namespaces=options["strip_namespaces"],
             )
-        check_whole(temporary)
-        outcome.figures["bytes"] = temporary.stat().st_size
-    return outcome
+        check_complete(temporary)
+        report.figures["bytes"] = temporary.stat().st_size
+    return report
 
 
 def _playback() -> tuple[float, float]:
@@ -312,11 +312,11 @@ def _looked_at(face: Face, options: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _fbx(faces: list[Face], span: Any, options: dict[str, Any], out: Path, outcome: Outcome) -> None:
+def _fbx(faces: list[Face], span: Any, options: dict[str, Any], out: Path, report: SceneReport) -> None:
     stands = [make_stand(face, span, options["samples"]) for face in faces]
-    for row, stand in zip(outcome.faces, stands, strict=True):
+    for row, stand in zip(report.faces, stands, strict=True):
         row["native"], row["residual"] = stand.mesh, stand.figures
-        outcome.notes += stand.notes
+        report.notes += stand.notes
         worst, most = stand.figures["shot_mm"], options["max_residual"]
         if most is not None and worst["max"] > most:
             raise AimError(

@@ -31,7 +31,7 @@ from aim_maya.scene.node.attributes import TYPE_NAME
 
 
 @dataclass
-class Outcome:
+class SceneReport:
     """faces: a row each for the report; sources: files besides the scene that went in; skipped: there was
     nothing to do."""
 

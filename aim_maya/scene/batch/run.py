@@ -19,7 +19,7 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.jobs.plan import Item, Plan
-from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_finished, write_stamp
+from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_up_to_date, note_output
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.attach_report import attach_report
@@ -35,7 +35,7 @@ from .export import export
 from .files import (
     FORMAT_PLUGINS,
     NoFaces,
-    Outcome,
+    SceneReport,
     close_scene,
     load_plugins,
     open_scene,
@@ -47,9 +47,9 @@ from .files import (
 # attach, restore and check of one open scene.
 
 
-def attach_scene(item: Item, options: dict[str, Any]) -> Outcome:
+def attach_scene(item: Item, options: dict[str, Any]) -> SceneReport:
     """Attach the model to the meshes named, or to all it fits; save. Raises AimError when it fits none."""
-    outcome = Outcome(sources=[options["model"]])
+    report = SceneReport(sources=[options["model"]])
     wanted = current_model(options["model"], "cpu")
     cmds.file(
         rename=item.output.replace("\\", "/")
@@ -58,15 +58,15 @@ def attach_scene(item: Item, options: dict[str, Any]) -> Outcome:
         node = _attached(mesh)
         if node is not None:
             _same_model(node, model_hash(wanted), options["model"])
-            outcome.notes.append(f"{mesh} has the model already ({node})")
-            outcome.faces.append({"mesh": mesh, "node": node, "attached": False})
+            report.notes.append(f"{mesh} has the model already ({node})")
+            report.faces.append({"mesh": mesh, "node": node, "attached": False})
             continue
         done = attach(
             mesh, file_for_scene(options["model"]), mode=options["mode"], double_jaw=options["double_jaw"]
         )
-        outcome.notes += done.notes
+        report.notes += done.notes
         found = attach_report(done.node)
-        outcome.faces.append(
+        report.faces.append(
             {
                 "mesh": mesh,
                 "node": done.node,
@@ -75,11 +75,11 @@ def attach_scene(item: Item, options: dict[str, Any]) -> Outcome:
                 "says": str(found),
             }
         )
-    if any(row["attached"] for row in outcome.faces) or item.output != item.scene:
+    if any(row["attached"] for row in report.faces) or item.output != item.scene:
         save_scene(item.output)
     else:
-        outcome.skipped = True
-    return outcome
+        report.skipped = True
+    return report
 
 
 def _meshes(wanted: list[str], count: int) -> list[str]:
@@ -116,49 +116,49 @@ def _same_model(node: str, wanted: str, path: str) -> None:
         )
 
 
-def restore_scene(item: Item, options: dict[str, Any]) -> Outcome:
+def restore_scene(item: Item, options: dict[str, Any]) -> SceneReport:
     """Take every model out, or those named; save. Raises AimError where there is none."""
     faces = [face for face in find_faces(options["nodes"]) if face.node]
     if not faces:
         raise NoFaces()
-    outcome = Outcome()
+    report = SceneReport()
     for face in faces:
-        outcome.faces.append(
+        report.faces.append(
             {"mesh": face.transform, "node": face.node, "blend_shape": restore(str(face.node))}
         )
     save_scene(item.output)
-    return outcome
+    return report
 
 
-def check_scene(item: Item, options: dict[str, Any]) -> Outcome:  # noqa: ARG001 - every command is called alike
+def check_scene(item: Item, options: dict[str, Any]) -> SceneReport:  # noqa: ARG001 - every command is called alike
     """Run every model once. Raises AimError that names those which do not run."""
     faces = [face for face in find_faces(options["nodes"]) if face.node]
     if not faces:
         raise NoFaces()
-    outcome = Outcome([{"mesh": face.transform} | examine(str(face.node)) for face in faces])
-    outcome.notes += [f"{row['node']}: {text}" for row in outcome.faces for text in row["warnings"]]
-    bad = [f"{row['node']}: {'; '.join(row['problems'])}" for row in outcome.faces if row["problems"]]
+    report = SceneReport([{"mesh": face.transform} | examine(str(face.node)) for face in faces])
+    report.notes += [f"{row['node']}: {text}" for row in report.faces for text in row["warnings"]]
+    bad = [f"{row['node']}: {'; '.join(row['problems'])}" for row in report.faces if row["problems"]]
     if bad:
-        raise Unsound(f"{len(bad)} of {len(faces)} models do not run. {' | '.join(bad)}", outcome)
-    return outcome
+        raise Unsound(f"{len(bad)} of {len(faces)} models do not run. {' | '.join(bad)}", report)
+    return report
 
 
 class Unsound(AimError):
-    """A check found something; the outcome goes into the report as well."""
+    """A check found something; what it has found goes into the report as well."""
 
-    def __init__(self, what: str, outcome: Outcome) -> None:
+    def __init__(self, what: str, report: SceneReport) -> None:
         super().__init__(
             what,
             "The file is missing or was replaced, or the mesh was edited.",
             "docs/maya.md lists the messages.",
         )
-        self.outcome = outcome
+        self.report = report
 
 
 # The scenes of a plan, one after the other, in the Maya that runs: whatever goes wrong with one is in its
 # result.
 
-_WORK: dict[str, Callable[[Item, dict[str, Any]], Outcome]] = {
+_WORK: dict[str, Callable[[Item, dict[str, Any]], SceneReport]] = {
     "export": export,
     "attach": attach_scene,
     "restore": restore_scene,
@@ -188,7 +188,7 @@ def run(plan: Plan, begun: Callable[[str], None], ended: Callable[[Result], None
 def _one(plan: Plan, item: Item) -> Result:
     notes: list[str] = []  # of the opening: they belong to whatever comes of the scene
     try:
-        if plan.options["resume"] and is_finished(plan, item):
+        if plan.options["resume"] and is_up_to_date(plan, item):
             return Result(item.scene, SKIPPED, item.output, notes=["finished already"])
         return _worked(plan, item, notes)
     except NoFaces as error:
@@ -196,7 +196,7 @@ def _one(plan: Plan, item: Item) -> Result:
             return Result(item.scene, SKIPPED, notes=[error.what, *notes])
         return Result(item.scene, FAILED, notes=notes, error=error_parts(error))
     except Unsound as error:
-        found = error.outcome
+        found = error.report
         return Result(
             item.scene, FAILED, faces=found.faces, notes=[*notes, *found.notes], error=error_parts(error)
         )
@@ -219,21 +219,21 @@ def _worked(plan: Plan, item: Item, notes: list[str]) -> Result:
         if notes:
             _log.warning("%s: %s", item.scene, "; ".join(notes))
             _spare(item)
-        outcome = _WORK[plan.command](item, plan.options)
-        faces = [row[what] for row in outcome.faces for what in ("model", "performance") if row.get(what)]
-        used = [*sources(), *outcome.sources, *faces]
+        report = _WORK[plan.command](item, plan.options)
+        faces = [row[what] for row in report.faces for what in ("model", "performance") if row.get(what)]
+        used = [*sources(), *report.sources, *faces]
     finally:
         close_scene()
-    if item.output and item.output != item.scene and not outcome.skipped:
-        write_stamp(plan, item, [str(Path(f)) for f in used])
-    state = SKIPPED if outcome.skipped else DONE
+    if item.output and item.output != item.scene and not report.skipped:
+        note_output(plan, item, [str(Path(f)) for f in used])
+    state = SKIPPED if report.skipped else DONE
     return Result(
         item.scene,
         state,
         item.output,
-        faces=outcome.faces,
-        figures=outcome.figures,
-        notes=[*notes, *outcome.notes],
+        faces=report.faces,
+        figures=report.figures,
+        notes=[*notes, *report.notes],
     )
 
 

@@ -19,13 +19,12 @@ from typing import Any
 
 from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.errors import AimError
-from aim_maya.core.run_folder import RunReader, can_resume
+from aim_maya.core.run_folder import RunFolder, RunReader, can_resume
 from aim_maya.install import run_lines
 
 # Starting the trainer as a process of its own: nothing of the host's environment, and nothing that ends with
 # the host.
 
-LOG = "trainer.log"
 STAY = b"stay\n"  # on the standard input of a training that was started with_parent: see run_folder.md
 _POISON = re.compile(
     r"^(PYTHON.*|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|QT_.*|QML.*|MAYA_.*|VIRTUAL_ENV|__PYVENV_LAUNCHER__|TCL_LIBRARY|TK_LIBRARY)$",
@@ -107,8 +106,8 @@ def start(python: Path, arguments: Sequence[str], folder: Path, *, with_parent: 
     command = trainer_command(python, [*arguments, *(["--stop-with-parent"] if with_parent else [])])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "cancel").unlink(missing_ok=True)
-        log = (folder / LOG).open("wb")
+        RunFolder(folder).cancel.unlink(missing_ok=True)
+        log = RunFolder(folder).log.open("wb")
     except OSError as error:
         raise AimError(
             f"Cannot write {folder}: {error.strerror}.",
@@ -147,7 +146,7 @@ def _open(command: list[str], options: dict[str, Any]) -> subprocess.Popen[bytes
 def last_lines(folder: Path, count: int = 12) -> list[str]:
     """The end of the process' own output."""
     try:
-        with (folder / LOG).open("rb") as stream:
+        with RunFolder(folder).log.open("rb") as stream:
             stream.seek(max(stream.seek(0, 2) - 8192, 0))
             text = stream.read().decode("utf-8", "replace")
     except OSError:
@@ -217,11 +216,7 @@ def explain(folder: Path, code: int | None = None) -> AimError:
             if code is None or code < 0
             else "A fault of the trainer, or of its packages."
         )
-        remedy = (
-            "Resume goes on from the last checkpoint."
-            if (folder / "checkpoint.pt").is_file()
-            else "Train again."
-        )
+        remedy = "Resume goes on from the last checkpoint." if can_resume(folder) else "Train again."
     return AimError(what, cause, remedy)
 
 

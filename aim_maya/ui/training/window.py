@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from aim_maya.core.errors import AimError, Cancelled
-from aim_maya.core.run_folder import RunReader, Snapshot, ask_to_stop, can_resume
+from aim_maya.core.run_folder import RunFolder, RunReader, Snapshot, ask_to_stop, can_resume
 from aim_maya.ui import app
 from aim_maya.ui.app import application, show, show_error
 from aim_maya.ui.host import Host
@@ -29,10 +29,10 @@ from aim_maya.ui.host import Host
 from .form import TrainForm
 from .live import LivePanel
 from .options import arguments
-from .process import LOG, Started, free_output, in_the_way, start, write_report
+from .process import Started, free_output, in_the_way, start, write_report
 from .python import find
 from .python_dialog import PythonDialog
-from .worker import Follower, LastWill, Worker
+from .worker import Follower, StopWithWindow, Worker
 
 
 def train_window(actor: Path | None, picture: Path | None, after_s: float, *, dark: bool = True) -> int:
@@ -43,7 +43,7 @@ def train_window(actor: Path | None, picture: Path | None, after_s: float, *, da
 
     app = application(dark=dark)
     window = TrainWindow(FilesHost())
-    if actor is not None and (actor / "progress.jsonl").is_file():
+    if actor is not None and RunFolder(actor).progress.is_file():
         window.follow(actor)
     elif actor is not None:
         window.form.actor.setText(str(actor))
@@ -79,7 +79,7 @@ class TrainWindow(QWidget):
         self.question: ReplaceQuestion | None = None
         self.dialog: PythonDialog | None = None
         self.folder: Path | None = None
-        self.last_will = LastWill()
+        self.stop_with_window = StopWithWindow()
         self._reading = False
         self._folders: dict[Path, Path] = {}
         self._kept = app.load(_NAME)
@@ -127,7 +127,7 @@ class TrainWindow(QWidget):
             line.editingFinished.connect(self.pick_up)
         self.form.failed.connect(self.show_error)
         self.form.stops.toggled.connect(self._bequeath)
-        self.destroyed.connect(self.last_will.carry_out)
+        self.destroyed.connect(self.stop_with_window.stop)
 
     def _guarded(self, slot: Callable[[], Any], _checked: bool = False) -> None:
         try:
@@ -139,7 +139,8 @@ class TrainWindow(QWidget):
 
     def show_error(self, error: AimError) -> None:
         """What, why, what to do, and where the log is."""
-        log = self.folder / LOG if self.folder and (self.folder / LOG).is_file() else self.host.log_file()
+        own = RunFolder(self.folder).log if self.folder else None
+        log = own if own and own.is_file() else self.host.log_file()
         self.message = show_error(self, error, log)
 
     # --- training
@@ -370,7 +371,7 @@ class TrainWindow(QWidget):
     def _bequeath(self, _checked: bool = False) -> None:
         """What happens to the training when this window goes."""
         stops = self.form.stops.isChecked()
-        self.last_will.folder = self.folder if stops and self.snapshot.active else None
+        self.stop_with_window.folder = self.folder if stops and self.snapshot.active else None
         if self.started is not None and not stops:
             self.started.let_go()
 
@@ -381,7 +382,7 @@ class TrainWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The training goes on, or stops, as the user chose."""
-        self.last_will.carry_out()
+        self.stop_with_window.stop()
         self._let_go()
         for worker in (self.worker, self.dialog._worker if self.dialog else None):
             if worker is not None:

@@ -140,7 +140,7 @@ class Follower(Background):
         self.changed.emit(self._copy())
         number = self._reader.snapshot.preview
         if number != self._picture:
-            picture = QImage(str(self._reader.folder / "preview.png"))
+            picture = QImage(str(self._reader.run.preview))
             if not picture.isNull():
                 self._picture = number
                 self.pictured.emit(picture)
@@ -148,7 +148,7 @@ class Follower(Background):
     def _finish(self) -> None:
         s = self._reader.snapshot
         if s.state == "vanished":
-            error = explain(self._reader.folder, self._process.returncode if self._process else None)
+            error = explain(self._reader.run.path, self._process.returncode if self._process else None)
             s.state, s.what, s.cause, s.remedy = "failed", error.what, error.cause, error.remedy
             s.say_failure()
         self.ended.emit(self._copy())
@@ -164,14 +164,14 @@ class Follower(Background):
 # What happens to a training when the window that started it goes.
 
 
-class LastWill:
+class StopWithWindow:
     """Stops the training of a window that goes, closed or deleted; holds nothing of the window, which is gone
     by then."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
 
-    def carry_out(self) -> None:
+    def stop(self) -> None:
         """Ask it to stop, if that was wanted."""
         if self.folder is not None:
             with contextlib.suppress(OSError):

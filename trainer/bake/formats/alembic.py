@@ -22,7 +22,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, read_json, write_json
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
-from trainer.bake.shot import Marks, Shot, moved
+from trainer.bake.shot import Provenance, Shot, moved
 
 # Point Cache 2 (.pc2): a header and float32 points frame after frame; how frames reach Blender without being
 # held in memory.
@@ -98,7 +98,7 @@ def write_alembic(shot: Shot, out: Path) -> None:
                 "Nothing was left behind; try again.",
             )
         _sidecar(out).unlink(missing_ok=True)
-    write_json(_sidecar(out), shot.marks.to_dict())
+    write_json(_sidecar(out), shot.provenance.to_dict())
 
 
 def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
@@ -163,9 +163,9 @@ def _sidecar(out: Path) -> Path:
     return out.with_name(out.name + ".bake.json")
 
 
-def alembic_marks(path: Path) -> Marks | None:
-    """The fingerprints beside a baked .abc, or None."""
+def alembic_provenance(path: Path) -> Provenance | None:
+    """What it was made from, as it stands beside a baked .abc, or None."""
     if not path.is_file() or not _sidecar(path).is_file():
         return None
     about = read_json(_sidecar(path))
-    return Marks.from_dict(about) if isinstance(about, dict) else None
+    return Provenance.from_dict(about) if isinstance(about, dict) else None

@@ -14,7 +14,7 @@ import numpy as np
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.obj import write_obj
-from trainer.bake.shot import Marks, Shot, moved, number_text
+from trainer.bake.shot import Provenance, Shot, moved, number_text
 
 # npz: frames (F, V, 3) float32 streamed into the archive; everything else is small.
 
@@ -44,7 +44,7 @@ def write_npz(shot: Shot, out: Path) -> None:
             "faces_counts": model.mesh.counts,
             "faces_corners": model.mesh.corners,
             "frame_numbers": np.array([float(n) for n in shot.numbers]),
-        } | {name: np.array(value) for name, value in shot.marks.to_dict().items()}
+        } | {name: np.array(value) for name, value in shot.provenance.to_dict().items()}
 
     stream_npz(out, (len(shot.numbers), len(model.mesh.points), 3), points(), small)
 
@@ -64,11 +64,11 @@ def stream_npz(out: Path, shape: tuple[int, int, int], frames: Iterable[np.ndarr
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
 
 
-def npz_marks(path: Path) -> Marks | None:
-    """The fingerprints in a baked npz, or None when it is none."""
+def npz_provenance(path: Path) -> Provenance | None:
+    """What it was made from, as it stands in a baked npz, or None when it is none."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Marks.from_dict(
+            return Provenance.from_dict(
                 {name: arrays[name] for name in ("source", "fingerprint", "first", "last", "step")}
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -117,7 +117,7 @@ class FrameReader:
 def write_objs(shot: Shot, folder: Path, resume: bool) -> int:
     """Write frame_<number>.obj for every frame; with resume, frames that carry this shot's fingerprint are
     kept. Returns how many were."""
-    comment = f"aimface bake {shot.marks.source}"
+    comment = f"aimface bake {shot.provenance.source}"
     digits = max(4, len(str(int(max(abs(n) for n in shot.numbers)))))
     kept = 0
     for i, number in enumerate(shot.numbers):

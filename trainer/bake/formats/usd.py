@@ -16,7 +16,7 @@ import numpy as np
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats
-from trainer.bake.shot import Frame, Marks, Part, Shot
+from trainer.bake.shot import Frame, Part, Provenance, Shot
 from trainer.usd.stage import CrateStream, usd, usd_errors, usd_failures, write_as_text
 
 # What stays in a baked USD scene: metadata, meshes with faces and UVs, materials bound by name.
@@ -40,7 +40,9 @@ def set_stage(stage: Any, shot: Shot, kind: str = "Xform") -> str:
     stage.SetFramesPerSecond(float(shot.fps))
     stage.SetStartTimeCode(float(shot.numbers[0]))
     stage.SetEndTimeCode(float(shot.numbers[-1]))
-    stage.GetRootLayer().customLayerData = {"aim": shot.marks.to_dict() | {"model": model.data.path.name}}
+    stage.GetRootLayer().customLayerData = {
+        "aim": shot.provenance.to_dict() | {"model": model.data.path.name}
+    }
     return str(root.GetPath())
 
 
@@ -212,8 +214,8 @@ def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, Par
         )  # USD has row vectors
 
 
-def usd_marks(path: Path) -> Marks | None:
-    """The fingerprints in a baked USD file, or None when it is none."""
+def usd_provenance(path: Path) -> Provenance | None:
+    """What it was made from, as it stands in a baked USD file, or None when it is none."""
     usd("Reading USD")
     from pxr import Sdf
 
@@ -222,4 +224,4 @@ def usd_marks(path: Path) -> Marks | None:
         about = layer.customLayerData.get("aim") if layer else None
     except usd_failures():
         return None
-    return Marks.from_dict(about) if about else None
+    return Provenance.from_dict(about) if about else None

@@ -8,7 +8,6 @@ Every term is a mean: over points and frames, in square millimetres, and over co
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,7 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aim_maya import __version__
 from aim_maya.core.errors import AimError
+from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats, Ints
 from trainer.fit.equations import complete
@@ -65,7 +66,7 @@ def record(scans: Frames, confidence: Floats, folder: Path | None = None) -> Rec
 
     Raises AimError for frames of another mesh, or nothing seen at all.
     """
-    digest, counts, size = hashlib.sha256(), list[int](), len(scans.vertices)
+    frames, counts, size = list[str](), list[int](), len(scans.vertices)
     anywhere = np.zeros(size, bool)
     with tempfile.TemporaryFile(dir=folder) as file:
         for frame in scans:
@@ -74,7 +75,7 @@ def record(scans: Frames, confidence: Floats, folder: Path | None = None) -> Rec
             points[~seen] = np.nan
             counts.append(int(seen.sum()))
             anywhere |= seen
-            digest.update(points.tobytes())
+            frames.append(fingerprint(points))
             file.write(points.tobytes())
         if not any(counts):
             raise AimError(
@@ -84,7 +85,7 @@ def record(scans: Frames, confidence: Floats, folder: Path | None = None) -> Rec
             )
         file.flush()
         stored = np.memmap(file, np.float32, "r", shape=(len(counts), size, 3))
-    return Recording(stored, scans.vertices, confidence, np.array(counts), anywhere, digest.hexdigest())
+    return Recording(stored, scans.vertices, confidence, np.array(counts), anywhere, fingerprint(frames))
 
 
 # One neural fit, as published: small networks give head, jaw and coefficients; their weights and a code a
@@ -289,14 +290,14 @@ class NeuralFit:
                 group["lr"] = rate * group.get("share", 1.0)
 
     @property
-    def mark(self) -> str:
-        """What is fitted, with which options."""
-        return f"{self.recording.fingerprint} {self.options} {self.neural}"
+    def inputs(self) -> str:
+        """The fingerprint of what is fitted, with which options."""
+        return fingerprint(__version__, self.recording.fingerprint, self.options, self.neural)
 
     def state(self) -> dict[str, Any]:
         """All of it as tensors and plain values, for torch.save."""
         return {
-            "neural_fit": self.mark,
+            "neural_fit": self.inputs,
             "step": self.step,
             "codes": self.codes.detach(),
             "coefficients": self.coefficients.state_dict(),
@@ -307,7 +308,7 @@ class NeuralFit:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state` was taken. Raises AimError when that was another fit."""
-        if state.get("neural_fit") != self.mark:
+        if state.get("neural_fit") != self.inputs:
             raise AimError(
                 "The checkpoint belongs to something else.",
                 "It is a training's, or of a fit to other frames or with other options.",
