@@ -179,6 +179,15 @@ class ModelData:
         """False for a face that was trained without bones."""
         return str(self.manifest.get("bones")) != NO_BONES
 
+    def need_anatomy(self, lack: str) -> None:
+        """Raises AimError for a face that was trained without bones. lack: what cannot be had of it then."""
+        if not self.has_anatomy:
+            raise AimError(
+                f"'{self.manifest.get('name', self.path.name)}' was trained without bones, so {lack}.",
+                "It was trained with --bones none.",
+                "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
+            )
+
     @cached_property
     def doubles(self) -> tuple[Ints, Ints] | None:
         """(D,) vertices that are the same point as an earlier one, and (D,) those; None where there are none."""

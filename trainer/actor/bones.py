@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import bent_least, extend
 from trainer.geometry.surface import outside
 
+from .constraints import Constraints, find_constraints
 from .landmarks import JAW_REGIONS, SKULL_REGIONS, Landmarks, find_landmarks, occlusal_height, regions
 from .weld import pieces
 
@@ -180,8 +182,8 @@ class EstimatedBones:
 
 
 def estimate_bones(actor: Actor) -> EstimatedBones:
-    """Skull and jaw from the neutral alone. Raises AimError when no face is found or landmarks.json cannot be
-    meant."""
+    """Skull and jaw from the neutral alone. Raises AimError when no face is found, landmarks.json cannot be
+    meant, or there is no skin over a bone."""
     at = find_landmarks(actor)
     mesh = Mesh(at.frame.to_head(actor.neutral.points), actor.neutral.counts, actor.neutral.corners)
     label = regions(mesh.points, at)
@@ -197,6 +199,13 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     points = actor.neutral.with_points(at.frame.to_object(bone))
     label[outside(points.points, actor.neutral)] = ""
     skull, jaw = (_part(points, np.isin(label, chosen) & ~gap) for chosen in (SKULL_REGIONS, JAW_REGIONS))
+    empty = [name for name, part in (("skull", skull), ("jaw", jaw)) if not len(part.counts)]
+    if empty:
+        raise AimError(
+            f"No skin of '{actor.name}' was found that lies over its {' and its '.join(empty)} ({at.report}).",
+            "Part of the face is missing, or landmarks lie where they do not belong.",
+            f"Put {' and '.join(f'{name}.obj' for name in empty)} into the actor folder, or mend landmarks.json.",
+        )
     counted = {
         name: int((label == name).sum()) for name in (*SKULL_REGIONS, *JAW_REGIONS) if (label == name).any()
     }
@@ -219,6 +228,32 @@ def with_bones(actor: Actor) -> tuple[Actor, EstimatedBones | None]:
         return actor, None
     bones = estimate_bones(actor)
     return replace(actor, skull=actor.skull or bones.skull, jaw=actor.jaw or bones.jaw), bones
+
+
+WITHOUT = "With train --bones none the expressions are trained all the same, without anatomy and edits."
+"""What else can be done where no bones can be had."""
+
+
+def with_constraints(actor: Actor) -> tuple[Actor, EstimatedBones | None, Constraints]:
+    """The welded actor with bones (its own, or estimated ones: then they are given too) and what they tell.
+
+    Raises AimError. Where the bones were to be estimated, it does not speak of bones that nobody gave, and
+    offers to do without.
+    """
+    if actor.skull is not None and actor.jaw is not None:
+        return actor, None, find_constraints(actor)
+    try:
+        whole, bones = with_bones(actor)
+    except AimError as error:
+        raise AimError(error.what, error.cause, f"{error.remedy} {WITHOUT}".strip()) from error
+    try:
+        return whole, bones, find_constraints(whole)
+    except AimError as error:
+        raise AimError(
+            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
+            "The face is far from the proportions that the estimate knows.",
+            f"Put skull.obj and jaw.obj into the actor folder. {WITHOUT}",
+        ) from error
 
 
 def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:

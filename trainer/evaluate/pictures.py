@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from aim_maya.core.mesh import Mesh, face_means, joined
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, Edit, EditRecipe, FaceModel
+from trainer.actor.weld import inside_out, turned
 
 # Pictures of faces without a screen: orthographic, flat-shaded, painter's order, as matplotlib polygons; heat
 # maps in mm.
@@ -51,7 +52,12 @@ def draw(
     two_sided: bool = False,
 ) -> None:
     """Draw mesh at points (V, 3). colour: one, or (F, 3). heat (V,): coloured by value between limits,
-    unshaded enough to be read off the scale."""
+    unshaded enough to be read off the scale.
+
+    Faces that all look inwards are drawn from their other side.
+    """
+    if not two_sided and inside_out(mesh):
+        mesh = turned(mesh)
     seen = view(points, turn, up)
     centre, corner = face_means(mesh, seen), seen[mesh.corners]
     arm = corner - centre[mesh.corner_face]
