@@ -158,6 +158,7 @@ class ModelData:
     def sites(self) -> FaceSites:
         """The face's landmarks: the file's, or read off the learned anatomy. Raises AimError where there is
         no jaw to read them off."""
+        self.need_anatomy("regions and handles cannot be placed on it")
         return self.landmarks or find_sites(
             self.neutral, self.weight, str(self.manifest["up"]), float(self.manifest["mm_per_unit"])
         )

@@ -146,6 +146,7 @@ def expected_depth(mesh: Mesh, at: Landmarks) -> Floats:
 
 _SMOOTH = 30.0  # bone is smoother than the skin: lips, lids and wings of the nose do not show in it
 _JITTER_MM = np.array([[0.0, 0.0, 0.0], [0.07, 0.11, 0.05], [-0.09, -0.06, 0.08]])
+CONDYLE_MM = 13.0  # in front of the tragion
 _SEEN_MM = 1.5  # how far from the outermost skin a vertex may lie and still be outer skin
 EXPECTED_MM = {
     "vault": 1.5,
@@ -173,6 +174,13 @@ class EstimatedBones:
     landmarks: Landmarks
     vertices: dict[str, int]
     expected_mm: dict[str, float]
+
+    @property
+    def hinge(self) -> Floats:
+        """(3,) between the condyles, by the landmarks, object space."""
+        at = self.landmarks
+        ears = 0.5 * (at.points["tragion_l"] + at.points["tragion_r"])
+        return at.frame.to_object(ears + np.array([0.0, 0.0, CONDYLE_MM * at.size]))
 
     @property
     def report(self) -> str:
@@ -247,13 +255,18 @@ def with_constraints(actor: Actor) -> tuple[Actor, EstimatedBones | None, Constr
     except AimError as error:
         raise AimError(error.what, error.cause, f"{error.remedy} {WITHOUT}".strip()) from error
     try:
-        return whole, bones, find_constraints(whole)
+        found = find_constraints(whole)
     except AimError as error:
         raise AimError(
             f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
             "The face is far from the proportions that the estimate knows.",
             f"Put skull.obj and jaw.obj into the actor folder. {WITHOUT}",
         ) from error
+    return (
+        whole,
+        bones,
+        found if actor.jaw is not None or bones is None else replace(found, hinge=bones.hinge),
+    )
 
 
 def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:

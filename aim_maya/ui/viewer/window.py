@@ -182,6 +182,7 @@ class ViewWindow(QWidget):
         self.colours.addItems(list(_MAPS.values()))
         if not self.face.original.data.has_anatomy:
             self.bones.setEnabled(False)
+            self.gains["thickness"].setEnabled(False)
             self.bones.setToolTip(_NO_BONES)
             for kind in ("thickness", "weight"):
                 self.colours.setItemData(list(_MAPS).index(kind), 0, Qt.ItemDataRole.UserRole - 1)
