@@ -19,7 +19,7 @@ from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import tied
 from tests.helpers.once import made_once
 from trainer.__main__ import main
-from trainer.actor.bones import estimate_bones
+from trainer.actor.bones import estimate_bones, with_constraints
 from trainer.actor.constraints import find_constraints
 from trainer.actor.jaw import find_jaw
 from trainer.actor.jaw_estimate import find_mandible, fit_target
@@ -338,7 +338,40 @@ def test_what_an_estimated_jaw_promises_names_what_it_was_measured_on(sample: Ac
     assert "expect an error of" not in report
 
 
+def test_a_mask_s_jaw_turns_about_its_joints_and_not_about_its_rim(sample: Actor) -> None:
+    p = sample.neutral.points
+    mask = part(bare(sample), (p[:, 2] > 50) & (p[:, 1] > -95) & (p[:, 1] < 60))
+    whole, _, found = with_constraints(mask)
+    at, true = find_mandible(whole, found), find_mandible(sample, find_constraints(sample))
+    assert at is not None
+    assert true is not None
+    assert at.centre[1:] == pytest.approx(true.centre[1:], abs=25)
+    assert at.centre[2] < found.surface.points[:, 2].min()
+
+
+def test_a_head_wound_inwards_is_checked_and_drawn_as_any_other(
+    sample: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from trainer.evaluate.pictures import draw, figure, png
+
+    inwards = replace(bare(sample), neutral=turned(sample.neutral))
+    write_actor(inwards, tmp_path / "actor")
+    assert main(["check", str(tmp_path / "actor")]) == 0
+    assert "look inwards" in capsys.readouterr().out
+    drawn = []
+    for mesh in (sample.neutral, inwards.neutral):
+        made, axes = figure(1)
+        draw(axes[0], mesh, mesh.points)
+        drawn.append(len(axes[0].collections[0].get_paths()))
+        assert png(made)
+    assert drawn[0] == drawn[1]
+
+
 def test_a_whole_body_is_told_so() -> None:
+    body = np.array([[-40.0, 0.0, -12.0], [40.0, 172.0, 15.0]])
+    with pytest.raises(AimError, match=r"too flat for a head.*whole body in centimetres"):
+        check_head_size(body, 1.0, "The neutral")
+    check_head_size(np.array([[-56.0, 0, 0], [56, 122, 44]]), 1.0, "The neutral")
     body = np.array([[-0.4, 0.0, -0.12], [0.4, 1.72, 0.15]])
     with pytest.raises(AimError, match=r"1\.72 m: a whole body.*head alone"):
         check_head_size(body, 1000.0, "The neutral")
@@ -399,6 +432,19 @@ def test_without_bones_expressions_are_trained_and_edits_refused(
     assert "no anatomy, no edits" in capsys.readouterr().out
     assert main(["report", str(model), "-o", str(tmp_path / "report.html")]) == 0
     assert "trained without bones" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    picture = str(tmp_path / "face.png")
+    assert main(["edit", str(model), "--set", "expression_gain=1.3", "--picture", picture]) == 0
+    capsys.readouterr()
+    for asked in (
+        ["view", "--bones", "--screenshot"],
+        ["view", "--colours", "thickness", "--screenshot"],
+        ["edit", "--picture"],
+    ):
+        assert main([asked[0], str(model), *asked[1:], str(tmp_path / "no.png")]) == 2
+        assert "was trained without bones" in capsys.readouterr().err
+    assert main(["view", str(model), "--screenshot", picture]) == 0
+    with pytest.raises(AimError, match="without bones"):
+        _ = face.anatomy
     assert main(["edit", str(model), "--set", "thickness=1.3", "-o", str(tmp_path / "edited.aim")]) == 2
     assert "without bones" in capsys.readouterr().err
     with pytest.raises(AimError, match="--bones none"):

@@ -25,6 +25,7 @@ from .mesh import Mesh, triangle_areas
 # them.
 
 SMALLEST_MM, LARGEST_MM = 90.0, 800.0  # a face mask without its neck; head, neck and shoulders
+_FLAT = 0.22  # of a head's size: a body is flatter, a mask without ears is not
 _SLIM = 0.35  # depth over height: standing bodies are below, heads above
 _UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0, "metres": 1000.0}
 
@@ -34,9 +35,17 @@ def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str)
     looks like."""
     extent = float(np.ptp(points, axis=0).max())
     size = extent * mm_per_unit
+    slim = float(np.ptp(points, axis=0).min()) / max(extent, 1e-30)
     if SMALLEST_MM <= size <= LARGEST_MM:
-        return
-    if 1000 <= size <= 2500 and float(np.ptp(points, axis=0).min()) < _SLIM * extent:
+        unit = next((name for name, scale in _UNITS.items() if 1000 <= extent * scale <= 2500), "")
+        if slim >= _FLAT or not unit:
+            return
+        raise AimError(
+            f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, which is too flat for a head.",
+            f"It looks like a whole body in {unit}.",
+            "Give the head alone, with its unit: neutral and shapes cut at the neck; --any-size skips this check.",
+        )
+    if 1000 <= size <= 2500 and slim < _SLIM:
         raise AimError(
             f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size / 1000:.3g} m: a whole body, and no head.",
             "The mesh holds the body as well as the head.",

@@ -244,7 +244,7 @@ def _pieces(mesh: Mesh) -> list[str]:
     if len(sizes) > 1:
         rest = f"{', '.join(str(n) for n in sizes[:_LISTED])}{' ...' if len(sizes) > _LISTED else ''}"
         found.append(
-            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like are learned as skin, and are better left out."
+            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like have no bones, and edits carry each as a rigid whole; better leave them out."
         )
     return found
 

@@ -101,12 +101,8 @@ def tied(data: ModelData, edit: Edit) -> Edit:
 
     Raises AimError for thickness and bones of a face that was trained without bones.
     """
-    if not data.has_anatomy and (np.any(np.asarray(edit.thickness) != 1.0) or np.any(edit.bone_offset)):
-        raise AimError(
-            f"'{data.manifest.get('name', data.path.name)}' was trained without bones, so its tissue and bones cannot be edited.",
-            "It was trained with --bones none.",
-            "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
-        )
+    if np.any(np.asarray(edit.thickness) != 1.0) or np.any(edit.bone_offset):
+        data.need_anatomy("its tissue and bones cannot be edited")
     if data.pieces is not None:
         edit = _with_rigid_pieces(data.pieces, edit)
     if data.owners is None:

@@ -233,7 +233,11 @@ class FaceModel:
     @property
     def anatomy(self) -> Anatomy:
         """Bone points, normals, thickness and skinning weight, after this model's edit; a neutral edit moves
-        the skin over them."""
+        the skin over them.
+
+        Raises AimError for a face that was trained without bones.
+        """
+        self._data.need_anatomy("there is no anatomy to show")
         d, e = self._data, self._edit
         thickness = (
             d.thickness

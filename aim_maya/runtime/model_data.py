@@ -158,6 +158,7 @@ class ModelData:
     def sites(self) -> FaceSites:
         """The face's landmarks: the file's, or read off the learned anatomy. Raises AimError where there is
         no jaw to read them off."""
+        self.need_anatomy("regions and handles cannot be placed on it")
         return self.landmarks or find_sites(
             self.neutral, self.weight, str(self.manifest["up"]), float(self.manifest["mm_per_unit"])
         )
@@ -178,6 +179,15 @@ class ModelData:
     def has_anatomy(self) -> bool:
         """False for a face that was trained without bones."""
         return str(self.manifest.get("bones")) != NO_BONES
+
+    def need_anatomy(self, lack: str) -> None:
+        """Raises AimError for a face that was trained without bones. lack: what cannot be had of it then."""
+        if not self.has_anatomy:
+            raise AimError(
+                f"'{self.manifest.get('name', self.path.name)}' was trained without bones, so {lack}.",
+                "It was trained with --bones none.",
+                "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
+            )
 
     @cached_property
     def doubles(self) -> tuple[Ints, Ints] | None:

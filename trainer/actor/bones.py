@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import bent_least, extend
 from trainer.geometry.surface import outside
 
+from .constraints import Constraints, find_constraints
 from .landmarks import (
     BONE_REGIONS,
     JAW_REGIONS,
@@ -151,6 +153,7 @@ def expected_depth(mesh: Mesh, at: Landmarks) -> Floats:
 
 _SMOOTH = 30.0  # bone is smoother than the skin: lips, lids and wings of the nose do not show in it
 _JITTER_MM = np.array([[0.0, 0.0, 0.0], [0.07, 0.11, 0.05], [-0.09, -0.06, 0.08]])
+CONDYLE_MM = 13.0  # in front of the tragion
 _SEEN_MM = 1.5  # how far from the outermost skin a vertex may lie and still be outer skin
 EXPECTED_MM = {
     "vault": 1.5,
@@ -180,6 +183,13 @@ class EstimatedBones:
     expected_mm: dict[str, float]
 
     @property
+    def hinge(self) -> Floats:
+        """(3,) between the condyles, by the landmarks, object space."""
+        at = self.landmarks
+        ears = 0.5 * (at.points["tragion_l"] + at.points["tragion_r"])
+        return at.frame.to_object(ears + np.array([0.0, 0.0, CONDYLE_MM * at.size]))
+
+    @property
     def report(self) -> str:
         """One sentence for logs and manifests."""
         rough = ", ".join(f"{name} {mm:g}" for name, mm in self.expected_mm.items())
@@ -187,8 +197,8 @@ class EstimatedBones:
 
 
 def estimate_bones(actor: Actor) -> EstimatedBones:
-    """Skull and jaw from the neutral alone. Raises AimError when no face is found or landmarks.json cannot be
-    meant."""
+    """Skull and jaw from the neutral alone. Raises AimError when no face is found, landmarks.json cannot be
+    meant, or there is no skin over a bone."""
     at = find_landmarks(actor)
     mesh = Mesh(at.frame.to_head(actor.neutral.points), actor.neutral.counts, actor.neutral.corners)
     label = bone_regions(mesh.points, at)
@@ -204,6 +214,13 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     points = actor.neutral.with_points(at.frame.to_object(bone))
     label[outside(points.points, actor.neutral)] = ""
     skull, jaw = (_part(points, np.isin(label, chosen) & ~gap) for chosen in (SKULL_REGIONS, JAW_REGIONS))
+    empty = [name for name, part in (("skull", skull), ("jaw", jaw)) if not len(part.counts)]
+    if empty:
+        raise AimError(
+            f"No skin of '{actor.name}' was found that lies over its {' and its '.join(empty)} ({at.report}).",
+            "Part of the face is missing, or landmarks lie where they do not belong.",
+            f"Put {' and '.join(f'{name}.obj' for name in empty)} into the actor folder, or mend landmarks.json.",
+        )
     counted = {name: int((label == name).sum()) for name in BONE_REGIONS if (label == name).any()}
     return EstimatedBones(
         skull, jaw, at, counted, {name: round(_doubt(name, at) * EXPECTED_MM[name], 1) for name in counted}
@@ -224,6 +241,37 @@ def with_bones(actor: Actor) -> tuple[Actor, EstimatedBones | None]:
         return actor, None
     bones = estimate_bones(actor)
     return replace(actor, skull=actor.skull or bones.skull, jaw=actor.jaw or bones.jaw), bones
+
+
+WITHOUT = "With train --bones none the expressions are trained all the same, without anatomy and edits."
+"""What else can be done where no bones can be had."""
+
+
+def with_constraints(actor: Actor) -> tuple[Actor, EstimatedBones | None, Constraints]:
+    """The welded actor with bones (its own, or estimated ones: then they are given too) and what they tell.
+
+    Raises AimError. Where the bones were to be estimated, it does not speak of bones that nobody gave, and
+    offers to do without.
+    """
+    if actor.skull is not None and actor.jaw is not None:
+        return actor, None, find_constraints(actor)
+    try:
+        whole, bones = with_bones(actor)
+    except AimError as error:
+        raise AimError(error.what, error.cause, f"{error.remedy} {WITHOUT}".strip()) from error
+    try:
+        found = find_constraints(whole)
+    except AimError as error:
+        raise AimError(
+            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
+            "The face is far from the proportions that the estimate knows.",
+            f"Put skull.obj and jaw.obj into the actor folder. {WITHOUT}",
+        ) from error
+    return (
+        whole,
+        bones,
+        found if actor.jaw is not None or bones is None else replace(found, hinge=bones.hinge),
+    )
 
 
 def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:

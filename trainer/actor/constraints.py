@@ -86,6 +86,8 @@ class Constraints:
     used: NDArray[np.bool_]
     surface: Mesh
     skull_faces: int
+    hinge: Floats | None = None
+    """(3,) between the jaw's joints by the landmarks, where the bones are estimated: a mask's jaw ends before."""
 
     def without(self, left_out: NDArray[np.bool_]) -> Constraints:
         """The same constraints with those at left_out (C,) taken from the subset that is learned from."""

@@ -51,6 +51,7 @@ _LOWEST = (
 _FOLLOWS = 0.2  # share left over by one rigid motion of all that skin, below which it simply follows the bone
 _CLOSING_DEGREES = 1.0  # what a neutral may gape
 _FEWEST = 12
+_SHORT_MM = 20.0  # a jaw whose highest and rearmost place lies this far before its joints is a mask's
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,13 @@ def find_mandible(actor: Actor, constraints: Constraints) -> Mandible | None:
     )
     along = np.flatnonzero((aside > 0.25) & (up > -0.1) & (up < 0.25) & (forward > 0.3) & (forward < 0.8))
     condyles = bone[(bone[:, 1] > low[1] + 0.9 * size[1]) & (bone[:, 2] < low[2] + 0.35 * size[2])]
-    if min(len(chin), len(below), len(along)) < _FEWEST or not len(condyles):
-        return None
     sides = condyles[:, 0] > low[0] + size[0] / 2
-    if not sides.any() or sides.all():
+    if min(len(chin), len(below), len(along)) < _FEWEST or not sides.any() or sides.all():
         return None
     centre = 0.5 * (condyles[sides].mean(0) + condyles[~sides].mean(0))
+    hinge = constraints.hinge
+    if hinge is not None and (centre - hinge)[2] * actor.mm_per_unit > _SHORT_MM:
+        centre = hinge
     return Mandible(centre, chin, below, along, float((skin[chin].mean(0) - centre)[2]) * actor.mm_per_unit)
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from trainer.actor.bones import estimate_bones
+from aim_maya.core.errors import AimError
+from trainer.actor.bones import WITHOUT, estimate_bones
 from trainer.actor.load import load_actor
 from trainer.actor.weld import weld
 from trainer.evaluate.anatomy import bone_accuracy, bones_summary, write_bones
@@ -36,7 +37,10 @@ def run(options: Options) -> dict[str, Any]:
     """Estimate and write; prints the error to expect of every region, and the error found where the actor has
     bones."""
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
-    bones = estimate_bones(weld(actor).actor)
+    try:
+        bones = estimate_bones(weld(actor).actor)
+    except AimError as error:
+        raise AimError(error.what, error.cause, f"{error.remedy} {WITHOUT}".strip()) from error
     out = (
         options.out or (options.actor if options.actor.is_dir() else options.actor.parent) / "estimated_bones"
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
@@ -26,6 +26,8 @@ class Options:
     """Millimetres in one unit of the actor's files; overrides actor.json."""
     any_size: bool = False
     """Skip the check that the neutral is the size of a head."""
+    bones: Literal["auto", "none"] = "auto"
+    """none: whether its expressions can be trained alone, as train --bones none does."""
     json: Path | None = None
     """Write the report here as JSON."""
 
@@ -40,7 +42,9 @@ def run(options: Options) -> dict[str, Any]:
         return loaded[0]
 
     found = examine(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size, load=load)
-    if found.trainable:
+    if found.trainable and options.bones == "none":
+        found.found |= dict.fromkeys(("skull", "jaw", "jaw_motion", "landmarks"), "not used (--bones none)")
+    elif found.trainable:
         _try_anatomy(found, loaded[0])
     sys.stdout.write(found.text())
     sys.stdout.flush()
@@ -61,19 +65,21 @@ def exit_code(figures: dict[str, Any]) -> int:
 
 def _try_anatomy(found: Examination, actor: Actor) -> None:
     """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
-    from trainer.actor.bones import with_bones
-    from trainer.actor.constraints import find_constraints
+    from trainer.actor.bones import with_constraints
     from trainer.actor.jaw import find_jaw
+    from trainer.actor.weld import weld
 
+    welded = weld(actor)
+    if welded.notes:
+        found.found["learned"] = ". ".join(welded.notes)
     try:
-        whole, bones = with_bones(actor)
-        constraints = find_constraints(whole)
+        whole, bones, constraints = with_constraints(welded.actor)
         jaw = find_jaw(whole, constraints)
     except AimError as error:
         found.reason = error
         return
     found.found["constraints"] = (
-        f"{len(constraints.used)} of {len(actor.neutral.points)} vertices lie over bone"
+        f"{len(constraints.used)} of {len(whole.neutral.points)} vertices lie over bone"
     )
     found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
     if bones is not None:

@@ -9,6 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
 from aim_maya.core.curves.take import parse_weights
@@ -17,8 +18,9 @@ from aim_maya.core.files import atomic_path
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.obj import write_obj
 from aim_maya.core.regions import REGIONS
-from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.edit import PRESETS, EditRecipe, preset, read_recipe
+from aim_maya.core.typed import Floats
+from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
+from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import build_edit
 
 
@@ -48,8 +50,9 @@ class Options:
     picture: Path | None = None
     """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in
     a row."""
-    pose: tuple[str, ...] = ("jawOpen=1",)
-    """Controls of the picture's lower row, as NAME=VALUE."""
+    pose: tuple[str, ...] = ()
+    """Controls of the picture's lower row, as NAME=VALUE; else jawOpen, and where there is none, the target
+    that moves the face most."""
     list: bool = False
     """Print presets, handles and regions, and end."""
     json: Path | None = None
@@ -112,10 +115,22 @@ def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[s
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
     edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())
     figure = edits_figure(
-        model, {"edited": edit} if changing else preset_row(), parse_weights(pose, model.targets)
+        model,
+        {"edited": edit} if changing else preset_row(),
+        parse_weights(pose, model.targets) if pose else _widest(model),
     )
     with atomic_path(path) as temporary:
         temporary.write_bytes(pictures.png(figure))
+
+
+def _widest(model: FaceModel) -> Floats:
+    """(C,) weights of jawOpen, or of the target that moves the face most."""
+    rig, rest = model.data.rig, model.points({})
+    if "jawOpen" in rig.targets:
+        return rig.trained_pose("jawOpen")
+    poses = [rig.trained_pose(target) for target in rig.targets]
+    moved = [float(((model.points(pose) - rest) ** 2).sum()) for pose in poses]
+    return poses[int(np.argmax(moved))]
 
 
 def _listing() -> str:

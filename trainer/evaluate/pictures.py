@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, joined, vertex_normals
 from aim_maya.core.typed import Floats, Ints
-from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.edit import PRESETS, EditRecipe
+from aim_maya.runtime import PRESETS, Edit, FaceModel
+from aim_maya.runtime.edit import EditRecipe
+from trainer.actor.weld import inside_out, turned
 from trainer.geometry.surface import farthest_points
 
 # A mesh as an orthographic camera sees it, pixel by pixel: what every picture of a face is made of.
@@ -140,7 +141,12 @@ def draw(
     two_sided: bool = False,
 ) -> None:
     """Draw mesh at points (V, 3). colour: one, or (V, 3). heat (V,): coloured by value between limits,
-    unshaded enough to be read off the scale."""
+    unshaded enough to be read off the scale.
+
+    Faces that all look inwards are drawn from their other side.
+    """
+    if not two_sided and inside_out(mesh):
+        mesh = turned(mesh)
     seen = FaceView(mesh, points, turn=turn, up=up, two_sided=two_sided)
     if heat is None:
         plain = seen.blended(np.broadcast_to(np.asarray(colour, np.float64), (len(points), 3)))

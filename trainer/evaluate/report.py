@@ -255,12 +255,13 @@ def hero_figure(model: FaceModel) -> Any:
     """The face, the learned bone points inside it, the thickness of the tissue between, and the skinning
     weight.
     """
-    anatomy, mm, up = model.anatomy, model.mm_per_unit, _up(model)
+    mm, up = model.mm_per_unit, _up(model)
     made, axes = pictures.figure(4 if model.data.has_anatomy else 1)
     pictures.draw(axes[0], model.mesh, model.mesh.points, up=up)
     axes[0].set_title("neutral")
     if not model.data.has_anatomy:
         return made
+    anatomy = model.anatomy
     share = anatomy.skinning_weight[:, None]
     colours = (1 - share) * np.array([0.45, 0.55, 0.70]) + share * np.array([0.85, 0.45, 0.25])
     pictures.draw(axes[1], model.mesh, model.mesh.points, up=up, colour=(0.97, 0.94, 0.92))
@@ -303,9 +304,9 @@ def jaw_figure(model: FaceModel) -> Any | None:
         pictures.draw(axis, model.mesh, model.points(controls).astype(np.float64), up=_up(model), turn=60)
         if share:
             jaw = model.jaw(controls)
-            bone = model.anatomy.bone_points.astype(np.float64)
-            k = model.anatomy.skinning_weight[:, None]
             if model.data.has_anatomy:
+                bone = model.anatomy.bone_points.astype(np.float64)
+                k = model.anatomy.skinning_weight[:, None]
                 carried = bone + k * (bone @ jaw[:3, :3].T + jaw[:3, 3] - bone)
                 pictures.scatter(axis, carried, "#b5522b", up=_up(model), turn=60, size=0.6)
         axis.set_title(f"{pictures.label(target)} {share:g}")

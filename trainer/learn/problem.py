@@ -11,21 +11,18 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
-from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.core.typed import Floats
-from trainer.actor.bones import EstimatedBones, with_bones
-from trainer.actor.constraints import Constraints, find_constraints, no_constraints
+from trainer.actor.bones import EstimatedBones, with_constraints
+from trainer.actor.constraints import Constraints, no_constraints
 from trainer.actor.jaw import Jaw, find_jaw, skinning_labels, trained_transforms
 from trainer.actor.weld import Welded, weld
 from trainer.geometry.surface import Mirror, facial_plane, mirror_map
 
 from .template import Template, closed_template, open_template
 from .tissue import Tissue, find_tissue
-
-_WITHOUT = "With --bones none the expressions are trained all the same, without anatomy and edits."
 
 
 @dataclass
@@ -75,7 +72,10 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what
     cannot be learned."""
     welded = weld(actor)
-    actor, bones, constraints = _with_constraints(welded.actor, config)
+    if config.bones == "none":
+        actor, bones, constraints = replace(welded.actor, skull=None, jaw=None), None, no_constraints()
+    else:
+        actor, bones, constraints = with_constraints(welded.actor)
     plane = facial_plane(actor.neutral.points)
     mirror = mirror_map(actor.neutral, plane)
     template = open_template(actor, mirror) if config.open_template else closed_template(actor)
@@ -92,31 +92,6 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
         bones,
         welded,
     )
-
-
-def _with_constraints(actor: Actor, config: TrainConfig) -> tuple[Actor, EstimatedBones | None, Constraints]:
-    """The actor with bones (its own, or estimated ones: then they are given too) and what they tell; without
-    any for bones 'none'.
-
-    Raises AimError. Where the bones were to be estimated, it does not speak of bones that nobody gave, and
-    offers to do without.
-    """
-    if config.bones == "none":
-        return replace(actor, skull=None, jaw=None), None, no_constraints()
-    if actor.skull is not None and actor.jaw is not None:
-        return actor, None, find_constraints(actor)
-    try:
-        whole, bones = with_bones(actor)
-    except AimError as error:
-        raise AimError(error.what, error.cause, f"{error.remedy} {_WITHOUT}".strip()) from error
-    try:
-        return whole, bones, find_constraints(whole)
-    except AimError as error:
-        raise AimError(
-            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
-            "The face is far from the proportions that the estimate knows.",
-            f"Put skull.obj and jaw.obj into the actor folder. {_WITHOUT}",
-        ) from error
 
 
 @dataclass

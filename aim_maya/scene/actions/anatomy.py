@@ -34,7 +34,7 @@ def show(face: str) -> str:
     """Build the learned bone surface of the model on `face` beside it, coloured by thickness; one undo step.
     Returns its transform.
 
-    Raises AimError when no model is attached, or its file is missing.
+    Raises AimError when no model is attached, its file is missing, or it was trained without bones.
     """
     node = find_node(face)
     model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
@@ -88,6 +88,7 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     """
     node = find_node(face)
     model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model.data.need_anatomy("there is no bone surface to sculpt")
     sculpted = read_mesh(mesh_shape(bones))
     if sculpted.topology_hash != model.manifest["topology_hash"]:
         raise AimError(

@@ -41,12 +41,8 @@ class ViewedFace:
         self.original = self.model = model
         self.scene, self._actor, self.look, self.caption = scene, _checked(model, actor), Look(), ""
         self.weights = np.zeros(len(model.targets))
-        self.skin, self.bones = (
-            ShownMesh(model.mesh),
-            ShownMesh(model.mesh.with_points(model.anatomy.bone_points)),
-        )
-        share = model.anatomy.skinning_weight[:, None]
-        self.bones.paint(SKULL + share * (JAW - SKULL))
+        self.skin, self.bones = ShownMesh(model.mesh), ShownMesh(model.mesh.with_points(model.data.bone))
+        self.bones.paint(SKULL + model.data.weight[:, None] * (JAW - SKULL))
         self._errors: dict[str, Floats] = {}
         scene.add(self.skin)
         scene.add(self.bones)
@@ -66,10 +62,10 @@ class ViewedFace:
 
     @property
     def has_anatomy(self) -> bool:
-        """Whether the model has regions and handles: its file names landmarks, or they can be read off its
-        jaw."""
+        """Whether the model has regions and handles: it was trained with bones, and its file names landmarks,
+        or they can be read off its jaw."""
         try:
-            return bool(self.original.data.regions)
+            return self.original.data.has_anatomy and bool(self.original.data.regions)
         except AimError:
             return False
 
@@ -80,7 +76,9 @@ class ViewedFace:
         self.dress()
 
     def dress(self) -> None:
-        """Show what `look` says."""
+        """Show what `look` says. Raises AimError for bones and tissue of a face that was trained without."""
+        if self.look.bones or self.look.colours in ("thickness", "weight"):
+            self.original.data.need_anatomy("it has no skull, jaw, tissue or skinning weight to show")
         self.skin.look(
             visible=self.look.skin, opacity=0.35 if self.look.bones else 1.0, wires=self.look.wires
         )
@@ -97,16 +95,16 @@ class ViewedFace:
         return moved
 
     def _colour(self) -> None:
-        kind, anatomy, mm = self.look.colours, self.model.anatomy, self.model.mm_per_unit
+        kind, mm = self.look.colours, self.model.mm_per_unit
         if kind == "none":
             self.skin.paint(None)
             self.caption = ""
         elif kind == "weight":
-            self.skin.paint(heat(anatomy.skinning_weight, 1.0, "weight"))
+            self.skin.paint(heat(self.model.anatomy.skinning_weight, 1.0, "weight"))
             self.caption = "Skinning weight: blue skull, orange jaw"
         elif kind == "thickness":
             limit = float(np.quantile(self.original.anatomy.thickness, 0.98)) * mm
-            self.skin.paint(heat(anatomy.thickness * mm, limit, "thickness"))
+            self.skin.paint(heat(self.model.anatomy.thickness * mm, limit, "thickness"))
             self.caption = f"Soft-tissue thickness: dark 0, yellow {limit:.1f} mm and more"
         else:
             self._colour_error()

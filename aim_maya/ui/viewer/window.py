@@ -138,6 +138,7 @@ _MAPS = {
     "weight": "Skinning weight",
     "error": "Error against the shapes",
 }
+_NO_BONES = "Trained without bones: no skull, jaw and tissue to show, and expressions alone to edit."
 
 
 class ViewWindow(QWidget):
@@ -179,6 +180,12 @@ class ViewWindow(QWidget):
         self.detail.setToolTip("On: every trained shape is exact. Off: the networks alone")
         self.bones.setToolTip("The learned bone under every point of the skin; the jaw's in orange")
         self.colours.addItems(list(_MAPS.values()))
+        if not self.face.original.data.has_anatomy:
+            self.bones.setEnabled(False)
+            self.gains["thickness"].setEnabled(False)
+            self.bones.setToolTip(_NO_BONES)
+            for kind in ("thickness", "weight"):
+                self.colours.setItemData(list(_MAPS).index(kind), 0, Qt.ItemDataRole.UserRole - 1)
         for label in (self.caption, self.status):
             label.setWordWrap(True)  # a long line would widen the window
         left = QWidget()
@@ -257,8 +264,9 @@ class ViewWindow(QWidget):
         self._show()
 
     def _show(self) -> None:
+        notes = () if self.face.original.data.has_anatomy else (_NO_BONES,)
         self.caption.setText(
-            "  ".join(text for text in (self.face.caption, *self.face.model.edit_notes) if text)
+            "  ".join(text for text in (*notes, self.face.caption, *self.face.model.edit_notes) if text)
         )
         self.view.update()
 
