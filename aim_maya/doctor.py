@@ -121,7 +121,10 @@ def _plugin_check(loaded: bool, path: str) -> Check:
     on_path = [str(Path(p) / f"{PLUGIN}.py") for p in folders if (Path(p) / f"{PLUGIN}.py").is_file()]
     own = Path(__file__).parents[1] / "plug-ins" / f"{PLUGIN}.py"
     if loaded and own.is_file() and path and os.path.realpath(path) != os.path.realpath(own):
-        remedy = "Unload it and load the right one; remove the other copy from MAYA_PLUG_IN_PATH or MAYA_MODULE_PATH."
+        remedy = (
+            "Unload it and load the right one; remove the other copy from MAYA_PLUG_IN_PATH or "
+            "MAYA_MODULE_PATH."
+        )
         return Check("plug-in", "warn", f"loaded from {path}, this package belongs to {own}", remedy)
     if loaded:
         return Check("plug-in", "ok", f"loaded from {path or 'an unknown place'}")

@@ -313,7 +313,10 @@ def _try_out(python: Path, folder: Path, report: Report, cancelled: Callable[[],
     report(
         lines[-1]
         if lines and not status
-        else f"Warning: onnxruntime does not load ({(lines or ['no message'])[-1]}). Run the doctor; cached evaluation works without it."
+        else (
+            f"Warning: onnxruntime does not load ({(lines or ['no message'])[-1]}). Run the doctor; "
+            "cached evaluation works without it."
+        )
     )
 
 

@@ -50,7 +50,8 @@ def source_folder(here: Path) -> Path:
     ]
     if absent or not (here / f"{NAME}.mod").is_file():
         raise Refused(
-            f"{here} does not hold the whole module ({', '.join(absent) or NAME + '.mod'} is missing).\nUnpack the zip first, then drag this file from there."
+            f"{here} does not hold the whole module ({', '.join(absent) or NAME + '.mod'} is "
+            "missing).\nUnpack the zip first, then drag this file from there."
         )
     return root
 
@@ -134,7 +135,8 @@ def put(source: Path, modules: Path, copy: bool = True) -> Path:
         staging = Path(tempfile.mkdtemp(prefix=f".{NAME}.", dir=modules))
     except OSError as error:
         raise Refused(
-            f"{modules} cannot be written: {error.strerror}.\nCheck its permissions, or set MAYA_APP_DIR to a folder of yours."
+            f"{modules} cannot be written: {error.strerror}.\nCheck its permissions, or set "
+            "MAYA_APP_DIR to a folder of yours."
         ) from error
     try:
         if copy and not already:
@@ -147,7 +149,8 @@ def put(source: Path, modules: Path, copy: bool = True) -> Path:
         os.replace(staging / "mod", modules / f"{NAME}.mod")
     except OSError as error:
         raise Refused(
-            f"Installing into {modules} failed: {error}.\nNothing was changed. Close other Mayas that use the module, then try again."
+            f"Installing into {modules} failed: {error}.\nNothing was changed. Close other Mayas that "
+            "use the module, then try again."
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -270,5 +273,8 @@ def _start(cmds: Any, root: Path) -> str:
 
         menu.install()
     except Exception as error:  # noqa: BLE001 - the files are in place whatever the plug-in says
-        return f"The plug-in did not load in this session: {error}\nRestart Maya; if it stays so, run bin/aim-mayapy doctor."
+        return (
+            f"The plug-in did not load in this session: {error}\nRestart Maya; if it stays so, run "
+            "bin/aim-mayapy doctor."
+        )
     return "Restart Maya once: its icons and start-up come with the module."

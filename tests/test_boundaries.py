@@ -73,7 +73,10 @@ def test_a_walk_notices_a_forbidden_import() -> None:
 
 @pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor", "farm", "ui", "view"])
 def test_commands_for_farm_blades_need_nothing_of_the_training(command: str) -> None:
-    code = f"import sys\nsys.modules |= dict.fromkeys(('torch', 'igl', 'scipy'))\nimport trainer.commands.{command}"
+    code = (
+        "import sys\nsys.modules |= dict.fromkeys(('torch', 'igl', 'scipy'))\nimport "
+        f"trainer.commands.{command}"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -1,4 +1,6 @@
-"""The pages: links, pictures and named files exist, the guide is short and illustrated, and no command is forgotten."""
+"""The pages: links, pictures and named files exist, the guide is short and illustrated, and no command is
+forgotten.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,10 @@ def test_the_guide_is_at_most_ten_pages() -> None:
 
 
 def test_the_counter_counts_what_people_read() -> None:
-    text = "# A long heading with many words\n\nOne two. Three four\nfive.\n\n    some code here\n\n| a | b |\n\n* six `x y z`\n* [seven eight](a.md)"
+    text = (
+        "# A long heading with many words\n\nOne two. Three four\nfive.\n\n    some code here\n\n| "
+        "a | b |\n\n* six `x y z`\n* [seven eight](a.md)"
+    )
     assert sentences(text) == ["One two.", "Three four five.", "six code", "seven eight"]
     assert average(text) == 9 / 4
 

@@ -1,4 +1,6 @@
-"""The tree stays a house: few files of a good length, folders that are the stages of the line, imports that only go down."""
+"""The tree stays a house: few files of a good length, folders that are the stages of the line, imports that
+only go down.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Python blocks of README and docs run. Their command lines: test_command_lines.py; links and pictures: test_docs.py."""
+"""The Python blocks of README and docs run.
+
+Their command lines: test_command_lines.py; links and pictures: test_docs.py.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ COMMANDS = {
     "accuracy": "train several actors and seeds and print the table of figures",
 }
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
-"""Exit codes, the same for every command; docs/exit_codes.md."""
+"""Exit codes, the same for every command; docs/reference/commands.md."""
 SHORT_WAITS = ("GOMP_SPINCOUNT", "2000")
 """Torch's threads (libgomp's) wait for each other spinning, 300,000 rounds by default: where another program
 takes a core, that is the time they would have worked in, and a training all but stands still.
@@ -197,7 +197,10 @@ def _finite(figures: Any) -> Any:
 
 def _overview() -> str:
     lines = "\n".join(f"  {name:<9} {text}" for name, text in COMMANDS.items())
-    return f"aimface {__version__}: facial rigs that know their anatomy\n\nusage: aimface COMMAND [options]\n\n{lines}\n\naimface COMMAND --help tells more.\n"
+    return (
+        f"aimface {__version__}: facial rigs that know their anatomy\n\nusage: aimface COMMAND "
+        f"[options]\n\n{lines}\n\naimface COMMAND --help tells more.\n"
+    )
 
 
 def _complain(error: AimError) -> None:

@@ -157,7 +157,8 @@ class Job:
         absolute = path.resolve()
         if len(str(absolute)) > _LONGEST_PATH:
             raise AimError(
-                f"The path {str(absolute)[:60]}... has {len(str(absolute))} characters; a job parameter may have {_LONGEST_PATH}."
+                f"The path {str(absolute)[:60]}... has {len(str(absolute))} characters; a job "
+                f"parameter may have {_LONGEST_PATH}."
             )
         made = self._parameter(
             {

@@ -105,18 +105,21 @@ def _train(
         progress.note(f"{note}.")
     if config.bones == "none":
         progress.note(
-            "Trained without bones, as asked for: the file has expressions alone, no anatomy, and cannot be edited by thickness or bones.",
+            "Trained without bones, as asked for: the file has expressions alone, no anatomy, and "
+            "cannot be edited by thickness or bones.",
             warning=True,
         )
     if problem.bones is not None:
         progress.note(
-            f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better ones into the actor folder.",
+            f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better "
+            "ones into the actor folder.",
             warning=True,
         )
         write_bones(run.bones, actor, problem.bones)
     progress.note(f"{problem.tissue.note}.")
     progress.note(
-        f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: {problem.jaw.report}."
+        f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: "
+        f"{problem.jaw.report}."
     )
     clock.lap("prepare_s")
     progress.stage("linear solution")
@@ -255,7 +258,8 @@ def _check_same(state: dict[str, Any], actor: Actor, run: RunFolder) -> None:
         ratio = float(_extent(new["neutral"]) / _extent(old["neutral"]))
         if abs(ratio - 1) > 0.01:
             raise AimError(
-                f"The checkpoint in {run.path} was begun with another unit: '{actor.name}' is {ratio:.4g} times as large now.",
+                f"The checkpoint in {run.path} was begun with another unit: '{actor.name}' is "
+                f"{ratio:.4g} times as large now.",
                 "Another --mm-per-unit, or the unit in actor.json, was given then.",
                 "Give the unit that it was begun with, or train from the start.",
             )
@@ -277,7 +281,8 @@ def _save(run: RunFolder, training: Training, actor: Actor, progress: Progress) 
         run.save(training.state() | {"actor": _known_by(actor)})
     except AimError as error:
         progress.note(
-            f"{error} The training goes on; until one can be written, Resume begins at the checkpoint before.",
+            f"{error} The training goes on; until one can be written, Resume begins at the checkpoint "
+            "before.",
             warning=True,
         )
 

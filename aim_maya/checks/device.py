@@ -20,7 +20,10 @@ from . import Check, first_line
 # onnxruntime at work: a real session on a tiny model, the providers asked for and got, CUDA's libraries and
 # driver.
 
-_LIBRARIES = "Install CUDA and cuDNN: bin/aim-mayapy install --cuda, or the CUDA toolkit and cuDNN 9; the CPU is used meanwhile."
+_LIBRARIES = (
+    "Install CUDA and cuDNN: bin/aim-mayapy install --cuda, or the CUDA toolkit and cuDNN 9; "
+    "the CPU is used meanwhile."
+)
 
 
 def _varint(value: int) -> bytes:

@@ -155,7 +155,10 @@ def windows_checks() -> list[Check]:
         return [Check("msvcp140.dll", "info", "not loaded by this process")]
     path, version = loaded
     old = version[:2] < _OLDEST_RUNTIME
-    remedy = "If onnxruntime does not load: install the latest Microsoft Visual C++ Redistributable; when the file is Maya's own, update Maya."
+    remedy = (
+        "If onnxruntime does not load: install the latest Microsoft Visual C++ Redistributable; "
+        "when the file is Maya's own, update Maya."
+    )
     return [
         Check(
             "msvcp140.dll",
@@ -262,8 +265,14 @@ def whose(module: Any) -> str:
 
 def _broken(name: str, message: str) -> str:
     if "DLL load failed" in message:
-        return "Install the latest Microsoft Visual C++ Redistributable; see msvcp140.dll below. A library loaded first by the host may be older."
-    return f"Its wheel may be of another Python or platform, or cut short: install it again. {INSTALL.format(name)}"
+        return (
+            "Install the latest Microsoft Visual C++ Redistributable; see msvcp140.dll below. A "
+            "library loaded first by the host may be older."
+        )
+    return (
+        "Its wheel may be of another Python or platform, or cut short: install it again. "
+        f"{INSTALL.format(name)}"
+    )
 
 
 def _others(name: str, before: dict[str, str]) -> list[Check]:

@@ -37,7 +37,10 @@ from PySide6 import QtCore, QtGui, QtWidgets
 app = QtWidgets.QApplication(["aimface"])
 version = PySide6.__version__
 """
-_QT_LIBRARIES = "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0. Elsewhere: pip install --force-reinstall PySide6-Essentials."
+_QT_LIBRARIES = (
+    "Linux: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 "
+    "libxcb-cursor0. Elsewhere: pip install --force-reinstall PySide6-Essentials."
+)
 _GL_LIBRARIES = (
     "Linux: apt-get install libegl1 libgl1 libgl1-mesa-dri. Elsewhere: update the graphics driver."
 )

@@ -41,13 +41,16 @@ def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str)
         if slim >= _FLAT or not unit:
             return
         raise AimError(
-            f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, which is too flat for a head.",
+            f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, which is too flat for "
+            "a head.",
             f"It looks like a whole body in {unit}.",
-            "Give the head alone, with its unit: neutral and shapes cut at the neck; --any-size skips this check.",
+            "Give the head alone, with its unit: neutral and shapes cut at the neck; --any-size skips "
+            "this check.",
         )
     if 1000 <= size <= 2500 and slim < _SLIM:
         raise AimError(
-            f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size / 1000:.3g} m: a whole body, and no head.",
+            f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is "
+            f"{size / 1000:.3g} m: a whole body, and no head.",
             "The mesh holds the body as well as the head.",
             "Give the head alone: neutral and shapes cut at the neck, with the same vertices in all of them.",
         )
@@ -55,7 +58,8 @@ def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str)
         f"{name} (mm_per_unit {scale:g})" for name, scale in _UNITS.items() if 150 <= extent * scale <= 500
     ]
     raise AimError(
-        f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size:.4g} mm; a head is {SMALLEST_MM:g} to {LARGEST_MM:g} mm.",
+        f"{what} is {extent:.4g} units across, which at {mm_per_unit:g} mm a unit is {size:.4g} mm; a "
+        f"head is {SMALLEST_MM:g} to {LARGEST_MM:g} mm.",
         f"It looks like {' or '.join(fitting)}."
         if fitting
         else "The mesh may be scaled, or hold more than a head.",
@@ -140,7 +144,8 @@ def check_actor(actor: Actor, *, any_size: bool = False) -> None:
     )
     if degenerate:
         actor.warnings.append(
-            f"The neutral has {degenerate} degenerate triangle(s); their area is zero and they are not sampled."
+            f"The neutral has {degenerate} degenerate triangle(s); their area is zero and they are not "
+            "sampled."
         )
     if not actor.rig.targets:
         raise AimError(
@@ -152,7 +157,8 @@ def check_actor(actor: Actor, *, any_size: bool = False) -> None:
     for target, teeth in actor.lower_teeth_shapes.items():
         if actor.lower_teeth is not None and teeth.shape != actor.lower_teeth.points.shape:
             raise AimError(
-                f"lower_teeth/{target}.obj has {len(teeth)} vertices, lower_teeth.obj {len(actor.lower_teeth.points)}."
+                f"lower_teeth/{target}.obj has {len(teeth)} vertices, lower_teeth.obj "
+                f"{len(actor.lower_teeth.points)}."
             )
     for target, pose in (actor.jaw_poses or {}).items():
         if not rigid.is_rigid(pose):
@@ -201,7 +207,8 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
     motion = np.linalg.norm(points - neutral, axis=1)
     if motion.max() > half_head:
         raise AimError(
-            f"Shape '{target}' moves vertex {int(motion.argmax())} by {motion.max():.4g} units, more than half the head ({half_head:.4g}).",
+            f"Shape '{target}' moves vertex {int(motion.argmax())} by {motion.max():.4g} units, more "
+            f"than half the head ({half_head:.4g}).",
             "Another vertex order, or a transform that was not frozen.",
             "Export it in the neutral's space and order.",
         )
@@ -232,7 +239,8 @@ def _check_space(target: str, points: Floats, neutral: Floats) -> None:
     near_origin = float(np.median(np.linalg.norm(points, axis=1))) < 0.2 * size
     if near_origin and float(np.median(np.linalg.norm(points - neutral, axis=1))) > 0.5 * size:
         raise AimError(
-            f"The points of shape '{target}' lie at the origin (half of them within {0.2 * size:.4g} units) and not on the face.",
+            f"The points of shape '{target}' lie at the origin (half of them within {0.2 * size:.4g} "
+            "units) and not on the face.",
             "It holds differences from the neutral (deltas), and positions are needed.",
             "Export the posed mesh itself: the neutral plus the differences.",
         )

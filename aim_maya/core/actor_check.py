@@ -228,7 +228,8 @@ def _teeth_of(actor: Actor) -> list[str]:
         )
         if inside < 0.5 or ratio < 0.05:
             found.append(
-                f"{name} does not lie inside the neutral ({inside:.0%} of it does, at {ratio:.3g} times its size): another unit or space?"
+                f"{name} does not lie inside the neutral ({inside:.0%} of it does, at {ratio:.3g} "
+                "times its size): another unit or space?"
             )
     return found
 
@@ -244,7 +245,8 @@ def _pieces(mesh: Mesh) -> list[str]:
     if len(sizes) > 1:
         rest = f"{', '.join(str(n) for n in sizes[:_LISTED])}{' ...' if len(sizes) > _LISTED else ''}"
         found.append(
-            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the like have no bones, and edits carry each as a rigid whole; better leave them out."
+            f"The neutral has {len(sizes)} separate pieces, of {rest} vertices: eyes, teeth and the "
+            "like have no bones, and edits carry each as a rigid whole; better leave them out."
         )
     return found
 

@@ -301,7 +301,8 @@ def _read_folder(root: Path) -> Actor:
     beside = [stray.name for stray in found if stray.better.startswith("shapes/")]
     if not shapes and beside:
         raise AimError(
-            f"{root} has no shapes in shapes/, and {len(beside)} OBJ files of the neutral's vertex count beside it ({', '.join(beside[:4])}).",
+            f"{root} has no shapes in shapes/, and {len(beside)} OBJ files of the neutral's vertex "
+            f"count beside it ({', '.join(beside[:4])}).",
             "The shapes were exported into the wrong folder.",
             "Move them into shapes/.",
         )
@@ -399,7 +400,8 @@ def _jaw_without_use(actor: Actor) -> list[str]:
     found = []
     if actor.lower_teeth_shapes and actor.lower_teeth is None:
         found.append(
-            f"The {len(actor.lower_teeth_shapes)} shapes in lower_teeth/ are not used: there is no lower_teeth.obj."
+            f"The {len(actor.lower_teeth_shapes)} shapes in lower_teeth/ are not used: there is no "
+            "lower_teeth.obj."
         )
     if actor.lower_teeth is not None and not actor.lower_teeth_shapes:
         found.append("lower_teeth.obj does not tell how the jaw moves: there is no lower_teeth/<target>.obj.")
@@ -411,7 +413,10 @@ def _jaw_without_use(actor: Actor) -> list[str]:
         if unknown:
             close = nearest_name(unknown[0], actor.shapes)
             found.append(
-                f"{len(unknown)} entries of {what} are of no shape and not used: {', '.join(unknown[:4])}. {close}".rstrip()
+                (
+                    f"{len(unknown)} entries of {what} are of no shape and not used: "
+                    f"{', '.join(unknown[:4])}. {close}"
+                ).rstrip()
             )
     return found
 

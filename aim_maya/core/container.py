@@ -154,7 +154,8 @@ def _check_entries(kind: Format, file: Path, archive: zipfile.ZipFile) -> None:
             or entry.file_size != entry.compress_size
         ):
             raise AimError(
-                f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a {kind.what} needs.",
+                f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a "
+                f"{kind.what} needs.",
                 remedy=_AGAIN,
             )
     if len(set(names)) < len(names):

@@ -263,7 +263,8 @@ def _check(rig: Rig, where: str) -> None:
             )
         if not pose.weights or any(v == 0.0 or not math.isfinite(v) for v in pose.weights.values()):
             raise AimError(
-                f"{where}: pose '{pose.target}' needs at least one control, each at a finite value other than 0."
+                f"{where}: pose '{pose.target}' needs at least one control, each at a finite value "
+                "other than 0."
             )
         if pose.method not in METHODS:
             raise AimError(

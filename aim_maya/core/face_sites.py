@@ -1,7 +1,7 @@
 """Where the landmarks of a face lie, in the head's own frame: given, or read off the learned anatomy alone.
 
 Head frame: millimetres, x to the subject's left from the facial plane, y up, z to the front. Names are those
-of docs/bones.md.
+of docs/research/bones.md.
 
 The skinning weight tells where the lips part and where the chin ends; all else follows from the lower face by
 the proportions of adult faces (L. G. Farkas 1994) and is put onto the skin. Coarser than what training finds
@@ -66,7 +66,8 @@ class HeadFrame:
         return turned
 
 
-# Proportions of adult faces (L. G. Farkas 1994): for what cannot be seen on a face. Lengths are mm of an adult's.
+# Proportions of adult faces (L. G. Farkas 1994): for what cannot be seen on a face. Lengths are mm of an
+# adult's.
 
 ADULT_MM = 115.0  # nasion to menton
 LOWER_FACE = {  # heights over the lower face: subnasale 0, menton -1

@@ -1,4 +1,5 @@
-"""Made from the same inputs? The fingerprint of whatever decides an output, and the note beside an output that
+"""Made from the same inputs? The fingerprint of whatever decides an output, and the note beside an output
+that
 says what it was made from.
 
 A file counts by its content (pass its Path): whoever copies it to a farm and back changes its time, not the
@@ -84,7 +85,8 @@ def _content(path: Path) -> bytes:
 
 
 def file_state(path: str | Path) -> dict[str, Any]:
-    """Path, size in bytes and time of change in ns, of a folder also those of the files in it; None where there is
+    """Path, size in bytes and time of change in ns, of a folder also those of the files in it; None where
+    there is
     nothing. For contents that are too large to read."""
     file = Path(path)
     try:
@@ -96,11 +98,13 @@ def file_state(path: str | Path) -> dict[str, Any]:
     return known | ({"files": [file_state(p) for p in inside]} if inside else {})
 
 
-# The note beside an output: {"inputs": fingerprint, "output": fingerprint} and whatever else its writer keeps.
+# The note beside an output: {"inputs": fingerprint, "output": fingerprint} and whatever else its writer
+# keeps.
 
 
 def write_note(note: Path, inputs: str, output: object = None, **others: Any) -> None:
-    """Say what an output is made from. output: once it is there, its Path, or file_state of a large one. Raises
+    """Say what an output is made from. output: once it is there, its Path, or file_state of a large one.
+    Raises
     AimError when it cannot be written."""
     made = None if output is None else fingerprint(output)
     write_json(note, {"inputs": inputs, "output": made} | others)

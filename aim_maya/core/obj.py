@@ -241,7 +241,8 @@ class _LineByLine:
                 worst = max(corner[place] for corner in row)
                 if worst >= count:
                     raise AimError(
-                        f"{self.path}, line {number}: a face names {kind} {_shown(str(worst + 1), 20)}, the file has {count}.",
+                        f"{self.path}, line {number}: a face names {kind} "
+                        f"{_shown(str(worst + 1), 20)}, the file has {count}.",
                         "The file is cut off, or faces of another mesh were appended.",
                         "Export the mesh again.",
                     )
@@ -265,7 +266,10 @@ def _cause(field: str) -> str:
     if _MICROSOFT_NAN.search(field):
         return "That is how Microsoft's library writes NaN or infinity: the exporter had lost this point."
     if "," in field:
-        return "The exporter wrote decimal commas, as the language of its system has them; an OBJ has decimal points."
+        return (
+            "The exporter wrote decimal commas, as the language of its system has them; an OBJ has "
+            "decimal points."
+        )
     return ""
 
 

@@ -261,7 +261,8 @@ def _a_frame(array: Any, name: str, absent: NDArray[Any], where: str) -> NDArray
         or np.isinf(given).any()
     ):
         raise AimError(
-            f"{where}: '{name}' is {given.dtype} {given.shape}, not one number from zero on for each of {len(absent)} frames.",
+            f"{where}: '{name}' is {given.dtype} {given.shape}, not one number from zero on for each "
+            f"of {len(absent)} frames.",
             "The file was altered.",
             _AGAIN,
         )

@@ -17,7 +17,8 @@ from typing import Any, Literal, TextIO
 from aim_maya.core.errors import Cancelled
 
 Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
-# The JSON lines, docs/run_folder.md: every event that is written or read, and its entries besides `t` and `event`.
+# The JSON lines, docs/reference/run_folder.md: every event that is written or read, and its entries besides
+# `t` and `event`.
 # `step` has figures besides.
 SCHEMA = 1
 EVENTS = {

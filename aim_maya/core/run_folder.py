@@ -1,5 +1,6 @@
-"""The RUN folder of one training: who owns it, what it was told, where it is, and how to stop it; its writer and
-its reader. docs/run_folder.md is its contract.
+"""The RUN folder of one training: who owns it, what it was told, where it is, and how to stop it; its writer
+and
+its reader. docs/reference/run_folder.md is its contract.
 """
 
 from __future__ import annotations
@@ -75,8 +76,10 @@ def _is_alive_on_windows(pid: int) -> bool:
 # The RUN folder of one training: what it was told, where it is, and how to stop it.
 
 BEAT_S = 0.25  # between two beats of the heart
-# A heartbeat that has not moved for so long has stopped. A network drive may show a change only after 3 s (NFS'
-# acregmin), so three looks in a row have to miss it; on the training's own machine its process is asked instead.
+# A heartbeat that has not moved for so long has stopped. A network drive may show a change only after 3 s
+# (NFS'
+# acregmin), so three looks in a row have to miss it; on the training's own machine its process is asked
+# instead.
 STALE_S = 10.0
 
 
@@ -84,7 +87,8 @@ class RunFolder:
     """The files of a RUN folder, for its writer and its readers; who owns it; its checkpoint."""
 
     def __init__(self, path: str | Path) -> None:
-        """cancel: created to stop. bones: a folder, only where they were estimated. made_from: the inputs, of a
+        """cancel: created to stop. bones: a folder, only where they were estimated. made_from: the inputs, of
+        a
         training that may come twice. log: of whoever started the training as a process."""
         self.path = Path(path)
         self.checkpoint, self.cancel, self.progress = (
@@ -167,7 +171,8 @@ class RunFolder:
             raise self.damaged("it is another kind of file" if head else "it is empty")
         try:
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises a dozen kinds for a damaged file, none of them its own, in words for programmers
+        # torch raises a dozen kinds for a damaged file, none of them its own, in words for programmers
+        except Exception as error:
             raise self.damaged("it is not whole") from error
         if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise self.damaged(

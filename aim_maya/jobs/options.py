@@ -63,13 +63,15 @@ class Sampling:
             )
         if not self.sub_frames or max(self.sub_frames) - min(self.sub_frames) >= self.step:
             raise AimError(
-                f"The sub-frames {', '.join(f'{s:g}' for s in self.sub_frames) or '(none)'} do not fit into a step of {self.step:g}.",
+                f"The sub-frames {', '.join(f'{s:g}' for s in self.sub_frames) or '(none)'} do not fit "
+                f"into a step of {self.step:g}.",
                 "They would overlap the next frame's.",
                 "Keep them less than one step apart: --sub-frames -0.25 0 0.25",
             )
         if (self.last - self.first) / self.step * len(self.sub_frames) > _MOST_TIMES:
             raise AimError(
-                f"Frames {self.first:g}-{self.last:g} in steps of {self.step:g} are more than {_MOST_TIMES} samples.",
+                f"Frames {self.first:g}-{self.last:g} in steps of {self.step:g} are more than "
+                f"{_MOST_TIMES} samples.",
                 "The step is too small.",
             )
 
@@ -129,7 +131,8 @@ def _common(one: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="meshes or aimDeformers, * allowed; not given: every aimDeformer of the scene (attach: every mesh that the model fits)",
+        help="meshes or aimDeformers, * allowed; not given: every aimDeformer of the scene (attach: "
+        "every mesh that the model fits)",
     )
     one.add_argument(
         "--report", metavar="FILE.json", help="write what was done here; it is kept up to date scene by scene"
@@ -198,7 +201,8 @@ def _export(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--allow-broken",
         action="store_true",
-        help="bake also where a model is missing or does not fit: the face is then what the node passes through",
+        help="bake also where a model is missing or does not fit: the face is then what the node "
+        "passes through",
     )
     one.add_argument(
         "--samples", type=int, default=300, help="fbx: poses sampled for the native targets (300)"
@@ -241,7 +245,8 @@ def _saving(one: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         metavar="FOLDER",
-        help="folder for the changed scenes, below it as the scenes lie below theirs; or a file, for one scene",
+        help="folder for the changed scenes, below it as the scenes lie below theirs; or a file, for "
+        "one scene",
     )
     place.add_argument("--in-place", action="store_true", help="save over the scenes themselves")
 

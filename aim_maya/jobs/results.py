@@ -104,7 +104,8 @@ class Report:
         write_json(self._path, head | tail | {"scenes": [asdict(r) for r in rows]})
 
 
-# What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same. Scenes and
+# What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same. Scenes
+# and
 # exports are large, so files count by path, size and time.
 
 _IRRELEVANT = {"scenes", "out", "report", "resume", "timeout", "in_process", "in_place"}
@@ -123,7 +124,8 @@ def note_output(plan: Plan, item: Item, sources: Iterable[str]) -> None:
 
 
 def is_up_to_date(plan: Plan, item: Item) -> bool:
-    """Whether the output is there as it was written, from sources that are as they were, with the same options and
+    """Whether the output is there as it was written, from sources that are as they were, with the same
+    options and
     version."""
     if not item.output:
         return False
@@ -146,7 +148,8 @@ _FBX_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")  # the last 16 byte
 
 
 def check_complete(path: Path) -> None:
-    """Look at the bytes that each format writes last. Raises AimError for a file that is missing, empty or cut
+    """Look at the bytes that each format writes last. Raises AimError for a file that is missing, empty or
+    cut
     off."""
     try:
         size = path.stat().st_size

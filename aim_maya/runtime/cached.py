@@ -73,7 +73,10 @@ def _rest(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
 
 def _said(data: ModelData, low: NDArray[np.bool_], largest: float, what: str) -> str:
     mm = largest * float(data.manifest["mm_per_unit"])
-    return f"{what} at {int(low.sum())} vertices ({_places(data, low)}), by up to {mm:.1f} mm: clamped to {LEAST_MM:g} mm of tissue."
+    return (
+        f"{what} at {int(low.sum())} vertices ({_places(data, low)}), by up to {mm:.1f} mm: clamped "
+        f"to {LEAST_MM:g} mm of tissue."
+    )
 
 
 def _places(data: ModelData, low: NDArray[np.bool_]) -> str:

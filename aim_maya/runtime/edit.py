@@ -114,7 +114,8 @@ class Edit:
                 ) from error
             if array.ndim and array.shape != shapes.get(entry.name):
                 raise AimError(
-                    f"Edit.{entry.name} has shape {array.shape}; this model needs {shapes.get(entry.name, 'one number')}.",
+                    f"Edit.{entry.name} has shape {array.shape}; this model needs "
+                    f"{shapes.get(entry.name, 'one number')}.",
                     "The map belongs to another mesh.",
                     "Make the map on this model's vertices.",
                 )
@@ -151,7 +152,8 @@ def _sum(a: float | Floats, b: float | Floats) -> float | Floats:
     return a + b
 
 
-# An edit as people write it: by regions, handles and files, in one JSON file. docs/editing.md describes every
+# An edit as people write it: by regions, handles and files, in one JSON file. docs/reference/files.md
+# describes every
 # entry.
 
 SCHEMA = 1
@@ -329,7 +331,8 @@ def _numbers(name: str, value: Any, where: str) -> Any:
         raise AimError(f"{where}: '{name}' is not a number or a list of numbers ({error}).") from error
     if array.dtype.kind not in "fiu" or not (np.abs(array) <= LARGEST).all():
         raise AimError(
-            f"{where}: '{name}' is not a number or a list of numbers: it is, or holds, text, NaN or more than {LARGEST:g}."
+            f"{where}: '{name}' is not a number or a list of numbers: it is, or holds, text, NaN or "
+            f"more than {LARGEST:g}."
         )
     return array.astype(np.float64).tolist()
 

@@ -195,7 +195,8 @@ def _read_offset(path: Path, vertices: int) -> Floats:
 def _of_model(array: Floats, shape: tuple[int, ...], path: Path | str) -> Floats:
     if array.shape != shape:
         raise AimError(
-            f"{path} holds {' x '.join(map(str, array.shape))} numbers; the model needs {' x '.join(map(str, shape))}.",
+            f"{path} holds {' x '.join(map(str, array.shape))} numbers; the model needs "
+            f"{' x '.join(map(str, shape))}.",
             "It was made for another mesh.",
             "Make it on this model's vertices.",
         )

@@ -177,7 +177,8 @@ class _Checked:
             raise _Refused(f"the value '{name[:60]}' is formed twice")
         if math.prod(value.shape) > self._largest:
             raise _Refused(
-                f"the value '{name[:60]}' would have {math.prod(value.shape)} numbers, more than the model explains"
+                f"the value '{name[:60]}' would have {math.prod(value.shape)} numbers, more than the "
+                "model explains"
             )
         self._numbers -= math.prod(value.shape)
         if self._numbers < 0 or self._work < 0:

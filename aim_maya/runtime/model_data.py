@@ -186,7 +186,8 @@ class ModelData:
             raise AimError(
                 f"'{self.manifest.get('name', self.path.name)}' was trained without bones, so {lack}.",
                 "It was trained with --bones none.",
-                "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need no bones.",
+                "Train it again with skull.obj and jaw.obj in the actor folder; expression gains need "
+                "no bones.",
             )
 
     @cached_property

@@ -77,7 +77,10 @@ class SpatialBasis:
     def report(self, template: Floats, device: str) -> str:  # noqa: ARG002 - a network needs them
         """As LocalCoefficients.report."""
         count = 0 if self._data.fields is None else len(self._data.fields)
-        return f"{self._basis.shape[0]} spatial functions{f' and {count} fields' if count else ''}, summed by numpy"
+        return (
+            f"{self._basis.shape[0]} spatial functions{f' and {count} fields' if count else ''}, "
+            "summed by numpy"
+        )
 
 
 class CoefficientNetwork:
@@ -250,7 +253,8 @@ class Performance:
         about, path = self.data.about, model.path
         if about["vertices"] != len(model.neutral) or about["topology_hash"] != key[0]:
             raise AimError(
-                f"{self.name} was fitted with '{about['model']}' of {about['vertices']} vertices and topology {about['topology_hash'][:12]}; "
+                f"{self.name} was fitted with '{about['model']}' of {about['vertices']} vertices and "
+                f"topology {about['topology_hash'][:12]}; "
                 f"{path} has {len(model.neutral)} and {key[0][:12]}.",
                 "It belongs to another actor, or the mesh was edited since.",
                 "Play it on its own model, or fit again; `aimface retarget` takes it to another actor.",
@@ -263,7 +267,8 @@ class Performance:
                 else "they are in another order"
             )
             raise AimError(
-                f"{self.name} has the {len(about['targets'])} targets of '{about['model']}', {path} has {len(key[1])}: {what}.",
+                f"{self.name} has the {len(about['targets'])} targets of '{about['model']}', {path} "
+                f"has {len(key[1])}: {what}.",
                 "The model was trained on another actor, or anew with other shapes.",
                 "Fit again with this model; `aimface retarget` takes a performance to another actor.",
             )
@@ -275,7 +280,10 @@ class Performance:
         return (
             ""
             if fitted == played
-            else f"fitted with '{fitted}' and played on '{played}': shapes of another actor, unless it was renamed (aimface retarget)"
+            else (
+                f"fitted with '{fitted}' and played on '{played}': shapes of another actor, unless it "
+                "was renamed (aimface retarget)"
+            )
         )
 
     def _motion(self, motions: Floats, f: float) -> Floats:

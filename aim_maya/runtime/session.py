@@ -33,7 +33,8 @@ def import_onnxruntime() -> Any:
             "It is not installed in this Python."
             if absent
             else "It is installed, and one of its libraries does not load in this process.",
-            "pip install onnxruntime (or onnxruntime-gpu; in Maya: bin/aim-mayapy install). The doctor tells more. Cached evaluation works without it.",
+            "pip install onnxruntime (or onnxruntime-gpu; in Maya: bin/aim-mayapy install). The doctor "
+            "tells more. Cached evaluation works without it.",
         ) from error
     return onnxruntime
 

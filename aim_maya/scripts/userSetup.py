@@ -12,7 +12,8 @@ def _aim_maya_start() -> None:
             menu.install()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with our module, Maya must start
             cmds.warning(
-                f"AIM for Maya is installed and its menu could not be made: {error}. Run `bin/aim-mayapy doctor` in its folder."
+                f"AIM for Maya is installed and its menu could not be made: {error}. Run "
+                "`bin/aim-mayapy doctor` in its folder."
             )
 
     if not cmds.about(batch=True):

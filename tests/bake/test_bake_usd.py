@@ -445,7 +445,10 @@ def test_a_skel_bake_is_read_as_curves(draft: Path, take: Path, tmp_path: Path) 
 
 def test_usd_curves_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "none.usda").write_text("#usda 1.0\n")
-    anim = 'def SkelAnimation "{0}" {{\nuniform token[] blendShapes = ["a", "b"]\nfloat[] blendShapeWeights.timeSamples = {{\n1: [0, {1}],\n2: {2},\n}}\n}}\n'
+    anim = (
+        'def SkelAnimation "{0}" {{\nuniform token[] blendShapes = ["a", "b"]\nfloat[] '
+        "blendShapeWeights.timeSamples = {{\n1: [0, {1}],\n2: {2},\n}}\n}}\n"
+    )
     (tmp_path / "two.usda").write_text(
         "#usda 1.0\n" + anim.format("x", 1, "[1, 1]") + anim.format("y", 1, "[1, 1]")
     )
@@ -466,7 +469,10 @@ def test_usd_curves_that_are_refused(tmp_path: Path) -> None:
 
 
 def weights_text(weights: str, about: str = "timeCodesPerSecond = 24", names: str = '["jawOpen"]') -> str:
-    return f'#usda 1.0\n( {about}\n)\ndef SkelAnimation "a" {{\n uniform token[] blendShapes = {names}\n {weights}\n}}\n'
+    return (
+        f'#usda 1.0\n( {about}\n)\ndef SkelAnimation "a" {{\n uniform token[] blendShapes = '
+        f"{names}\n {weights}\n}}\n"
+    )
 
 
 SAMPLES = "float[] blendShapeWeights.timeSamples = { 1: [0], 2: [1], 4: [0.5] }"

@@ -1,4 +1,5 @@
-"""Frames from a worker process: all of them, in order, however many; and what happens when either of the two ends
+"""Frames from a worker process: all of them, in order, however many; and what happens when either of the two
+ends
 early."""
 
 from __future__ import annotations

@@ -140,7 +140,8 @@ def fresh_clocks(model: Path, take: Path, folder: Path, rounds: int) -> np.ndarr
 def print_processor(clock: np.ndarray) -> None:
     ours, alone = np.median(clock[:, 0, 1:], axis=0), np.median(clock[:, 1, 1])
     sys.stdout.write(
-        f"    processor: bake {ours[0]:.3f} s and {ours[1]:.3f} s in its worker, usd-core alone {alone:.3f} s\n"
+        f"    processor: bake {ours[0]:.3f} s and {ours[1]:.3f} s in its worker, usd-core alone "
+        f"{alone:.3f} s\n"
     )
 
 
@@ -148,7 +149,8 @@ def print_ratios(what: str, seconds: ArrayLike) -> None:
     rows = np.asarray(seconds)
     ratio = rows[:, 0] / rows[:, 1]
     sys.stdout.write(
-        f"{what}, {len(rows)} rounds: bake {np.median(rows[:, 0]):.3f} s, usd-core alone {np.median(rows[:, 1]):.3f} s, "
+        f"{what}, {len(rows)} rounds: bake {np.median(rows[:, 0]):.3f} s, usd-core alone "
+        f"{np.median(rows[:, 1]):.3f} s, "
         f"ratio {np.median(ratio):.2f} (from {ratio.min():.2f} to {ratio.max():.2f})\n"
     )
 
@@ -184,7 +186,8 @@ def differences_in_blender(model_path: Path, curves_path: Path, folder: Path, ac
                 for i, row in enumerate(weights)
             )
         sys.stdout.write(
-            f"{len(weights)} frames to {ending} ({took:.1f} s), opened in Blender: at most {worst:.2g} units from FaceModel\n"
+            f"{len(weights)} frames to {ending} ({took:.1f} s), opened in Blender: at most {worst:.2g} "
+            "units from FaceModel\n"
         )
 
 
@@ -222,7 +225,8 @@ def main() -> None:
                     check=True,
                 )
                 sys.stdout.write(
-                    f"{frames} frames to {ending}: peak memory {float(done.stdout):.0f} MiB, file {out.stat().st_size / 2**20:.0f} MiB\n"
+                    f"{frames} frames to {ending}: peak memory {float(done.stdout):.0f} MiB, file "
+                    f"{out.stat().st_size / 2**20:.0f} MiB\n"
                 )
                 out.unlink()
 

@@ -93,7 +93,8 @@ def main() -> None:
                 ]
                 found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 sys.stdout.write(
-                    f"{mode:6} {found['frames']:5} frames: {found['a_frame']:.4f} s a frame, {found['once']:.1f} s once, peak memory {found['peak_mib']:.0f} MiB\n"
+                    f"{mode:6} {found['frames']:5} frames: {found['a_frame']:.4f} s a frame, "
+                    f"{found['once']:.1f} s once, peak memory {found['peak_mib']:.0f} MiB\n"
                 )
                 sys.stdout.flush()
 

@@ -56,7 +56,10 @@ class Case:
     def __str__(self) -> str:
         seen = "outline" if self.outline else "vertices"
         focal = "known" if self.focal_known else "unknown"
-        return f"{self.cameras} | {seen} | {self.contour} | {self.noise:g} | {focal} | {self.steady:g} | {self.head}"
+        return (
+            f"{self.cameras} | {seen} | {self.contour} | {self.noise:g} | {focal} | {self.steady:g} "
+            f"| {self.head}"
+        )
 
 
 def cases() -> list[Case]:

@@ -194,10 +194,12 @@ def main() -> int:
         sys.stdout.write("".join(f"{name:<10} {value:8.3f} ms\n" for name, value in figures.items()))
         for vertices, targets in ((400, 10), (400, 50), (10000, 50), (40000, 50)):
             sys.stdout.write(
-                f"{calls_of_one_deform(session, *scene(session, Path(folder), vertices, targets)):4d} calls in one deform at {vertices} vertices, {targets} targets\n"
+                f"{calls_of_one_deform(session, *scene(session, Path(folder), vertices, targets)):4d} "
+                f"calls in one deform at {vertices} vertices, {targets} targets\n"
             )
         sys.stdout.write(
-            f"{growth(session, *scene(session, Path(folder), 400, 10), 10000)} bytes after 10,000 evaluations\n"
+            f"{growth(session, *scene(session, Path(folder), 400, 10), 10000)} bytes after 10,000 "
+            "evaluations\n"
         )
     return 0
 

@@ -155,11 +155,15 @@ def measure(actor: Path, folder: Path, seconds: float) -> None:
     window.show()
     for stage, steps, watched in (("prepare", 0, None), ("linear solution", 0, None), ("train", 150, probe)):
         found = cancel_at(app, window, stage, steps, watch=watched, for_s=seconds)
-        text = f"cancel in '{stage}': told after {found['told_s']:.2f} s, stopped with a checkpoint after {found['stopped_s']:.2f} s"
+        text = (
+            f"cancel in '{stage}': told after {found['told_s']:.2f} s, stopped with a checkpoint "
+            f"after {found['stopped_s']:.2f} s"
+        )
         print(  # noqa: T201
             text
             + (
-                f"; event loop held up for {1000 * found['longest_s']:.0f} ms at most in {seconds:g} s of training"
+                f"; event loop held up for {1000 * found['longest_s']:.0f} ms at most in {seconds:g} s "
+                "of training"
                 if watched
                 else ""
             )

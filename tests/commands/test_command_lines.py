@@ -2,7 +2,8 @@
 page after another in a folder of its own.
 
 What a page starts from (actors, models, curves, scans, landmarks, cameras) is made small; what a line writes
-is opened, and the next line goes on from it. Only what costs minutes is made cheaper, by the arguments in CHEAPER.
+is opened, and the next line goes on from it. Only what costs minutes is made cheaper, by the arguments in
+CHEAPER.
 """
 
 from __future__ import annotations

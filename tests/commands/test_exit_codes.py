@@ -1,4 +1,5 @@
-"""How commands end: the exit codes of docs/reference/commands.md, the error in the file of --json, and logs that
+"""How commands end: the exit codes of docs/reference/commands.md, the error in the file of --json, and logs
+that
 cannot hold a name.
 """
 

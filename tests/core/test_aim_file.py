@@ -120,7 +120,10 @@ def test_what_a_killed_write_left_goes_with_the_next_and_a_living_one_stays(tmp_
     from aim_maya.core.files import atomic_path, write_text
 
     out = tmp_path / "a.obj"
-    code = f"import os, sys; from aim_maya.core.files import atomic_path\nwith atomic_path({str(out)!r}) as t: t.write_text('half'); os._exit(9)"
+    code = (
+        "import os, sys; from aim_maya.core.files import atomic_path\nwith "
+        f"atomic_path({str(out)!r}) as t: t.write_text('half'); os._exit(9)"
+    )
     subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).resolve().parents[2])
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".a.obj.")

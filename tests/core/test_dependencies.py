@@ -82,7 +82,10 @@ def test_appended_once_and_last(only_ours: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_odd_entries_of_other_tools_are_survived(how: str) -> None:
     name = "numpy"
-    code = f"import sys; name = {name!r}; {how}\nfrom aim_maya.core import dependencies as d\nprint(d.is_found(name), d.add_dependency_folder())"
+    code = (
+        f"import sys; name = {name!r}; {how}\nfrom aim_maya.core import dependencies as "
+        "d\nprint(d.is_found(name), d.add_dependency_folder())"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["False" if how.endswith("None") else "True", "None"]
 
@@ -92,7 +95,8 @@ def test_a_bare_interpreter_gets_our_numpy(tmp_path: Path) -> None:
     itself."""
     put_package(tmp_path / "d é" / dependencies.tag())
     code = (
-        "import sys; sys.path.append(sys.argv[1])\nfrom aim_maya.core.dependencies import add_dependency_folder, missing\nbefore = missing()\n"
+        "import sys; sys.path.append(sys.argv[1])\nfrom aim_maya.core.dependencies import "
+        "add_dependency_folder, missing\nbefore = missing()\n"
         "add_dependency_folder()\nassert 'numpy' not in sys.modules\nimport numpy\nprint(before, missing())"
     )
     env = {"AIM_MAYA_DEPS": str(tmp_path / "d é"), "PYTHONIOENCODING": "utf-8"}

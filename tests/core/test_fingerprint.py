@@ -1,4 +1,6 @@
-"""Fingerprints: the same for the same, another for whatever differs; and the note that knows a complete output."""
+"""Fingerprints: the same for the same, another for whatever differs; and the note that knows a complete
+output.
+"""
 
 from __future__ import annotations
 

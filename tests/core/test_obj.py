@@ -132,8 +132,8 @@ SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\n"
         ("g K\u00f6rper\x0c\n" + SQUARE).encode("latin-1"),
         b"g a\x85b\n" + SQUARE.encode(),
         (
-            "mg 1 0.5\nlod 3\nbevel on\nc_interp off\nshadow_obj a.obj\ntrace_obj b.obj\ncurv 0 1 1 2\nbzp 1 2\n"
-            + SQUARE
+            "mg 1 0.5\nlod 3\nbevel on\nc_interp off\nshadow_obj a.obj\ntrace_obj b.obj\ncurv 0 1 1 "
+            "2\nbzp 1 2\n" + SQUARE
         ).encode(),
         SQUARE.replace("0\n", "0 1.0\n").encode(),  # w
         SQUARE.replace("0\n", "0 0.5 0.25 1\n").encode(),  # colours

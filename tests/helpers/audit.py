@@ -43,7 +43,8 @@ def main() -> int:
     unknown = told.count("could not be audited")
     if unknown:
         sys.stdout.write(
-            f"\n{unknown} packages could not be audited: the list of known faults cannot be reached from here\n"
+            f"\n{unknown} packages could not be audited: the list of known faults cannot be reached "
+            "from here\n"
         )
     return done.returncode
 

@@ -2,7 +2,8 @@
 
     python -m tests.helpers.house [ROOT]
 
-Imports are read from the text: those inside functions and under TYPE_CHECKING count too, since both tie two files together.
+Imports are read from the text: those inside functions and under TYPE_CHECKING count too, since both tie two
+files together.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("aim_maya", "trainer", "plug-ins", "mod", "bin", "scripts")
 
-# Each list from the bottom to the top: a module imports from its own line and from lines before it, never from a line after it.
+# Each list from the bottom to the top: a module imports from its own line and from lines before it, never
+# from a line after it.
 # Names on one line do not import each other.
 LAYERS: dict[str, list[tuple[str, ...]]] = {
     "": [("aim_maya",), ("trainer",), ("mod", "plug-ins")],

@@ -77,8 +77,10 @@ def _mesh(name: str, parent: str, points: Floats, faces: list[list[int]], flags:
         corners.append(f"\t\tf {len(face)} {' '.join(map(str, refs))}")
     pairs = " ".join(f"{a} {b} 0" for a, b in edges)
     return (
-        f'createNode mesh -n "{name}" -p "{parent}";\n\tsetAttr -k off ".v";\n{flags}\tsetAttr ".vir" yes;\n\tsetAttr ".vif" yes;\n'
-        f'\tsetAttr ".covm[0]"  0 1 1;\n\tsetAttr ".cdvm[0]"  0 1 1;\n\tsetAttr -s {len(points)} ".vt[0:{len(points) - 1}]"  {_numbers(points)};\n'
+        f'createNode mesh -n "{name}" -p "{parent}";\n\tsetAttr -k off ".v";\n{flags}\tsetAttr ".vir" '
+        'yes;\n\tsetAttr ".vif" yes;\n'
+        f'\tsetAttr ".covm[0]"  0 1 1;\n\tsetAttr ".cdvm[0]"  0 1 1;\n\tsetAttr -s {len(points)} '
+        f'".vt[0:{len(points) - 1}]"  {_numbers(points)};\n'
         f'\tsetAttr -s {len(edges)} ".ed[0:{len(edges) - 1}]"  {pairs};\n'
         f'\tsetAttr -s {len(faces)} -ch {sum(map(len, faces))} ".fc[0:{len(faces) - 1}]" -type "polyFaces" \n'
         + "\n".join(corners)
@@ -91,15 +93,20 @@ def _item(group: int, item: int, delta: Floats) -> str:
     names = " ".join(f'"vtx[{i}]"' for i in moved)
     values = " ".join(_numbers(delta[i]) + " 1" for i in moved)
     place = f".it[0].itg[{group}].iti[{item}]"
-    return f'\tsetAttr "{place}.ipt" -type "pointArray" {len(moved)} {values} ;\n\tsetAttr "{place}.ict" -type "componentList" {len(moved)} {names} ;\n'
+    return (
+        f'\tsetAttr "{place}.ipt" -type "pointArray" {len(moved)} {values} ;\n\tsetAttr '
+        f'"{place}.ict" -type "componentList" {len(moved)} {names} ;\n'
+    )
 
 
 def _blend_shape(k: Known, aliases: str) -> str:
     painted = "".join(f'\tsetAttr ".it[0].itg[2].tw[{v}]" {w:g};\n' for v, w in k.painted.items())
     base = "".join(f'\tsetAttr ".it[0].bw[{v}]" {w:g};\n' for v, w in k.base.items())
     return (
-        'createNode blendShape -n "faceShapes";\n\taddAttr -ci true -h true -sn "aal" -ln "attributeAliasList" -dt "attributeAlias";\n'
-        '\tsetAttr ".tc" no;\n\tsetAttr -s 4 ".w";\n\tsetAttr ".w[0]"  0;\n\tsetAttr ".w[2]"  0;\n\tsetAttr ".w[3]"  0.25;\n'
+        'createNode blendShape -n "faceShapes";\n\taddAttr -ci true -h true -sn "aal" -ln '
+        '"attributeAliasList" -dt "attributeAlias";\n'
+        '\tsetAttr ".tc" no;\n\tsetAttr -s 4 ".w";\n\tsetAttr ".w[0]"  0;\n\tsetAttr ".w[2]"  '
+        '0;\n\tsetAttr ".w[3]"  0.25;\n'
         + base
         + '\tsetAttr -s 4 ".it[0].itg";\n'
         + _item(0, 6000, k.deltas["open"])
@@ -120,7 +127,10 @@ def _common(k: Known) -> str:
         + _mesh("faceShapeOrig", "face", k.points, k.faces, '\tsetAttr ".io" yes;\n')
         + 'createNode transform -n "smile";\n\tsetAttr ".v" no;\n'
         + _mesh("smileShape", "smile", live, k.faces)
-        + 'createNode combinationShape -n "openSmileCombination";\n\tsetAttr -s 2 ".iw";\n\tsetAttr -s 2 ".iw";\n'
+        + (
+            'createNode combinationShape -n "openSmileCombination";\n\tsetAttr -s 2 ".iw";\n\tsetAttr -s '
+            '2 ".iw";\n'
+        )
     )
 
 
@@ -136,12 +146,15 @@ def scene_2020() -> str:
     k = known()
     pairs = [f'"{alias}","weight[{index}]"' for index, alias in ALIASES.items()]
     groups = "".join(
-        f'createNode objectSet -n "{name}Set";\n\tsetAttr ".ihi" 0;\n\tsetAttr ".vo" yes;\ncreateNode groupId -n "{name}GroupId";\n\tsetAttr ".ihi" 0;\n'
-        f'createNode groupParts -n "{name}GroupParts";\n\tsetAttr ".ihi" 0;\n\tsetAttr ".ic" -type "componentList" 1 "vtx[*]";\n'
+        f'createNode objectSet -n "{name}Set";\n\tsetAttr ".ihi" 0;\n\tsetAttr ".vo" yes;\ncreateNode '
+        f'groupId -n "{name}GroupId";\n\tsetAttr ".ihi" 0;\n'
+        f'createNode groupParts -n "{name}GroupParts";\n\tsetAttr ".ihi" 0;\n\tsetAttr ".ic" -type '
+        '"componentList" 1 "vtx[*]";\n'
         for name in ("faceShapes", "tweak1")
     )
     return (
-        '//Maya ASCII 2020 scene\n//Name: face_2020.ma\n//Codeset: UTF-8\nrequires maya "2020";\ncurrentUnit -l centimeter -a degree -t film;\n'
+        "//Maya ASCII 2020 scene\n//Name: face_2020.ma\n//Codeset: UTF-8\nrequires maya "
+        '"2020";\ncurrentUnit -l centimeter -a degree -t film;\n'
         'fileInfo "application" "maya";\n'
         + _common(k)
         + _blend_shape(k, "{" + "\n\t\t,".join(pairs) + "} ")

@@ -35,7 +35,8 @@ def main(argv: Sequence[str]) -> int:
         import maya.standalone
     except ImportError as error:
         sys.stderr.write(
-            f"Error: {sys.executable} is not Maya's Python ({error}).\n  What to do: run bin/aim-mayapy selftest, or mayapy -m aim_maya.selftest.\n"
+            f"Error: {sys.executable} is not Maya's Python ({error}).\n  What to do: run "
+            "bin/aim-mayapy selftest, or mayapy -m aim_maya.selftest.\n"
         )
         return 2
     folder = options.out or Path(tempfile.mkdtemp(prefix="aim_selftest_"))

@@ -105,7 +105,8 @@ def main(stubs: str) -> int:
         ]
     sys.stdout.write("".join(f"{line}\n" for line in found))
     sys.stdout.write(
-        f"Maya stubs: {len(files)} files against the API names and against the commands, {len(found)} errors\n"
+        f"Maya stubs: {len(files)} files against the API names and against the commands, {len(found)} "
+        "errors\n"
     )
     return 1 if found else 0
 

@@ -161,8 +161,8 @@ def test_what_is_not_installed_is_no_failure_and_is_named(
     assert doctor.main(["--device", "cpu", "--json", str(quiet / "r.json")]) == 0
     out = capsys.readouterr().out
     assert (
-        "Not installed, and needed only for what it is for: PyTorch (training, fits by networks), Blender (Alembic caches without Maya)."
-        in out
+        "Not installed, and needed only for what it is for: PyTorch (training, fits by networks), "
+        "Blender (Alembic caches without Maya)." in out
     )
     assert "All is well" not in out
     assert "pip install torch" in out
@@ -212,7 +212,8 @@ def test_in_maya_the_parts_are_those_of_the_trainer_s_python(monkeypatch: pytest
     "how",
     [
         "sys.modules['numpy'] = None",
-        "class B:\n def find_spec(self, name, *a):\n  if name in ('numpy', 'onnxruntime'): raise ImportError('blocked: ' + name)\nsys.meta_path.insert(0, B())",
+        "class B:\n def find_spec(self, name, *a):\n  if name in ('numpy', 'onnxruntime'): raise "
+        "ImportError('blocked: ' + name)\nsys.meta_path.insert(0, B())",
     ],
 )
 def test_numpy_blocked(how: str) -> None:
@@ -228,7 +229,10 @@ def test_numpy_blocked(how: str) -> None:
 
 def test_a_broken_numpy_is_told_from_an_absent_one(tmp_path: Path) -> None:
     (tmp_path / "numpy").mkdir()
-    page = "\n\nIMPORTANT: PLEASE READ THIS\n\nOriginal error was: libopenblas.so: cannot open shared object file\n"
+    page = (
+        "\n\nIMPORTANT: PLEASE READ THIS\n\nOriginal error was: libopenblas.so: cannot open shared "
+        "object file\n"
+    )
     (tmp_path / "numpy/__init__.py").write_text(f"raise ImportError({page!r})", encoding="utf-8")
     done = run_doctor(f"sys.path.insert(0, {str(tmp_path)!r})")
     assert done.returncode == 1
@@ -468,6 +472,9 @@ def test_a_bad_model_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_imports_nothing_but_the_standard_library() -> None:
-    code = "import sys\nfor n in ('numpy', 'onnxruntime', 'torch', 'maya', 'PySide6', 'tyro'): sys.modules[n] = None\nimport aim_maya.doctor"
+    code = (
+        "import sys\nfor n in ('numpy', 'onnxruntime', 'torch', 'maya', 'PySide6', 'tyro'): "
+        "sys.modules[n] = None\nimport aim_maya.doctor"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stderr == ""

@@ -30,7 +30,8 @@ def mayapy(path: Path, name: str) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     file = path / "mayapy"
     file.write_text(
-        f'#!/bin/sh\necho {name}\necho "$PYTHONPATH"\necho "${{MAYA_SKIP_USERSETUP_PY-unset}}"\nfor a in "$@"; do echo "<$a>"; done\nexit 7\n',
+        f'#!/bin/sh\necho {name}\necho "$PYTHONPATH"\necho "${{MAYA_SKIP_USERSETUP_PY-unset}}"\nfor a '
+        'in "$@"; do echo "<$a>"; done\nexit 7\n',
         encoding="utf-8",
     )
     file.chmod(0o755)

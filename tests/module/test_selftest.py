@@ -35,7 +35,10 @@ def test_the_report_says_what_held(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_shown_and_the_rest_goes_on(tmp_path: Path) -> None:
-    broken = "def check_bit_for_bit_broken(lab):\n    'Fails.'\n    raise AssertionError('it moved by 3 cm')\nchecks_node.CHECKS.insert(0, check_bit_for_bit_broken)"
+    broken = (
+        "def check_bit_for_bit_broken(lab):\n    'Fails.'\n    raise AssertionError('it moved by "
+        "3 cm')\nchecks_node.CHECKS.insert(0, check_bit_for_bit_broken)"
+    )
     done = run(tmp_path, "bit_for_bit", broken)
     assert done.returncode == 1, done.stderr
     text = (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -81,7 +81,8 @@ def test_copies_share_everything(model: FaceModel) -> None:
 
 def test_it_says_what_it_is(model: FaceModel, draft: Path) -> None:
     assert repr(model) == (
-        f"<FaceModel 'sample' from {draft}: {len(model.mesh.points)} vertices, {len(model.targets)} controls, cached evaluation on cpu>"
+        f"<FaceModel 'sample' from {draft}: {len(model.mesh.points)} vertices, {len(model.targets)} "
+        "controls, cached evaluation on cpu>"
     )
     assert repr(model.edited(Edit(jaw_gain=2.0))).endswith(", edited>")
 

@@ -319,7 +319,8 @@ def test_user_start_up_scripts_are_skipped_on_request(mayapy: Any, scenes: Path,
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     (scripts / "userSetup.py").write_text(
-        f"open({str(tmp_path / 'ran')!r}, 'w').close()\nfrom maya import cmds\ncmds.evaluationManager(mode='parallel')\n"
+        f"open({str(tmp_path / 'ran')!r}, 'w').close()\nfrom maya import "
+        "cmds\ncmds.evaluationManager(mode='parallel')\n"
     )
     words = ("check", scenes / "a.ma")
     assert batch(mayapy(), *words, "--skip-startup", MAYA_SCRIPT_PATH=str(scripts)).returncode == 0
@@ -461,7 +462,8 @@ def test_a_scene_that_opens_with_errors_goes_on_with_a_note(
     row = report(tmp_path / "r.json")["a"]
     assert row["state"] == "done"
     assert row["notes"][0] == (
-        "Maya had errors with this scene and opened it all the same (Errors have occurred while reading this scene that may result in data loss.)"
+        "Maya had errors with this scene and opened it all the same (Errors have occurred while "
+        "reading this scene that may result in data loss.)"
     )
     if words:
         assert (tmp_path / "out" / f"a.{'abc' if command == 'export' else 'ma'}").is_file()
@@ -478,7 +480,10 @@ def test_a_scene_that_opens_with_errors_is_not_saved_over_itself(
 
 
 def test_a_scene_that_does_not_open_is_a_failure(mayapy: Any, scenes: Path, tmp_path: Path) -> None:
-    nothing = "def refuse(session, path):\n    raise RuntimeError('File is of a newer version')\nfiles.open_scene = refuse"
+    nothing = (
+        "def refuse(session, path):\n    raise RuntimeError('File is of a newer "
+        "version')\nfiles.open_scene = refuse"
+    )
     done = batch(mayapy(nothing), "export", scenes / "a.ma", "-o", tmp_path / "out", "--frames", "1-2")
     assert done.returncode == 1
     assert "The scene cannot be opened (File is of a newer version)" in done.stdout

@@ -18,7 +18,8 @@ import pytest
 
 pytest.importorskip(
     "PySide6.QtWidgets",
-    reason="PySide6 or a library of its is not installed: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1",
+    reason="PySide6 or a library of its is not installed: apt-get install libegl1 libgl1 libxkbcommon0 "
+    "libdbus-1-3 libfontconfig1",
 )
 pytest.importorskip("pytestqt")
 
@@ -585,7 +586,8 @@ def test_the_command_makes_a_picture_without_torch(small_folder: Path, tmp_path:
     picture = tmp_path / "window.png"
     code = (
         "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'igl', 'matplotlib'):\n            raise ImportError('blocked: ' + name)\n"
+        "        if name.split('.')[0] in ('torch', 'igl', 'matplotlib'):\n            raise "
+        "ImportError('blocked: ' + name)\n"
         "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(

@@ -128,7 +128,8 @@ def test_it_outlives_its_window_or_stops_with_it_as_chosen(
     run, stays = tmp_path / "s.run", let_go or not with_parent
     code = (
         "import sys, time; from pathlib import Path; from aim_maya.ui.training.process import start\n"
-        f"it = start(Path(sys.executable), {training_arguments(small_folder, tmp_path / 's.aim')!r}, Path({str(run)!r}), with_parent={with_parent})\n"
+        f"it = start(Path(sys.executable), {training_arguments(small_folder, tmp_path / 's.aim')!r}, "
+        f"Path({str(run)!r}), with_parent={with_parent})\n"
         f"while not Path({str(run / 'pid')!r}).exists(): time.sleep(0.05)\n"
         f"if {let_go}: it.let_go()\n"
     )
@@ -192,7 +193,10 @@ def test_a_killed_training_is_explained_and_goes_on(small_folder: Path, tmp_path
 def test_a_disk_that_takes_no_more(small_folder: Path, tmp_path: Path) -> None:
     """No file may grow beyond 200 kB: the checkpoint and the model cannot be written."""
     arguments = ["train", str(small_folder), "-o", str(tmp_path / "s.aim"), *LONG, "--steps", "60"]
-    full = "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))\n"
+    full = (
+        "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))\n"
+    )
     done = subprocess.run(
         [
             sys.executable,
@@ -226,7 +230,8 @@ def test_endings_in_words(tmp_path: Path) -> None:
     assert "device: cpu" in said("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate").remedy
     assert "environment" in said("ModuleNotFoundError: No module named 'igl'").remedy
     told = said(
-        "train ...\nError: There is no actor at /x.\n  Likely cause: The path is misspelt.\n  What to do:   Give an actor folder.\n"
+        "train ...\nError: There is no actor at /x.\n  Likely cause: The path is misspelt.\n  What to "
+        "do:   Give an actor folder.\n"
     )
     assert (told.what, told.cause, told.remedy) == (
         "There is no actor at /x.",

@@ -42,7 +42,8 @@ from trainer.__main__ import main
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
     not can_draw(),
-    reason="nothing can be drawn here: no display, no EGL, no OSMesa (apt-get install libegl1 libgl1-mesa-dri)",
+    reason="nothing can be drawn here: no display, no EGL, no OSMesa (apt-get install libegl1 "
+    "libgl1-mesa-dri)",
 )
 
 
@@ -293,7 +294,8 @@ def test_curves_play(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
 def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'igl', 'scipy', 'onnx'):\n            raise ImportError('blocked: ' + name)\n"
+        "        if name.split('.')[0] in ('torch', 'igl', 'scipy', 'onnx'):\n            raise "
+        "ImportError('blocked: ' + name)\n"
         "sys.meta_path.insert(0, Block())\nfrom trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
     )
     for name, extra in (("face", ["--preset", "long_jaw"]), ("window", ["--window", "--bones"])):

@@ -99,7 +99,8 @@ def grid_text(**parts: str) -> str:
     be another one."""
     given = {
         "points": f"point3f[] points = {[tuple(p) for p in (GRID.points * 30).tolist()]}",
-        "faces": f"int[] faceVertexCounts = {GRID.counts.tolist()}\n int[] faceVertexIndices = {GRID.corners.tolist()}",
+        "faces": f"int[] faceVertexCounts = {GRID.counts.tolist()}\n int[] faceVertexIndices = "
+        f"{GRID.corners.tolist()}",
         "more": "",
         "names": '["open", "smile"]',
         "targets": "[</head/face/open>, </head/face/smile>]",
@@ -163,7 +164,8 @@ def sampled(text: str) -> str:
         ),
         (
             {
-                "smile": "uniform vector3f[] offsets = [(0, 1, 0), (0, 0, 2)]\n uniform int[] pointIndices = [7, 7]"
+                "smile": "uniform vector3f[] offsets = [(0, 1, 0), (0, 0, 2)]\n uniform int[] "
+                "pointIndices = [7, 7]"
             },
             {7: [0, 1, 2]},
         ),
@@ -218,7 +220,10 @@ def test_left_handed_faces_are_turned_round(tmp_path: Path) -> None:
     plain = read(tmp_path)
     back = GRID.corners.reshape(-1, 4)[:, ::-1].ravel()
     uvs = [(round(float(x), 3), round(float(y), 3)) for x, y in GRID.points[back, :2]]
-    text = f'uniform token orientation = "leftHanded"\n texCoord2f[] primvars:st = {uvs} (interpolation = "faceVarying")'
+    text = (
+        f'uniform token orientation = "leftHanded"\n texCoord2f[] primvars:st = {uvs} '
+        '(interpolation = "faceVarying")'
+    )
     faces = f"int[] faceVertexCounts = {GRID.counts.tolist()}\n int[] faceVertexIndices = {back.tolist()}"
     actor = read(tmp_path, faces=faces, more=text)
     assert np.array_equal(vertex_normals(actor.neutral), vertex_normals(plain.neutral))
@@ -239,9 +244,12 @@ _CORNERS = grid_mesh(4, 5).corners.tolist()
         f'texCoord2f[] primvars:st = {_UVS} (interpolation = "vertex")',
         f'float2[] primvars:st = {_UVS} (interpolation = "varying")',
         f'texCoord2f[] primvars:UVMap = {[_UVS[i] for i in _CORNERS]} (interpolation = "faceVarying")',
-        f'texCoord2f[] primvars:st = {_UVS} (interpolation = "faceVarying")\n int[] primvars:st:indices = {_CORNERS}',
-        f'texCoord2f[] primvars:st = {_UVS[::-1]} (interpolation = "vertex")\n int[] primvars:st:indices = {list(range(19, -1, -1))}',
-        f'texCoord2f[] primvars:st ( interpolation = "vertex" )\n texCoord2f[] primvars:st.timeSamples = {{ 1: {_UVS} }}',
+        f'texCoord2f[] primvars:st = {_UVS} (interpolation = "faceVarying")\n int[] '
+        f"primvars:st:indices = {_CORNERS}",
+        f'texCoord2f[] primvars:st = {_UVS[::-1]} (interpolation = "vertex")\n int[] '
+        f"primvars:st:indices = {list(range(19, -1, -1))}",
+        'texCoord2f[] primvars:st ( interpolation = "vertex" )\n texCoord2f[] primvars:st.timeSamples '
+        f"= {{ 1: {_UVS} }}",
     ],
 )
 def test_uvs_come_along(tmp_path: Path, text: str) -> None:
@@ -261,7 +269,8 @@ def test_uvs_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
 def test_an_instance_is_looked_into(tmp_path: Path) -> None:
     plain = read(tmp_path)
     (tmp_path / "shot.usda").write_text(
-        '#usda 1.0\n( metersPerUnit = 0.001\n upAxis = "Y" )\ndef Xform "hero" ( instanceable = true\n prepend references = @./a.usda@ ) {}\n'
+        '#usda 1.0\n( metersPerUnit = 0.001\n upAxis = "Y" )\ndef Xform "hero" ( instanceable = true\n '
+        "prepend references = @./a.usda@ ) {}\n"
     )
     actor = load_actor(tmp_path / "shot.usda")
     assert np.array_equal(actor.stack, plain.stack)
@@ -344,14 +353,16 @@ _HALF = "uniform vector3f[] inbetweens:half"
         ({"points": "point3f[] points = [(0, nan, 0)]"}, r"/head/face has point 0 at [0.0, nan, 0.0]"),
         (
             {
-                "more": "matrix4d xformOp:transform = ( (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 1) )\n"
+                "more": "matrix4d xformOp:transform = ( (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), (0, "
+                "0, 0, 1) )\n"
                 ' uniform token[] xformOpOrder = ["xformOp:transform"]'
             },
             "/head/face is scaled to nothing",
         ),
         (
             {
-                "more": "matrix4d xformOp:transform = ( (1, 0, 0, 0), (1, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1) )\n"
+                "more": "matrix4d xformOp:transform = ( (1, 0, 0, 0), (1, 1, 0, 0), (0, 0, 1, 0), (0, "
+                "0, 0, 1) )\n"
                 ' uniform token[] xformOpOrder = ["xformOp:transform"]'
             },
             "/head/face is scaled unevenly or sheared",

@@ -5,7 +5,8 @@ anatomists measured.
 Depths in mm, adults: Rangel-de Lazaro et al. 2026, Virtual Archaeology Review 17(34), Table 2, DOI
 10.4995/var.2024.24796 (after Rhine 1983); one population, means only.
 
-A rough estimate, and it says how rough: every region carries the error to expect (docs/bones.md tells how
+A rough estimate, and it says how rough: every region carries the error to expect (docs/research/bones.md
+tells how
 that was measured).
 """
 
@@ -193,7 +194,10 @@ class EstimatedBones:
     def report(self) -> str:
         """One sentence for logs and manifests."""
         rough = ", ".join(f"{name} {mm:g}" for name, mm in self.expected_mm.items())
-        return f"skull and jaw estimated from the skin by tissue depth (landmarks: {self.landmarks.report}); error to expect, mm: {rough}"
+        return (
+            "skull and jaw estimated from the skin by tissue depth (landmarks: "
+            f"{self.landmarks.report}); error to expect, mm: {rough}"
+        )
 
 
 def estimate_bones(actor: Actor) -> EstimatedBones:
@@ -217,9 +221,11 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     empty = [name for name, part in (("skull", skull), ("jaw", jaw)) if not len(part.counts)]
     if empty:
         raise AimError(
-            f"No skin of '{actor.name}' was found that lies over its {' and its '.join(empty)} ({at.report}).",
+            f"No skin of '{actor.name}' was found that lies over its {' and its '.join(empty)} "
+            f"({at.report}).",
             "Part of the face is missing, or landmarks lie where they do not belong.",
-            f"Put {' and '.join(f'{name}.obj' for name in empty)} into the actor folder, or mend landmarks.json.",
+            f"Put {' and '.join(f'{name}.obj' for name in empty)} into the actor folder, or mend "
+            "landmarks.json.",
         )
     counted = {name: int((label == name).sum()) for name in BONE_REGIONS if (label == name).any()}
     return EstimatedBones(
@@ -263,7 +269,8 @@ def with_constraints(actor: Actor) -> tuple[Actor, EstimatedBones | None, Constr
         found = find_constraints(whole)
     except AimError as error:
         raise AimError(
-            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin ({error.what.rstrip('.')}).",
+            f"The skull and jaw estimated for '{actor.name}' do not fit below its skin "
+            f"({error.what.rstrip('.')}).",
             "The face is far from the proportions that the estimate knows.",
             f"Put skull.obj and jaw.obj into the actor folder. {WITHOUT}",
         ) from error

@@ -35,13 +35,15 @@ def check_bones(actor: Actor) -> None:
     above = skull.mean(0) - jaw.mean(0)
     if abs(above[2]) > 1.2 * abs(above[1]):
         raise AimError(
-            f"The skull of '{actor.name}' does not lie above its jaw: its middle is {above[1]:.4g} higher and {above[2]:.4g} further along z.",
+            f"The skull of '{actor.name}' does not lie above its jaw: its middle is {above[1]:.4g} "
+            f"higher and {above[2]:.4g} further along z.",
             "The head lies on its back or face: it was exported with z up.",
             "Turn neutral, shapes and bones to y up and z forward.",
         )
     if above[1] < 0:
         raise AimError(
-            f"The jaw of '{actor.name}' lies above its skull (middles at y = {jaw[:, 1].mean():.4g} and {skull[:, 1].mean():.4g}).",
+            f"The jaw of '{actor.name}' lies above its skull (middles at y = {jaw[:, 1].mean():.4g} "
+            f"and {skull[:, 1].mean():.4g}).",
             "skull.obj and jaw.obj are swapped, or the head hangs upside down.",
             "Exchange the two files, or turn the head to y up.",
         )
@@ -87,7 +89,9 @@ class Constraints:
     surface: Mesh
     skull_faces: int
     hinge: Floats | None = None
-    """(3,) between the jaw's joints by the landmarks, where the bones are estimated: a mask's jaw ends before."""
+    """(3,) between the jaw's joints by the landmarks, where the bones are estimated: a mask's jaw ends
+    before.
+    """
 
     def without(self, left_out: NDArray[np.bool_]) -> Constraints:
         """The same constraints with those at left_out (C,) taken from the subset that is learned from."""
@@ -105,7 +109,8 @@ def find_constraints(actor: Actor) -> Constraints:
         )
         raise AimError(
             f"'{actor.name}' has no {missing}.",
-            remedy="Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder, or let `aimface bones` estimate them.",
+            remedy="Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder, "
+            "or let `aimface bones` estimate them.",
         )
     bones = joined(actor.skull, actor.jaw)
     skin = actor.neutral
@@ -124,8 +129,10 @@ def find_constraints(actor: Actor) -> Constraints:
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
         raise AimError(
-            f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm below them.",
-            "Skull and jaw are in another space or unit than the neutral, or the neutral's normals point inwards.",
+            f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} "
+            "mm below them.",
+            "Skull and jaw are in another space or unit than the neutral, or the neutral's normals "
+            "point inwards.",
             "Move the bones into the neutral's object space.",
         )
     which = on_jaw[covered].astype(np.int64)
@@ -193,7 +200,8 @@ def _check_inside(actor: Actor, bones: Mesh) -> None:
     outside = (height > limit) & (height > 0.5 * distance) & ~boundary_vertices(actor.neutral)[nearest]
     if outside.mean() > 0.1:
         raise AimError(
-            f"{outside.mean():.0%} of the skull's and jaw's vertices lie outside the skin, by up to {height[outside].max() * actor.mm_per_unit:.1f} mm.",
+            f"{outside.mean():.0%} of the skull's and jaw's vertices lie outside the skin, by up to "
+            f"{height[outside].max() * actor.mm_per_unit:.1f} mm.",
             "The bones are in another space or unit than the neutral.",
             "Move them into the neutral's object space, then train again.",
         )

@@ -1,7 +1,7 @@
 """The jaw's rigid motion in every target, and the skinning weight that goes with it.
 
 Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estimate from the skin
-(jaw_estimate.py; docs/jaw.md);
+(jaw_estimate.py; docs/research/jaw.md);
 'free' leaves it to the paper's losses, which do not determine it.
 """
 
@@ -23,7 +23,10 @@ from .jaw_estimate import bone_motion, find_mandible, fit_target
 
 SOURCES = ("auto", "teeth", "poses", "estimate", "free")
 LOOSE_MM = 2.0  # teeth that end further than this from a rigid motion are no teeth
-MEASURED = "its error was 10 to 20 % of the motion on three heads of one family, against bones of one CT; on a face of another kind nothing is known of it"
+MEASURED = (
+    "its error was 10 to 20 % of the motion on three heads of one family, against bones of one "
+    "CT; on a face of another kind nothing is known of it"
+)
 STILL_MM = 2e-3  # the rounding of a text file: teeth that move less do not move
 
 
@@ -107,9 +110,11 @@ def _from_teeth(actor: Actor, loose: bool) -> Jaw:
             worst, loosest = residual, target
     if worst > LOOSE_MM and not loose:
         raise AimError(
-            f"The lower teeth do not move rigidly: in '{loosest}' they end up to {worst:.2f} mm from where the best rigid motion takes them.",
+            f"The lower teeth do not move rigidly: in '{loosest}' they end up to {worst:.2f} mm from "
+            "where the best rigid motion takes them.",
             "They are deformed with the skin, or are not the lower teeth.",
-            "Give rigid teeth or jaw_poses.json; --loose-teeth takes the best rigid motion all the same; --jaw estimate does without them.",
+            "Give rigid teeth or jaw_poses.json; --loose-teeth takes the best rigid motion all the "
+            "same; --jaw estimate does without them.",
         )
     missing = [t for t in actor.rig.targets if t not in poses]
     report = f"rigid fit of the lower teeth, worst residual {worst:.4f} mm"
@@ -139,7 +144,8 @@ def _estimated(actor: Actor, constraints: Constraints) -> Jaw:
     return Jaw(
         poses,
         "estimate",
-        f"from the skin of chin and jaw line, {len(moving)} of {len(poses)} targets move it{listed}; {MEASURED}",
+        f"from the skin of chin and jaw line, {len(moving)} of {len(poses)} targets move it{listed}; "
+        f"{MEASURED}",
     )
 
 

@@ -11,7 +11,7 @@ closing beyond the bite the
 neutral is in (Posselt's envelope); and the skin below the chin and along the jaw line has to come along, as
 it does when bone moves
 and does not when muscle pulls the chin. Names of targets play no part. What was tried, and what it measured,
-is in docs/jaw.md.
+is in docs/research/jaw.md.
 
 Model unit; y up, z forward; column vectors.
 """

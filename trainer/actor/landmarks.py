@@ -83,7 +83,8 @@ def _point(label: str, value: Any, skin: Floats, frame: HeadFrame) -> Floats:
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < len(skin):
             raise AimError(
-                f"landmarks.json, {label}: vertex {value} is outside the mesh, which has {len(skin)} vertices.",
+                f"landmarks.json, {label}: vertex {value} is outside the mesh, which has {len(skin)} "
+                "vertices.",
                 "It was made for another mesh.",
             )
         inside: Floats = skin[value]
@@ -120,8 +121,10 @@ ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a m
 _MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
 
 GIVE_ANCHORS = (
-    "Turn the head to y up and the face to +z (or name its up axis in actor.json), or put a landmarks.json into the actor folder that says where these lie, as "
-    'vertex ids or points: {"nasion": 1234, "pronasale": 2345, "subnasale": 3456, "menton": [0.0, -8.5, 9.1]} (root and tip of the nose, where it meets the '
+    "Turn the head to y up and the face to +z (or name its up axis in actor.json), or put a "
+    "landmarks.json into the actor folder that says where these lie, as "
+    'vertex ids or points: {"nasion": 1234, "pronasale": 2345, "subnasale": 3456, "menton": [0.0, '
+    "-8.5, 9.1]} (root and tip of the nose, where it meets the "
     "upper lip, lower end of the chin); more names, e.g. stomion, exocanthion_l or tragion_r, make it better."
 )
 """What to do where no face is found."""
@@ -186,7 +189,10 @@ def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
             <= _MOST_GUESSED
         ):
             return found
-        what = f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and ears beside it (not found: {', '.join(found.guessed)})."
+        what = (
+            f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and "
+            f"ears beside it (not found: {', '.join(found.guessed)})."
+        )
         cause = "The nose is flat or stylised, or the head is turned or covered."
     for words, mend, other_up, other_front in _orientations(up, front):
         if "upside down" in words and _neck(actor, up) < 1:
@@ -199,7 +205,10 @@ def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
 def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
     """What a head might do instead of looking to the front, what mends it, and where its up and front then
     are."""
-    turn = "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z (y up), or along -y (z up)."
+    turn = (
+        "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z "
+        "(y up), or along -y (z up)."
+    )
     say = 'Say so in actor.json: "up": "z" (or "y"), or turn neutral, shapes and bones.'
     return [
         ("looks backwards", turn, up, -front),
@@ -250,7 +259,8 @@ def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
     missing = [name for name, point in (found | sides | given).items() if not np.isfinite(point).all()]
     if missing:
         raise AimError(
-            f"No nose was found on the neutral of '{actor.name}' with a face about it (there is no skin where {', '.join(missing[:4])} should be).",
+            f"No nose was found on the neutral of '{actor.name}' with a face about it (there is no "
+            f"skin where {', '.join(missing[:4])} should be).",
             "The head is turned, part of the face is missing, or the nose is flat.",
             GIVE_ANCHORS,
         )

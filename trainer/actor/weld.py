@@ -20,7 +20,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import Mesh, boundary_vertices, triangle_areas
 from aim_maya.core.typed import Ints
 
-_SAME_MM = 1e-3  # what counts as equal here (docs/format.md); never less than four steps of float32
+_SAME_MM = 1e-3  # what counts as equal here (docs/reference/files.md); never less than four steps of float32
 _SMALL = 0.25  # of the largest piece's area
 _INWARDS = -0.01  # of (extent x area): a sheet that is nearly flat has no inside to be turned to
 
@@ -63,12 +63,14 @@ def weld(actor: Actor) -> Welded:
             landmarks=_renamed(actor.landmarks, of),
         )
         notes.append(
-            f"{len(of) - count} vertices lie on others in the neutral and in every shape (UV seams, hard edges): learned as one, and written as they came"
+            f"{len(of) - count} vertices lie on others in the neutral and in every shape (UV seams, "
+            "hard edges): learned as one, and written as they came"
         )
     if inside_out(actor.neutral):
         actor = replace(actor, neutral=turned(actor.neutral))
         notes.append(
-            "All faces of the neutral look inwards (a mirrored export): learned with the faces turned; the file keeps the mesh as it is"
+            "All faces of the neutral look inwards (a mirrored export): learned with the faces turned; "
+            "the file keeps the mesh as it is"
         )
     piece = pieces(actor.neutral)[of]
     if piece.any():
@@ -159,12 +161,15 @@ def _pieces_note(given: Mesh, piece: Ints, mm: float) -> str:
     for i in range(1, min(int(piece.max()), 8) + 1):
         ids = np.flatnonzero(piece == i)
         rows.append(
-            f"{len(ids)} vertices from {ids[0]} on, {np.ptp(given.points[ids], axis=0).max() * mm:.0f} mm across"
+            f"{len(ids)} vertices from {ids[0]} on, {np.ptp(given.points[ids], axis=0).max() * mm:.0f} "
+            "mm across"
         )
     more = int(piece.max()) - len(rows)
     return (
-        f"Besides the skin the neutral holds {int(piece.max())} separate piece(s), such as eyes or teeth: {'; '.join(rows)}{f'; and {more} more' if more > 0 else ''}. "
-        "They have no bones of their own, follow the shapes, and edits carry each as a rigid whole; to leave them out, give neutral and shapes without them"
+        f"Besides the skin the neutral holds {int(piece.max())} separate piece(s), such as eyes or "
+        f"teeth: {'; '.join(rows)}{f'; and {more} more' if more > 0 else ''}. "
+        "They have no bones of their own, follow the shapes, and edits carry each as a rigid whole; to "
+        "leave them out, give neutral and shapes without them"
     )
 
 

@@ -91,7 +91,8 @@ def _check(chunks: list[_Chunk]) -> None:
         if abs(other.first - one.last - one.step) > 1e-6:
             twice = other.first < one.last + one.step
             raise AimError(
-                f"{one.path.name} ends at frame {one.last:g} and {other.path.name} begins at {other.first:g}.",
+                f"{one.path.name} ends at frame {one.last:g} and {other.path.name} begins at "
+                f"{other.first:g}.",
                 "Frames are there twice."
                 if twice
                 else f"Frames between are missing; the step is {one.step:g}.",

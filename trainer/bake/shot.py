@@ -1,4 +1,5 @@
-"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and what a baked file says it
+"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and what a baked file says
+it
 was made from."""
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a baked file says it was made from. source: fingerprint of model, curves and options; fingerprint: of
+    """What a baked file says it was made from. source: fingerprint of model, curves and options; fingerprint:
+    of
     these and the range first, last, step."""
 
     source: str
@@ -166,7 +168,8 @@ def number_text(number: Fraction, digits: int = 1) -> str:
     return f"{sign}{int(whole):0{digits}d}" + (f".{thousandths:03d}" if thousandths else "")
 
 
-# Fingerprints of a bake, written into its output: --resume knows a complete file by them, merging knows chunks of one
+# Fingerprints of a bake, written into its output: --resume knows a complete file by them, merging knows
+# chunks of one
 # shot.
 
 _LAYOUT = 2  # of the files that are written: another one makes other fingerprints
@@ -175,7 +178,8 @@ _LAYOUT = 2  # of the files that are written: another one makes other fingerprin
 def provenance(
     model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange
 ) -> Provenance:
-    """From the model's manifest, which names the hash of every member, the files' content, the options that shape
+    """From the model's manifest, which names the hash of every member, the files' content, the options that
+    shape
     the output, and the frame range. Raises AimError for a file that cannot be read."""
     source = fingerprint(_LAYOUT, __version__, model.manifest, list(files), options)
     first, last = frames.first, frames.numbers[-1]

@@ -61,9 +61,11 @@ def weight_curves(
     """
     if performance.data.fields is not None and replace(performance.data, fields=None, amounts=None).is_global:
         raise AimError(
-            f"{performance.name} has no weight curves: its retarget carried displacements beside the weights.",
+            f"{performance.name} has no weight curves: its retarget carried displacements beside the "
+            "weights.",
             "Targets of the source have no counterpart, or one control for two halves.",
-            "Retarget with --fields 0, which leaves the weights alone; `aimface bake` and the node play it as it is.",
+            "Retarget with --fields 0, which leaves the weights alone; `aimface bake` and the node "
+            "play it as it is.",
         )
     if not performance.is_global:
         raise AimError(

@@ -1,4 +1,6 @@
-"""Train several actors with several seeds and print one table: the figures that docs/benchmarks.md shows."""
+"""Train several actors with several seeds and print one table: the figures that docs/research/benchmarks.md
+shows.
+"""
 
 from __future__ import annotations
 

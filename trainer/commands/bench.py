@@ -53,17 +53,21 @@ def run(options: Options) -> dict[str, Any]:
     lines = [
         markdown(header, [[row[k] for k in keys] for row in figures["frames"]]),
         "",
-        f"other controls every frame, 10 active: {changing['model']:.3f} ms, subdivided {changing['subdivided']:.3f} ms",
+        f"other controls every frame, 10 active: {changing['model']:.3f} ms, subdivided "
+        f"{changing['subdivided']:.3f} ms",
         *[
-            f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited {e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}"
+            f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited "
+            f"{e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}"
             for e in figures["edited"]
         ],
-        f"a moment of a performance, {played['targets']} targets on {played['columns']} spatial functions, ms: {moments}",
+        f"a moment of a performance, {played['targets']} targets on {played['columns']} spatial "
+        f"functions, ms: {moments}",
         *[
             f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['report']})"
             for f in figures["full"]
         ],
-        f"fresh process: import {cold['import_s']:.3f} s, to first points {cold['load_to_first_points_s']:.3f} s, peak {cold['peak_memory_mib']:.0f} MiB",
+        f"fresh process: import {cold['import_s']:.3f} s, to first points "
+        f"{cold['load_to_first_points_s']:.3f} s, peak {cold['peak_memory_mib']:.0f} MiB",
         f"file: {figures['bytes'] / 1e6:.1f} MB",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -153,7 +153,8 @@ def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
 
     def told(line: dict[str, Any]) -> None:
         progress.note(
-            f"{line['fps']:g} fps, {line['kind']}: {line['method']} jitter {line['jitter']:.4f} mm/frame^2, mean {line['mean']:.3f} mm"
+            f"{line['fps']:g} fps, {line['kind']}: {line['method']} jitter {line['jitter']:.4f} "
+            f"mm/frame^2, mean {line['mean']:.3f} mm"
         )
 
     found = steadiness(plan, curves, progress, told)
@@ -168,7 +169,8 @@ def _compare(plan: Comparison, up: str, options: Options, progress: Progress) ->
     def told(line: dict[str, Any]) -> None:
         of = f", seed {line['seed']}" if "seed" in line else f", {line['unknowns']} unknowns"
         progress.note(
-            f"{line['setting']}{of}: {line['method']} {line['mean']:.3f} mm mean, {line['p95']:.2f} p95, {line['frame_ms']:.1f} ms a frame"
+            f"{line['setting']}{of}: {line['method']} {line['mean']:.3f} mm mean, {line['p95']:.2f} "
+            f"p95, {line['frame_ms']:.1f} ms a frame"
         )
 
     results = compare(plan, progress, resume=options.resume, told=told)

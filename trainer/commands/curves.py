@@ -61,7 +61,8 @@ def run(options: Options) -> dict[str, Any]:
     take = sampled(options.curves, options.take)
     read, taken = take.read, _scaled(take.curves, options.take.scale)
     lines = [
-        f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to {read.times[-1]:.3f} s at {read.fps:g} frames a second",
+        f"{options.curves}: {len(read.times)} rows, {len(read.names)} curves, {read.times[0]:.3f} to "
+        f"{read.times[-1]:.3f} s at {read.fps:g} frames a second",
         f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second",
         *taken.notes,
         *([] if options.model or options.take.scale else _scale_said(read)),
@@ -91,7 +92,8 @@ def _performed(options: Options) -> dict[str, Any]:
     take = sampled(options.curves, options.take)
     curves, left = weight_curves(performance, take.curves, take.moments, model)
     lines = [
-        f"{options.curves}: {performance.frame_count} frames at {performance.fps:g} frames a second, jaw {performance.data.about['jaw']}"
+        f"{options.curves}: {performance.frame_count} frames at {performance.fps:g} frames a second, "
+        f"jaw {performance.data.about['jaw']}"
     ]
     lines.append(
         f"taken: {len(curves.times)} frames at {curves.fps:g} frames a second, {len(curves.names)} curves"
@@ -149,7 +151,8 @@ def _matched(curves: Curves, model: FaceModel, scale: float | None) -> tuple[dic
     still = [control for control in controls if control not in moved]
     both = [f"'{name}' drives {' and '.join(found)}" for name, found in driven.items() if len(found) > 1]
     lines = [
-        f"{sum(bool(found) for found in driven.values())} of {len(driven)} columns drive a control of the model",
+        f"{sum(bool(found) for found in driven.values())} of {len(driven)} columns drive a control of "
+        "the model",
         *both,
         *unmatched,
     ]

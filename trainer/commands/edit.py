@@ -33,7 +33,7 @@ class Options:
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The edited actor, a whole .aim."""
     edit: Path | None = None
-    """An edit file (JSON); docs/editing.md describes it."""
+    """An edit file (JSON); docs/reference/files.md describes it."""
     preset: str | None = None
     """One of the edits that come along; --list shows them."""
     amount: float = 1.0

@@ -207,7 +207,8 @@ def _baking(work: Bake) -> Job:
     if not work.takes:
         raise AimError(
             "No curves or performances are named.",
-            remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml (or fit, with captured frames)",
+            remedy="aimface farm bake MODEL CURVES ... --to FOLDER -o job.yaml (or fit, with captured "
+            "frames)",
         )
     fits = isinstance(work, Fit)
     does = (

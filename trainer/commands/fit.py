@@ -42,7 +42,7 @@ class Options:
     frames: tyro.conf.Positional[Path | None] = None
     """Folder of OBJs, or an npz with `frames`."""
     landmarks: Path | None = None
-    """2D landmarks, JSON or CSV (docs/fitting2d.md)."""
+    """2D landmarks, JSON or CSV (docs/reference/files.md)."""
     camera: Path | None = None
     """The cameras that saw them, JSON."""
     resume: bool = False
@@ -94,7 +94,8 @@ def run(options: Options) -> dict[str, Any]:
     resume.done()
     figures = dict(data.about["figures"])
     sys.stdout.write(
-        f"wrote {data.frame_count} frames to {options.out}: {figures['residual_mean_mm']:.3f} mm from what was seen, {seconds / data.frame_count:.3f} s a frame\n"
+        f"wrote {data.frame_count} frames to {options.out}: {figures['residual_mean_mm']:.3f} mm from "
+        f"what was seen, {seconds / data.frame_count:.3f} s a frame\n"
     )
     return {
         "frames": data.frame_count,
@@ -176,6 +177,8 @@ def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progre
 
 
 def _inputs(options: Options) -> str:
-    """The fingerprint of model, frames, options and program; scans are large: they count by path, size and time."""
+    """The fingerprint of model, frames, options and program; scans are large: they count by path, size and
+    time.
+    """
     frames = None if options.frames is None else file_state(options.frames.resolve())
     return fingerprint(__version__, options.model, frames, options.fit)

@@ -57,7 +57,8 @@ def run(options: Options) -> dict[str, Any]:
         *[
             [
                 "edited from",
-                f"{e['source']} ({e['source_sha256'][:12]}): {', '.join(sorted({k for r in e['edits'] for k in r} - {'schema'})) or 'nothing'}",
+                f"{e['source']} ({e['source_sha256'][:12]}): "
+                f"{', '.join(sorted({k for r in e['edits'] for k in r} - {'schema'})) or 'nothing'}",
             ]
             for e in manifest.get("edits", [])
         ],
@@ -84,7 +85,8 @@ def _performance(path: Path) -> dict[str, Any]:
         ["model", f"{about['model']}, {about['vertices']} vertices, topology {about['topology_hash'][:16]}"],
         [
             "frames",
-            f"{performance.frame_count} at {performance.fps:g} frames a second, {performance.frame_count / performance.fps:.2f} s",
+            f"{performance.frame_count} at {performance.fps:g} frames a second, "
+            f"{performance.frame_count / performance.fps:.2f} s",
         ],
         [
             "coefficients",
@@ -93,7 +95,8 @@ def _performance(path: Path) -> dict[str, Any]:
         ["jaw", about["jaw"]],
         [
             "residual",
-            f"{seen.mean():.3f} mm mean, {seen.max():.3f} mm in the worst frame ({int(np.nanargmax(data.residual_mm))})"
+            f"{seen.mean():.3f} mm mean, {seen.max():.3f} mm in the worst frame "
+            f"({int(np.nanargmax(data.residual_mm))})"
             if len(seen)
             else "not measured",
         ],
@@ -128,5 +131,8 @@ def _functions(data: PerformanceData) -> str:
     return (
         ""
         if data.is_global
-        else f" on {data.basis.shape[1]} spatial functions{' and offsets' if data.offsets is not None else ''}{fields}"
+        else (
+            f" on {data.basis.shape[1]} spatial "
+            f"functions{' and offsets' if data.offsets is not None else ''}{fields}"
+        )
     )

@@ -112,7 +112,8 @@ def _one(
     ]:
         names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
         progress.note(
-            f"without a counterpart on {out.stem} are {len(idle)} of the source's {len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
+            f"without a counterpart on {out.stem} are {len(idle)} of the source's "
+            f"{len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
             + ("; --suggest proposes a mapping" if by_names else "")
         )
     began = time.perf_counter()
@@ -121,7 +122,8 @@ def _one(
     seconds = time.perf_counter() - began
     figures = data.about["figures"]
     sys.stdout.write(
-        f"wrote {data.frame_count} frames to {out}: {figures['carried_mean_mm']:.3f} mm carried beside the targets in {figures['fields']} fields, "
+        f"wrote {data.frame_count} frames to {out}: {figures['carried_mean_mm']:.3f} mm carried beside "
+        f"the targets in {figures['fields']} fields, "
         f"{seconds / data.frame_count:.3f} s a frame\n"
     )
     return {
@@ -208,7 +210,8 @@ def _mapping(file: Path | None, source: FaceModel, target: FaceModel) -> Control
         raise AimError(
             f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.",
             "Their controls are named differently.",
-            "Look at the suggested mapping above, write it to a file, and give it as --mapping; --suggest FILE writes it.",
+            "Look at the suggested mapping above, write it to a file, and give it as --mapping; "
+            "--suggest FILE writes it.",
         )
     return control_map(drivers, a, b)
 

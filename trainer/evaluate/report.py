@@ -35,7 +35,10 @@ def anatomy_section(model: FaceModel, actor: Actor | None, metrics: dict[str, An
     where the metrics hold them."""
     source = str(model.manifest.get("bones", "given"))
     if not model.data.has_anatomy:
-        return "<h2>No anatomy</h2><p class=note>This face was trained without bones: it has expressions alone, and cannot be edited by tissue or bones.</p>"
+        return (
+            "<h2>No anatomy</h2><p class=note>This face was trained without bones: it has "
+            "expressions alone, and cannot be edited by tissue or bones.</p>"
+        )
     parts = [
         "<h2>Skull, jaw and the learned anatomy</h2>",
         f"<p class=note>Bones: {html.escape(source)}.</p>",
@@ -198,8 +201,8 @@ def write_report(
         sections.append(section())
     name = html.escape(str(model.manifest["name"]))
     page = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM report</title><style>{_STYLE}</style><h1>{name}</h1>"
-        + "".join(sections)
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM "
+        f"report</title><style>{_STYLE}</style><h1>{name}</h1>" + "".join(sections)
     )
     write_text(out, page + "</html>\n")
     return {"report": str(out), "bytes": out.stat().st_size}
@@ -400,5 +403,11 @@ def _table(model: FaceModel, measured: Measured, metrics: dict[str, Any] | None)
         f"<tr><td>{html.escape(r['target'])}</td><td>{r['mean']:.3f}</td><td>{r['max']:.2f}</td><td>{r['motion_max']:.1f}</td><td>{100 * r['relative']:.1f} %</td></tr>"
         for r in target_rows(model.data.rig.targets, error, motion)
     )
-    head = "<tr><th>target</th><th>mean mm</th><th>max mm</th><th>largest motion mm</th><th>error over motion</th></tr>"
-    return f"<h2>Figures</h2><table>{body}</table><h2>Every target (networks alone)</h2><table>{head}{per_target}</table>"
+    head = (
+        "<tr><th>target</th><th>mean mm</th><th>max mm</th><th>largest motion mm</th><th>error over "
+        "motion</th></tr>"
+    )
+    return (
+        f"<h2>Figures</h2><table>{body}</table><h2>Every target (networks "
+        f"alone)</h2><table>{head}{per_target}</table>"
+    )

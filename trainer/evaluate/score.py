@@ -1,4 +1,5 @@
-"""The accuracy of a training, in mm: skin at and between the vertices, each target against its own motion, the
+"""The accuracy of a training, in mm: skin at and between the vertices, each target against its own motion,
+the
 neutral, the jaw at the lower teeth.
 """
 
@@ -166,7 +167,9 @@ def jaw_estimate_accuracy(actor: Actor, constraints: Constraints) -> dict[str, d
 def trained_jaw_accuracy(
     actor: Actor, constraints: Constraints, poses: dict[str, Floats]
 ) -> dict[str, Any] | None:
-    """jaw_accuracy of a training's jaw against the lower teeth; None for an actor without teeth in its targets."""
+    """jaw_accuracy of a training's jaw against the lower teeth; None for an actor without teeth in its
+    targets.
+    """
     if actor.lower_teeth is None or not actor.lower_teeth_shapes:
         return None
     return jaw_accuracy(actor, poses, _true_poses(actor, constraints), actor.lower_teeth.points)

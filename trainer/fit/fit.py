@@ -62,7 +62,8 @@ def _fit(
     )
     limit = options.outliers if options.outliers is not None else max(2.0, 4 * noise)
     progress.note(
-        f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; {spaces.fine.count} unknowns a frame"
+        f"noise {noise:.2f} mm{'' if options.noise is not None else ' (estimated)'}; "
+        f"{spaces.fine.count} unknowns a frame"
     )
     normals = rest_normals(model) if options.slide else None
     solvers = Solvers(

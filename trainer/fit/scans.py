@@ -54,7 +54,8 @@ _FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """A take of registered points: count frames of (P, 3) at `vertices` (P,) of the model, in its unit, NaN where a
+    """A take of registered points: count frames of (P, 3) at `vertices` (P,) of the model, in its unit, NaN
+    where a
     point is missing; fps, or None where it is not known.
 
     read: gives the frames from the first on, as often as it is asked. path: where they lie, None in memory.
@@ -72,7 +73,10 @@ class Frames:
         return cls(len(points), vertices, fps, lambda: points)
 
     def __iter__(self) -> Iterator[Floats]:
-        """(P, 3) float64 a frame. Raises AimError for a frame of another mesh, and a file that ends too early."""
+        """(P, 3) float64 a frame.
+
+        Raises AimError for a frame of another mesh, and a file that ends too early.
+        """
         for index, points in enumerate(self.read()):
             if points.shape != (len(self.vertices), 3):
                 raise AimError(
@@ -207,14 +211,16 @@ def _check_count(path: Path, count: int, vertices: int, ids: Ints | None) -> Non
             or len(set(ids.tolist())) != count
         ):
             raise AimError(
-                f"{path}: `vertices` {ids.shape} does not name {count} distinct vertices of a model of {vertices}.",
+                f"{path}: `vertices` {ids.shape} does not name {count} distinct vertices of a model of "
+                f"{vertices}.",
                 remedy="Write one vertex id a point.",
             )
     elif count != vertices:
         raise AimError(
             f"{path} has {count} vertices a frame, the model {vertices}.",
             "The scans are not in the model's topology, or it is another actor's model.",
-            "Register the scans to the model's neutral, or say which vertices they are in an array `vertices`.",
+            "Register the scans to the model's neutral, or say which vertices they are in an array "
+            "`vertices`.",
         )
 
 
@@ -254,7 +260,8 @@ def numbered(folder: Path) -> tuple[Path | None, ...]:
     count = last - first + 1
     if count > 10 * len(files) + 100:
         raise AimError(
-            f"{folder} has {len(files)} OBJ files numbered from {first} to {last}: {count - len(files)} frames would be missing.",
+            f"{folder} has {len(files)} OBJ files numbered from {first} to {last}: "
+            f"{count - len(files)} frames would be missing.",
             "The numbers are dates or versions and not frames, or a file of another take lies among them.",
             "Number the files as frames.",
         )
@@ -270,7 +277,10 @@ def read_confidence(path: Path | None, vertices: int) -> Floats:
     if path is None:
         return np.ones(vertices)
     values = read_array(path) if path.suffix.lower() == ".npy" else _from_text(path)
-    form = "Write one confidence from zero on for every vertex of the model, at least one above zero: .npy, or text with a number a line."
+    form = (
+        "Write one confidence from zero on for every vertex of the model, at least one above zero: "
+        ".npy, or text with a number a line."
+    )
     if values.shape != (vertices,) or values.dtype.kind not in "fiu":
         raise AimError(
             f"{path} holds {values.dtype} {values.shape}; {vertices} numbers are needed.",

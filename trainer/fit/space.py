@@ -2,7 +2,7 @@
 smooth rest that no target explains, the jaw.
 
 The same for every target and every actor, in mm and weights. How the numbers were chosen is in
-docs/fitting.md: by leaving targets out.
+docs/research/fitting.md: by leaving targets out.
 
     p(v) = rest(v) + sum_r sum_m u[r, m] basis[v, m] directions[r, v]      u ~ N(0, precision^-1)
     x(v) = head LBS(p(v), exp(xi), k(v))                                   xi ~ N(jaw_mean u,
@@ -181,7 +181,9 @@ class FaceSpace:
         shift = p.jaw_shift / self.mm_per_unit
         about = np.eye(
             6
-        )  # turns are about the model's centre: a small turn must not carry the jaw along by its distance from the origin
+            # turns are about the model's centre: a small turn must not carry the jaw along by its distance from
+            # the origin
+        )
         x, y, z = self.centre
         about[3:, :3] = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
         narrow = about @ np.diag(np.r_[np.full(3, p.jaw_turn**2), np.full(3, shift**2)]) @ about.T

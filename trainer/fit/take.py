@@ -141,7 +141,8 @@ def filled_rigid(matrices: Floats) -> Floats:
 
 
 class Resume:
-    """The file OUT.partial. inputs: the fingerprint of what is fitted, with which options: nothing else is gone on
+    """The file OUT.partial. inputs: the fingerprint of what is fitted, with which options: nothing else is
+    gone on
     with."""
 
     def __init__(self, out: Path, inputs: str) -> None:

@@ -4,7 +4,7 @@ a basis of wide bumps.
 Bumps sit at centres found by farthest-point sampling along the surface and blend to one everywhere. Their
 span is turned (Rayleigh and Ritz) into modes of the mesh's Laplacian, from flat to fine, so that a prior can
 tell one from the other. Laplacian eigenfunctions themselves do worse on faces with as many unknowns:
-docs/fitting.md.
+docs/research/fitting.md.
 """
 
 from __future__ import annotations

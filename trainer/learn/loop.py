@@ -284,7 +284,8 @@ class Training:
     def _restart(self, progress: Progress, error: float) -> None:
         if self.restarts >= self.config.restarts:
             progress.note(
-                f"The networks are on a plateau at {error:.3f} mm (linear solution {self.reference_mm:.3f} mm) "
+                f"The networks are on a plateau at {error:.3f} mm (linear solution "
+                f"{self.reference_mm:.3f} mm) "
                 f"after {self.restarts} restart(s). "
                 "Look at the report before using this model; try another seed or --rate.",
                 warning=True,

@@ -27,7 +27,8 @@ from .tissue import Tissue, find_tissue
 
 @dataclass
 class Problem:
-    """Model-unit arrays for scoring and export; TrainingTables are the normalised tensors that training draws from.
+    """Model-unit arrays for scoring and export; TrainingTables are the normalised tensors that training draws
+    from.
 
     actor is the one that is learned from, welded.actor; constraints are empty and bones None where
     config.bones is 'none'.

@@ -31,14 +31,16 @@ from aim_maya.core.progress import SCHEMA, Progress
 from aim_maya.core.run_folder import BEAT_S, RunFolder
 from aim_maya.core.training_options import TrainConfig
 
-# The heartbeat of a training: it moves while the training lives, and passes a request to stop on, within a quarter
+# The heartbeat of a training: it moves while the training lives, and passes a request to stop on, within a
+# quarter
 # of a second.
 
 PATIENCE_S = 1.0  # for a stage that ends by itself in that time
 
 
 class Heartbeat(AbstractContextManager["Heartbeat"]):
-    """A thread that touches `heartbeat` and watches for `cancel`. with_parent: it stops the training, too, when
+    """A thread that touches `heartbeat` and watches for `cancel`. with_parent: it stops the training, too,
+    when
     standard input ends without a line "stay", since then whoever started it is gone."""
 
     def __init__(
@@ -159,7 +161,9 @@ def pick_device(name: str) -> torch.device:
 
 
 class RunInputs:
-    """The note in a RUN folder: the fingerprint of actor, settings and program, and once it is done the model's."""
+    """The note in a RUN folder: the fingerprint of actor, settings and program, and once it is done the
+    model's.
+    """
 
     def __init__(self, run: RunFolder, inputs: str) -> None:
         self._run, self._inputs = run, inputs

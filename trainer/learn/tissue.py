@@ -65,7 +65,10 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane
     except AimError as error:
         if actor.landmarks is not None and not bare:
             raise
-        note = f"thickness prior: smooth, because the landmarks that the depth table needs were not found ({error.what.rstrip('.')})"
+        note = (
+            "thickness prior: smooth, because the landmarks that the depth table needs were not "
+            f"found ({error.what.rstrip('.')})"
+        )
     if bare:
         even = np.full(len(room), _BARE_MM / actor.mm_per_unit)
         return Tissue(

@@ -233,7 +233,8 @@ def _tuned_cases(
         raise next(iter(left_out.values()))
     if left_out:
         progress.note(
-            f"Left out, since tuned on no other actor: {', '.join(left_out)}. aimface compare --tune on another one brings them in.",
+            f"Left out, since tuned on no other actor: {', '.join(left_out)}. aimface compare --tune "
+            "on another one brings them in.",
             warning=True,
         )
 

@@ -109,7 +109,8 @@ def read_take(path: Path, vertices: int, mm_per_unit: float) -> Take:
     missing = ~np.isfinite(frames).all(axis=(1, 2))
     if missing.any():
         raise AimError(
-            f"{path}: {int(missing.sum())} of {len(frames)} frames have missing points, the first is {int(missing.argmax())}.",
+            f"{path}: {int(missing.sum())} of {len(frames)} frames have missing points, the first is "
+            f"{int(missing.argmax())}.",
             "They are scans with holes.",
             "A comparison needs the truth everywhere; it leaves points out by itself.",
         )

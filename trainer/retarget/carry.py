@@ -7,7 +7,7 @@ as leave no frame more than the tolerance; the fields are orthonormal.
 Per vertex J = argmin sum_j |(q_j - q_i) - J (p_j - p_i)|^2 / |p_j - p_i|^2 over the edges, with a row that
 takes normal to normal (after R. Sumner and J. Popovic, Deformation Transfer for Triangle Meshes, 2004, there
 per triangle). What of it is used is a choice: on the actors at hand its turn alone, with one scale for the
-face, does best (docs/retargeting.md).
+face, does best (docs/research/retargeting.md).
 
     xi_A = sum a_i xi_A,i + rest   ->   xi_B = sum a_i xi_B,i + Ad rest
 
@@ -210,7 +210,8 @@ class JawCarrier:
         travel = float(np.linalg.norm(at[:3]) * self.reach + np.linalg.norm(at[3:])) * self.mm_per_unit
         if not self.has_jaw and travel > _LEAST_MM:
             raise AimError(
-                f"The source's jaw moves by {travel:.1f} mm, and the target has no jaw: none of its targets moves one.",
+                f"The source's jaw moves by {travel:.1f} mm, and the target has no jaw: none of its "
+                "targets moves one.",
                 "It was trained without lower teeth or jaw poses, or jawless.",
                 "Train the target with lower_teeth.obj, jaw_poses.json or --jaw estimate.",
             )

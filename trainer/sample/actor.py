@@ -23,7 +23,7 @@ from .head import EYE_X, EYE_Y, GRID, MOUTH_HALF, MOUTH_Y, Head, build_head, on_
 # arch of teeth.
 
 # angle round the head (radians, 0 in front), height (mm), soft-tissue depth (mm): adults, after the table in
-# docs/method.md
+# docs/research/bones.md
 _DEPTHS = np.array(
     [
         [0.0, 105, 4.5],

@@ -62,7 +62,8 @@ def _actor(path: Path, stage: Any) -> Actor:
     face = max(faces, key=lambda prim: len(points_of(prim)))
     if others := [str(prim.GetPath()) for prim in faces if prim != face]:
         warnings.append(
-            f"The face is {face.GetPath()}; other meshes with blend shapes are left out: {', '.join(others[:8])}."
+            f"The face is {face.GetPath()}; other meshes with blend shapes are left out: "
+            f"{', '.join(others[:8])}."
         )
     world = _to_world(face)
     neutral = mesh_of(face, warnings)
@@ -151,7 +152,8 @@ def _blend_shapes(stage: Any, prim: Any, rest: Floats) -> tuple[dict[str, Floats
     targets = binding.GetBlendShapeTargetsRel().GetTargets()
     if len(names) != len(targets):
         raise AimError(
-            f"The mesh {prim.GetPath()} has {len(names)} skel:blendShapes for {len(targets)} skel:blendShapeTargets.",
+            f"The mesh {prim.GetPath()} has {len(names)} skel:blendShapes for {len(targets)} "
+            "skel:blendShapeTargets.",
             "A blend shape was removed from one list alone.",
             "Export it again.",
         )

@@ -115,7 +115,8 @@ def _curves(path: Path, animation: Any, stage: Any) -> Curves:
         row = numbers(attribute, value, np.float64)
         if len(row) != len(names):
             raise AimError(
-                f"{path}: {animation.GetPath()} at time code {code:g} has {len(row)} weights for {len(names)} blend shapes.",
+                f"{path}: {animation.GetPath()} at time code {code:g} has {len(row)} weights for "
+                f"{len(names)} blend shapes.",
                 "It was written for another rig.",
             )
         if not np.isfinite(row).all():

@@ -124,12 +124,14 @@ def mesh_of(prim: Any, warnings: list[str]) -> Mesh:
         )
     if counts.sum() != len(corners):
         raise AimError(
-            f"The mesh {prim.GetPath()} has {len(corners)} face corners, and its faces ask for {counts.sum()}.",
+            f"The mesh {prim.GetPath()} has {len(corners)} face corners, and its faces ask for "
+            f"{counts.sum()}.",
             remedy="Export it again.",
         )
     if (out := corners[(corners < 0) | (corners >= len(points))]).size:
         raise AimError(
-            f"A face of the mesh {prim.GetPath()} names point {out[0]}; it has points 0 to {len(points) - 1}.",
+            f"A face of the mesh {prim.GetPath()} names point {out[0]}; it has points 0 to "
+            f"{len(points) - 1}.",
             remedy="Export it again.",
         )
     made = Mesh(

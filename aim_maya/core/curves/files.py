@@ -279,7 +279,10 @@ def _order(path: Path, times: Floats, lines: Sequence[int], sort: bool) -> tuple
     backwards = np.flatnonzero(np.diff(times) < 0)
     if len(backwards) and not sort:
         at = int(backwards[0]) + 1
-        what = f"{path}, line {lines[at]}: the time runs backwards ({times[at]:.6g} s after {times[at - 1]:.6g} s)."
+        what = (
+            f"{path}, line {lines[at]}: the time runs backwards ({times[at]:.6g} s after "
+            f"{times[at - 1]:.6g} s)."
+        )
         raise AimError(
             what,
             "Two takes are in one file, or its rows are unsorted.",

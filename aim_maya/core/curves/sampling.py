@@ -94,7 +94,8 @@ def frame_range(
     slack = Fraction(1, 1000)
     if first < begin - slack or last > end + slack:
         raise AimError(
-            f"Frames {_text(first)}-{_text(last)} are not all in the take, which has {_text(begin)}-{_text(end)}.",
+            f"Frames {_text(first)}-{_text(last)} are not all in the take, which has "
+            f"{_text(begin)}-{_text(end)}.",
             "--start numbers the take's first row (1 when it is not given).",
             "Give frames inside, or another --start.",
         )

@@ -148,7 +148,10 @@ def _converted(path: Path, names: Sequence[str], block: list[Row], comma: bool) 
                 value = math.nan
             if not abs(value) <= LARGEST_WEIGHT:
                 cause = "It is beyond 1e30, which no weight is." if math.isfinite(value) else ""
-                what = f"{path}, line {line}, column '{name[:60]}': '{text.strip()[:40]}' is not a finite number."
+                what = (
+                    f"{path}, line {line}, column '{name[:60]}': '{text.strip()[:40]}' is not a "
+                    "finite number."
+                )
                 raise AimError(what, cause, "Mend that value.")
     raise AssertionError("a block holds a bad value that none of its fields has")
 

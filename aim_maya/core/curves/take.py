@@ -162,7 +162,10 @@ def match_controls(
     columns = [i for i, found in enumerate(driven) if found]
     good = (np.abs(curves.values[:, columns] * (scale or 1.0)) <= LARGEST_WEIGHT).all(axis=0)
     if not good.all():
-        what = f"The weights of '{curves.names[columns[int(np.argmin(good))]]}' are not all finite numbers up to 1e30."
+        what = (
+            f"The weights of '{curves.names[columns[int(np.argmin(good))]]}' are not all finite "
+            "numbers up to 1e30."
+        )
         raise AimError(what, "The curves are damaged, or --scale is wrong.", "Export the curves again.")
     full = np.array([max([1.0, *(reach[c] for c in driven[i] if reach is not None)]) for i in columns])
     factor, notes = weight_scale([curves.names[i] for i in columns], curves.values[:, columns] / full, scale)

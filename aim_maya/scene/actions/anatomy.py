@@ -92,7 +92,8 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     sculpted = read_mesh(mesh_shape(bones))
     if sculpted.topology_hash != model.manifest["topology_hash"]:
         raise AimError(
-            f"{bones} is not the bone surface of {model.data.path.name}: it has {len(sculpted.points)} vertices, the model {len(model.data.bone)}, or other faces.",
+            f"{bones} is not the bone surface of {model.data.path.name}: it has {len(sculpted.points)} "
+            f"vertices, the model {len(model.data.bone)}, or other faces.",
             "Another mesh is selected, or the sculpt changed its topology.",
             "View anatomy shows the surface; move its vertices, and add none.",
         )

@@ -88,8 +88,10 @@ def compare_rest(rest: Floats, neutral: Floats, name: str) -> None:
     apart = np.linalg.norm(rest - neutral, axis=1)
     if float(np.median(apart)) > 0.01 * size:
         raise AimError(
-            f"{name} at rest is {float(np.median(apart)):.4g} units (median) from the model's neutral, at most {float(apart.max()):.4g}.",
-            "The mesh was moved or resculpted since the model was trained, or its points were frozen elsewhere.",
+            f"{name} at rest is {float(np.median(apart)):.4g} units (median) from the model's neutral, "
+            f"at most {float(apart.max()):.4g}.",
+            "The mesh was moved or resculpted since the model was trained, or its points were frozen "
+            "elsewhere.",
             "Train again on this mesh.",
         )
 
@@ -178,9 +180,11 @@ def attach(
     plan = plan_attach(mesh, model, blend_shape, mode)
     if plan.double_jaw and double_jaw not in DOUBLE_JAW:
         raise AimError(
-            f"{', '.join(plan.double_jaw)} turns the jaw in a skinCluster after {plan.structure.node}: the jaw could open twice.",
+            f"{', '.join(plan.double_jaw)} turns the jaw in a skinCluster after {plan.structure.node}: "
+            "the jaw could open twice.",
             "Both the shapes and a joint move the jaw.",
-            "Pass double_jaw='keep' (the shapes' jaw stays, as with the blendShape) or 'still' (jawGain 0: only the joint moves it).",
+            "Pass double_jaw='keep' (the shapes' jaw stays, as with the blendShape) or 'still' "
+            "(jawGain 0: only the joint moves it).",
         )
     with undo_chunk("aimAttach"):
         node = _build(plan, name or f"{short(transform_of(plan.structure.shape))}_aim")
@@ -197,7 +201,8 @@ def _check_aliases(structure: Structure) -> None:
     clash = [w.alias for w in structure.weights if cmds.attributeQuery(w.alias, type=TYPE_NAME, exists=True)]
     if clash:
         raise AimError(
-            f"The weight '{clash[0]}' of {structure.node} has the name of an attribute of the {TYPE_NAME} node.",
+            f"The weight '{clash[0]}' of {structure.node} has the name of an attribute of the "
+            f"{TYPE_NAME} node.",
             "A node cannot have one name twice.",
             f"Rename that target, for example to '{clash[0]}Shape', and train again.",
         )
@@ -217,13 +222,19 @@ def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list
             notes.append(f"control '{control}' of the model was matched to a weight that differs by case")
         else:
             notes.append(
-                f"control '{control}' of the model has no weight on {structure.node}; it stays at zero. {nearest_name(control, exact)}".strip()
+                (
+                    f"control '{control}' of the model has no weight on {structure.node}; it stays at "
+                    f"zero. {nearest_name(control, exact)}"
+                ).strip()
             )
     used, poses = set(matched.values()), {p.target for p in model.data.rig.poses}
     for weight in structure.weights:
         if weight.index not in used and weight.alias not in poses:
             notes.append(
-                f"weight '{weight.alias}' of {structure.node} is not in the model: it will do nothing in replace mode. {nearest_name(weight.alias, model.targets)}".strip()
+                (
+                    f"weight '{weight.alias}' of {structure.node} is not in the model: it will do nothing "
+                    f"in replace mode. {nearest_name(weight.alias, model.targets)}"
+                ).strip()
             )
     if not matched:
         raise AimError(

@@ -67,7 +67,10 @@ class Report:
     def __str__(self) -> str:
         shown = sorted(self.controls.items(), key=lambda item: -abs(item[1]))[:6]
         names = ", ".join(f"{name} {value:.2f}" for name, value in shown) or "no control"
-        return f"largest difference from the linear result over frames {self.frames[0]:g} to {self.frames[1]:g}: {self.mm:.2f} mm at frame {self.frame:g} ({names})"
+        return (
+            f"largest difference from the linear result over frames {self.frames[0]:g} to "
+            f"{self.frames[1]:g}: {self.mm:.2f} mm at frame {self.frame:g} ({names})"
+        )
 
 
 def attach_report(node: str) -> Report:

@@ -97,7 +97,8 @@ class TeethMotion:
         elif self.teeth is not None or self.control is not None:
             what = " and ".join(n for n in (self.teeth, self.control) if n)
             notes.append(
-                f"WARNING: STATIC TEETH: {what} did not move with any target, so nothing tells the jaw's motion; it will be estimated from the skin"
+                f"WARNING: STATIC TEETH: {what} did not move with any target, so nothing tells the "
+                "jaw's motion; it will be estimated from the skin"
             )
 
     @staticmethod
@@ -134,7 +135,8 @@ def still_state(
     if not stuck:
         return state, []
     return state, [
-        f"WARNING: what drives {', '.join(stuck[:6])} cannot be moved from here (keys or an expression), and the face is not at rest at this frame: "
+        f"WARNING: what drives {', '.join(stuck[:6])} cannot be moved from here (keys or an "
+        "expression), and the face is not at rest at this frame: "
         "teeth and jaw may be read off their rest; go to a frame with the face at rest and capture again"
     ]
 
@@ -300,7 +302,8 @@ def _note_paint(structure: Structure, result: Capture, count: int) -> None:
     if bool((painted != 1.0).any()):
         result.painted = painted
         result.notes.append(
-            f"painted base weights on {int((painted != 1.0).sum())} vertices are not part of the shapes; attach moves them to the deformer"
+            f"painted base weights on {int((painted != 1.0).sum())} vertices are not part of the "
+            "shapes; attach moves them to the deformer"
         )
 
 

@@ -187,7 +187,8 @@ def _left_out(face: Face) -> list[str]:
     ]
     if moved:
         notes.append(
-            f"{face.transform} itself is moved by {', '.join(moved)}: the FBX has it where it stands now; its parents' motion is in"
+            f"{face.transform} itself is moved by {', '.join(moved)}: the FBX has it where it stands "
+            "now; its parents' motion is in"
         )
     return notes
 
@@ -320,7 +321,8 @@ def _fbx(faces: list[Face], span: Any, options: dict[str, Any], out: Path, repor
         worst, most = stand.figures["shot_mm"], options["max_residual"]
         if most is not None and worst["max"] > most:
             raise AimError(
-                f"The native targets are {worst['max']:.3g} mm off at frame {worst['frame']:g}; {most:g} were allowed.",
+                f"The native targets are {worst['max']:.3g} mm off at frame {worst['frame']:g}; "
+                f"{most:g} were allowed.",
                 "The jaw's arc and edits are more than linear targets can follow.",
                 "Take abc or usd, which are exact, or allow more with --max-residual.",
             )

@@ -150,7 +150,7 @@ class Unsound(AimError):
         super().__init__(
             what,
             "The file is missing or was replaced, or the mesh was edited.",
-            "docs/maya.md lists the messages.",
+            "docs/guide/troubleshooting.md lists the messages.",
         )
         self.report = report
 

@@ -77,7 +77,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("supportNegativeWeights", "wneg", "bool", "off: negative weights count as zero",
         "Support Negative Weights", True, affects=_WEIGHTS),
     Attribute("mode", "aimo", "enum",
-        "replace: in the blendShape's place; overlay: after a live blendShape, adds what its linear sum lacks",
+        "replace: in the blendShape's place; overlay: after a live blendShape, adds what its linear "
+            "sum lacks",
         "Mode", 0, fields=("replace", "overlay"), affects=_SKIN),
     Attribute("jawMode", "jmo", "enum",
         "learned: from the weights; driven: from jawMatrix; added: jawMatrix on top of the learned jaw",
@@ -119,7 +120,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("presetAmount", "epa", "float", "how much of the preset", "Preset Amount", 1.0, (0, 1),
         keyable=True, affects=_SKIN),
     Attribute("edit", "aimd", "file",
-        "an anatomical edit (JSON, docs/editing.md); the sliders come on top of it", "Edit", affects=_ALL),
+        "an anatomical edit (JSON, docs/reference/files.md); the sliders come on top of it", "Edit", affects=_ALL),
     Attribute("detail", "det", "bool", "on: exact at every trained pose; off: everything from the networks",
         "Detail", True, affects=_SKIN),
     Attribute("device", "dev", "enum", "where the graphs run; auto takes CUDA when it is really there",

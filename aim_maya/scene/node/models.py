@@ -211,7 +211,8 @@ class NodePerformances:
             "" if settings.blend >= 1.0 else f", blended in by {max(settings.blend, 0.0):.3g}",
         )
         lines = [
-            f"plays {performance.path}: {performance.frame_count} frames at {performance.fps:g} frames a second, {about['mode']}, jaw {about['jaw']}{blend}; "
+            f"plays {performance.path}: {performance.frame_count} frames at {performance.fps:g} frames "
+            f"a second, {about['mode']}, jaw {about['jaw']}{blend}; "
             f"coefficients from {performance.local.report(model.data.template, model.device)}"
         ]
         if warning := performance.warning(model.data):

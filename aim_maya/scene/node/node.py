@@ -251,7 +251,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
 def _mismatch(source: Any, model: Any, index: int) -> str:
     name, wanted = os.path.basename(str(model.data.path)), model.manifest["topology_hash"]
     return (
-        f"Geometry {index} is not the mesh of {name}: it has {source.count} vertices and topology {source.topology_hash()[:12]}, "
+        f"Geometry {index} is not the mesh of {name}: it has {source.count} vertices and topology "
+        f"{source.topology_hash()[:12]}, "
         f"the model {len(model.data.neutral)} and {wanted[:12]}."
     )
 
@@ -279,8 +280,10 @@ def register(plugin: Any) -> None:
         )
     except RuntimeError as error:
         raise AimError(
-            f"The node type '{TYPE_NAME}' (id 0x{TYPE_ID:08X}) could not be registered: {str(error).strip()}.",
-            "A second copy of AIM for Maya is on the plug-in path and was loaded first, or another plug-in uses this id.",
+            f"The node type '{TYPE_NAME}' (id 0x{TYPE_ID:08X}) could not be registered: "
+            f"{str(error).strip()}.",
+            "A second copy of AIM for Maya is on the plug-in path and was loaded first, or another "
+            "plug-in uses this id.",
             "Unload the other in the Plug-in Manager; Check installation lists the copies.",
         ) from error
     for attribute in _PAINTABLE:

@@ -207,7 +207,8 @@ def _find_combinations(structure: Structure) -> None:
             index = own.get(driver or "", _index_on(structure, driver))
             if index is None:
                 structure.notes.append(
-                    f"'{weight.alias}': {combiner}.inputWeight[{i}] is driven from outside {structure.node}; captured as a control of its own"
+                    f"'{weight.alias}': {combiner}.inputWeight[{i}] is driven from outside "
+                    f"{structure.node}; captured as a control of its own"
                 )
                 parents.clear()
                 break
@@ -216,7 +217,8 @@ def _find_combinations(structure: Structure) -> None:
             method = _METHODS.get(cmds.getAttr(f"{combiner}.combinationMethod"), "multiply")
             if method == "smooth":
                 structure.notes.append(
-                    f"'{weight.alias}' combines by 'smooth', which is not known here: 'multiply' is used; between the poses it differs"
+                    f"'{weight.alias}' combines by 'smooth', which is not known here: 'multiply' is "
+                    "used; between the poses it differs"
                 )
                 method = "multiply"
             structure.combinations[weight.index] = Combination(weight.index, tuple(parents), method)

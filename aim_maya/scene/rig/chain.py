@@ -154,7 +154,8 @@ def confirm(shape: str, wanted: list[str]) -> None:
     size = len(wanted)
     if not any(order[i : i + size] == wanted for i in range(len(order) - size + 1)):
         raise AimError(
-            f"The deformers of {shape} came out as {', '.join(order) or 'none'}; {', '.join(wanted)} were to follow one another.",
+            f"The deformers of {shape} came out as {', '.join(order) or 'none'}; {', '.join(wanted)} "
+            "were to follow one another.",
             "Another tool rewired the mesh meanwhile, or Maya refused a connection.",
             "Nothing was changed; look at the deformer list of the mesh.",
         )

@@ -107,7 +107,8 @@ def group_notes(structure: Structure) -> list[str]:
             f"{place}.directoryWeight", source=True, destination=False
         ):
             notes.append(
-                f"the Shape Editor group {i} of {structure.node} scales its targets: that is not moved, the sliders act in full"
+                f"the Shape Editor group {i} of {structure.node} scales its targets: that is not "
+                "moved, the sliders act in full"
             )
     return notes
 

@@ -37,7 +37,8 @@ def attach_to(mesh: str, model: str, blend_shape: str | None = None) -> str:
 def _ask_double_jaw(joints: list[str]) -> str:
     answer = cmds.confirmDialog(
         title="AIM for Maya",
-        message=f"{', '.join(joints)} turns the jaw after the blendShape. Should the model's own jaw stay still?",
+        message=f"{', '.join(joints)} turns the jaw after the blendShape. Should the model's own jaw "
+        "stay still?",
         button=["Keep it moving", "Keep it still", "Cancel"],
         defaultButton="Keep it moving",
         cancelButton="Cancel",
@@ -102,7 +103,10 @@ class MayaHost:
     def attach(self, model: Path, source: Source) -> str:
         """Put the model in the blendShape's place; asks what to do about a jaw joint."""
 
-        return f"Attached {model.name} to {source.mesh} as {attach_to(source.mesh or self.selected().mesh, str(model), source.blend_shape or None)}"
+        return (
+            f"Attached {model.name} to {source.mesh} as "
+            f"{attach_to(source.mesh or self.selected().mesh, str(model), source.blend_shape or None)}"
+        )
 
     def log_file(self) -> Path | None:
         """Where errors are kept between sessions."""

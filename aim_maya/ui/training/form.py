@@ -114,7 +114,8 @@ class TrainForm(QWidget):
         self.fields: dict[str, Field] = {option.name: make_field(option) for option in options()}
         self.stops = QCheckBox("Stop the training when this window c&loses")
         self.stops.setToolTip(
-            "Off: it goes on, and any window can follow it again. On: it stops with a checkpoint; ticked when it begins, also when the application crashes."
+            "Off: it goes on, and any window can follow it again. On: it stops with a checkpoint; "
+            "ticked when it begins, also when the application crashes."
         )
         inside = QWidget()
         rows = QVBoxLayout(inside)

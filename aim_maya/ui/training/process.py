@@ -32,7 +32,8 @@ _POISON = re.compile(
 )
 _LATER = (
     "import os, runpy, sys; n = int(sys.argv[1]); sys.path[:0] = sys.argv[2:2 + n]; del sys.argv[1:2 + n]; "
-    "getattr(os, 'nice', int)(5); runpy.run_module('trainer', run_name='__main__')"  # the host's windows come first
+    # the host's windows come first
+    "getattr(os, 'nice', int)(5); runpy.run_module('trainer', run_name='__main__')"
 )
 _NEW_GROUP, _NO_WINDOW, _BELOW_NORMAL, _BREAKAWAY = (
     0x200,

@@ -35,7 +35,10 @@ REQUIREMENTS = (
     "pillow",
 )
 _IMPORTED = ("numpy", "onnxruntime", "tyro", "rich", "torch", "igl", "scipy", "onnx", "matplotlib", "PIL")
-_EXAMINE = "import importlib.util as u, json, sys; print(json.dumps([list(sys.version_info[:2]), [n for n in sys.argv[1:] if u.find_spec(n) is None]]))"
+_EXAMINE = (
+    "import importlib.util as u, json, sys; print(json.dumps([list(sys.version_info[:2]), [n "
+    "for n in sys.argv[1:] if u.find_spec(n) is None]]))"
+)
 _OLDEST = (3, 11)
 _NAMES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 

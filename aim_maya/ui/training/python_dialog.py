@@ -27,7 +27,8 @@ from .fields import PathLine
 from .worker import Worker
 
 _WHY = (
-    "Training runs in a Python of its own, with PyTorch, outside this application. Make one here (about 1 GB; several with CUDA), "
+    "Training runs in a Python of its own, with PyTorch, outside this application. Make one here "
+    "(about 1 GB; several with CUDA), "
     "or choose a Python that has the trainer's packages."
 )
 
@@ -51,7 +52,7 @@ class PythonDialog(QDialog):
         )
         self.wheels.setPlaceholderText("empty: from the package index")
         self.wheels.setToolTip(
-            "A folder of wheels, for a machine without network: docs/window.md says how to fill it"
+            "A folder of wheels, for a machine without network: docs/reference/install.md says how to fill it"
         )
         self.log.setReadOnly(True)
         self.log.setTabChangesFocus(True)

@@ -139,7 +139,10 @@ def _median_ms(work: Callable[[int], None], times: int) -> float:
 def bench_table(figures: dict[str, Any]) -> str:
     """The measurement in words."""
     return (
-        f"{figures['vertices']} vertices at 900x700, drawn by {figures['device']}: slider to picture {figures['slider_to_picture_ms']:.1f} ms "
-        f"({1000 / figures['slider_to_picture_ms']:.0f} a second), bare update and render {figures['bare_ms']:.1f} ms; "
-        f"rate over bare {figures['rate_over_bare']:.2f} (median of {figures['rounds']} turns of {figures['frames']}, least {figures['rate_over_bare_least']:.2f})"
+        f"{figures['vertices']} vertices at 900x700, drawn by {figures['device']}: slider to picture "
+        f"{figures['slider_to_picture_ms']:.1f} ms "
+        f"({1000 / figures['slider_to_picture_ms']:.0f} a second), bare update and render "
+        f"{figures['bare_ms']:.1f} ms; "
+        f"rate over bare {figures['rate_over_bare']:.2f} (median of {figures['rounds']} turns of "
+        f"{figures['frames']}, least {figures['rate_over_bare_least']:.2f})"
     )

@@ -117,7 +117,10 @@ class ViewedFace:
         limit = max(float(np.quantile(error, 0.995)), 0.01)
         self.skin.paint(heat(error, limit, "error"))
         against = "the actor's shape" if self._actor else "the shape in the file"
-        self.caption = f"{target or 'neutral'}: networks against {against}, mean {error.mean():.3f}, max {error.max():.2f} mm; bright {limit:.2f} mm and more"
+        self.caption = (
+            f"{target or 'neutral'}: networks against {against}, mean {error.mean():.3f}, "
+            f"max {error.max():.2f} mm; bright {limit:.2f} mm and more"
+        )
 
     def _shown_error(self) -> str:
         """The target that is most active, whose error at its trained pose is shown; '' for the neutral."""
@@ -144,7 +147,8 @@ def _checked(model: FaceModel, actor: Actor | None) -> Actor | None:
         model.data.rig.targets
     ):
         raise AimError(
-            f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets differ.",
+            f"'{actor.name}' is not the actor that {model.data.path} was trained on: faces or targets "
+            "differ.",
             remedy="Give the actor it was trained on.",
         )
     apart = float(np.linalg.norm(actor.neutral.points - model.mesh.points, axis=1).mean()) * model.mm_per_unit

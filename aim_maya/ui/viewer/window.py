@@ -53,7 +53,8 @@ class FaceView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setToolTip(
-            "Drag: orbit. Right or middle drag: pan. Wheel: zoom. Arrows, + and - do the same; Home shows the whole face."
+            "Drag: orbit. Right or middle drag: pan. Wheel: zoom. Arrows, + and - do the same; Home "
+            "shows the whole face."
         )
         self.setAccessibleName("The face")
 
@@ -276,7 +277,8 @@ class ViewWindow(QWidget):
             return  # a label that changes with every picture would cost as much as a small face
         self._told = time.perf_counter() + 0.25
         self.status.setText(
-            f"Frame {median(self._times):.1f} ms (median of {len(self._times)})   Drawn by {self.face.scene.device}\nModel: {self.face.model.status}"
+            f"Frame {median(self._times):.1f} ms (median of {len(self._times)})   Drawn by "
+            f"{self.face.scene.device}\nModel: {self.face.model.status}"
         )
 
     def _play(self) -> None:

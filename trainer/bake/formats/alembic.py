@@ -64,7 +64,8 @@ def check_alembic(step: Fraction, first: Fraction) -> None:
         )
     if (first / step).denominator != 1 or not abs(first / step) < _MOST_FRAMES:
         raise AimError(
-            f"Alembic's samples lie on multiples of the step from time 0 on; the step is {float(step):g}, the first frame {float(first):g}.",
+            "Alembic's samples lie on multiples of the step from time 0 on; the step is "
+            f"{float(step):g}, the first frame {float(first):g}.",
             "Blender's writer has no others.",
             "Begin at a multiple of the step, take --step 1, 1/2, 1/4 ..., or bake to USD.",
         )

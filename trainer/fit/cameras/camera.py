@@ -66,7 +66,8 @@ class Camera:
             return self.extrinsics[0]
         if not 0 <= frame < len(self.extrinsics):
             raise AimError(
-                f"Camera '{self.name}' has {len(self.extrinsics)} frames, and frame {frame} (from 0) was asked for.",
+                f"Camera '{self.name}' has {len(self.extrinsics)} frames, and frame {frame} (from 0) "
+                "was asked for.",
                 "The landmarks go on for longer.",
             )
         return self.extrinsics[frame]
@@ -132,7 +133,7 @@ def looking_at(
 
 
 # Camera files: JSON with one or several pinhole cameras, in one of two axis conventions and any unit.
-# docs/fitting2d.md shows examples.
+# docs/reference/files.md shows examples.
 
 UNITS_MM = {"mm": 1.0, "cm": 10.0, "dm": 100.0, "m": 1000.0, "inch": 25.4}
 _FILE = ("cameras", "unit", "axes")
@@ -158,7 +159,7 @@ _CAMERA = (
 )
 _GUESSED_FOCAL = 1.2  # of the longer side: 45 degrees, between a phone and a portrait lens
 _LARGEST_IMAGE, _LARGEST = 1e6, 1e12
-_FIND = "docs/fitting2d.md shows a whole file."
+_FIND = "docs/reference/files.md shows a whole file."
 
 
 def read_cameras(path: str | Path, mm_per_unit: float) -> tuple[Camera, ...]:
@@ -240,7 +241,8 @@ def _distortion(entry: dict[str, Any], where: str) -> tuple[float, float]:
     values = _array(listed, None, f"{where}: distortion").ravel()
     if np.abs(values[2:]).max(initial=0.0) > 0:
         raise AimError(
-            f"{where}: the distortion has {len(values)} coefficients that are not 0, and only k1 and k2 are known here.",
+            f"{where}: the distortion has {len(values)} coefficients that are not 0, and only k1 and "
+            "k2 are known here.",
             "It is a calibration with tangential terms.",
             "Calibrate with k1 and k2 alone, or undistort the landmarks and leave it out.",
         )
@@ -355,7 +357,8 @@ def _array(value: Any, shape: tuple[int, ...] | None, where: str) -> Floats:
         or np.abs(array.astype(np.float64)).max(initial=0) > _LARGEST
     ):
         raise AimError(
-            f"{where} has shape {array.shape}{'' if shape is None else f', not {shape}'}, or holds what is no such number.",
+            f"{where} has shape {array.shape}{'' if shape is None else f', not {shape}'}, or holds "
+            "what is no such number.",
             remedy=_FIND,
         )
     return array.astype(np.float64)

@@ -38,7 +38,9 @@ UNLIKELY = 1.0
 _NOT_WELL, _LEAN = (
     0.6,
     15.0,
-)  # of the same; and squared standard deviations of a take's mean: the right actor's was 5 to 6, another's 17 to 27
+    # of the same; and squared standard deviations of a take's mean: the right actor's was 5 to 6, another's 17 to
+    # 27
+)
 _BETTER = 0.4  # of the residual: another reading of the input that reaches it is the right one
 _TRIED = 3
 _ABOUT = 1.5  # how near two units' ratio a ratio of distances must be
@@ -117,7 +119,8 @@ def refuse_wrong_cameras(
     if then[best] < _BETTER * now:
         words, remedy, _ = readings[best]
         raise AimError(
-            f"The cameras contradict each other: {now:.3g} mm between landmarks and face, {then[best]:.3g} mm with {words}.",
+            f"The cameras contradict each other: {now:.3g} mm between landmarks and face, "
+            f"{then[best]:.3g} mm with {words}.",
             "That is what they are.",
             remedy,
         )
@@ -132,14 +135,16 @@ def warnings(
     heads = np.array([found.state.head for _, found in known])
     if len(heads) and np.median(heads[:, 1, 1]) < -0.3:
         said.append(
-            'The head hangs upside down in the world: the cameras\' axes are probably those of OpenGL, Maya or USD ("axes": "opengl").'
+            "The head hangs upside down in the world: the cameras' axes are probably those of OpenGL, "
+            'Maya or USD ("axes": "opengl").'
         )
     said += [sentence for camera in cameras if (sentence := _elsewhere(fit, known, camera))]
     usual = np.median([unlikeliness(frame, found) for frame, found in known]) if known else 0.0
     if usual > UNLIKELY:
         mm = np.median([found.residual_mm for _, found in known])
         said.append(
-            f"Landmarks and face stay {mm:.2g} mm apart, {usual:.2g} times what model and noise explain: a model trained on another actor, sites of another mesh, "
+            f"Landmarks and face stay {mm:.2g} mm apart, {usual:.2g} times what model and noise "
+            "explain: a model trained on another actor, sites of another mesh, "
             "cameras that are not those of the take, or landmarks noisier than --noise-px."
         )
     elif (
@@ -147,7 +152,8 @@ def warnings(
         and (lean := float(np.sum(np.mean([found.state.q for _, found in known], axis=0) ** 2))) > _LEAN
     ):
         said.append(
-            f"The take as a whole lies {np.sqrt(lean):.2g} standard deviations from the model's neutral: a model trained on another actor, or one strong expression throughout."
+            f"The take as a whole lies {np.sqrt(lean):.2g} standard deviations from the model's "
+            "neutral: a model trained on another actor, or one strong expression throughout."
         )
     return said
 
@@ -169,7 +175,8 @@ def _from_behind(fit: FrameFit, known: list[tuple[Sequence[Observed], Fitted]], 
     if not total or behind < 0.5 * total:
         return ""
     return (
-        f"Camera '{camera.name}' looks at the face from behind in {behind} of {total} frames: its extrinsics point the other way "
+        f"Camera '{camera.name}' looks at the face from behind in {behind} of {total} frames: its "
+        "extrinsics point the other way "
         "(camera to world for world to camera, or other axes), or its picture is mirrored."
     )
 
@@ -185,7 +192,8 @@ def _elsewhere(fit: FrameFit, known: list[tuple[Sequence[Observed], Fitted]], ca
     if scale is None:
         return ""
     return (
-        f"The face is {ratio:.3g} times as far from camera '{camera.name}' as the world's origin: its position may be in {_UNITS.get(scale, 'another unit')} "
+        f"The face is {ratio:.3g} times as far from camera '{camera.name}' as the world's origin: its "
+        f"position may be in {_UNITS.get(scale, 'another unit')} "
         '(set "unit" in the camera file).'
     )
 

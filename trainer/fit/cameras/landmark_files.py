@@ -1,4 +1,4 @@
-"""Landmark files: JSON or CSV to Tracks. docs/fitting2d.md shows examples of both."""
+"""Landmark files: JSON or CSV to Tracks. docs/reference/files.md shows examples of both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_PLACES, _EMPTY = (
 _LARGEST = 1e9  # of a frame's number, and of pixels
 _MEDIAPIPE = "mediapipe478"
 _DEPTHS = (468, 478)  # so many points a frame are MediaPipe's, whose third number is a depth
-_EXAMPLES = "docs/fitting2d.md shows whole files."
+_EXAMPLES = "docs/reference/files.md shows whole files."
 
 
 def read_landmarks(path: str | Path, *, normalised: bool | None = None, fps: float | None = None) -> Tracks:
@@ -190,7 +190,8 @@ def _assembled(
     first, count = min(numbers), max(numbers) - min(numbers) + 1
     if count > max(_FEW_FRAMES, _SPARSE * len(numbers)):
         raise AimError(
-            f"{path}: the frames run from {first} to {max(numbers)}, and {len(numbers)} of them have landmarks.",
+            f"{path}: the frames run from {first} to {max(numbers)}, and {len(numbers)} of them have "
+            "landmarks.",
             "A frame number is wrong: every number that is left out is an empty frame.",
             "Mend it.",
         )
@@ -235,7 +236,8 @@ def _check_places(path: str, frames: int, cameras: int, ids: int, landmarks: int
     camera and id."""
     if frames * cameras * ids > max(_MOST_PLACES, _EMPTY * landmarks):
         raise AimError(
-            f"{path}: {landmarks} landmarks are spread over {frames} frames, {cameras} cameras and {ids} ids.",
+            f"{path}: {landmarks} landmarks are spread over {frames} frames, {cameras} cameras and "
+            f"{ids} ids.",
             "A frame number is wrong, or the ids change from frame to frame.",
             "Give a point the same id in every frame.",
         )

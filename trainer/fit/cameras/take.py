@@ -101,7 +101,8 @@ def _known(table: Convention, sites: dict[str, Site]) -> Convention:
     kept = {site: ids for site, ids in table.points.items() if site in sites}
     if len(kept) < 4:
         raise AimError(
-            f"Only {len(kept)} of the {len(table.points)} sites of '{table.name}' are known on this mesh ({', '.join(list(sites)[:4])}, ...).",
+            f"Only {len(kept)} of the {len(table.points)} sites of '{table.name}' are known on this "
+            f"mesh ({', '.join(list(sites)[:4])}, ...).",
             "The sites have other names than the convention's.",
             "Name them alike, or give both.",
         )
@@ -128,7 +129,8 @@ def _sites(model: FaceModel, options: LandmarkOptions) -> tuple[dict[str, Site],
         str(i): ((int(tree.query(found.points[name])[1]), 1.0),) for name, i in single.items()
     }
     return sites, [
-        f"No sites were given: {len(sites)} of the 68 were found by the form of the face. Give the actor's landmarks.json (--sites) for a far better fit."
+        f"No sites were given: {len(sites)} of the 68 were found by the form of the face. Give the "
+        "actor's landmarks.json (--sites) for a far better fit."
     ]
 
 
@@ -163,7 +165,8 @@ def _solid(points: Floats | None, rest: Floats, frames: int) -> Ints:
         return np.zeros(0, int)
     if points.shape != (frames, *rest.shape):
         raise AimError(
-            f"The points in space have shape {points.shape}, the landmarks {frames} frames, the model {len(rest)} vertices.",
+            f"The points in space have shape {points.shape}, the landmarks {frames} frames, the model "
+            f"{len(rest)} vertices.",
             "They are of another take or mesh.",
             "Give one for each frame and vertex, NaN where unknown.",
         )

@@ -160,7 +160,8 @@ class Tracks:
         }
         if not kept:
             raise AimError(
-                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known to '{convention.name}'.",
+                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known "
+                f"to '{convention.name}'.",
                 "The landmarks follow another convention.",
                 "Name it with --convention, or give a table of your own.",
             )
@@ -185,7 +186,8 @@ class Tracks:
             size = self.sizes.get(self.cameras[order[i]])
             if size is not None and not np.allclose(size, (camera.width, camera.height), atol=0.5):
                 raise AimError(
-                    f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x {size[1]:g}, the camera's is {camera.width:g} x {camera.height:g}.",
+                    f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x "
+                    f"{size[1]:g}, the camera's is {camera.width:g} x {camera.height:g}.",
                     "They come from a proxy or a crop.",
                     "Give the camera for that image, or scale the landmarks.",
                 )
@@ -228,7 +230,8 @@ def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
         size = np.array([camera.width, camera.height])
         if np.median(np.abs(seen).max(axis=1)) <= 1.5:
             raise AimError(
-                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of the corner.",
+                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of "
+                "the corner.",
                 "They are normalised to 0..1.",
                 'Say "coordinates": "normalised" in the file.',
             )
@@ -239,7 +242,8 @@ def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
                 None,
             )
             raise AimError(
-                f"{outside.mean():.0%} of the landmarks of '{camera.name}' lie far outside its image of {camera.width:g} x {camera.height:g}; "
+                f"{outside.mean():.0%} of the landmarks of '{camera.name}' lie far outside its image "
+                f"of {camera.width:g} x {camera.height:g}; "
                 f"they reach {seen[:, 0].max():.0f}, {seen[:, 1].max():.0f}.",
                 "They were found in an image of another size"
                 + (f" ({1 / fit:.3g} times this one would do)." if fit else "."),

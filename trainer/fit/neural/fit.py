@@ -48,7 +48,8 @@ def coefficient_graph(network: CoefficientNetwork) -> bytes:
         phases=_columns(network.code.weight),
     )
     graph.add(
-        "coded = MatMul(code, phases)\n phase = Add(coded, place_bias)\n placed = MatMul(template, place)\n a0 = Add(placed, phase)"
+        "coded = MatMul(code, phases)\n phase = Add(coded, place_bias)\n placed = MatMul(template, "
+        "place)\n a0 = Add(placed, phase)"
     )
     for i, layer in enumerate([*hidden.layers, network.last]):
         graph.add(ACTIVATIONS[hidden.activation].format(o=f"h{i}", i=f"a{i}"))

@@ -35,7 +35,9 @@ Activation = Literal["sine", "gelu"]
 LOW, HIGH = (
     1.0,
     12.0,
-)  # radians for a unit of template space: coefficients vary over the face no faster than features of a few centimetres
+    # radians for a unit of template space: coefficients vary over the face no faster than features of a few
+    # centimetres
+)
 _STEP_MM = 10.0  # translation for an output of one
 
 
