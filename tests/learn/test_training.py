@@ -97,7 +97,7 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Pa
     assert not (tmp_path / "x.aim").exists()
     lines = [json.loads(line) for line in folder.progress.read_text().splitlines()]
     assert {line["event"] for line in lines} >= {"run", "stage", "cancelling", "end"}
-    other = replace(small, name="other", neutral=small.neutral.with_points(small.neutral.points + [5, 0, 0]))
+    other = replace(small, name="other", neutral=small.neutral.with_points(small.neutral.points + 5))
     with pytest.raises(AimError, match=f"is of '{small.name}', not of 'other'"):
         train(other, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
     train(small, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
