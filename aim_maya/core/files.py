@@ -66,7 +66,8 @@ def read_bytes(path: str | Path, limit: int = LARGEST_TEXT) -> bytes:
     file = check_regular(path, limit)
     try:
         with file.open("rb") as stream:
-            data = stream.read(limit + 1)
+            # by its size: asking for the limit would take the limit's memory before anything is read
+            data = stream.read(min(limit, os.fstat(stream.fileno()).st_size) + 1)
     except (OSError, MemoryError) as error:
         raise AimError(
             f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}."
