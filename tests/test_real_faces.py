@@ -371,7 +371,8 @@ def test_a_whole_body_is_told_so() -> None:
     body = np.array([[-40.0, 0.0, -12.0], [40.0, 172.0, 15.0]])
     with pytest.raises(AimError, match=r"too flat for a head.*whole body in centimetres"):
         check_head_size(body, 1.0, "The neutral")
-    check_head_size(np.array([[-56.0, 0, 0], [56, 122, 44]]), 1.0, "The neutral")
+    for deep, unit in ((44.0, 1.0), (41.0, 1.0), (4.1, 10.0), (0.41, 100.0)):  # masks
+        check_head_size(np.array([[0.0, 0, 0], [177 / unit, 189 / unit, deep]]), unit, "It")
     body = np.array([[-0.4, 0.0, -0.12], [0.4, 1.72, 0.15]])
     with pytest.raises(AimError, match=r"1\.72 m: a whole body.*head alone"):
         check_head_size(body, 1000.0, "The neutral")

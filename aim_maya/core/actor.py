@@ -25,7 +25,7 @@ from .mesh import Mesh, triangle_areas
 # them.
 
 SMALLEST_MM, LARGEST_MM = 90.0, 800.0  # a face mask without its neck; head, neck and shoulders
-_FLAT = 0.22  # of a head's size: a body is flatter, a mask without ears is not
+_FLAT = 0.17  # of a head's size: a body is flatter, a mask without ears is not
 _SLIM = 0.35  # depth over height: standing bodies are below, heads above
 _UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0, "metres": 1000.0}
 
@@ -38,7 +38,7 @@ def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str)
     slim = float(np.ptp(points, axis=0).min()) / max(extent, 1e-30)
     if SMALLEST_MM <= size <= LARGEST_MM:
         unit = next((name for name, scale in _UNITS.items() if 1000 <= extent * scale <= 2500), "")
-        if slim >= _FLAT or not unit:
+        if slim >= _FLAT or not unit or mm_per_unit != 1.0:  # a unit that was given is believed
             return
         raise AimError(
             f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, which is too flat for "
