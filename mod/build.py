@@ -74,7 +74,9 @@ def contents(root: Path) -> dict[str, Path]:
 
 
 def build(root: Path, out: Path) -> Path:
-    """Write the zip and return its path; an earlier one of that name is replaced only when this one is whole."""
+    """Write the zip and return its path; an earlier one of that name is replaced only when this one is
+    whole.
+    """
     target = out / f"{MODULE}-{version_of(root)}.zip"
     listed = contents(root)
     out.mkdir(parents=True, exist_ok=True)

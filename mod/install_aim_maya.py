@@ -32,7 +32,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Decision:
-    """What there is to do: kind is 'install', 'upgrade', 'downgrade' or 'again'; the sentence asks the user."""
+    """What there is to do: kind is 'install', 'upgrade', 'downgrade' or 'again'; the sentence asks the
+    user.
+    """
 
     kind: str
     old: str
@@ -158,7 +160,9 @@ def put(source: Path, modules: Path, copy: bool = True) -> Path:
 
 
 def _swap_children(new: Path, target: Path, old: Path) -> None:
-    """Replace everything in `target` but KEPT by what is in `new`; back to what it was when any move fails."""
+    """Replace everything in `target` but KEPT by what is in `new`; back to what it was when any move
+    fails.
+    """
     target.mkdir(exist_ok=True)
     old.mkdir()
     moves = [(p, old / p.name) for p in sorted(target.iterdir()) if p.name != KEPT] + [

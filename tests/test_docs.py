@@ -23,7 +23,9 @@ def name(page: Path) -> str:
 
 
 def without_code(text: str) -> str:
-    """Without fenced and indented code (an indented line after a list entry is its continuation, and stays)."""
+    """Without fenced and indented code (an indented line after a list entry is its continuation, and
+    stays).
+    """
     lines, fenced, listed = [], False, False
     for line in text.splitlines():
         if line.startswith("```"):
@@ -37,7 +39,10 @@ def without_code(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a page's prose: no code, tables, headings or pictures. A list entry ends a sentence."""
+    """The sentences of a page's prose: no code, tables, headings or pictures.
+
+    A list entry ends a sentence.
+    """
     prose: list[list[str]] = [[]]
     for line in without_code(text).splitlines():
         if re.match(r"#|\||!\[", line) or not line.strip():

@@ -362,17 +362,17 @@ def test_a_head_wound_inwards_is_checked_and_drawn_as_any_other(
     for mesh in (sample.neutral, inwards.neutral):
         made, axes = figure(1)
         draw(axes[0], mesh, mesh.points)
-        drawn.append(len(axes[0].collections[0].get_paths()))
+        drawn.append(np.asarray(axes[0].images[0].get_array(), float))
         assert png(made)
-    assert drawn[0] == drawn[1]
+    assert drawn[0].shape == drawn[1].shape
+    assert np.abs(drawn[0] - drawn[1]).mean() < 1  # of 255: the same face, not the inside of its back
 
 
 def test_a_whole_body_is_told_so() -> None:
     body = np.array([[-40.0, 0.0, -12.0], [40.0, 172.0, 15.0]])
-    with pytest.raises(AimError, match=r"too flat for a head.*whole body in centimetres"):
-        check_head_size(body, 1.0, "The neutral")
+    assert "whole body in centimetres" in check_head_size(body, 1.0, "The neutral")
     for deep, unit in ((44.0, 1.0), (41.0, 1.0), (4.1, 10.0), (0.41, 100.0)):  # masks
-        check_head_size(np.array([[0.0, 0, 0], [177 / unit, 189 / unit, deep]]), unit, "It")
+        assert check_head_size(np.array([[0.0, 0, 0], [177 / unit, 189 / unit, deep]]), unit, "It") == ""
     body = np.array([[-0.4, 0.0, -0.12], [0.4, 1.72, 0.15]])
     with pytest.raises(AimError, match=r"1\.72 m: a whole body.*head alone"):
         check_head_size(body, 1000.0, "The neutral")

@@ -116,7 +116,9 @@ def _stopped(error: BaseException) -> AimError:
 
 
 def _machine_failed(error: MemoryError | OSError) -> AimError:
-    """What is said where memory, a disk or a drive gave way, and nothing on the way knew a better sentence."""
+    """What is said where memory, a disk or a drive gave way, and nothing on the way knew a better
+    sentence.
+    """
     if isinstance(error, MemoryError):
         cause = "The input is too large, or other programs hold it."
         return AimError("The memory of this machine does not suffice.", cause, "Take less at a time.")

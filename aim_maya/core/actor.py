@@ -30,22 +30,21 @@ _SLIM = 0.35  # depth over height: standing bodies are below, heads above
 _UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0, "metres": 1000.0}
 
 
-def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str) -> None:
-    """Raise AimError when the largest extent of points (V, 3), taken to mm, is no head's; says which unit it
-    looks like."""
+def check_head_size(points: NDArray[np.floating], mm_per_unit: float, what: str) -> str:
+    """A warning where points (V, 3) have a head's size and are as flat as a body, else "".
+
+    Raises AimError when their largest extent, taken to mm, is no head's; says which unit it looks like.
+    """
     extent = float(np.ptp(points, axis=0).max())
     size = extent * mm_per_unit
     slim = float(np.ptp(points, axis=0).min()) / max(extent, 1e-30)
     if SMALLEST_MM <= size <= LARGEST_MM:
         unit = next((name for name, scale in _UNITS.items() if 1000 <= extent * scale <= 2500), "")
         if slim >= _FLAT or not unit or mm_per_unit != 1.0:  # a unit that was given is believed
-            return
-        raise AimError(
-            f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, which is too flat for "
-            "a head.",
-            f"It looks like a whole body in {unit}.",
-            "Give the head alone, with its unit: neutral and shapes cut at the neck; --any-size skips "
-            "this check.",
+            return ""
+        return (
+            f"{what} is {extent:.4g} units across and {slim * extent:.3g} deep, flat for a head. If it is a "
+            f"whole body in {unit}, give the head alone, with its unit."
         )
     if 1000 <= size <= 2500 and slim < _SLIM:
         raise AimError(
@@ -136,7 +135,8 @@ def check_actor(actor: Actor, *, any_size: bool = False) -> None:
             remedy="Give a positive number: 1 for millimetres, 10 for centimetres.",
         )
     if not any_size:
-        check_head_size(neutral.points, actor.mm_per_unit, f"The neutral of '{actor.name}'")
+        flat = check_head_size(neutral.points, actor.mm_per_unit, f"The neutral of '{actor.name}'")
+        actor.warnings += [flat] if flat else []
     degenerate = int(
         (
             triangle_areas(neutral.points, neutral.triangles) <= 1e-12 * float(np.ptp(neutral.points)) ** 2

@@ -178,7 +178,9 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _stray(entry: Path, there: set[str], vertices: int | None) -> Stray | None:
-    """What is wrong with one entry of the actor folder itself; None for what is read, or does not ask to be."""
+    """What is wrong with one entry of the actor folder itself; None for what is read, or does not ask to
+    be.
+    """
     ending = entry.suffix.lower()
     if entry.is_dir():
         return _stray_folder(entry, there)

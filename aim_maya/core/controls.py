@@ -41,7 +41,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Pose:
-    """A combination target: weights {control: value} at which it was sculpted, and how the controls combine."""
+    """A combination target: weights {control: value} at which it was sculpted, and how the controls
+    combine.
+    """
 
     target: str
     weights: Mapping[str, float]

@@ -39,7 +39,9 @@ def tag() -> str:
 
 
 def platform_name() -> str:
-    """win64, linux, mac-arm64 or mac-x86_64: Maya's own names, with the processor where wheels differ by it."""
+    """win64, linux, mac-arm64 or mac-x86_64: Maya's own names, with the processor where wheels differ by
+    it.
+    """
     if sys.platform == "win32":
         return "win64"
     if sys.platform == "darwin":  # the processor Python was started for: under Rosetta a Mac is an Intel

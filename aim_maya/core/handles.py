@@ -181,7 +181,9 @@ class Handles:
         self._bones, self._owners, self._made = bones, owners, dict[str, Floats]()
 
     def __getitem__(self, name: str) -> Floats:
-        """(V, 3) float32 offset of the bone points for one millimetre on a handle; model unit, object space."""
+        """(V, 3) float32 offset of the bone points for one millimetre on a handle; model unit, object
+        space.
+        """
         if name not in self._made:
             field = self._bones.sites.turned_to_object(HANDLES[name][1](self._bones))
             field = field if self._owners is None else field[self._owners]

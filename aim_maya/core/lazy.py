@@ -1,4 +1,6 @@
-"""The public names of a package, imported when somebody asks for one: a command loads no more than it uses."""
+"""The public names of a package, imported when somebody asks for one: a command loads no more than it
+uses.
+"""
 
 from __future__ import annotations
 

@@ -73,7 +73,10 @@ _MEND = "Mend the line or export the mesh again."
 
 
 def read_obj(path: str | Path) -> Mesh:
-    """Read one OBJ. Raises AimError with the line number for anything that is not a mesh of finite numbers."""
+    """Read one OBJ.
+
+    Raises AimError with the line number for anything that is not a mesh of finite numbers.
+    """
     points, uvs, counts, corners, uv_corners = _read(Path(path), faces=True)
     has_uvs = len(uvs) > 0 and bool((uv_corners >= 0).any())
     return Mesh(points, counts, corners, uvs if has_uvs else None, uv_corners if has_uvs else None)

@@ -76,7 +76,9 @@ class PerformanceData:
 
     @property
     def is_global(self) -> bool:
-        """Whether one weight a target and frame says it all: such a performance is also plain weight curves."""
+        """Whether one weight a target and frame says it all: such a performance is also plain weight
+        curves.
+        """
         return (
             self.network is None
             and self.basis.shape[1] == 1

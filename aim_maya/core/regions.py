@@ -90,7 +90,9 @@ def smoothed(mesh: Mesh, values: Floats, rounds: int) -> Floats:
 
 
 def _capsules(sites: FaceSites) -> dict[str, list[Capsule]]:
-    """The regions as capsules (end, end, radius) on the unrolled face, mm; NONE is what surrounds the face."""
+    """The regions as capsules (end, end, radius) on the unrolled face, mm; NONE is what surrounds the
+    face.
+    """
     s = sites.size
     u = {
         name: float(sites.unrolled(sites.site(name))[0])

@@ -42,7 +42,9 @@ class Plan:
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
-    """Raises AimError for scenes that are not there, outputs that collide, and values that cannot be meant."""
+    """Raises AimError for scenes that are not there, outputs that collide, and values that cannot be
+    meant.
+    """
     values = vars(options).copy()
     command = values.pop("command")
     if options.timeout < 0:

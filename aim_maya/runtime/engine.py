@@ -198,10 +198,15 @@ _log = logging.getLogger("aim_maya")
 
 
 class Engine:
-    """Shared by every edited copy of a model. `points` is None where numpy's cached evaluation has to do it."""
+    """Shared by every edited copy of a model.
+
+    `points` is None where numpy's cached evaluation has to do it.
+    """
 
     def __init__(self, data: ModelData, device: str, evaluation: str) -> None:
-        """Raises AimError when CUDA was asked for and cannot be had, or full evaluation without onnxruntime."""
+        """Raises AimError when CUDA was asked for and cannot be had, or full evaluation without
+        onnxruntime.
+        """
         self._data, self._lock = data, threading.Lock()
         self.evaluation, self.device = evaluation, device
         self._fields: ModelData | None = None
@@ -262,7 +267,9 @@ class Engine:
             return self._fields
 
     def _left(self, failed: BoundGraph, error: Exception) -> BoundGraph | None:
-        """What takes the place of a graph that failed; of two threads that failed at once, the first decides."""
+        """What takes the place of a graph that failed; of two threads that failed at once, the first
+        decides.
+        """
         with self._lock:
             if self._graph is not failed:
                 return self._graph

@@ -192,7 +192,9 @@ class ModelData:
 
     @cached_property
     def doubles(self) -> tuple[Ints, Ints] | None:
-        """(D,) vertices that are the same point as an earlier one, and (D,) those; None where there are none."""
+        """(D,) vertices that are the same point as an earlier one, and (D,) those; None where there are
+        none.
+        """
         if self.owners is None:
             return None
         doubles = np.flatnonzero(self.owners != np.arange(len(self.owners)))
@@ -387,7 +389,9 @@ def _baked_jaw(about: Fields, manifest: dict[str, Any]) -> BakedJaw:
 
 
 def _owners(arrays: dict[str, Any], v: int, where: str) -> Ints | None:
-    """'owners' where the file has them, checked: nobody's owner comes after it, and every owner is its own."""
+    """'owners' where the file has them, checked: nobody's owner comes after it, and every owner is its
+    own.
+    """
     if "owners" not in arrays:
         return None
     owners: Ints = arrays["owners"]

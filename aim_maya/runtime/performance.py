@@ -84,7 +84,9 @@ class SpatialBasis:
 
 
 class CoefficientNetwork:
-    """A network of (code of the frame, template point); between frames its answers are mixed, not its codes."""
+    """A network of (code of the frame, template point); between frames its answers are mixed, not its
+    codes.
+    """
 
     def __init__(self, data: PerformanceData, graph: bytes, name: str) -> None:
         self._data, self._graph, self._name, self._fields = data, graph, name, Fields(data)

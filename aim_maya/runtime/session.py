@@ -14,7 +14,9 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Session:
-    """An onnxruntime session, the device it runs on ('cpu' or 'cuda') and a sentence on how that came about."""
+    """An onnxruntime session, the device it runs on ('cpu' or 'cuda') and a sentence on how that came
+    about.
+    """
 
     handle: Any
     device: str

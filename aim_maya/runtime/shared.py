@@ -43,7 +43,9 @@ def _load(path: str | Path, device: str, evaluation: str) -> FaceModel:
 
 
 def current_model(path: str | Path, device: str = "auto", evaluation: str = "cached") -> FaceModel:
-    """As shared_model, but never one that was read before the file changed: for actions, not for every frame."""
+    """As shared_model, but never one that was read before the file changed: for actions, not for every
+    frame.
+    """
     model = shared_model(path, device, evaluation)
     if Path(path).stat().st_mtime_ns == model.data.modified:
         return model
@@ -52,7 +54,10 @@ def current_model(path: str | Path, device: str = "auto", evaluation: str = "cac
 
 
 def shared_performance(path: str | Path) -> Performance:
-    """The performance at `path`, opened now or already open. Raises AimError for a file that cannot be read."""
+    """The performance at `path`, opened now or already open.
+
+    Raises AimError for a file that cannot be read.
+    """
     key = str(Path(path).resolve())
     with _lock:
         found = _performances.get(key)

@@ -55,7 +55,9 @@ def one_run(model: FaceModel, take: Path) -> dict[str, list[bytes]]:
 def test_any_chunk_has_the_bytes_of_one_run(
     model: FaceModel, take: Path, one_run: dict[str, list[bytes]], step: str, data: st.DataObject
 ) -> None:
-    """Chunks of any length at any place, of one frame too, at whole steps and between the take's own frames."""
+    """Chunks of any length at any place, of one frame too, at whole steps and between the take's own
+    frames.
+    """
     whole = [n for n in range(1, FRAMES + 1) if (n - 1) % Fraction(step) == 0]
     first, last = sorted((data.draw(st.sampled_from(whole)), data.draw(st.sampled_from(whole))))
     start = int((first - 1) / Fraction(step))

@@ -126,7 +126,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long the event loop is watched")
     options = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    print(f"aimface ui, from start to first paint: {', '.join(f'{first_paint():.2f}' for _ in range(3))} s")  # noqa: T201
+    seconds = ", ".join(f"{first_paint():.2f}" for _ in range(3))
+    print(f"aimface ui, from start to first paint: {seconds} s")  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_CONFIG_HOME"] = name
         folder = Path(name)

@@ -24,7 +24,7 @@ def neutral() -> Mesh:
     """A bent sheet of 200 mm, far from the origin as heads in a scene are."""
     mesh = grid_mesh()
     flat = (mesh.points - mesh.points.min(0)) / np.ptp(mesh.points, axis=0).max() * 200
-    return mesh.with_points(flat + np.array([0, 1500, 0]) + np.outer(np.square(flat[:, 0] / 40), [0, 0, 1]))
+    return mesh.with_points(flat + np.array([0, 1500, 0]) + np.outer(np.square(flat[:, 0] / 25), [0, 0, 1]))
 
 
 def moved(by: float) -> Mesh:

@@ -1,4 +1,6 @@
-"""How long the fuzzing runs: AIM_FUZZ examples a reader (`make fuzz`: 2,000), a few of them in `make test`."""
+"""How long the fuzzing runs: AIM_FUZZ examples a reader (`make fuzz`: 2,000), a few of them in `make
+test`.
+"""
 
 from __future__ import annotations
 

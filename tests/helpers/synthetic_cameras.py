@@ -17,7 +17,9 @@ OUTLINE = tuple(str(i) for i in range(17))
 def cameras_round(
     points: np.ndarray, degrees: tuple[float, ...], *, away: float, focal: float = 2000.0
 ) -> tuple[Camera, ...]:
-    """One at every angle about y, a little above the middle of points (V, 3) and `away` from it, model unit."""
+    """One at every angle about y, a little above the middle of points (V, 3) and `away` from it, model
+    unit.
+    """
     middle = 0.5 * (points.min(axis=0) + points.max(axis=0))
     angles = np.radians(degrees)
     places = [middle + away * np.array([np.sin(a), 0.1, np.cos(a)]) for a in angles]

@@ -26,7 +26,9 @@ def wiring(node: str) -> set[tuple[str, str]]:
 
 
 def snapshot(rig: Rig) -> dict[str, Any]:
-    """What a rigger would miss: wiring, order of deformers, aliases, values, locks and flags of every weight."""
+    """What a rigger would miss: wiring, order of deformers, aliases, values, locks and flags of every
+    weight.
+    """
     plugs = [f"{rig.node}.weight[{i}]" for i in rig.index.values()] + [f"{rig.node}.envelope"]
     states = {
         p: (
@@ -330,7 +332,9 @@ def check_a_model_trained_again_is_taken(lab: Lab) -> None:
 
 
 def check_conversion_factors_survive(lab: Lab) -> None:
-    """A unitConversion used as a multiplier, into a weight and out of one: same values attached and restored."""
+    """A unitConversion used as a multiplier, into a weight and out of one: same values attached and
+    restored.
+    """
     rig = lab.rig()
     control = cmds.createNode("transform", name="slider")
     factor = cmds.createNode("unitConversion", name="tenth")

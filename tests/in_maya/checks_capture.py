@@ -168,7 +168,9 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
 
 
 def check_capture_away_from_rest(lab: Lab) -> None:
-    """With the sliders half open, joint and teeth are still read from their rest, and put back to half open."""
+    """With the sliders half open, joint and teeth are still read from their rest, and put back to half
+    open.
+    """
     rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
     slider, joint = _driven_joint(rig)
     mesh = lab.mesh("lower_teeth", teeth)

@@ -236,7 +236,9 @@ def check_reload_takes_the_new_file(lab: Lab) -> None:
 
 
 def check_duplicates_and_many_nodes_share_one_model(lab: Lab) -> None:
-    """A duplicated node works from its own attributes; two rigs hold one model; the last to go releases it."""
+    """A duplicated node works from its own attributes; two rigs hold one model; the last to go releases
+    it.
+    """
     first, second = lab.rig("one"), lab.rig("two")
     a, b = attach(first.mesh, lab.model).node, attach(second.mesh, lab.model).node
     cmds.setAttr(f"{a}.jawOpen", 1.0)

@@ -1,4 +1,6 @@
-"""bin/aim-mayapy with a stand-in for mayapy; bin/aim-mayapy.bat is read for the same rules, it was not run."""
+"""bin/aim-mayapy with a stand-in for mayapy; bin/aim-mayapy.bat is read for the same rules, it was not
+run.
+"""
 
 from __future__ import annotations
 

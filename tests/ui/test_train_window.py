@@ -297,7 +297,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(command)
         raise AimError("Not in this test.")
 
-    monkeypatch.setattr("aim_maya.ui.training.process.start", start)
+    monkeypatch.setattr("aim_maya.ui.training.window.start", start)
     return commands
 
 
@@ -502,7 +502,7 @@ def test_a_wrong_option_and_no_output(qtbot: Any, window: TrainWindow) -> None:
 def test_no_python_to_train_with(
     qtbot: Any, window: TrainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("aim_maya.ui.training.python.find", lambda _setting: None)
+    monkeypatch.setattr("aim_maya.ui.training.window.find", lambda _setting: None)
     press(qtbot, window, "train")
     dialog = window.dialog
     assert isinstance(dialog, PythonDialog)

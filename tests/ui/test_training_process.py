@@ -1,4 +1,6 @@
-"""The trainer as a process of its own: a clean environment, a life of its own, and an end that is explained."""
+"""The trainer as a process of its own: a clean environment, a life of its own, and an end that is
+explained.
+"""
 
 from __future__ import annotations
 

@@ -403,7 +403,9 @@ def test_files_that_are_no_usd(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
 def test_a_damaged_count_takes_no_memory(tmp_path: Path) -> None:
-    """A binary file whose table of contents asks for 2^40 of something ends at once, and the bound with it."""
+    """A binary file whose table of contents asks for 2^40 of something ends at once, and the bound with
+    it.
+    """
     import resource
 
     from pxr import Sdf

@@ -187,7 +187,9 @@ def inside_out(mesh: Mesh) -> bool:
 
 
 def turned(mesh: Mesh) -> Mesh:
-    """The same faces seen from the other side: every one keeps its first corner and goes round the other way."""
+    """The same faces seen from the other side: every one keeps its first corner and goes round the other
+    way.
+    """
     at = np.arange(len(mesh.corners)) - mesh.starts[mesh.corner_face]
     back = (
         mesh.starts[mesh.corner_face] + (mesh.counts[mesh.corner_face] - at) % mesh.counts[mesh.corner_face]

@@ -219,7 +219,9 @@ def _is_complete(out: Path, kind: str, made_from: Provenance) -> bool:
 
 
 def _remove_leftovers(out: Path) -> None:
-    """Temporary files of bakes to this output that were killed: one output is baked by one process at a time."""
+    """Temporary files of bakes to this output that were killed: one output is baked by one process at a
+    time.
+    """
     if out.suffix.lower() in ("", ".obj"):
         left = list(out.with_suffix("").rglob(".frame_*.obj.*"))
     else:

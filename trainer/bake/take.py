@@ -137,7 +137,9 @@ class Taken:
 
     @property
     def moments(self) -> Floats:
-        """(F,) where the sampled frames lie among the take's own, 0-based: what a performance is played at."""
+        """(F,) where the sampled frames lie among the take's own, 0-based: what a performance is played
+        at.
+        """
         positions = self.frames.positions * float(exact_rate(self.read.fps) / exact_rate(self.curves.fps))
         near: Floats = np.round(positions)
         return np.where(np.abs(positions - near) < 1e-6, near, positions)

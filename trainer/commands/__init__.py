@@ -1,1 +1,3 @@
-"""One module a command: an `Options` dataclass whose docstrings are the help, and `run(options) -> figures`."""
+"""One module a command: an `Options` dataclass whose docstrings are the help, and `run(options) ->
+figures`.
+"""

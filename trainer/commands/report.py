@@ -1,4 +1,6 @@
-"""Write a self-contained HTML page about a model: face, learned bones, thickness, errors per target, figures."""
+"""Write a self-contained HTML page about a model: face, learned bones, thickness, errors per target,
+figures.
+"""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ def nearest_bone(points: Floats, constraints: Constraints) -> tuple[Floats, NDAr
 
 
 def outside_skin(actor: Actor, bone: Floats) -> int:
-    """How many bone points (V, 3) lie outside the neutral's skin; vertices on its open borders are not asked."""
+    """How many bone points (V, 3) lie outside the neutral's skin; vertices on its open borders are not
+    asked.
+    """
     skin = actor.neutral
     below = skin.points - _BORDER_MM / actor.mm_per_unit * vertex_normals(skin)
     return int((outside(bone, skin) & ~outside(below, skin)).sum())

@@ -83,7 +83,9 @@ class FaceView:
         return blended
 
     def picture(self, colours: Floats, ambient: float, diffuse: float) -> NDArray[np.uint8]:
-        """(height, width, 4) RGBA: colours (P, 3) from 0 to 255 in this light, clear where there is no mesh."""
+        """(height, width, 4) RGBA: colours (P, 3) from 0 to 255 in this light, clear where there is no
+        mesh.
+        """
         picture = np.full((self.size[1] * self.size[0], 4), (255, 255, 255, 0), np.uint8)
         picture[self._pixel, :3] = np.clip(colours * (ambient + diffuse * self._light)[:, None], 0, 255)
         picture[self._pixel, 3] = 255
@@ -204,7 +206,9 @@ def figure(columns: int, rows: int = 1, width: float = 3.2, height: float = 3.9)
 
 
 def label(name: str) -> str:
-    """A name as matplotlib is to show it: not as mathematics between dollars, and not over half the picture."""
+    """A name as matplotlib is to show it: not as mathematics between dollars, and not over half the
+    picture.
+    """
     return (name if len(name) <= 60 else f"{name[:57]}...").replace("$", r"\$")
 
 

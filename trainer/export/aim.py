@@ -221,7 +221,9 @@ def bones_report(problem: Problem) -> str:
 
 
 def face_sites(problem: Problem) -> FaceSites | None:
-    """The landmarks that training found on the neutral, for the file; None when there were none to be found."""
+    """The landmarks that training found on the neutral, for the file; None when there were none to be
+    found.
+    """
     at = problem.tissue.landmarks
     return None if at is None else FaceSites(at.frame.axes, at.frame.origin, at.frame.mm_per_unit, at.points)
 

@@ -19,7 +19,9 @@ from .space import FaceSpace
 
 
 def symmetric(sizes: Sequence[int], block: Callable[[int, int], Floats | None]) -> Floats:
-    """(K, K) float64, K the sum of the sizes: block(i, j) is (sizes[i], sizes[j]) for i <= j, None for zeros."""
+    """(K, K) float64, K the sum of the sizes: block(i, j) is (sizes[i], sizes[j]) for i <= j, None for
+    zeros.
+    """
     at = np.cumsum([0, *sizes])
     matrix = np.zeros((at[-1], at[-1]))
     for i in range(len(sizes)):

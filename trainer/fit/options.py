@@ -1,4 +1,6 @@
-"""What fits can be told, to scans, to 2D landmarks and by networks: field docstrings are the command's help."""
+"""What fits can be told, to scans, to 2D landmarks and by networks: field docstrings are the command's
+help.
+"""
 
 from __future__ import annotations
 

@@ -252,7 +252,9 @@ class WeightSolver:
         self.space, self.seen, self.limit = space, seen, limit
 
     def solve(self, points: Floats, motion: Motion, start: Floats | None) -> Frame:
-        """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame before."""
+        """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame
+        before.
+        """
         space, seen = self.space, self.seen
         known = complete(points)
         back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion)

@@ -181,7 +181,8 @@ class FaceSpace:
         shift = p.jaw_shift / self.mm_per_unit
         about = np.eye(
             6
-            # turns are about the model's centre: a small turn must not carry the jaw along by its distance from
+            # turns are about the model's centre: a small turn must not carry the jaw along by its distance
+            # from
             # the origin
         )
         x, y, z = self.centre

@@ -52,7 +52,9 @@ def laplacian(mesh: Mesh) -> sp.csc_matrix:
 
 
 def bent_least(mesh: Mesh, points: Floats, confidence: Floats | float, smoothness: float) -> Floats:
-    """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3): the surface without its small forms."""
+    """argmin sum confidence |f - points|^2 + smoothness |L f|^2, (V, 3): the surface without its small
+    forms.
+    """
     bending = laplacian(mesh)
     sure = np.broadcast_to(confidence, len(points))
     solved: Floats = _factorised(sp.diags(sure) + smoothness * (bending.T @ bending)).solve(

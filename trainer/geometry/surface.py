@@ -152,7 +152,9 @@ def _refined(misfit: Callable[[Floats], float], start: Floats, extent: float) ->
 
 @dataclass(frozen=True)
 class Mirror:
-    """For every vertex the few vertices round its mirror image, ids (V, 4) and weights (V, 4) that sum to 1."""
+    """For every vertex the few vertices round its mirror image, ids (V, 4) and weights (V, 4) that sum
+    to 1.
+    """
 
     plane: Plane
     ids: NDArray[np.integer]

@@ -50,7 +50,9 @@ class Grams:
 
 
 def normal_grams(face: Face, patches: Patches, seen: Flags) -> Grams:
-    """Sums over vertices of the products of the columns by which each unknown moves what an energy looks at."""
+    """Sums over vertices of the products of the columns by which each unknown moves what an energy looks
+    at.
+    """
     assert face.anatomy is not None
     a, p, middle = face.anatomy, patches, face.neutral.mean(axis=0)
     columns = np.concatenate(

@@ -116,7 +116,9 @@ def subdivided(data: ModelData) -> ModelData:
 
 
 def bare_sums(rest: Floats, table: Floats) -> dict[str, Callable[[NDArray[np.intp], Floats], Floats]]:
-    """Three ways to sum active rows of table (T, 3V) onto rest (3V,) float32, each as good as numpy allows."""
+    """Three ways to sum active rows of table (T, 3V) onto rest (3V,) float32, each as good as numpy
+    allows.
+    """
     scratch = np.empty_like(rest)
 
     def gather(active: NDArray[np.intp], weights: Floats) -> Floats:
@@ -192,7 +194,9 @@ def cached_against_bare(model: FaceModel, active_count: int, rounds: int) -> dic
 
 
 def changing_sets(model: FaceModel, active_count: int, rounds: int) -> float:
-    """Median ms of a cached frame when every frame has other active controls: nothing gathered can be kept."""
+    """Median ms of a cached frame when every frame has other active controls: nothing gathered can be
+    kept.
+    """
     rng = np.random.default_rng(1)
     frames = np.zeros((64, len(model.targets)))
     for f in frames:

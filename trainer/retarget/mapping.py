@@ -1,4 +1,6 @@
-"""Which control of the source drives which control of the target, as matrices over controls and over targets."""
+"""Which control of the source drives which control of the target, as matrices over controls and over
+targets.
+"""
 
 from __future__ import annotations
 

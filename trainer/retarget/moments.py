@@ -201,7 +201,9 @@ def _shown(mapping: ControlMap) -> Floats:
 
 
 def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
-    """The fit's local space on the targets (T,) that are used, without the offsets that no target explains."""
+    """The fit's local space on the targets (T,) that are used, without the offsets that no target
+    explains.
+    """
     whole = face_space(
         model, local=True, modes=modes, prior=Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER)
     )

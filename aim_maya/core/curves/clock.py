@@ -298,7 +298,9 @@ def _place_under_label(frames: Floats) -> Floats:
 
 
 def _rows_between_labels(frames: Floats) -> int:
-    """How many rows go into the step from one label to the next, when nearly all steps are that part of it."""
+    """How many rows go into the step from one label to the next, when nearly all steps are that part of
+    it.
+    """
     steps = np.diff(frames)
     if len(steps) < 3 or not 0 < np.median(steps) < 0.75:
         return 1

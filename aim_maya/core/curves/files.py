@@ -256,7 +256,9 @@ def _ticks(
     default_fps: float | None,
     drop: bool | None,
 ) -> Ticks:
-    """The rows' times, from the clock's column: rows are lines, texts, and the texts of rows without values."""
+    """The rows' times, from the clock's column: rows are lines, texts, and the texts of rows without
+    values.
+    """
     lines, texts, gaps = rows
     kind, unit = clock_kind(name) or ("time", "")
     if kind != "frame" and ":" in texts[0]:

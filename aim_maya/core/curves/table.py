@@ -157,7 +157,9 @@ def _converted(path: Path, names: Sequence[str], block: list[Row], comma: bool) 
 
 
 def _with_comma(text: str) -> float:
-    """A number with a decimal comma; a point beside it parts thousands, or is a slip: no number either way."""
+    """A number with a decimal comma; a point beside it parts thousands, or is a slip: no number either
+    way.
+    """
     return float("" if "." in text else text.replace(",", "."))
 
 

@@ -1,1 +1,4 @@
-"""What a user does: capture, attach, restore, teeth, anatomy, native rigs, performances. One undo step each."""
+"""What a user does: capture, attach, restore, teeth, anatomy, native rigs, performances.
+
+One undo step each.
+"""

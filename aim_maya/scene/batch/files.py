@@ -177,7 +177,9 @@ def close_scene() -> None:
 
 
 def sources() -> list[str]:
-    """The files that decide what the scene shows besides itself: references at any depth, caches; each once."""
+    """The files that decide what the scene shows besides itself: references at any depth, caches; each
+    once.
+    """
     scene = str(cmds.file(query=True, sceneName=True))
     found = [paths.without_copy_number(str(f)) for f in cmds.file(query=True, list=True) or []]
     return [f for f in dict.fromkeys(found) if Path(f).suffix.lower() in _SOURCES and f != scene]
@@ -205,7 +207,10 @@ def fresh_path(final: str) -> Iterator[Path]:
 
 
 def save_scene(final: str) -> None:
-    """Save the open scene as `final`, whole or not at all. Raises AimError with Maya's words when it fails."""
+    """Save the open scene as `final`, whole or not at all.
+
+    Raises AimError with Maya's words when it fails.
+    """
     kind = _KINDS[Path(final).suffix.lower()]
     with fresh_path(final) as temporary:
         try:

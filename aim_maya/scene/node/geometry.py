@@ -96,7 +96,9 @@ def members(source: InputMesh, iterator: Any) -> Ints | None:
 
 
 def _group_ids(source: InputMesh) -> Ints | None:
-    """Ids from the object group in one call; None where membership is kept in another way (component tags)."""
+    """Ids from the object group in one call; None where membership is kept in another way (component
+    tags).
+    """
     try:
         component = OpenMaya.MFnGeometryData(source.data).objectGroupComponent(source.group)
         ids = OpenMaya.MIntArray()

@@ -28,7 +28,9 @@ _READERS = {
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which model: the file as written, device and evaluation by name, and how often a reload was asked for."""
+    """Which model: the file as written, device and evaluation by name, and how often a reload was asked
+    for.
+    """
 
     path: str
     device: str

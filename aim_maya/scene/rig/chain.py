@@ -1,4 +1,6 @@
-"""The order of deformers on a mesh: read from the connections themselves, changed by wiring, and read back."""
+"""The order of deformers on a mesh: read from the connections themselves, changed by wiring, and read
+back.
+"""
 
 from __future__ import annotations
 

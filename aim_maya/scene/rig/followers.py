@@ -203,7 +203,9 @@ def jaw_joints_after(structure: Structure) -> list[str]:
 
 
 def driver_settings(structure: Structure, weights: dict[str, float]) -> dict[str, float]:
-    """{driver plug: value} that brings the weights to their values; drivers that cannot be set are left out."""
+    """{driver plug: value} that brings the weights to their values; drivers that cannot be set are left
+    out.
+    """
     settings: dict[str, float] = {}
     for plug, value in weights.items():
         driver = structure.drivers.get(plug)

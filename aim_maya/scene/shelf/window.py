@@ -150,7 +150,9 @@ def open_training() -> str:
 
 
 def fill() -> None:
-    """Put a window into the control: called by Maya, also at start-up, when the control is in the workspace."""
+    """Put a window into the control: called by Maya, also at start-up, when the control is in the
+    workspace.
+    """
 
     control = _widget()
     window = _window_class()(MayaHost(), control)

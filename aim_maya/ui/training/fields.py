@@ -1,4 +1,6 @@
-"""The fields of the training window: a widget for each option, for paths that are never clipped, for units."""
+"""The fields of the training window: a widget for each option, for paths that are never clipped, for
+units.
+"""
 
 from __future__ import annotations
 

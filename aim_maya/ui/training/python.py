@@ -50,7 +50,9 @@ def places() -> list[Path]:
 
 
 def new_place() -> Path:
-    """Where an environment belongs: the module, or the user's folder when that is read-only or is no module."""
+    """Where an environment belongs: the module, or the user's folder when that is read-only or is no
+    module.
+    """
     beside, own = places()
     return beside if (MODULE_ROOT / "plug-ins").is_dir() and can_write(beside) else own
 

@@ -1,4 +1,7 @@
-"""The training window: a form on the left, the training live on the right. The same inside Maya and outside."""
+"""The training window: a form on the left, the training live on the right.
+
+The same inside Maya and outside.
+"""
 
 from __future__ import annotations
 
@@ -242,7 +245,10 @@ class TrainWindow(QWidget):
         self._enable()
 
     def follow(self, folder: Path, *, only_active: bool = False) -> None:
-        """Show the training of a RUN folder, whoever started it. Raises AimError for a folder that is none."""
+        """Show the training of a RUN folder, whoever started it.
+
+        Raises AimError for a folder that is none.
+        """
         reader = RunReader(folder)
         reader.look()
         if only_active and not reader.snapshot.active:

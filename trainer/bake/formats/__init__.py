@@ -1,1 +1,3 @@
-"""Point caches: frames of a model written to npz, OBJ, USD and Alembic, one at a time, whole or not at all."""
+"""Point caches: frames of a model written to npz, OBJ, USD and Alembic, one at a time, whole or not at
+all.
+"""

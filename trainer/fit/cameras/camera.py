@@ -61,7 +61,10 @@ class Camera:
     focal_known: bool = True
 
     def at(self, frame: int) -> Floats:
-        """(4, 4) world to camera at a frame. Raises AimError for a frame beyond those of a camera that moves."""
+        """(4, 4) world to camera at a frame.
+
+        Raises AimError for a frame beyond those of a camera that moves.
+        """
         if len(self.extrinsics) == 1:
             return self.extrinsics[0]
         if not 0 <= frame < len(self.extrinsics):

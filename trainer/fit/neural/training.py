@@ -111,7 +111,10 @@ class Motion(NamedTuple):
 
 
 class NeuralFit:
-    """State of one fit: networks, codes, optimisers, step. Of `options` the jaw and the head are looked at."""
+    """State of one fit: networks, codes, optimisers, step.
+
+    Of `options` the jaw and the head are looked at.
+    """
 
     def __init__(
         self,
@@ -222,13 +225,18 @@ class NeuralFit:
         return price
 
     def predict(self, frames: Ints, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, P, 3) mm from the centre and coefficients (B, P, T) of frames by number, at vertices ids (P,)."""
+        """(B, P, 3) mm from the centre and coefficients (B, P, T) of frames by number, at vertices ids
+        (P,).
+        """
         w = self.coefficients(self.codes[frames], self.face.template[ids])
         motion = self.motion(frames)
         return self.face.points(ids, w, motion.jaw, motion.head), w
 
     def motion(self, frames: Ints) -> Motion:
-        """Head and jaw of frames by number. F_T's head comes before where the frame was placed to begin with."""
+        """Head and jaw of frames by number.
+
+        F_T's head comes before where the frame was placed to begin with.
+        """
         codes, face = self.codes[frames], self.face
         head, jaw = self.motions(codes)
         start = self.start[frames]
