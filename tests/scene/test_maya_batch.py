@@ -504,8 +504,8 @@ def test_a_mel_string_stands_for_its_text(maya: Any) -> None:
 
 
 def test_a_name_that_two_objects_have(maya: Any, tmp_path: Path) -> None:
+    from maya import OpenMaya as om
     from maya import cmds
-    from maya.api import OpenMaya as om
 
     from aim_maya.core.errors import AimError
     from aim_maya.scene.actions.capture import Parts, capture
@@ -517,7 +517,9 @@ def test_a_name_that_two_objects_have(maya: Any, tmp_path: Path) -> None:
         moved = cmds.parent(mesh, cmds.createNode("transform", name=group), relative=True)[0]
         found = om.MSelectionList()
         found.add(moved)
-        om.MFnDependencyNode(found.getDependNode(0)).setName("face")
+        node = om.MObject()
+        found.getDependNode(0, node)
+        om.MFnDependencyNode(node).setName("face")
     for ask in (
         lambda: capture("face", any_size=True),
         lambda: capture("|A|face", parts=Parts(skull="face"), any_size=True),
