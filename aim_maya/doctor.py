@@ -3,8 +3,8 @@
     bin/aim-mayapy doctor            python -m aim_maya.doctor [FILE.aim] [--device cuda] [--json FILE]
 
 Never raises: whatever is broken becomes a line. Exit code 1 only when something that is installed does not
-work, or what everything needs is
-missing (numpy; in Maya the plug-in): an optional part that is not installed is no failure.
+work, or what everything needs is missing (numpy; in Maya the plug-in): an optional part that is not installed
+is no failure.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ untouched.
     mayapy -m aim_maya.install --list                what to put into that folder
 
 pip writes into a temporary folder beside the target, the result is tried in a fresh interpreter, and only
-then is it renamed:
-the target is whole, or what it was before. Standard library only.
+then is it renamed: the target is whole, or what it was before. Standard library only.
 """
 
 from __future__ import annotations

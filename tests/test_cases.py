@@ -2,10 +2,9 @@
 through its files.
 
 The cases lie beside the repository and skip where they are absent. Each row: the case, the command, its exit
-code, words that it
-says, and the file that it has to leave. {case} is the case's folder, copied where something has to be added
-to it; MODEL, FULL, CURVES
-and SCANS are the coarse sample's, the sample's, and curves and scans that fit the coarse one.
+code, words that it says, and the file that it has to leave. {case} is the case's folder, copied where
+something has to be added to it; MODEL, FULL, CURVES and SCANS are the coarse sample's, the sample's, and
+curves and scans that fit the coarse one.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ def train(
     source: Path | None = None,
 ) -> Trained:
     """Train `actor` and write `out`; the RUN folder holds progress, checkpoint and metrics. with_parent: stop
-    when standard input ends. source: where the
-    actor was read, for whoever resumes.
+    when standard input ends. source: where the actor was read, for whoever resumes.
 
     Raises AimError for bad input or a RUN folder in use, Cancelled (with a usable checkpoint on disk) when
     asked to stop.

@@ -1,6 +1,5 @@
 """An actor: a neutral, its shapes, the controls that drive them, and whatever is known of bones, teeth, jaw
-and
-size.
+and size.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The actor folder and dataset.npz on disk: read into an Actor, written from one; and what lies there and is
-not
-read.
+not read.
 
 neutral.obj shapes/<target>.obj [skull.obj jaw.obj] [lower_teeth.obj lower_teeth/<target>.obj |
 jaw_poses.json] [landmarks.json] [actor.json: name, mm_per_unit, up, controls, poses]

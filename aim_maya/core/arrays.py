@@ -61,8 +61,8 @@ def read_arrays(
     """{name: array} of an npz: numbers, truth values and texts; `only` those named, when given.
 
     source: a path, or the bytes of one. limit: bytes that all arrays together may take. packed: whether
-    members may be
-    compressed. Raises AimError, naming `where` (or the path), for anything else than such a file.
+    members may be compressed. Raises AimError, naming `where` (or the path), for anything else than such a
+    file.
     """
     name = where or ("the npz" if isinstance(source, bytes) else str(source))
     stream: IO[bytes] | Path = (

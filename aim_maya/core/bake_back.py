@@ -1,6 +1,5 @@
 """Back from a model to what hosts without it know: weights of controls from activations of targets, and a
-linear
-blendshape that approximates the model.
+linear blendshape that approximates the model.
 
 Along one control every activation is piecewise linear (hats at its knots, products and minima of
 combinations), so the best value on each piece is that of a straight line; controls that meet in combinations
@@ -141,8 +140,7 @@ _RIDGE = 0.1
 @dataclass(frozen=True)
 class BakedBack:
     """rig: controls with the in-betweens added; shapes {target: (V, 3)} rest plus each target's delta, model
-    unit (a
-    combination's delta goes on top of its parents'); residual in mm.
+    unit (a combination's delta goes on top of its parents'); residual in mm.
     """
 
     rig: Rig
@@ -177,8 +175,7 @@ def bake_back(
     C).
 
     The residual is taken on held_out (M, C), beside that of the plain sum of rig's own shapes. Memory grows
-    with targets and
-    vertices, not with poses. Raises AimError for no poses.
+    with targets and vertices, not with poses. Raises AimError for no poses.
     """
     if not len(poses) or not len(held_out):
         raise AimError(

@@ -1,12 +1,10 @@
 """Controls, knots and combination poses: from the weights an animator sets to the activation of every target.
 
 A control owns knots (value, target): piecewise linear hats through them and through the neutral at 0, as
-Maya's in-betweens do;
-beyond the outermost knot the last segment's target scales on, as a native target does beyond 1. A pose is a
-target that means
-something only in combination: it is active by the product (or, where the rig says so, the lowest) of its
-controls' weights over their
-values at the pose; both are methods of Maya's combinationShape node.
+Maya's in-betweens do; beyond the outermost knot the last segment's target scales on, as a native target does
+beyond 1. A pose is a target that means something only in combination: it is active by the product (or, where
+the rig says so, the lowest) of its controls' weights over their values at the pose; both are methods of
+Maya's combinationShape node.
 """
 
 from __future__ import annotations

@@ -127,8 +127,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` on success, remove it on any error.
 
     What earlier writes of this file left when they were killed is removed first. Raises AimError when the
-    folder cannot be
-    written, or `path` is a folder itself.
+    folder cannot be written, or `path` is a folder itself.
     """
     final = Path(path)
     if final.is_dir():
@@ -240,8 +239,7 @@ def parse_json(text: str | bytes, where: str, *, nan_as_null: bool = False) -> A
     are read as null.
 
     Raises AimError, naming `where`, with the line of a syntax error, and for nesting over 64 levels, NaN,
-    infinity and numbers
-    that no float holds.
+    infinity and numbers that no float holds.
     """
     mend = "Mend that line, or remove the file if it is optional."
     try:

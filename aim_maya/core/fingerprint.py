@@ -1,6 +1,5 @@
 """Made from the same inputs? The fingerprint of whatever decides an output, and the note beside an output
-that
-says what it was made from.
+that says what it was made from.
 
 A file counts by its content (pass its Path): whoever copies it to a farm and back changes its time, not the
 result. Where the content is too large to read at every start, and stays where it is (scans, Maya scenes,
@@ -86,8 +85,7 @@ def _content(path: Path) -> bytes:
 
 def file_state(path: str | Path) -> dict[str, Any]:
     """Path, size in bytes and time of change in ns, of a folder also those of the files in it; None where
-    there is
-    nothing. For contents that are too large to read."""
+    there is nothing. For contents that are too large to read."""
     file = Path(path)
     try:
         state = file.stat()
@@ -104,8 +102,7 @@ def file_state(path: str | Path) -> dict[str, Any]:
 
 def write_note(note: Path, inputs: str, output: object = None, **others: Any) -> None:
     """Say what an output is made from. output: once it is there, its Path, or file_state of a large one.
-    Raises
-    AimError when it cannot be written."""
+    Raises AimError when it cannot be written."""
     made = None if output is None else fingerprint(output)
     write_json(note, {"inputs": inputs, "output": made} | others)
 

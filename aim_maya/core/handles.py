@@ -2,9 +2,8 @@
 about a skull or a jaw.
 
 Where each acts and which way it points is read off the anatomy: landmarks, the jaw's hinge, skinning weight
-and anatomy normals. A field is 1
-at the handle's own site, so that n millimetres move that site by n millimetres, and fades to 0 before
-eyelids, lips' seam, ears and neck.
+and anatomy normals. A field is 1 at the handle's own site, so that n millimetres move that site by n
+millimetres, and fades to 0 before eyelids, lips' seam, ears and neck.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """Polygon meshes: points, n-gon faces in order, optional UVs, and what everything else needs of them; numbers
-at
-vertices as colours.
+at vertices as colours.
 """
 
 from __future__ import annotations

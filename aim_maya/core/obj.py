@@ -1,12 +1,10 @@
 """A lossless Wavefront OBJ reader and writer: the one reader for neutrals, shapes, bones and scans.
 
 Libraries triangulate, merge or reorder; blendshapes live on vertex order. This one keeps quads and n-gons,
-every `v` in file
-order whether a face uses it or not, and `vt` with the corners that name them. What a mesh does not need
-(normals, groups,
-materials, curves, display settings) is passed over. Files come from many programs: byte order marks, indents,
-tabs, names in
-any encoding, vertex colours and `\\` at the end of a line are read.
+every `v` in file order whether a face uses it or not, and `vt` with the corners that name them. What a mesh
+does not need (normals, groups, materials, curves, display settings) is passed over. Files come from many
+programs: byte order marks, indents, tabs, names in any encoding, vertex colours and `\\` at the end of a line
+are read.
 
 A plain file is read in bulk; anything else, and anything wrong, line by line, so that the message can name
 the line.

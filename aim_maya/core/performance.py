@@ -47,12 +47,10 @@ class PerformanceData:
     """F frames of T targets on V vertices, model unit, object space, column vectors.
 
     head, jaw (F, 4, 4) float64 rigid. coefficients (F, T, M), offsets (F, M, 3) or None, basis (V, M),
-    float32; with a network these are
-    (F, T, 0) and (V, 0), network the ONNX bytes ("code" (1, Z), "template" (V, 3) -> "coefficients" (V, T))
-    and codes (F, Z) float32.
-    fields (R, V, 3) displacements before skinning with amounts (F, R), float32, or None.
-    residual_mm (F,) mean distance to what was seen, NaN where nothing was. flags (F,) of Flag. about: names,
-    topology, figures (plain JSON values).
+    float32; with a network these are (F, T, 0) and (V, 0), network the ONNX bytes ("code" (1, Z), "template"
+    (V, 3) -> "coefficients" (V, T)) and codes (F, Z) float32. fields (R, V, 3) displacements before skinning
+    with amounts (F, R), float32, or None. residual_mm (F,) mean distance to what was seen, NaN where nothing
+    was. flags (F,) of Flag. about: names, topology, figures (plain JSON values).
     """
 
     fps: float

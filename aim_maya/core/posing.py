@@ -1,6 +1,5 @@
 """What a rig's weights mean for a model: activations, the jaw's motion, linear blend skinning, the tables
-solved
-at the trained poses, and the detail that makes these exact.
+solved at the trained poses, and the detail that makes these exact.
 
     LBS(p, T, k) = p + k (T p - p)        k (V,) is the skinning weight: 0 skull, 1 jaw
 
@@ -76,8 +75,7 @@ def solve_twists(rig: Rig, poses: dict[str, Floats]) -> Floats:
     """(T, 6) float64 twists xi with T(w) = exp(sum a_i xi_i) right at every trained pose.
 
     poses {target: (4, 4)} total jaw motion at that pose; a plain target without one keeps its jaw still, a
-    combination
-    without one moves it as its parents do.
+    combination without one moves it as its parents do.
     """
     a = pose_matrix(rig)
     combination = {p.target for p in rig.poses}

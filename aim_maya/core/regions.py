@@ -2,8 +2,8 @@
 fit any topology.
 
 The face is unrolled about the head's upright axis. Each region is a few capsules there; a vertex belongs to
-regions by how much nearer
-it lies to one than to the others, and what lies inside the head (mouth, nostrils, sockets) belongs to none.
+regions by how much nearer it lies to one than to the others, and what lies inside the head (mouth, nostrils,
+sockets) belongs to none.
 """
 
 from __future__ import annotations

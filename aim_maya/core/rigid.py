@@ -1,6 +1,5 @@
 """Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, best fits, Euler angles, and a jaw
-driven
-from outside.
+driven from outside.
 
 Column vectors, p' = M p, translation in M[:3, 3]. A twist is (wx, wy, wz, vx, vy, vz): rotation vector, then
 the velocity of the origin. Equations: Murray, Li, Sastry, A Mathematical Introduction to Robotic Manipulation
@@ -149,8 +148,7 @@ def driven_jaw(face_bind: Floats, jaw_bind: Floats, jaw: Floats, head_bind: Floa
     """(4, 4) motion of the jaw relative to the head, in the face's object space: F^-1 Hb H^-1 J Jb^-1 F.
 
     All arguments are world matrices (4, 4) float64. The identity exactly while nothing has moved relative to
-    the bind.
-    Raises numpy.linalg.LinAlgError for a matrix that cannot be inverted.
+    the bind. Raises numpy.linalg.LinAlgError for a matrix that cannot be inverted.
     """
     inverse = np.linalg.inv
     motion: Floats = inverse(face_bind) @ head_bind @ inverse(head) @ jaw @ inverse(jaw_bind) @ face_bind

@@ -1,6 +1,5 @@
 """The RUN folder of one training: who owns it, what it was told, where it is, and how to stop it; its writer
-and
-its reader. docs/reference/run_folder.md is its contract.
+and its reader. docs/reference/run_folder.md is its contract.
 """
 
 from __future__ import annotations
@@ -87,9 +86,8 @@ class RunFolder:
     """The files of a RUN folder, for its writer and its readers; who owns it; its checkpoint."""
 
     def __init__(self, path: str | Path) -> None:
-        """cancel: created to stop. bones: a folder, only where they were estimated. made_from: the inputs, of
-        a
-        training that may come twice. log: of whoever started the training as a process."""
+        """cancel: created to stop. bones: a folder, only where they were estimated. made_from: the inputs,
+        of a training that may come twice. log: of whoever started the training as a process."""
         self.path = Path(path)
         self.checkpoint, self.cancel, self.progress = (
             self.path / "checkpoint.pt",

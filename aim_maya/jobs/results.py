@@ -125,8 +125,7 @@ def note_output(plan: Plan, item: Item, sources: Iterable[str]) -> None:
 
 def is_up_to_date(plan: Plan, item: Item) -> bool:
     """Whether the output is there as it was written, from sources that are as they were, with the same
-    options and
-    version."""
+    options and version."""
     if not item.output:
         return False
     note = note_path(item.output)
@@ -149,8 +148,7 @@ _FBX_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")  # the last 16 byte
 
 def check_complete(path: Path) -> None:
     """Look at the bytes that each format writes last. Raises AimError for a file that is missing, empty or
-    cut
-    off."""
+    cut off."""
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:

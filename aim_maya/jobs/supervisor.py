@@ -2,8 +2,7 @@
 others.
 
 The worker writes one JSON line an event into a file: {"event": "ready"}, {"event": "begin", "scene": ...},
-{"event": "end", "result": ...},
-{"event": "refused", "error": ...}. What it says goes to the log as it is.
+{"event": "end", "result": ...}, {"event": "refused", "error": ...}. What it says goes to the log as it is.
 """
 
 from __future__ import annotations

@@ -34,8 +34,7 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...]]:
     sentence a reason.
 
     Bone offsets carry the skin along and never need it; thickness is held, and a neutral edit that sinks into
-    the bone is lifted along the
-    anatomy normals.
+    the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
     edit, thin = _thickness(data, edit, least)

@@ -52,8 +52,8 @@ class Deformation:
         """(V, 3) to add to the input, or None when nothing moves: then the model is not called at all.
 
         weights (C,) in the controls' order; jaw (4, 4) column vectors takes the learned jaw's place; a
-        performance that plays takes the
-        weights' place, or a part of it. The head's motion is not in the points. Raises AimError for a NaN.
+        performance that plays takes the weights' place, or a part of it. The head's motion is not in the
+        points. Raises AimError for a NaN.
         """
         still = jaw is None or np.array_equal(jaw, np.eye(4))
         if playing is None and still and not weights.any() and not self._shows_at_rest:

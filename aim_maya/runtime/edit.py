@@ -1,6 +1,5 @@
 """An anatomical edit: as plain numbers or arrays a vertex, as people write it in one JSON file, and as
-presets
-that come with the product.
+presets that come with the product.
 """
 
 from __future__ import annotations
@@ -27,12 +26,10 @@ class Edit:
     """The default edit changes nothing, to the last bit.
 
     thickness: soft-tissue thickness times this, a number or (V,). bone_offset: added to the bone points, 0 or
-    (V, 3), model unit.
-    jaw_gain: the learned jaw's twist times this. expression_gain: displacement times this, a number or (V,).
-    jaw_arc: 1 the jaw turns on its arc, 0 the linear sum of the shapes. rest_offset: added to the skin of the
-    neutral, 0 or (V, 3), model
-    unit, while the bones stay. jaw_pose: (4, 4) that takes the learned jaw's place in every frame, p' = M p,
-    model unit.
+    (V, 3), model unit. jaw_gain: the learned jaw's twist times this. expression_gain: displacement times
+    this, a number or (V,). jaw_arc: 1 the jaw turns on its arc, 0 the linear sum of the shapes. rest_offset:
+    added to the skin of the neutral, 0 or (V, 3), model unit, while the bones stay. jaw_pose: (4, 4) that
+    takes the learned jaw's place in every frame, p' = M p, model unit.
     """
 
     thickness: float | Floats = 1.0

@@ -77,10 +77,8 @@ def _thickness(value: Factor, data: ModelData) -> float | Floats:
     """As _factor, but tissue that a region gains or loses lies evenly over it.
 
     The learned thickness has every form of the bone below in it; the same factor everywhere would draw that
-    bone onto the skin. Gained tissue
-    is a share of the region's mean thickness m; lost tissue a share of 3 m d / (m + 2 d), which is m where d
-    is and 3 d where d is small: skin
-    over thin places keeps some.
+    bone onto the skin. Gained tissue is a share of the region's mean thickness m; lost tissue a share of 3 m
+    d / (m + 2 d), which is m where d is and 3 d where d is small: skin over thin places keeps some.
     """
     if not isinstance(value, dict):
         return _factor(value, data)

@@ -1,6 +1,5 @@
 """Which evaluator forms the points of a model: numpy, the fields kept on a GPU, or all networks every frame;
-and
-what happens when the device fails half-way.
+and what happens when the device fails half-way.
 
 The graph contracts E's last layer with the weights before it touches the vertices: e(w) = H(c) (W w). Detail
 enters as what the networks leave over: at rest, and summed over the active targets.

@@ -109,8 +109,7 @@ class Anatomy:
     """What the networks learned, model unit, object space, float32.
 
     bone_points, normals (V, 3): the bone point and the unit direction from it to the skin; thickness (V,) of
-    the soft tissue
-    between them; skinning_weight (V,): 0 skull, 1 jaw.
+    the soft tissue between them; skinning_weight (V,): 0 skull, 1 jaw.
     """
 
     bone_points: Floats
@@ -253,8 +252,8 @@ class FaceModel:
         value}.
 
         jaw (4, 4) takes the place of the learned jaw and of the edit's jaw pose. detail False takes
-        everything from the networks.
-        Raises AimError for an unknown control, a wrong length, a NaN, or a jaw that is not a finite 4x4.
+        everything from the networks. Raises AimError for an unknown control, a wrong length, a NaN, or a jaw
+        that is not a finite 4x4.
         """
         return self.posed(
             self._data.rig.activations(weights), self._jaw_pose if jaw is None else checked_jaw(jaw), detail
@@ -305,10 +304,9 @@ class FaceModel:
         ends).
 
         head False leaves the head where the model has it. blend 1 is the performance, 0 points(weights), in
-        between both are mixed.
-        jaw (4, 4) takes the place of the performance's. Raises AimError when the performance was fitted with
-        another model, for a NaN,
-        for weights or a jaw as `points` does, and when its network cannot be run.
+        between both are mixed. jaw (4, 4) takes the place of the performance's. Raises AimError when the
+        performance was fitted with another model, for a NaN, for weights or a jaw as `points` does, and when
+        its network cannot be run.
         """
         playing = Playing(performance, f, blend)
         points = head_points(self, playing, weights, None if jaw is None else checked_jaw(jaw), detail)
@@ -333,8 +331,7 @@ class FaceModel:
         `edit_notes` says what was clamped.
 
         Raises AimError for maps of another mesh, for regions, handles and files that are not there, and for
-        thickness and bones of a face
-        that was trained without bones.
+        thickness and bones of a face that was trained without bones.
         """
         if not isinstance(edit, Edit):
             edit = build_edit(

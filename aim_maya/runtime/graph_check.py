@@ -2,11 +2,9 @@
 end Maya with it.
 
 The bytes of an ONNX model (protobuf) are read by a small reader, since onnx itself is not needed to run a
-model. A graph passes
-when it has the inputs and outputs of its kind, no operator, attribute or constant of a kind that this project
-does not write,
-nothing outside the file, and no value in it that is larger than the model explains: every shape is followed
-through the nodes.
+model. A graph passes when it has the inputs and outputs of its kind, no operator, attribute or constant of a
+kind that this project does not write, nothing outside the file, and no value in it that is larger than the
+model explains: every shape is followed through the nodes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """A fitted performance, as it is played: motions and coefficients, of one network or basis for the whole
-face,
-at any moment between its frames.
+face, at any moment between its frames.
 """
 
 from __future__ import annotations

@@ -2,7 +2,5 @@
 them.
 
 No maya, no torch, no trainer: a training is a process, and its RUN folder (docs/reference/run_folder.md) is
-all that
-passes between.
-`training.python`, `training.options` and `host` use no Qt either.
+all that passes between. `training.python`, `training.options` and `host` use no Qt either.
 """

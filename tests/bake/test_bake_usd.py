@@ -386,8 +386,7 @@ def test_resume_skips_what_is_finished_and_nothing_else(
 def test_a_process_of_its_own_changes_nothing(
     draft: Path, take: Path, truth: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100 frames go through a worker process where it is of use, and else not: the same
-    bytes."""
+    """100 frames go through a worker process where it is of use, and else not: the same bytes."""
     from trainer.bake import shot
 
     frames = {}

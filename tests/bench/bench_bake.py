@@ -4,15 +4,12 @@ python -m tests.bench.bench_bake MODEL.aim CURVES.csv [--frames 1000] [--rounds 
 [--actor FOLDER]
 
 Time: the whole of `bake` (model and curves read, every frame evaluated, file renamed) and usd-core writing
-the same points, which it is
-handed ready in memory, in the usual way: one attribute, `Set` at every frame, one `Save`. In turns, each in a
-fresh process as a farm
-runs it (imports not counted), with the processor's seconds of the process and of the one that it forks, and
-again both in one process.
-Memory: the peak of a fresh process, or of the one it forks if that is larger, that bakes the curves repeated
-to that many frames, to USD and to npz (on Linux).
-Blender, when bpy is there: the largest difference of any point of any frame from FaceModel, USD and Alembic
-opened in Blender.
+the same points, which it is handed ready in memory, in the usual way: one attribute, `Set` at every frame,
+one `Save`. In turns, each in a fresh process as a farm runs it (imports not counted), with the processor's
+seconds of the process and of the one that it forks, and again both in one process. Memory: the peak of a
+fresh process, or of the one it forks if that is larger, that bakes the curves repeated to that many frames,
+to USD and to npz (on Linux). Blender, when bpy is there: the largest difference of any point of any frame
+from FaceModel, USD and Alembic opened in Blender.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a fit costs: `python -m tests.bench.bench_fit MODEL.aim performance.npz`.
 
 Prints, on this machine: seconds a frame for global and local fits (without what is done once for a take),
-seconds done once, and the peak
-memory of fitting 3,000 frames, each in a process of its own.
+seconds done once, and the peak memory of fitting 3,000 frames, each in a process of its own.
 """
 
 from __future__ import annotations

@@ -6,11 +6,9 @@ python -m tests.bench.bench_landmarks MODEL.aim FRAMES.npz --sites LANDMARKS.jso
 
 Spaces: weights that vary over the face, one weight a target and frame, and the tests' own stand-in for the
 latter. Errors in mm over vertices 0..6705 (the narrow face of the heads in shared/data): as they lie in the
-world, and after the rigid motion that brings
-each frame nearest (what is left of the expression when one camera cannot tell how far away the face is).
-Teeth: mean distance of the lower teeth,
-by the fitted jaw and head, from the true jaw_matrices. Truth is read for scoring only. Cameras: 900 mm away,
-2,000 pixels of focal
+world, and after the rigid motion that brings each frame nearest (what is left of the expression when one
+camera cannot tell how far away the face is). Teeth: mean distance of the lower teeth, by the fitted jaw and
+head, from the true jaw_matrices. Truth is read for scoring only. Cameras: 900 mm away, 2,000 pixels of focal
 length, 1920 x 1080; one from 10 degrees to the side, two at -25 and 25 degrees.
 """
 

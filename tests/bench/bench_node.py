@@ -2,10 +2,9 @@
 on the stand-in for Maya.
 
 Prints medians in ms of one deform at 40,000 vertices, 50 targets, 10 active, cached evaluation: in all,
-inside FaceModel, inside the
-stand-in (which is not Maya, and whose time means nothing), and what is left, our own Python. Then the calls
-into Maya in one deform
-at several sizes, and the memory before and after many evaluations.
+inside FaceModel, inside the stand-in (which is not Maya, and whose time means nothing), and what is left, our
+own Python. Then the calls into Maya in one deform at several sizes, and the memory before and after many
+evaluations.
 """
 
 from __future__ import annotations

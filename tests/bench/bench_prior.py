@@ -4,11 +4,9 @@
     [--targets-step 2] [--set strain=0.3,local=4 --set weight=0.6 ...]
 
 A target's full shape, its jaw taken as known, is seen as in `aimface compare`: dense and clean, with 1 mm of
-noise, with 12 mm blocks left out, 5 % of
-the vertices with 1 mm of noise, the 68 landmarks. Prints a row for the prior as it is and for every --set:
-mean error in mm over the vertices asked for
-(in blocks: over what was left out), before skinning, and the geometric mean of a row over the first one. No
-performance is looked at.
+noise, with 12 mm blocks left out, 5 % of the vertices with 1 mm of noise, the 68 landmarks. Prints a row for
+the prior as it is and for every --set: mean error in mm over the vertices asked for (in blocks: over what was
+left out), before skinning, and the geometric mean of a row over the first one. No performance is looked at.
 """
 
 from __future__ import annotations

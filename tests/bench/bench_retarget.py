@@ -4,9 +4,9 @@ like is known.
     python -m tests.bench.bench_retarget A.aim B.aim --work FOLDER [--step 1] [--json FILE]
 
 Fits are kept in FOLDER and used again. Errors are means over the narrow face (vertices 0 to 6705), mm; teeth:
-mean distance of the lower teeth from
-where the target's true jaw has them, in the mean and the worst frame. A retarget runs on one thread: on a
-busy machine look at the processor's time. With --ways also every way of carrying that was tried.
+mean distance of the lower teeth from where the target's true jaw has them, in the mean and the worst frame. A
+retarget runs on one thread: on a busy machine look at the processor's time. With --ways also every way of
+carrying that was tried.
 """
 
 from __future__ import annotations

@@ -2,10 +2,9 @@
 display.
 
 Prints, on this machine: seconds from `aimface ui` to the first painted window (a fresh process, three times);
-the longest time that the
-window's event loop was held up while a training ran, by a probe every 5 ms; the time from Cancel to the
-window's "Stopping", told by the
-trainer, and to a checkpoint that can be resumed, while it prepares, solves and learns.
+the longest time that the window's event loop was held up while a training ran, by a probe every 5 ms; the
+time from Cancel to the window's "Stopping", told by the trainer, and to a checkpoint that can be resumed,
+while it prepares, solves and learns.
 """
 
 from __future__ import annotations

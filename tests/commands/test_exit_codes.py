@@ -1,6 +1,5 @@
 """How commands end: the exit codes of docs/reference/commands.md, the error in the file of --json, and logs
-that
-cannot hold a name.
+that cannot hold a name.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 sets the number.
 
 A reader may read what it is given, or raise AimError. Anything else, more than 2 s of a core's time, more
-than 512 MiB, or points
-that are NaN, is a fault. The seed is in the failure's report: run it again with --hypothesis-seed.
+than 512 MiB, or points that are NaN, is a fault. The seed is in the failure's report: run it again with
+--hypothesis-seed.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """Small Maya ASCII scenes with a blendShape, in the two layouts that public scenes show: sets and groupParts
-with alias lists in braces
-(to 2020 and later), and bare wiring with counted alias lists (from 2022 and 2025). What they hold is known as
-arrays.
+with alias lists in braces (to 2020 and later), and bare wiring with counted alias lists (from 2022 and 2025).
+What they hold is known as arrays.
 
 A face of 30 vertices with an n-gon; targets: `open` (its mesh deleted: stored deltas), `smile` (live mesh,
-painted target weights, at
-index 2), `blink` with an in-between at one half, `openSmile` driven by a combinationShape; painted base
-weights.
+painted target weights, at index 2), `blink` with an in-between at one half, `openSmile` driven by a
+combinationShape; painted base weights.
 """
 
 from __future__ import annotations

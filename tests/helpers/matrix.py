@@ -2,8 +2,8 @@
 torch has wheels: 3.11.
 
 For every Python found on this machine a virtual environment gets numpy, onnxruntime and pytest, and runs the
-tests that need no
-more than these. Prints a table; exit code 1 when one failed, and names the Pythons that were not found.
+tests that need no more than these. Prints a table; exit code 1 when one failed, and names the Pythons that
+were not found.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """Type-check what imports maya against the public stubs: `python -m tests.maya_types.stub_check STUBS`.
 
 Two stub packages, each with what it knows: `api` (maya-stubs: every name of OpenMaya 1.0) and `cmds`
-(types-maya: every command with
-its flags, by mode; its OpenMaya modules are empty). Both call their folder `maya-stubs`, so each lies in a
-folder of its own below
-STUBS, renamed to `maya`, which is how mypy finds stubs on MYPYPATH. What they say of return values is a union
-of every mode a
-command has and is not looked at: names, flags and the types of flags are.
+(types-maya: every command with its flags, by mode; its OpenMaya modules are empty). Both call their folder
+`maya-stubs`, so each lies in a folder of its own below STUBS, renamed to `maya`, which is how mypy finds
+stubs on MYPYPATH. What they say of return values is a union of every mode a command has and is not looked at:
+names, flags and the types of flags are.
 """
 
 from __future__ import annotations

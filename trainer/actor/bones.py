@@ -1,13 +1,11 @@
 """Skull and mandible patches under a neutral that has none: the skin moved inwards by the soft-tissue depth
-that
-anatomists measured.
+that anatomists measured.
 
 Depths in mm, adults: Rangel-de Lazaro et al. 2026, Virtual Archaeology Review 17(34), Table 2, DOI
 10.4995/var.2024.24796 (after Rhine 1983); one population, means only.
 
 A rough estimate, and it says how rough: every region carries the error to expect (docs/research/bones.md
-tells how
-that was measured).
+tells how that was measured).
 """
 
 from __future__ import annotations

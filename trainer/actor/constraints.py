@@ -164,8 +164,7 @@ def _outward(
     """(V, 3) normals of the bone triangles hit; those of a bone that was modelled inside out are turned.
 
     votes (V,): outer skin with bone close below, which alone can tell. A mouth bag and eye sockets see bones
-    from behind, far walls are
-    seen from behind by all.
+    from behind, far walls are seen from behind by all.
     """
     p = bones.points[bones.triangles[triangle]]
     facing = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])

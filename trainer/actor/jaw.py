@@ -1,8 +1,7 @@
 """The jaw's rigid motion in every target, and the skinning weight that goes with it.
 
 Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estimate from the skin
-(jaw_estimate.py; docs/research/jaw.md);
-'free' leaves it to the paper's losses, which do not determine it.
+(jaw_estimate.py; docs/research/jaw.md); 'free' leaves it to the paper's losses, which do not determine it.
 """
 
 from __future__ import annotations
@@ -170,8 +169,7 @@ def skinning_labels(actor: Actor, constraints: Constraints, jaw: Jaw) -> Floats:
     """(V,) smooth weights k in [0, 1] under which the jaw explains as much of the shapes as it can, robustly.
 
     min over k of sum_p |S_p - s0 - k (T_p s0 - s0)|_1 + smoothness, by iterative reweighting; where the jaw
-    hardly moves the skin,
-    the bone that lies below decides.
+    hardly moves the skin, the bone that lies below decides.
     """
     rest, mm = actor.neutral.points, actor.mm_per_unit
     prior = np.zeros(len(rest))

@@ -5,13 +5,10 @@
                      p forward (protrusion); l to a side, with the turn that goes with it
 
 The skin over the chin does not follow the bone in full: an opening is taken up on the way, g (R x - x) with g
-= 0.8, a glide is not.
-A target has to earn its motion: the fewest of the three numbers that explain the front of the chin; no
-closing beyond the bite the
-neutral is in (Posselt's envelope); and the skin below the chin and along the jaw line has to come along, as
-it does when bone moves
-and does not when muscle pulls the chin. Names of targets play no part. What was tried, and what it measured,
-is in docs/research/jaw.md.
+= 0.8, a glide is not. A target has to earn its motion: the fewest of the three numbers that explain the front
+of the chin; no closing beyond the bite the neutral is in (Posselt's envelope); and the skin below the chin
+and along the jaw line has to come along, as it does when bone moves and does not when muscle pulls the chin.
+Names of targets play no part. What was tried, and what it measured, is in docs/research/jaw.md.
 
 Model unit; y up, z forward; column vectors.
 """
@@ -57,8 +54,7 @@ _SHORT_MM = 20.0  # a jaw whose highest and rearmost place lies this far before 
 @dataclass(frozen=True)
 class Mandible:
     """Where the jaw hinges and which skin tells of it: centre (3,) between the condyles; vertex ids of the
-    chin's front, of the skin
-    below it, and along the jaw line; reach: from the centre to the chin, mm.
+    chin's front, of the skin below it, and along the jaw line; reach: from the centre to the chin, mm.
     """
 
     centre: Floats

@@ -1,6 +1,4 @@
-"""An actor from one USD file: a mesh with UsdSkel blend shapes, and meshes named skull, jaw and lower_teeth
-beside it.
-"""
+"""Any kind of actor, by what it is: a folder, a dataset.npz, or a USD file."""
 
 from __future__ import annotations
 

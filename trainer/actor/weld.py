@@ -2,8 +2,7 @@
 file keeps the mesh as it came.
 
 glTF and FBX double every vertex on a UV seam or a hard edge. To a surface such a border is a cut: neighbours
-end there, normals break, and
-whatever is smooth along the skin parts at it.
+end there, normals break, and whatever is smooth along the skin parts at it.
 """
 
 from __future__ import annotations

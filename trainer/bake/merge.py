@@ -33,8 +33,8 @@ def merge(chunks: Sequence[Path], out: Path) -> dict[str, Any]:
     """Join chunks, in any order, into `out`; returns its first and last frame and their number.
 
     Chunks are outputs of `bake --frames A-B` of one ending. Raises AimError when one is missing or no bake,
-    when they are not of the
-    same model, curves and options, or when frames are missing between them or there twice.
+    when they are not of the same model, curves and options, or when frames are missing between them or there
+    twice.
     """
     if not chunks:
         raise AimError(

@@ -1,6 +1,5 @@
-"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and what a baked file says
-it
-was made from."""
+"""A shot: a model, what it shows at every sampled frame, what moves with the skin, and what a baked file
+says it was made from."""
 
 from __future__ import annotations
 
@@ -49,8 +48,7 @@ class Part:
 @dataclass(frozen=True)
 class Frame:
     """index: its place in the shot; number: the frame's number (sub-frames are fractions); points (V, 3)
-    float32 of the skin, box (2, 3)
-    their lowest and highest corner.
+    float32 of the skin, box (2, 3) their lowest and highest corner.
     """
 
     index: int
@@ -62,9 +60,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a baked file says it was made from. source: fingerprint of model, curves and options; fingerprint:
-    of
-    these and the range first, last, step."""
+    """What a baked file says it was made from. source: fingerprint of model, curves and options;
+    fingerprint: of these and the range first, last, step."""
 
     source: str
     fingerprint: str
@@ -178,9 +175,8 @@ _LAYOUT = 2  # of the files that are written: another one makes other fingerprin
 def provenance(
     model: FaceModel, files: Iterable[Path], options: Mapping[str, Any], frames: FrameRange
 ) -> Provenance:
-    """From the model's manifest, which names the hash of every member, the files' content, the options that
-    shape
-    the output, and the frame range. Raises AimError for a file that cannot be read."""
+    """From the model's manifest, which names the hash of every member, the files' content, the options
+    that shape the output, and the frame range. Raises AimError for a file that cannot be read."""
     source = fingerprint(_LAYOUT, __version__, model.manifest, list(files), options)
     first, last = frames.first, frames.numbers[-1]
     return Provenance(

@@ -56,8 +56,8 @@ def weight_curves(
     activation that is left.
 
     A jaw that is free, and the head with it, come as jaw_tx ... head_rz: model unit, degrees, rotated x
-    first, then y, then z.
-    Raises AimError for a performance that varies over the face, and for a model that was not the one fitted.
+    first, then y, then z. Raises AimError for a performance that varies over the face, and for a model that
+    was not the one fitted.
     """
     if performance.data.fields is not None and replace(performance.data, fields=None, amounts=None).is_global:
         raise AimError(
@@ -236,8 +236,7 @@ class CurveSource:
     stays.
 
     Frames are summed in blocks of BLOCK rows. A chunk of a shot comes with the whole blocks that the shot
-    has, so that a frame has the same
-    neighbours, and with them the same bytes, in whichever chunk it is.
+    has, so that a frame has the same neighbours, and with them the same bytes, in whichever chunk it is.
     """
 
     model: FaceModel

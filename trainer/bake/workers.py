@@ -1,6 +1,5 @@
 """Frames evaluated in a worker process while this one writes them: USD's calls keep Python's lock, so a
-thread would
-wait for them."""
+thread would wait for them."""
 
 from __future__ import annotations
 
@@ -37,12 +36,10 @@ def can_use_worker() -> bool:
 @contextlib.contextmanager
 def worker_frames(fill: Fill, count: int, size: int) -> Iterator[Iterator[Floats]]:
     """For i = 0, 1, ... the `size` float32 that fill(i, them) wrote in a worker, which begins now. Each is
-    valid until
-    the next is asked for.
+    valid until the next is asked for.
 
     fill must not need threads or locks of this process, of which the worker is a fork. Iterating raises
-    AimError when
-    the worker fails or is killed.
+    AimError when the worker fails or is killed.
     """
     ring = np.frombuffer(mmap.mmap(-1, _BLOCK * _BLOCKS * size * 4), np.float32).reshape(-1, size)
     context = multiprocessing.get_context("fork")

@@ -1,6 +1,5 @@
 """How many frames a take gives and at what rate, captured, retargeted or baked, and the pieces that one
-machine
-bakes at a time.
+machine bakes at a time.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ def captured_clock(path: Path, words: Sequence[str] = ()) -> Curves:
     only its header is read.
 
     The rate is what a fit with the options `words` would take: --fps, the npz's `fps`, or 30. Raises AimError
-    where there are no frames;
-    options that a fit does not know end the command with tyro's own message.
+    where there are no frames; options that a fit does not know end the command with tyro's own message.
     """
     from trainer.commands.fit import Options
 

@@ -1,9 +1,8 @@
 """Fit a model to registered scans, 2D landmarks, or both, and write the performance (.aimperf).
 
 FRAMES is a folder of OBJs in the model's vertex order, or an npz with `frames` (F, V, 3), optionally `fps`
-and `vertices`. NaN is missing.
-With --landmarks and --camera it may be left out; given, its points count beside the landmarks, frame by
-frame.
+and `vertices`. NaN is missing. With --landmarks and --camera it may be left out; given, its points count
+beside the landmarks, frame by frame.
 """
 
 from __future__ import annotations

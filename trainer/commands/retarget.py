@@ -1,8 +1,7 @@
 """Carry a performance, or weight curves, from one actor's model to another's, or to several.
 
 With --scans the scans that a performance was fitted to are followed to the point, not only as far as the fit
-did. Controls are matched by
-name; --mapping takes a table, and --suggest writes one to begin from.
+did. Controls are matched by name; --mapping takes a table, and --suggest writes one to begin from.
 """
 
 from __future__ import annotations

@@ -53,8 +53,7 @@ def anatomy_accuracy(problem: Problem, at: NetworkFields) -> dict[str, Any]:
 
 def constraint_accuracy(constraints: Constraints, at: NetworkFields, mm: float) -> dict[str, float]:
     """At the constraints used: |b - bone|. At covered vertices that were not: b to the ray's hit, to the
-    nearest bone, and how often
-    that is the wrong one, mm and shares.
+    nearest bone, and how often that is the wrong one, mm and shares.
     """
     hit = np.linalg.norm(at.bone[constraints.covered] - constraints.bone, axis=1) * mm
     unseen = ~constraints.used
@@ -138,8 +137,7 @@ def leave_regions_out(
     """{region: anatomy figures (mm) over that region's constraints, none of which was used}.
 
     Only D, N and K are learned again, from scratch, without the region; the skin is taken as given. Ours
-    only: in the paper's form they
-    do not learn alone.
+    only: in the paper's form they do not learn alone.
     """
     result: dict[str, Any] = {}
     for region in LEFT_OUT:

@@ -1,6 +1,5 @@
 """The accuracy of a training, in mm: skin at and between the vertices, each target against its own motion,
-the
-neutral, the jaw at the lower teeth.
+the neutral, the jaw at the lower teeth.
 """
 
 from __future__ import annotations

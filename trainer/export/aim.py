@@ -44,8 +44,7 @@ def write_checked(
     """Write a .aim file with its parity figures (mm) in the manifest, and return them.
 
     posed (T, V, 3): torch's skin at the trained poses. agrees_with: a model that the file has to give the
-    same points as.
-    Raises AimError, and writes nothing, when any of them differ by more than 1e-3 mm.
+    same points as. Raises AimError, and writes nothing, when any of them differ by more than 1e-3 mm.
     """
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.aim"

@@ -1,6 +1,5 @@
 """An edited actor as a file of its own: the edit written into its graphs; nothing is trained again, and
-whoever
-opens it needs to know of no edit.
+whoever opens it needs to know of no edit.
 
 The networks stay as they are. What they give is changed by tables, one row a vertex: constants of the graph
 behind the fields. A graph with tables answers for the file's own template points, in their order, and no

@@ -209,9 +209,8 @@ def estimated_noise(spaces: Spaces, scans: Frames, confidence: Floats, *, head: 
     """Standard deviation of a coordinate in mm, from the first `pilots` frames in which enough is seen.
 
     Never less than what such a model misses anyway: 0.1 mm, and 0.3 where few points are seen, each of which
-    then has to speak for its
-    neighbourhood. Residuals are summed over the degrees of freedom that are left (points less what the
-    unknowns have used).
+    then has to speak for its neighbourhood. Residuals are summed over the degrees of freedom that are left
+    (points less what the unknowns have used).
     """
     frames: list[tuple[NDArray[np.bool_], Floats]] = []
     for points in scans:

@@ -24,9 +24,8 @@ class FitOptions:
     """local: weights vary over the face. global: one weight a target and frame, which is also plain weight
     curves."""
     solver: Literal["linear", "neural", "fast"] = "linear"
-    """linear: one linear solve a frame on a smooth basis. neural: the paper's networks, for comparison. fast:
-    linear's
-    earlier name."""
+    """linear: one linear solve a frame on a smooth basis. neural: the paper's networks, for comparison.
+    fast: linear's earlier name."""
     jaw: Literal["free", "tied"] = "free"
     """free: the jaw's motion is solved. tied: it follows the weights, so that weight curves stand alone."""
     head: Literal["solve", "still"] = "solve"

@@ -30,10 +30,9 @@ def build_performance(
     """`arrays` (F frames, model unit, `about` still empty) as a performance of `model`, every array checked.
 
     tied: the jaw follows the weights, so that weight curves say it all. figures: plain JSON values. further:
-    other entries of the
-    manifest. Mode is read off the arrays: global where one weight a target and frame says it all. Raises
-    AimError for arrays that do
-    not belong together, are not finite, or are no rigid motions.
+    other entries of the manifest. Mode is read off the arrays: global where one weight a target and frame
+    says it all. Raises AimError for arrays that do not belong together, are not finite, or are no rigid
+    motions.
     """
     about = {
         "targets": list(model.data.rig.targets),

@@ -1,6 +1,5 @@
 """Few unknowns for local weights: of every target, the ways of varying over the face that are expected to
-move
-the skin, strain counted against them.
+move the skin, strain counted against them.
 
 The displacement p = sum_r w_r(v) d_r(v) has the gradient sum_r w_r grad d_r + sum_r d_r grad w_r. The first
 part is the targets' own; the second is foreign to all of them, and its square, integrated over the skin, is

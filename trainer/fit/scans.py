@@ -55,8 +55,7 @@ _FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
 @dataclass(frozen=True, eq=False)
 class Frames:
     """A take of registered points: count frames of (P, 3) at `vertices` (P,) of the model, in its unit, NaN
-    where a
-    point is missing; fps, or None where it is not known.
+    where a point is missing; fps, or None where it is not known.
 
     read: gives the frames from the first on, as often as it is asked. path: where they lie, None in memory.
     """
@@ -229,9 +228,8 @@ def numbered(folder: Path) -> tuple[Path | None, ...]:
     that is missing.
 
     So a take keeps its timing also where only every second frame was scanned. Names that differ in more than
-    one number are
-    no sequence: they come in natural order. Raises AimError for a folder without OBJs, two files of one
-    number, and numbers so far apart that they cannot be a take's.
+    one number are no sequence: they come in natural order. Raises AimError for a folder without OBJs, two
+    files of one number, and numbers so far apart that they cannot be a take's.
     """
     files = visible_files(folder, ".obj")
     if not files:

@@ -52,8 +52,7 @@ def _liveliness(components: Floats, strength: Floats) -> Floats:
     cut, a blink, single scans.
 
     The mean over the components that the data decides best, and the largest of three neighbours; each
-    component has variance one from frame to
-    frame, and so six in its second difference.
+    component has variance one from frame to frame, and so six in its second difference.
     """
     sure = np.argsort(strength)[:_JUDGES]
     bent = np.diff(components[:, sure], 2, axis=0)
@@ -142,8 +141,7 @@ def filled_rigid(matrices: Floats) -> Floats:
 
 class Resume:
     """The file OUT.partial. inputs: the fingerprint of what is fitted, with which options: nothing else is
-    gone on
-    with."""
+    gone on with."""
 
     def __init__(self, out: Path, inputs: str) -> None:
         self.path, self.inputs = out.with_name(out.name + ".partial"), inputs

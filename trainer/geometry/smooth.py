@@ -105,8 +105,7 @@ def smooth_modes(mesh: Mesh, liveliness: Floats, count: int) -> tuple[Floats, Fl
     within the span of the bumps.
 
     liveliness (V,) >= 0, at most one: how much expressions move the skin; D is the area times it. The first
-    mode is one everywhere. M is `count`, or
-    what the mesh has room for.
+    mode is one everywhere. M is `count`, or what the mesh has room for.
     """
     bumps = _bumps(mesh, liveliness, count)
     density = vertex_areas(mesh) * (liveliness + 0.02)

@@ -43,8 +43,7 @@ class Surface:
 
     def cast(self, origins: Floats, directions: Floats) -> tuple[Ints, Floats]:
         """What rays (R, 3), (R, 3) meet first: the triangle (R,), -1 for none, and the way there (R,),
-        infinite
-        for none. Ways count in lengths of a direction."""
+        infinite for none. Ways count in lengths of a direction."""
         triangle, way = np.full(len(origins), -1, np.int64), np.full(len(origins), np.inf)
         rays = zip(origins.astype(np.float32), directions.astype(np.float32), strict=True)
         for i, (origin, direction) in enumerate(rays):
@@ -64,9 +63,8 @@ class Surface:
 
 @dataclass(frozen=True, eq=False)
 class Closest:
-    """For P points: the triangle (P,) that is closest, its corners (P, 3), vertices of vertex_points (V, 3);
-    the
-    closest points (P, 3), and how far they are (P,)."""
+    """For P points: the triangle (P,) that is closest, its corners (P, 3), vertices of vertex_points (V,
+    3); the closest points (P, 3), and how far they are (P,)."""
 
     vertex_points: Floats
     triangle: Ints
@@ -234,8 +232,7 @@ def farthest_points(
     """At most `count` indices: `start`, then each time the one farthest from all before (T. Gonzalez 1985).
 
     distance(i): (N,) from point i to all, in any unit, negative where no point may be chosen. nearest (N,):
-    how
-    far they are from what is there already. Fewer than `count` where no more may be chosen.
+    how far they are from what is there already. Fewer than `count` where no more may be chosen.
     """
     chosen = [start][:count]
     left = np.array(np.inf if nearest is None else nearest)

@@ -96,9 +96,9 @@ def bring_inside(
     many are left outside.
 
     A few only: of a share above _MANY nothing is tried. Each round is bolder than the last; what they cost
-    elsewhere is won back at the end,
-    as far as no point comes out again. Vertices whose own skin counts as outside (on open borders) cannot be
-    helped and are left alone. look: called at every step; what it raises stops the work.
+    elsewhere is won back at the end, as far as no point comes out again. Vertices whose own skin counts as
+    outside (on open borders) cannot be helped and are left alone. look: called at every step; what it raises
+    stops the work.
     """
     correction = _Correction(networks, tables, look)
     limit = np.full(len(tables.c), np.inf)

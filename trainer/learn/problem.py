@@ -100,10 +100,8 @@ class TrainingTables:
     """What a step gathers, float32 on the training device, normalised units.
 
     Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label;
-    mirrored (V, 3) template
-    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone,
-    thickness, normal. tight: ids
-    with little room below them, and how much, (N, 1).
+    mirrored (V, 3) template points; plane. Per face: corners (F, n) padded with the first corner, filled (F,
+    n). Anchors: ids, bone, thickness, normal. tight: ids with little room below them, and how much, (N, 1).
     """
 
     c: Tensor

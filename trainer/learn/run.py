@@ -40,8 +40,7 @@ PATIENCE_S = 1.0  # for a stage that ends by itself in that time
 
 class Heartbeat(AbstractContextManager["Heartbeat"]):
     """A thread that touches `heartbeat` and watches for `cancel`. with_parent: it stops the training, too,
-    when
-    standard input ends without a line "stay", since then whoever started it is gone."""
+    when standard input ends without a line "stay", since then whoever started it is gone."""
 
     def __init__(
         self,

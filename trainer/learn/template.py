@@ -179,8 +179,7 @@ def _symmetrised(mesh: Mesh, mirror: Mirror, delta: Floats) -> Floats:
     """(V, 3) mean of a field and its mirror image.
 
     Images fall between vertices, so what mirroring adds is noisy on an asymmetric head, and noise folds the
-    template: it is smoothed
-    along the surface, which leaves the two sides of a slit apart.
+    template: it is smoothed along the surface, which leaves the two sides of a slit apart.
     """
     added = 0.5 * (mirror.carry_vectors(delta) - delta)
     if np.abs(added).max() < 1e-4 * np.abs(delta).max():

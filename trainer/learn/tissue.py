@@ -2,9 +2,8 @@
 may lie at all.
 
 The paper pulls thickness to zero there (L_D). Tissue over facial bone is 2 to 20 mm deep, and where the table
-knows how deep, the used
-constraints only have to tell how this face differs from it: label = table + smooth extension of (constraint -
-table).
+knows how deep, the used constraints only have to tell how this face differs from it: label = table + smooth
+extension of (constraint - table).
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ _FORMS = (3.0, 30.0, 300.0)  # how much of the small forms goes
 @dataclass(frozen=True)
 class Tissue:
     """label (V,) thickness to learn, normals (V, 3) to learn, room (V,) how deep a bone point may lie along
-    them, expected (V,) the table's,
-    or None; model unit.
+    them, expected (V,) the table's, or None; model unit.
 
     landmarks: None when the face has none that could be found; note: a sentence for the log.
     """
@@ -82,9 +80,8 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane
 
 def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats]:
     """(V, 3) normals and (V,) room along them: the skin's own, but where a rim or fold leaves hardly any
-    room, those of the skin without
-    its small forms, if there is more along them. Covered vertices keep their own: the bone was found along
-    it.
+    room, those of the skin without its small forms, if there is more along them. Covered vertices keep their
+    own: the bone was found along it.
     """
     mesh, longest = actor.neutral, LONGEST_MM / actor.mm_per_unit
     normals = vertex_normals(mesh)

@@ -35,8 +35,8 @@ class Patches:
     (P,) where each begins; centre (P, 3).
 
     shapes (E, 3, C): deformation components, deviation (P, C) theirs over the shapes, mm. swell (E, D) and
-    swell_deviation (P, D): the same for thickness.
-    closeness (V,): 0 to 1. blend (V, E): sums pairs into vertices by their shares.
+    swell_deviation (P, D): the same for thickness. closeness (V,): 0 to 1. blend (V, E): sums pairs into
+    vertices by their shares.
     """
 
     vertex: Ints

@@ -124,8 +124,7 @@ def patch_shares(face: Face, count: int, overlap: float) -> sp.csr_matrix:
     """(V, P) how much of every vertex belongs to each patch: rows sum to one.
 
     A patch reaches `overlap` times as far as the patches need to cover what moves, and falls off as (1 - (d /
-    reach)^2)^2.
-    A vertex out of reach of all belongs to the nearest patch.
+    reach)^2)^2. A vertex out of reach of all belongs to the nearest patch.
     """
     distances = patch_centres(face, count)[1]
     nearest = distances.min(axis=0)

@@ -1,6 +1,5 @@
 """What every compared method is given and gives back, in mm; and a linear face under a rigid head, solved
-frame
-by frame.
+frame by frame.
 
     x(v) = H (neutral(v) + A(v) u),   min |x - seen|^2 + u^T Q u
 
@@ -66,8 +65,7 @@ class Observed:
     vertices `seen` (V,) in all frames.
 
     clip (F,) ids of continuous pieces. head_moves: whether the head's motion is unknown; where it is still,
-    no method solves for it.
-    drift_mm: how far the registration is known to drift along the surface.
+    no method solves for it. drift_mm: how far the registration is known to drift along the surface.
     """
 
     frame: Callable[[int], Floats]

@@ -105,9 +105,8 @@ def carrying(mesh: Mesh, source: Floats, scale: float, kind: Carry, thickness: F
     mesh.
 
     scale: size of the target over the source, in their units. turn: scale times the rotation of J. stretch:
-    J. thickness: J with the normal
-    stretched by thickness (V,), the target's soft tissue over the source's, held between a half and twice the
-    scale.
+    J. thickness: J with the normal stretched by thickness (V,), the target's soft tissue over the source's,
+    held between a half and twice the scale.
     """
     along = np.full(len(source), scale)
     if kind == "thickness":

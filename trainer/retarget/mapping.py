@@ -97,8 +97,8 @@ def control_map(drivers: Drivers, source: Rig, target: Rig) -> ControlMap:
     left.
 
     Knots go to the knots at their place where both controls have as many; else the weight, sum of values
-    times activations, goes to the
-    outermost. A combination goes to the one of the same name, or of the same controls.
+    times activations, goes to the outermost. A combination goes to the one of the same name, or of the same
+    controls.
     """
     if not any(drivers.values()):
         raise AimError(

@@ -1,8 +1,8 @@
 """A take of one actor to a performance of another.
 
-    p_A - rest_A = sum_i c_i e'_A,i + left        (before skinning; explain.py)
-    p_B - rest_B = sum_i c_i e'_B,i + J left      with T_B from T_A (jaw.py) and J between the two neutrals
-    (gradient.py)
+    p_A - rest_A = sum_i c_i e'_A,i + left        (before skinning; moments.py)
+    p_B - rest_B = sum_i c_i e'_B,i + J left      with T_B from T_A and J between the two neutrals
+                                                  (carry.py)
 
 Only targets that have a counterpart take part: whatever the others did is in `left`, and so carried as a
 displacement. So is what two halves do differently that have one control for both.

@@ -2,8 +2,8 @@
 and a neck.
 
 Millimetres, y up, +z front, +x the subject's left. Every ring has as many vertices as the grid columns; the
-mouth and eyes are slits along a ring whose edges
-are extruded inwards. The crown is closed by a strip, so that there is not one triangle.
+mouth and eyes are slits along a ring whose edges are extruded inwards. The crown is closed by a strip, so
+that there is not one triangle.
 """
 
 from __future__ import annotations
@@ -56,10 +56,9 @@ class Head:
     front.
 
     lip (V,): +1 on the upper lip's side of the slit, -1 on the lower's, 0 elsewhere, fading to the corners;
-    parent (V,): the edge vertex
-    an inner ring hangs on, itself elsewhere; ring (V,): 0 on the skin, up to 1 at the innermost ring; eye
-    (V,): 0, +1 left, -1 right.
-    grid (rows, columns): vertex ids of the outer skin, the upper side of a slit where there are two.
+    parent (V,): the edge vertex an inner ring hangs on, itself elsewhere; ring (V,): 0 on the skin, up to 1
+    at the innermost ring; eye (V,): 0, +1 left, -1 right. grid (rows, columns): vertex ids of the outer skin,
+    the upper side of a slit where there are two.
     """
 
     mesh: Mesh
@@ -191,9 +190,8 @@ class _Builder:
 
     def slit(self, height: float, low: float, high: float, eye: int) -> tuple[Ints, Floats]:
         """Cut along the ring at `height` between x = low and high. Returns the loop of edge vertices (upper
-        side left to right, then
-        the lower side back) and where along the slit each upper vertex is, in -1..1 with the corners at the
-        ends.
+        side left to right, then the lower side back) and where along the slit each upper vertex is, in -1..1
+        with the corners at the ends.
         """
         row = int(np.abs(self.base[self.grid[:, 0], 1] - height).argmin())
         ids = self.grid[row]

@@ -2,9 +2,8 @@
 beside it.
 
 In-betweens become knots of their control. Everything is taken into the face's object space; metersPerUnit,
-upAxis and winding are
-honoured. What UsdSkel reads is read; what it cannot, or what has no one meaning, is refused by the path of
-its prim.
+upAxis and winding are honoured. What UsdSkel reads is read; what it cannot, or what has no one meaning, is
+refused by the path of its prim.
 """
 
 from __future__ import annotations
@@ -142,8 +141,7 @@ def _blend_shapes(stage: Any, prim: Any, rest: Floats) -> tuple[dict[str, Floats
     """Absolute shapes by name, and one control a blend shape with its in-betweens as knots.
 
     Raises AimError for what UsdSkel does not evaluate: names and targets that do not pair, two of one name,
-    targets that are not
-    there, and what _offset and _knots refuse.
+    targets that are not there, and what _offset and _knots refuse.
     """
     from pxr import UsdSkel
 

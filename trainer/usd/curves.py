@@ -41,8 +41,7 @@ def read_usd_curves(path: Path, prim: str | None = None) -> Curves:
     samples, else its one value.
 
     Raises AimError when there is none, several and none was named, a rate that is none, a sample of another
-    length, or a value
-    that is blocked or not finite.
+    length, or a value that is blocked or not finite.
     """
     usd("Reading USD curves")
     if not path.exists():
@@ -145,8 +144,7 @@ def write_usd_curves(path: Path, curves: Curves, start: float = 1.0) -> None:
     them.
 
     The blendShapes tokens are the curves' own names, whatever text they are. Raises AimError when usd-core is
-    missing or the disk
-    is full.
+    missing or the disk is full.
     """
     usd("Writing USD curves")
     from pxr import Sdf, Usd, UsdSkel, Vt

@@ -22,8 +22,7 @@ def only_value(attribute: Any, kind: type, width: int = 0) -> NDArray[Any] | Non
     """The value of an array attribute, as (N,) or (N, width) numbers of `kind`, or None when it has none.
 
     Without a default value its time samples count, which are there where a range of frames was exported.
-    Raises AimError when
-    those differ, and for values of another type.
+    Raises AimError when those differ, and for values of another type.
     """
     value = _value(attribute) if attribute else None
     if value is not None:

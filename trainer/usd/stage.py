@@ -114,8 +114,7 @@ def _tried(path: Path) -> int:
     as damage can end it.
 
     Raises AimError for a file that is no plain one, and where that process is ended or does not end. What it
-    raises is left to
-    the reading that follows.
+    raises is left to the reading that follows.
     """
     size = check_regular(path, _LARGEST).stat().st_size
     with path.open("rb") as stream:
@@ -145,8 +144,7 @@ def open_stage(path: Path) -> Any:
     """The stage of a USD file, payloads loaded.
 
     Raises AimError for one that cannot be opened, and for pipes, devices and Git LFS pointers in its place or
-    that of a file
-    that it refers to.
+    that of a file that it refers to.
     """
     from pxr import Sdf, Usd
 

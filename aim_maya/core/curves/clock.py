@@ -1,12 +1,9 @@
 """When the rows of a take are: SMPTE timecode, drop-frame included, and which column of a table says it, in
-what
-unit.
+what unit.
 
 Drop-frame timecode counts 29.97 (59.94) frames a second with the labels of 30 (60): the first 2 (4) labels of
 every minute that is not a multiple of ten are left out, so that the label stays on the clock. SMPTE ST
 12-1:2014, 5.2.3.
-
-second there are.
 
 A column is found by its name (time, Timestamp, time_ms, Frame, FRAME_NUMBER, Timecode ...). Where the name
 does not say the unit of a time, the usual step between rows does: faces are captured at 4 to 250 frames a

@@ -1,8 +1,5 @@
 """Curves: what every reader gives and every writer takes; which of their columns drives which control;
-weights
-as people write them.
-
-of a split control.
+weights as people write them.
 """
 
 from __future__ import annotations

@@ -82,9 +82,8 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     undo step (the files stay).
 
     bones: the mesh that `anatomy_view.show` made, sculpted; it may stand beside the face. What else the
-    node's edit file says is kept.
-    Returns figures: vertices moved and the largest mm. Raises AimError when it is another mesh, or was not
-    sculpted.
+    node's edit file says is kept. Returns figures: vertices moved and the largest mm. Raises AimError when it
+    is another mesh, or was not sculpted.
     """
     node = find_node(face)
     model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")

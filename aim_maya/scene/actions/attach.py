@@ -108,8 +108,7 @@ class Attachment:
     """What attach would do; nothing has been changed yet.
 
     matched {control of the model: weight index}; unmatched: sentences on names that found no partner.
-    double_jaw: joints of a jaw in
-    a skinCluster that follows. followers: other meshes on the same controls.
+    double_jaw: joints of a jaw in a skinCluster that follows. followers: other meshes on the same controls.
     """
 
     structure: Structure

@@ -1,6 +1,5 @@
 """What changes on screen when a model takes over: the largest difference from the linear result over the
-keyed
-range.
+keyed range.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """blendShape -> actor: every target evaluated where the blendShape gives it, the lower teeth's motion, and
-parts
-found by the names riggers give them.
+parts found by the names riggers give them.
 
 Targets are read by evaluating the node, never from its stored deltas: that is right for every mode a target
 can be in (live or deleted mesh, relative in-betweens, tangent space, painted weights), and a few milliseconds
@@ -194,9 +193,8 @@ def capture(
 ) -> Capture:
     """Read neutral, targets, bones and the teeth's motion off the scene; the scene is left exactly as it was.
 
-    mesh: transform or shape of the face. progress(fraction, text) returns False to stop.
-    Raises AimError for what cannot be captured and for a name that several objects have, Cancelled when
-    progress said so.
+    mesh: transform or shape of the face. progress(fraction, text) returns False to stop. Raises AimError for
+    what cannot be captured and for a name that several objects have, Cancelled when progress said so.
     """
     shape, parts = mesh_shape(mesh), _found(parts or Parts())
     structure = read_structure(one_object(blend_shape) if blend_shape else only_blend_shape(shape), shape)

@@ -66,9 +66,8 @@ def key_performance(mesh: str, path: str | Path | None = None, start: float | No
     on; the node then plays none.
 
     A jaw that is free is keyed on a locator that drives jawMatrix, with the head's motion on another. Raises
-    AimError, and changes
-    nothing, for a performance that varies over the face, for sliders that something else drives, and for a
-    jaw that is driven already.
+    AimError, and changes nothing, for a performance that varies over the face, for sliders that something
+    else drives, and for a jaw that is driven already.
     """
     node = find_node(mesh)
     performance, model = _opened(

@@ -1,6 +1,5 @@
 """Restore: take an aimDeformer out again by what attach wrote on it, in one undo step. What was keyed
-meanwhile
-stays with the weights.
+meanwhile stays with the weights.
 """
 
 from __future__ import annotations

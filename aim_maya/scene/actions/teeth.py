@@ -2,9 +2,8 @@
 plain Maya nodes.
 
 Row vectors: offsetParentMatrix = O P F^-1 J F P^-1, where O was there before, P is the *parent's* world
-matrix, F the face's and J the
-jaw's motion in the face's object space. The node's own parentMatrix holds offsetParentMatrix already: using
-it would be a cycle.
+matrix, F the face's and J the jaw's motion in the face's object space. The node's own parentMatrix holds
+offsetParentMatrix already: using it would be a cycle.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ def drive(face: str, objects: list[str]) -> list[str]:
     """Let transforms follow the jaw of the model on `face`; one undo step. Returns the multMatrix nodes made.
 
     A face that a skinCluster moves afterwards does not move its transform: the relation at this moment is
-    kept then, so do it in
-    the bind pose, with the objects under the head. Raises AimError for an object that is already driven, or
-    is the face itself.
+    kept then, so do it in the bind pose, with the objects under the head. Raises AimError for an object that
+    is already driven, or is the face itself.
     """
     node = find_node(face)
     shape = shape_after(node)

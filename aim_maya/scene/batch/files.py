@@ -1,6 +1,5 @@
 """Maya made fit for batch, and scene files in it: opened, and saved under a temporary name that is renamed
-once
-the file is whole.
+once the file is whole.
 
 In parallel evaluation a Python command that evaluates holds the GIL while a worker thread needs it for a
 Python node: Maya then hangs for good (maya-usd issue 4486). With the evaluation manager off everything runs
@@ -191,8 +190,8 @@ def fresh_path(final: str) -> Iterator[Path]:
     error.
 
     Nothing is at it: exporters may read what they are to replace, or append. What killed runs left is
-    removed: one output is written
-    by one process at a time. Raises AimError where the folder cannot be written.
+    removed: one output is written by one process at a time. Raises AimError where the folder cannot be
+    written.
     """
     target = Path(final)
     for left in target.parent.glob(f".{glob.escape(target.name)}.*"):

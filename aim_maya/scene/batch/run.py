@@ -1,6 +1,5 @@
 """The scenes of a plan, one after the other, in the Maya that runs: attach, restore, check or export; what
-goes
-wrong with one is in its result.
+goes wrong with one is in its result.
 """
 
 from __future__ import annotations

@@ -36,8 +36,7 @@ class Attribute:
     fields of an enum in order.
 
     soft: the slider's range; low: a hard minimum, only where less has no meaning. parent: the compound it
-    lives in.
-    affects: the outputs that it dirties. output: computed by the node, not stored.
+    lives in. affects: the outputs that it dirties. output: computed by the node, not stored.
     """
 
     name: str

@@ -1,6 +1,5 @@
 """The models and performances of one node: opened through the shared registry, bent by its settings, read
-again
-when files changed, and what `status` says of them.
+again when files changed, and what `status` says of them.
 """
 
 from __future__ import annotations

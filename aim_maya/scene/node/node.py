@@ -1,6 +1,5 @@
 """The aimDeformer node: reads its data block, lets the runtime do the arithmetic, writes the points in one
-call;
-and its registration with Maya.
+call; and its registration with Maya.
 
 Nothing but the data block is touched while deforming. What cannot be done leaves the input as it is, and
 `status` says why.
@@ -40,8 +39,7 @@ _log = logging.getLogger("aim_maya")
 
 class AimDeformer(OpenMayaMPx.MPxDeformerNode):
     """One node. What it keeps between evaluations are caches keyed by values of the data block, so that a
-    duplicate, an undo or a
-    second context evaluating at the same time never sees what belongs to another.
+    duplicate, an undo or a second context evaluating at the same time never sees what belongs to another.
     """
 
     attributes: dict[str, Any] = {}  # noqa: RUF012 - filled once, when the type is registered

@@ -1,6 +1,5 @@
 """The weight[] multi as one array, and painted maps: gathered once a change, whatever number of geometries
-and
-outputs then read them.
+and outputs then read them.
 """
 
 from __future__ import annotations

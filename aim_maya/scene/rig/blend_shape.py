@@ -1,6 +1,5 @@
 """What a blendShape node holds, as a rigger sees it: controls, in-betweens, combinations; what its capture
-holds
-still, and the aimDeformer beside it.
+holds still, and the aimDeformer beside it.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ class Combination:
 @dataclass
 class Structure:
     """A blendShape on one of its geometries. painted: aliases with per-target painted weights; notes: what is
-    odd about it;
-    drivers: {weight plug: the plug that drives it}.
+    odd about it; drivers: {weight plug: the plug that drives it}.
     """
 
     node: str

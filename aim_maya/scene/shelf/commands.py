@@ -1,6 +1,5 @@
 """What the shelf and the menu call: act on the selection, say what happened, show an error as what / why /
-what
-to do.
+what to do.
 """
 
 from __future__ import annotations

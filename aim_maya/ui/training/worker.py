@@ -1,6 +1,5 @@
 """Work off the window's thread: one piece of work, one followed RUN folder; and what becomes of a training
-when
-its window goes.
+when its window goes.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ _STARTED: set[Background] = set()
 
 class Background(QThread):
     """Is asked to stop when its owner goes, however it goes, and kept until it has ended: Qt ends the whole
-    process over a thread that is deleted while
-    it runs, and Maya deletes a docked window without closing it.
+    process over a thread that is deleted while it runs, and Maya deletes a docked window without closing it.
     """
 
     def __init__(self, owner: QObject | None = None) -> None:

@@ -1,6 +1,5 @@
 """A face drawn by VTK into memory, with its normals as it moves: one way of drawing for the window, for
-pictures
-and for tests.
+pictures and for tests.
 
 The window shows the finished picture, so no native window of the library's has to live inside Qt's (Wayland,
 remote desktops and tests have none). Imports of VTK are here alone, and only what is drawn with.

@@ -1,6 +1,5 @@
 """The viewer: sliders on the left, the face in the middle of things, turned by mouse and keys, what is seen
-of
-it below.
+of it below.
 """
 
 from __future__ import annotations

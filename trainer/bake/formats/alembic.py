@@ -1,6 +1,5 @@
 """Alembic through Blender (the package bpy, GPL): in a process of its own, fed with Point Cache 2 files, so
-that
-neither holds all frames.
+that neither holds all frames.
 """
 
 from __future__ import annotations

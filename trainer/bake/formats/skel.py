@@ -1,9 +1,8 @@
 """UsdSkel: blend shapes and a jaw joint in place of points over time; a few numbers a frame.
 
 The model's own form is s = LBS(s0 + e'(w), T(w), k): blend shapes before skinning, then one joint. UsdSkel
-evaluates in that order,
-so e' become its blend shapes, k the weights of its jaw joint and T(w) that joint's motion: the arc is kept,
-and so are correctives.
+evaluates in that order, so e' become its blend shapes, k the weights of its jaw joint and T(w) that joint's
+motion: the arc is kept, and so are correctives.
 """
 
 from __future__ import annotations

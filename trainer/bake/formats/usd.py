@@ -1,6 +1,5 @@
 """USD point caches: what stays in the scene, the skin's points over time, the moving parts under a matrix
-over
-time.
+over time.
 """
 
 from __future__ import annotations

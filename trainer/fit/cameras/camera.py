@@ -169,8 +169,7 @@ def read_cameras(path: str | Path, mm_per_unit: float) -> tuple[Camera, ...]:
     """Every camera of a file, extrinsics in the model's unit.
 
     Raises AimError naming the camera and the entry: unknown keys, sizes and focal lengths that are none,
-    matrices that are not rigid, a distortion
-    that folds the picture.
+    matrices that are not rigid, a distortion that folds the picture.
     """
     data = read_json(path)
     if not isinstance(data, dict):

@@ -252,14 +252,11 @@ def fit_landmarks(
     """The likeliest performance of `model` for what the cameras saw.
 
     points (F, V, 3), optional, world, model unit, NaN where unknown: places in space of some vertices, each
-    within points_mm (one standard deviation).
-    still_head: one pose of the head for the whole take (a camera on a helmet). tied: the jaw follows the
-    weights exactly.
-    Frames in which nothing was seen are interpolated and flagged EMPTY, frames with landmarks missing PARTLY,
-    frames that model and noise do not
-    explain LARGE_RESIDUAL. about["landmarks"] holds figures, about["warnings"] what looks wrong without
-    stopping the fit.
-    Raises AimError for input that cannot be meant, and Cancelled.
+    within points_mm (one standard deviation). still_head: one pose of the head for the whole take (a camera
+    on a helmet). tied: the jaw follows the weights exactly. Frames in which nothing was seen are interpolated
+    and flagged EMPTY, frames with landmarks missing PARTLY, frames that model and noise do not explain
+    LARGE_RESIDUAL. about["landmarks"] holds figures, about["warnings"] what looks wrong without stopping the
+    fit. Raises AimError for input that cannot be meant, and Cancelled.
     """
     options = options or LandmarkOptions()
     take = make_take(model, space, tracks, cameras, options, points, points_mm)

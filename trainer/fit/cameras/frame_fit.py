@@ -5,8 +5,7 @@ outliers taken back.
     = c^2 r^2 / (c^2 + r^2)
 
 rho is Geman and McClure's (1987), solved by re-weighting; q as in seen_space.py, pi a camera or, for points
-in space, nothing.
-The damping is that of D. Marquardt (1963).
+in space, nothing. The damping is that of D. Marquardt (1963).
 """
 
 from __future__ import annotations

@@ -77,8 +77,7 @@ class Layout:
     millimetre apart, where it slides.
 
     vertices (P,) that are used; mixing (C, P) sparse: knots on the skin from vertices; between (N, C) sparse:
-    places from knots; along (N,) way
-    from home on the strip, mm; normals (N, 3) of the neutral.
+    places from knots; along (N,) way from home on the strip, mm; normals (N, 3) of the neutral.
     """
 
     names: tuple[str, ...]

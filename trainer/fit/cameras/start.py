@@ -1,6 +1,5 @@
 """Where a fit to landmarks starts: the head from nothing, and focal lengths that are not known, one a camera
-for
-the whole take.
+for the whole take.
 
 For each camera: the affine picture of the resting face, its two rows made a rotation and a scale (D.
 DeMenthon, L. Davis 1995, first step); then a few Gauss-Newton steps on the head alone, all cameras together,

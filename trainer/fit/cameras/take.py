@@ -1,6 +1,5 @@
 """A whole take: made ready, then frame after frame from the one before, then back and forth so that every
-frame
-also hears of the next.
+frame also hears of the next.
 
 Beforehand an expression keeps to itself over time as an Ornstein-Uhlenbeck process does, q(t + dt) ~ N(a
 q(t), 1 - a^2), a = exp(-dt / tau): the prior of one frame alone stays what it was, and given both neighbours

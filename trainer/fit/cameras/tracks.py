@@ -1,6 +1,5 @@
 """2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN; and which site of
-the
-face each id means.
+the face each id means.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The neural solver of local fits, from scans to a performance: whole, or stopped and resumed; its
-coefficient
-network as ONNX.
+coefficient network as ONNX.
 """
 
 from __future__ import annotations
@@ -180,10 +179,9 @@ def fit_neural(
     unit, NaN where a point is missing.
 
     Of `options` jaw, head, fps, confidence and detail count here; coefficients are smooth over time by a
-    loss, noise and drift have no estimate.
-    run: keeps the checkpoint; with resume the fit goes on from it. Raises AimError for a global fit, scans of
-    another mesh or scale, nothing seen,
-    or a checkpoint of another fit; Cancelled, with the checkpoint on disk, when asked to stop.
+    loss, noise and drift have no estimate. run: keeps the checkpoint; with resume the fit goes on from it.
+    Raises AimError for a global fit, scans of another mesh or scale, nothing seen, or a checkpoint of another
+    fit; Cancelled, with the checkpoint on disk, when asked to stop.
     """
     if options.mode != "local":
         raise AimError(

@@ -1,6 +1,5 @@
 """The networks of a neural fit and a trained face as tensors: points follow from coefficients and motions,
-which
-small networks give.
+which small networks give.
 
     F_T: code of a frame -> head motion, jaw motion              F_W: (code of a frame, template point) ->
     coefficients there
