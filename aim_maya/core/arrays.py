@@ -23,7 +23,8 @@ _MOST_MEMBERS = 4096
 _LONGEST_HEADER = 65536
 _KINDS = "biufSU"
 _AGAIN = "Write or copy the file again."
-_RAISED = (
+# What numpy and zipfile raise for files that are none: none of them has an exception of its own.
+UNREADABLE = (
     ValueError,
     OSError,
     EOFError,
@@ -76,7 +77,7 @@ def read_arrays(
                 with archive.open(members[key]) as member:
                     arrays[key] = _read_npy(member, members[key].file_size)
             return arrays
-    except _RAISED as error:
+    except UNREADABLE as error:
         raise _unreadable(name, error) from error
 
 
@@ -85,7 +86,7 @@ def names_of_arrays(path: str | Path) -> list[str]:
     try:
         with zipfile.ZipFile(check_regular(path, LARGEST)) as archive:
             return list(_members(archive, str(path), LARGEST, True))
-    except _RAISED as error:
+    except UNREADABLE as error:
         raise _unreadable(str(path), error) from error
 
 
@@ -94,7 +95,7 @@ def read_array(path: str | Path, limit: int = LARGEST) -> NDArray[Any]:
     data = read_bytes(path, limit)
     try:
         return _read_npy(io.BytesIO(data), len(data))
-    except _RAISED as error:
+    except UNREADABLE as error:
         raise _unreadable(str(path), error) from error
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST = 800  # characters of a sentence: a file's own text may be in it, whatever its length
+
 
 class AimError(Exception):
     """Bad input or an impossible request; commands print it without a traceback and exit with code 2.
@@ -13,8 +15,9 @@ class AimError(Exception):
     """
 
     def __init__(self, what: str, cause: str = "", remedy: str = "") -> None:
-        self.what, self.cause, self.remedy = what, cause, remedy
-        super().__init__(" ".join(part for part in (what, cause, remedy) if part))
+        self.what = what if len(what) <= _MOST else f"{what[: _MOST // 2]} ... {what[-_MOST // 2 :]}"
+        self.cause, self.remedy = cause, remedy
+        super().__init__(" ".join(part for part in (self.what, cause, remedy) if part))
 
 
 class Cancelled(Exception):

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import checked_array, read_array, read_arrays
+from aim_maya.core.arrays import UNREADABLE, checked_array, read_array, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_regular, natural, read_text, visible_files
 from aim_maya.core.obj import read_points
@@ -35,20 +34,6 @@ _NUMBER = re.compile(r"((?:(?<![^_. ])-)?[0-9]+)")
 LARGEST_TAKE = 2**42  # frames are read one by one: only the disk sets a limit
 _LARGEST_BESIDE = 2**26  # `fps` and `vertices`
 _MOST_IN_MEMORY = 2**34
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    KeyError,
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    MemoryError,
-    OverflowError,
-)
 _FORM = "Give a folder of OBJs, or an npz with `frames` (F, V, 3)."
 
 
@@ -102,7 +87,7 @@ def open_frames(path: Path, vertices: int) -> Frames:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
             with archive.open("frames.npy") as stream:
                 shape, kind = _header(stream, path)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise AimError(
             f"{path} cannot be read as frames ({error}).",
             "It is no npz, or has no array `frames`.",
@@ -138,7 +123,7 @@ def _npz(path: Path) -> Iterator[Floats]:
                 if len(data) != size:
                     raise EOFError(f"it ends within frame {index}")
                 yield np.frombuffer(data, kind).reshape(shape[1], 3)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise AimError(
             f"{path} cannot be read to its end ({error}).",
             "It was cut off while it was copied.",
