@@ -334,9 +334,11 @@ def _interruptible() -> Iterator[_Interruption]:
     """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the
     main thread, nothing."""
     asked: list[bool] = []
+    interrupted: list[bool] = []
 
     def ask(_signal: int, _frame: Any) -> None:
         if asked:
+            interrupted.append(True)
             raise Cancelled("interrupted")
         asked.append(True)
 
@@ -351,5 +353,11 @@ def _interruptible() -> Iterator[_Interruption]:
         return
     try:
         yield _Interruption(lambda: bool(asked), now)
+    except (AimError, Cancelled):
+        raise
+    except Exception as error:
+        if interrupted:  # inside a library in C++, which made another exception of Cancelled
+            raise Cancelled("interrupted") from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)

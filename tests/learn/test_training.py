@@ -4,6 +4,7 @@ form works too."""
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -358,3 +359,19 @@ def test_regions_left_out_are_not_learned_from(problem: Problem) -> None:
     at = problem.actor.neutral.points[problem.constraints.covered]
     assert at[region_of(problem, "chin"), 1].mean() < -60
     assert 20 < at[region_of(problem, "brow"), 1].mean() < 60
+
+
+def test_a_cancel_that_a_library_turns_into_its_own_error_is_a_cancel() -> None:
+    """C++ extensions give back what is raised inside them as a RuntimeError."""
+    from trainer.train import _interruptible
+
+    with pytest.raises(Cancelled), _interruptible() as interruption:
+        assert interruption.now is not None
+        try:
+            interruption.now()
+            for _ in range(1000):
+                time.sleep(0.001)
+        except Cancelled as cancelled:
+            raise RuntimeError("could not import ndarray") from cancelled
+    with pytest.raises(RuntimeError, match="of its own"), _interruptible():
+        raise RuntimeError("of its own")
