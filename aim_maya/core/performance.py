@@ -151,8 +151,8 @@ def _today(about: dict[str, Any]) -> dict[str, Any]:
 def checked(data: PerformanceData, where: str) -> PerformanceData:
     """The data with its arrays in the types that files have, read-only. Raises AimError naming `where` and
     what is wrong."""
-    f = len(data.head)
-    if not f or not math.isfinite(data.fps) or not 0 < data.fps <= _FASTEST:
+    f = _size(data.head, 0)
+    if f < 1 or not math.isfinite(data.fps) or not 0 < data.fps <= _FASTEST:
         raise AimError(
             f"{where} has {f} frames at {data.fps} frames a second.",
             "Nothing was fitted.",
@@ -175,9 +175,9 @@ def checked(data: PerformanceData, where: str) -> PerformanceData:
             _AGAIN,
         )
     if data.codes is not None:
-        shapes["codes"] = (f, data.codes.shape[-1])
+        shapes["codes"] = (f, _size(data.codes, -1))
     if data.fields is not None and data.amounts is not None:
-        r = len(data.fields)
+        r = _size(data.fields, 0)
         shapes |= {"fields": (r, v, 3), "amounts": (f, r)}
     elif data.fields is not data.amounts:
         raise AimError(
@@ -194,6 +194,12 @@ def checked(data: PerformanceData, where: str) -> PerformanceData:
     for array in made.values():
         array.flags.writeable = False
     return replace(data, **made)
+
+
+def _size(array: Any, axis: int) -> int:
+    """The length of an array along an axis; 0 for a single number, which has none."""
+    shape = np.shape(array)
+    return int(shape[axis]) if shape else 0
 
 
 def _finite(array: Any, name: str, shape: tuple[int, ...], where: str) -> Floats:

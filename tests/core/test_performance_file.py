@@ -197,3 +197,20 @@ def test_a_model_in_the_place_of_a_performance_and_back(draft: Path, tmp_path: P
         read_performance(draft)
     with pytest.raises(AimError, match=r"no performance at .*none\.aimperf"):
         read_performance(tmp_path / "none.aimperf")
+
+
+@pytest.mark.parametrize("name", ["head", "jaw", "coefficients", "basis", "offsets", "residual_mm", "flags"])
+def test_a_single_number_in_the_place_of_an_array(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AimError):
+        write_performance(tmp_path / "a.aimperf", replace(made(), **{name: np.array(1.0)}))
+
+
+def test_the_earlier_name_of_a_solver_is_read(tmp_path: Path) -> None:
+    write_performance(tmp_path / "today.aimperf", made())
+    before = rewrite(
+        tmp_path / "today.aimperf",
+        tmp_path / "before.aimperf",
+        lambda name, data: data.replace(b'"linear"', b'"fast"') if name == "manifest.json" else data,
+    )
+    assert b'"fast"' in before.read_bytes()
+    assert read_performance(before).about["solver"] == "linear"
