@@ -56,7 +56,6 @@ def test_examples_are_found() -> None:
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_examples_run(name: str, draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aim_maya.runtime import FaceModel
-    from trainer.fit.performance import build_performance  # noqa: F401 - the example's file is made as fits make theirs
 
     shutil.copy(draft, tmp_path / "actor.aim")
     model = FaceModel.load(draft, "cpu")

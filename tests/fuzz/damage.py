@@ -268,14 +268,10 @@ def container_damaged(draw: Draw, kind: Format, file: Path, out: Path, arrays: s
 
 def _write(kind: Format, out: Path, about: Any, members: dict[str, bytes]) -> None:
     """As write_container, with a manifest that it would refuse where need be."""
-    whole = dict.fromkeys(("manifest.json",), b"")
     write_container(kind, out, {}, members)
     with zipfile.ZipFile(out) as archive:
         manifest = json.loads(archive.read("manifest.json"))
-    if isinstance(about, dict):
-        whole["manifest.json"] = json_text(manifest | about)
-    else:
-        whole["manifest.json"] = json_text(about)
+    damaged = json_text(manifest | about if isinstance(about, dict) else about)
     with zipfile.ZipFile(out, "w") as archive:
-        for name, data in (whole | members).items():
+        for name, data in {"manifest.json": damaged, **members}.items():
             archive.writestr(name, data)
