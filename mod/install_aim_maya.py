@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -254,7 +253,10 @@ def _install(cmds: Any, wheels: str | None) -> str:
     from aim_maya.core.errors import AimError, Cancelled
 
     cmds.progressWindow(title=TITLE, status="Installing...", isInterruptable=True)
-    report: Callable[[str], None] = lambda line: cmds.progressWindow(edit=True, status=line[:80])  # noqa: E731
+
+    def report(line: str) -> None:
+        cmds.progressWindow(edit=True, status=line[:80])
+
     try:
         install.install(
             install.make_plan(wheels), report, lambda: bool(cmds.progressWindow(query=True, isCancelled=True))

@@ -29,7 +29,8 @@ def guarded(name: str, probe: Callable[[], list[Check]]) -> list[Check]:
     the others."""
     try:
         return probe()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the doctor is run on installations that are broken in unknown ways
+    # the doctor is run on installations that are broken in unknown ways
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         return [Check(name, "warn", f"could not be examined: {first_line(error)}")]
 
 

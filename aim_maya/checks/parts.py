@@ -31,7 +31,8 @@ sys.stdout.flush()
 """
 _QT = """
 import os, sys, PySide6
-if sys.platform.startswith("linux") and not any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in screens):
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6 import QtCore, QtGui, QtWidgets
 app = QtWidgets.QApplication(["aimface"])

@@ -32,82 +32,48 @@ MESHES = ("neutral", "skull", "jaw", "lower_teeth")
 FOLDERS = ("shapes", "lower_teeth")
 JSONS = ("actor", "jaw_poses", "landmarks")
 _WORDS = {  # of a file's name, besides _NOISE, and what it then stands for
-    "neutral": (
-        {"neutral"},
-        {"rest"},
-        {"base"},
-        {"basemesh"},
-        {"bindpose"},
-        {"rest", "pose"},
-        {"neutral", "pose"},
-    ),
-    "skull": ({"skull"}, {"cranium"}),
-    "jaw": ({"jaw"}, {"mandible"}, {"jawbone"}, {"lower", "jaw"}),
-    "lower_teeth": (
-        {"lower", "teeth"},
-        {"lowerteeth"},
-        {"bottom", "teeth"},
-        {"teeth", "lwr"},
-        {"teeth", "down"},
-        {"teeth", "dn"},
-    ),
+    "neutral": ("neutral", "rest", "base", "basemesh", "bindpose", "rest pose", "neutral pose"),
+    "skull": ("skull", "cranium"),
+    "jaw": ("jaw", "mandible", "jawbone", "lower jaw"),
+    "lower_teeth": ("lower teeth", "lowerteeth", "bottom teeth", "teeth lwr", "teeth down", "teeth dn"),
 }
-_NOISE = {
-    "geo",
-    "mesh",
-    "msh",
-    "lod",
-    "hi",
-    "hires",
-    "res",
-    "high",
-    "obj",
-    "grp",
-    "shape",
-    "bone",
-    "bones",
-    "model",
-    "final",
-    "v",
-    "head",
-    "face",
-    "the",
-    "my",
-    "export",
-    "exported",
-    "copy",
-    "new",
-    "ply",
-    "poly",
-    "m",
-    "c",
-    "ctr",
-}
-_SHAPE_FOLDERS = {
-    "shapes",
-    "shape",
-    "targets",
-    "blendshapes",
-    "blendshape",
-    "morphs",
-    "morphtargets",
-    "expressions",
-}
-_SCENES = {
-    ".fbx",
-    ".usd",
-    ".usda",
-    ".usdc",
-    ".usdz",
-    ".abc",
-    ".glb",
-    ".gltf",
-    ".ma",
-    ".mb",
-    ".blend",
-    ".ply",
-    ".stl",
-}
+_NOISE = frozenset(
+    [
+        "geo",
+        "mesh",
+        "msh",
+        "lod",
+        "hi",
+        "hires",
+        "res",
+        "high",
+        "obj",
+        "grp",
+        "shape",
+        "bone",
+        "bones",
+        "model",
+        "final",
+        "v",
+        "head",
+        "face",
+        "the",
+        "my",
+        "export",
+        "exported",
+        "copy",
+        "new",
+        "ply",
+        "poly",
+        "m",
+        "c",
+        "ctr",
+    ]
+)
+_SHAPE_FOLDERS = frozenset(
+    ["shapes", "shape", "targets", "blendshapes", "blendshape", "morphs", "morphtargets", "expressions"]
+)
+_SCENES = frozenset(".fbx .usd .usda .usdc .usdz .abc .glb .gltf .ma .mb .blend .ply .stl".split())  # noqa: SIM905
 _QUIET = {"dataset.npz"}
 
 
@@ -249,7 +215,7 @@ def _meant(stem: str) -> str:
     """Which of MESHES a name like Skull_LOD0 or LowerTeeth_geo stands for, or ''."""
     spaced = re.sub(r"([a-z])([A-Z])|[^A-Za-z]+", r"\1 \2", stem)
     words = {word.lower() for word in spaced.split()} - _NOISE
-    return next((name for name, sets in _WORDS.items() if words in sets), "")
+    return next((name for name, meant in _WORDS.items() if words in [set(m.split()) for m in meant]), "")
 
 
 def _letters(name: str) -> str:

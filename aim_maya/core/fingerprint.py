@@ -24,7 +24,8 @@ _ANY_SIZE = 2**62
 
 
 def fingerprint(*parts: object) -> str:
-    """SHA-256 (64 hex digits) over files (Path: by content), arrays, dataclasses, mappings, lists and plain values.
+    """SHA-256 (64 hex digits) over files (Path: by content), arrays, dataclasses, mappings, lists and plain
+    values.
 
     Arrays count by dtype, shape and values, dataclasses by name and fields, mappings and sets in any order.
     Raises AimError for a file that cannot be read, TypeError for a part that has no lasting value.

@@ -1,4 +1,5 @@
-"""Evaluate a trained actor.aim: numpy alone for cached evaluation, onnxruntime (imported late) for the networks.
+"""Evaluate a trained actor.aim: numpy alone for cached evaluation, onnxruntime (imported late) for the
+networks.
 
 >>> from aim_maya.runtime import Edit, FaceModel
 >>> model = FaceModel.load("actor.aim", "cpu")

@@ -123,7 +123,8 @@ class Edit:
             if entry.name.endswith("_offset") and not array.ndim and array != 0:
                 raise AimError(f"Edit.{entry.name} is {float(array)}; it needs 0 or an array (V, 3).")
             values[entry.name] = array if array.ndim else float(getattr(self, entry.name))
-        return Edit(**values, jaw_pose=None if self.jaw_pose is None else checked_jaw(self.jaw_pose))  # type: ignore[arg-type]
+        jaw_pose = None if self.jaw_pose is None else checked_jaw(self.jaw_pose)
+        return Edit(**values, jaw_pose=jaw_pose)  # type: ignore[arg-type]
 
 
 def checked_jaw(jaw: object) -> Floats:

@@ -180,7 +180,8 @@ class ResidentEvaluator(BoundGraph):
         self._keep("normals", data, data.normals)
         self._keep("skinning_weight", data, data.weight[:, None])
 
-    def _bind_fields(self, activations: Floats, detail: bool) -> None:  # noqa: ARG002 - the fields do not depend on the frame
+    # the fields do not depend on the frame
+    def _bind_fields(self, activations: Floats, detail: bool) -> None:  # noqa: ARG002
         tables = self._data.tables(detail)
         if self._bound.get("basis", (None,))[0] is tables:
             return
@@ -243,7 +244,8 @@ class Engine:
         while graph is not None:
             try:
                 return graph.points(activations, jaw, edit, detail)
-            except Exception as error:  # noqa: BLE001 - a driver that goes away raises onnxruntime's own untyped exceptions
+            # a driver that goes away raises onnxruntime's own untyped exceptions
+            except Exception as error:  # noqa: BLE001
                 graph = self._left(graph, error)
         return None
 

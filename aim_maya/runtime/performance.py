@@ -67,7 +67,13 @@ class SpatialBasis:
     def __init__(self, data: PerformanceData) -> None:
         self._data, self._basis, self._fields = data, np.ascontiguousarray(data.basis.T), Fields(data)
 
-    def at(self, i: int, share: float, template: Floats, device: str) -> tuple[Floats, Floats | None]:  # noqa: ARG002 - a network needs them
+    def at(
+        self,
+        i: int,
+        share: float,
+        template: Floats,  # noqa: ARG002 - a network needs it
+        device: str,  # noqa: ARG002
+    ) -> tuple[Floats, Floats | None]:
         """As LocalCoefficients.at."""
         numbers, moved = self._data.coefficients, self._data.offsets
         offsets = None if moved is None else mixed(moved, i, share).T @ self._basis
@@ -119,8 +125,9 @@ class CoefficientNetwork:
 
     def _run(self, frame: int, template: Floats, device: str) -> Floats:
         if device not in self._sessions:
-            sizes = {"V": len(template)}
-            sizes |= {"T": self._data.coefficients.shape[1], "Z": self._data.codes.shape[1]}  # type: ignore[union-attr]
+            targets, codes = self._data.coefficients.shape[1], self._data.codes
+            assert codes is not None
+            sizes = {"V": len(template), "T": targets, "Z": codes.shape[1]}
             check_graph(self._graph, "coefficients.onnx", self._name, sizes)
             self._sessions[device] = open_session(self._graph, device)
         session = self._sessions[device]

@@ -80,7 +80,8 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
     providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own untyped exceptions for a driver or library that is missing
+    # onnxruntime raises its own untyped exceptions for a driver or library that is missing
+    except Exception as error:  # noqa: BLE001
         return None, f"opening a CUDA session failed ({first_line(error)})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
         return session, ""

@@ -35,7 +35,8 @@ def variants(config: TrainConfig) -> dict[str, TrainConfig]:
     rows |= {f"without {term}": replace(config, without=(*config.without, term)) for term in terms}
     rows["prior: smooth"] = replace(config, prior="smooth")
     rows["template closed"] = replace(config, open_template=False)
-    rows |= {f"jaw: {source}": replace(config, jaw=source) for source in ("estimate", "free")}  # type: ignore[arg-type]
+    for source in ("estimate", "free"):
+        rows[f"jaw: {source}"] = replace(config, jaw=source)  # type: ignore[arg-type]
     rows["the paper's losses and form"] = replace(config, losses="paper", without=())
     return rows
 

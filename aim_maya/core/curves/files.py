@@ -1,8 +1,10 @@
 """CSV files of curves: a frame, time or timecode column, then one column a control; Live Link Face files and
 Audio2Face's JSON as they come.
 
-* frame,jawOpen,...: frames at --curve-fps (30 when nothing says otherwise); also Frame, FRAME_NUMBER, frame_index.
-* time,jawOpen,...: seconds, or what its name says (time_ms, timestamp_us), or what the step between rows says.
+* frame,jawOpen,...: frames at --curve-fps (30 when nothing says otherwise); also Frame, FRAME_NUMBER,
+  frame_index.
+* time,jawOpen,...: seconds, or what its name says (time_ms, timestamp_us), or what the step between rows
+  says.
 * Timecode,BlendshapeCount,EyeBlinkLeft,...: Live Link Face, HH:MM:SS:FF.sss; a row without values is a gap.
 """
 

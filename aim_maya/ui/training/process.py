@@ -27,7 +27,8 @@ from aim_maya.install import run_lines
 
 STAY = b"stay\n"  # on the standard input of a training that was started with_parent: see run_folder.md
 _POISON = re.compile(
-    r"^(PYTHON.*|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|QT_.*|QML.*|MAYA_.*|VIRTUAL_ENV|__PYVENV_LAUNCHER__|TCL_LIBRARY|TK_LIBRARY)$",
+    r"^(PYTHON.*|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|QT_.*|QML.*|MAYA_.*|VIRTUAL_ENV|__PYVENV_LAUNCHER__"
+    r"|TCL_LIBRARY|TK_LIBRARY)$",
     re.IGNORECASE,
 )
 _LATER = (

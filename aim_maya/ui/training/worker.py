@@ -79,7 +79,8 @@ class Worker(Background):
             self.failed.emit(error)
         except Cancelled:
             return
-        except Exception as error:  # noqa: BLE001 - a thread that ends without a word would leave the window waiting
+        # a thread that ends without a word would leave the window waiting
+        except Exception as error:  # noqa: BLE001
             self.failed.emit(
                 AimError(
                     f"{type(error).__name__}: {error}",

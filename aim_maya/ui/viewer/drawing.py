@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 - registers the drawing that vtkRenderingCore's classes stand for
+import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 - draws for vtkRenderingCore's classes
 from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkLogger, vtkPoints, vtkUnsignedCharArray

@@ -79,8 +79,10 @@ def make_take(
     frames: list[list[Observed]] = [
         list(_in_pictures(tracks, cameras, layout, noise, f)) for f in range(tracks.frame_count)
     ]
-    for f in range(tracks.frame_count if points is not None else 0):
-        frames[f] += _in_space(points[f], solid, layout.homes[len(names) :], points_mm / model.mm_per_unit)  # type: ignore[index]
+    if points is not None:
+        homes, error = layout.homes[len(names) :], points_mm / model.mm_per_unit
+        for f in range(tracks.frame_count):
+            frames[f] += _in_space(points[f], solid, homes, error)
     if not any(frames):
         raise AimError(
             "Not one frame has a landmark.",
