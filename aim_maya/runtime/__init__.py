@@ -11,6 +11,7 @@ True
 from .edit import PRESETS, Edit, preset
 from .edit_build import read_edit
 from .face_model import FaceModel
+from .native_rig import NativeRig
 from .performance import Performance
 
-__all__ = ["PRESETS", "Edit", "FaceModel", "Performance", "preset", "read_edit"]
+__all__ = ["PRESETS", "Edit", "FaceModel", "NativeRig", "Performance", "preset", "read_edit"]

@@ -1,0 +1,62 @@
+"""What native rigs are tested on: the made-up head with knots on both sides of zero, knots beyond 1, and
+combinations of both methods; and weights as animators set them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.controls import Control, Pose, Rig
+from aim_maya.core.posing import skin
+from aim_maya.runtime.native_rig import reach
+from tests.in_maya.tiny import CENTRE, tiny, write_tiny
+
+
+def write_rich(path: Path) -> Path:
+    """The head's actor.aim: eight controls, twelve knots, two combinations, four of them with a turning jaw."""
+    head = tiny()
+    rest, shapes, jaw = head.mesh.points, dict(head.shapes), head.jaw_poses["jawOpen"]
+    half, side = np.eye(4), np.eye(4)
+    half[:3, 3], side[:3, 3] = [0, -0.4, 0.3], [1.2, 0, 0.1]
+    smile, blink, brow = (shapes[n] - rest for n in ("mouthSmile_L", "eyeBlink_L", "browUp"))
+    shapes |= {
+        "jawFwd": skin(rest + 0.3 * smile, half, head.weight, CENTRE),
+        "jawLeft": skin(rest + 0.2 * smile, side, head.weight, CENTRE),
+        "jawRight": skin(rest - 0.1 * smile, np.linalg.inv(side), head.weight, CENTRE),
+        "browDown": rest - 0.7 * brow + 0.2 * blink,
+        "sneer_3": rest + 0.5 * smile[:, [1, 2, 0]],
+        "sneer_10": rest + 0.8 * smile[:, [2, 1, 0]],
+        "blinkBrow": rest + 0.9 * blink + 0.6 * brow,
+    }
+    rig = Rig(
+        (
+            *head.rig.controls[:3],
+            Control("browUp", 7, ((-1.0, "browDown"), (1.0, "browUp"))),
+            Control("jawForward", 8, ((0.5, "jawFwd"),)),
+            Control("jawSide", 9, ((-1.0, "jawRight"), (1.0, "jawLeft"))),
+            Control("sneer", 11, ((3.0, "sneer_3"), (10.0, "sneer_10"))),
+            Control("nothing", 12, ()),
+        ),
+        (*head.rig.poses, Pose("blinkBrow", {"eyeBlink_L": 1.0, "browUp": 1.0}, "lowest")),
+    )
+    motions = head.jaw_poses | {"jawFwd": half, "jawLeft": side, "jawRight": np.linalg.inv(side)}
+    motions["jawOpenSmile"] = jaw
+    return write_tiny(path, replace(head, rig=rig, shapes=shapes, jaw_poses=motions))
+
+
+def random_weights(rig: Rig, count: int, seed: int = 0) -> NDArray[np.float64]:
+    """(count, C) weights: one to ten controls a row, within their sliders and, one time in eight, beyond; the
+    first rows are the trained poses."""
+    rng = np.random.default_rng(seed)
+    rows = [rig.trained_pose(t) for t in rig.targets][:count]
+    while len(rows) < count:
+        row = np.zeros(len(rig.controls))
+        active = rng.choice(len(row), min(len(row), int(rng.integers(1, 11))), replace=False)
+        for i in active:
+            low, high = reach(rig.controls[i])
+            row[i] = rng.uniform(low, high) * (1.2 if rng.random() < 0.125 else 1.0)
+        rows.append(row)
+    return np.array(rows)
