@@ -95,11 +95,11 @@ def sample_folder(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def small() -> Actor:
-    """The sample head on a coarser grid, 2,376 vertices: for what is about the course of a training, and not
+    """The sample head on a coarser grid, 658 vertices: for what is about the course of a training, and not
     about a face."""
     from trainer.sample import sample_actor
 
-    return sample_actor((40, 52))
+    return sample_actor((20, 26))
 
 
 @pytest.fixture(scope="session")

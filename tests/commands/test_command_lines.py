@@ -77,7 +77,11 @@ def things(
 def _make(sample: Actor, actor: Path, aim: Path, folder: Path) -> None:
     model = FaceModel.load(aim, "cpu")
     face = find_landmarks(sample)  # the coarse head has too few vertices to find its own
-    landmarks = {name: face.frame.to_object(point).tolist() for name, point in face.points.items()}
+    skin = model.mesh.points
+    landmarks = {
+        name: skin[np.linalg.norm(skin - face.frame.to_object(point), axis=1).argmin()].tolist()
+        for name, point in face.points.items()
+    }
     for name in ("anna", "actor_a", "ict_rig", "actor", "ben", "carl", "actor_b"):
         shutil.copy(aim, folder / f"{name}.aim")
     for name in ("actor", "anna", "actors/anna", "actors/carl", "actor_b"):

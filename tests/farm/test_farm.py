@@ -724,11 +724,9 @@ def test_a_retarget_that_would_fail_everywhere_is_not_written(
     assert not (place / "job.yaml").exists()
 
 
-def test_the_chain_from_an_actor_to_another(
-    sample_folder: Path, draft: Path, program: Path, tmp_path: Path
-) -> None:
-    """Train, fit, retarget, bake and merge, by the specification's own runner; run again, it bakes nothing
-    anew."""
+def test_the_chain_from_a_model_to_another(draft: Path, program: Path, tmp_path: Path) -> None:
+    """Fit, retarget, bake and merge, by the specification's own runner; run again, it bakes nothing anew.
+    Training before it: test_the_chain_from_an_actor."""
     target, source = (
         similar(draft, tmp_path / "ben.aim", [0.1, 0.2, 0.0, 5.0, 3.0, 1.0], 1.2),
         FaceModel.load(draft, "cpu"),
@@ -741,8 +739,6 @@ def test_the_chain_from_an_actor_to_another(
         target,
         "--to",
         tmp_path / "baked",
-        "--preset",
-        "draft",
         "--ending",
         ".npz",
         "--chunk",
@@ -753,7 +749,7 @@ def test_the_chain_from_an_actor_to_another(
     assert (
         farm(
             "retarget",
-            sample_folder,
+            draft,
             tmp_path / "cap.npz",
             *words,
             "--fit-options=--modes 6",

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import (
@@ -76,14 +76,22 @@ class Profile:
         return float(self.y[i[(line - self.z[i]).argmax()]])
 
 
+def _peaks(values: Floats, prominence: float) -> tuple[Any, Any]:
+    """Places of the peaks of (N,) that stand out by `prominence`, and by how much each does."""
+    from scipy.signal import find_peaks  # late: it takes half a second to import
+
+    places, about = find_peaks(values, prominence=prominence)
+    return places, about["prominences"]
+
+
 def nose_tip(profile: Profile) -> float | None:
     """Height of the most prominent peak away from the shoulders; None when nothing stands out like a nose."""
     low, size = profile.y[0], np.ptp(profile.y)
-    peaks, about = find_peaks(profile.z, prominence=_NOSE_MM)
+    peaks, prominences = _peaks(profile.z, _NOSE_MM)
     fit = profile.y[peaks] > low + 0.3 * size
     if not fit.any():
         return None
-    return float(profile.y[peaks[fit][about["prominences"][fit].argmax()]])
+    return float(profile.y[peaks[fit][prominences[fit].argmax()]])
 
 
 def midline(
@@ -145,8 +153,8 @@ def _menton(profile: Profile, tip: float, n: float, guessed: list[str]) -> float
 def _notch(profile: Profile, low: float, high: float) -> float | None:
     """The deepest notch between two heights: where the lips meet."""
     i = profile.between(low, high)
-    pits, about = find_peaks(-profile.z[i], prominence=0.3)
-    return float(profile.y[i[pits[about["prominences"].argmax()]]]) if len(pits) else None
+    pits, prominences = _peaks(-profile.z[i], 0.3)
+    return float(profile.y[i[pits[prominences.argmax()]]]) if len(pits) else None
 
 
 # Paired landmarks, sought on the skin that is seen from the front and from the side. Head frame, mm.

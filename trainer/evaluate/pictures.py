@@ -9,12 +9,9 @@ import io
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh, joined, vertex_normals
@@ -23,6 +20,10 @@ from aim_maya.runtime import PRESETS, Edit, FaceModel
 from aim_maya.runtime.edit import EditRecipe
 from trainer.actor.weld import inside_out, turned
 from trainer.geometry.surface import farthest_points
+
+if TYPE_CHECKING:  # imported where something is drawn: a training starts half a second sooner
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # A mesh as an orthographic camera sees it, pixel by pixel: what every picture of a face is made of.
 
@@ -147,6 +148,8 @@ def draw(
 
     Faces that all look inwards are drawn from their other side.
     """
+    import matplotlib as mpl
+
     if not two_sided and inside_out(mesh):
         mesh = turned(mesh)
     seen = FaceView(mesh, points, turn=turn, up=up, two_sided=two_sided)
@@ -194,12 +197,16 @@ def scatter(
 
 def chart(width: float, height: float) -> tuple[Figure, Any]:
     """A figure with one pair of axes."""
+    from matplotlib.figure import Figure
+
     made = Figure(figsize=(width, height), dpi=100, layout="constrained")
     return made, made.subplots()
 
 
 def figure(columns: int, rows: int = 1, width: float = 3.2, height: float = 3.9) -> tuple[Figure, list[Any]]:
     """A figure of equal cells without margins, and its axes row by row."""
+    from matplotlib.figure import Figure
+
     made = Figure(figsize=(columns * width, rows * height), dpi=110, layout="constrained")
     grid = made.subplots(rows, columns, squeeze=False)
     return made, list(grid.ravel())
@@ -214,6 +221,8 @@ def label(name: str) -> str:
 
 def scale(made: Figure, axes: Any, limits: tuple[float, float], label: str, colours: str = "viridis") -> None:
     """A colour bar for heat maps drawn by draw()."""
+    import matplotlib as mpl
+
     mappable = mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), colours)
     made.colorbar(mappable, ax=axes, shrink=0.6, label=label)
 
