@@ -14,17 +14,27 @@ from aim_maya import __version__  # noqa: E402
 
 def initializePlugin(plugin):
     """Called by Maya when the plug-in is loaded."""
-    from aim_maya.scene.node import node
+    from aim_maya.scene.node import registration
 
     try:
-        node.register(OpenMayaMPx.MFnPlugin(plugin, "AIM for Maya", __version__, "Any"))
+        registration.register(OpenMayaMPx.MFnPlugin(plugin, "AIM for Maya", __version__, "Any"), _deformer)
     except Exception as error:
         sys.stderr.write(f"aim_deformer could not be loaded: {error}\n")
         raise
 
 
+def _deformer():
+    from aim_maya.scene.node.node import AimDeformer
+
+    return AimDeformer
+
+
 def uninitializePlugin(plugin):
     """Called by Maya when the plug-in is unloaded."""
-    from aim_maya.scene.node import node
+    from aim_maya.scene.node import registration
 
-    node.deregister(OpenMayaMPx.MFnPlugin(plugin))
+    try:
+        registration.deregister(OpenMayaMPx.MFnPlugin(plugin))
+    except Exception as error:
+        sys.stderr.write(f"aim_deformer stays loaded: {error}\n")
+        raise

@@ -179,14 +179,12 @@ _STAND_IN: dict[str, Any] = {}  # the modules of the shared application: a test 
 
 @pytest.fixture(scope="session")
 def _maya_application() -> Iterator[Any]:
-    """The stand-in for Maya with the plug-in loaded; one application a test process, as in the real host."""
+    """The stand-in for Maya, one application a test process, as in the real host; the module's plug-ins are on
+    its path, as its .mod file puts them there, and nothing is loaded."""
     from tests import fake_maya
 
     session = fake_maya.install()
-    from maya import cmds
-
     _STAND_IN.update({name: module for name, module in sys.modules.items() if name.split(".")[0] == "maya"})
-    cmds.loadPlugin(str(Path(__file__).resolve().parents[1] / "plug-ins" / "aim_deformer.py"))
     yield session
     fake_maya.uninstall()
     for name in [n for n in sys.modules if n.startswith("aim_maya.scene")]:
@@ -194,16 +192,20 @@ def _maya_application() -> Iterator[Any]:
 
 
 @pytest.fixture
-def maya(_maya_application: Any) -> Any:
+def maya(_maya_application: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in, with an empty scene and nothing held against us yet; a test before may have run one of
-    its own."""
+    its own. The plug-in is there as scripts have it there: by the product's own `load`."""
     from tests.fake_maya import boundary
 
     sys.modules.update(_STAND_IN)
     boundary.make_current(_maya_application)
+    monkeypatch.setenv("MAYA_PLUG_IN_PATH", str(Path(__file__).resolve().parents[1] / "plug-ins"))
     from maya import cmds
 
+    from aim_maya.scene.node.registration import load
+
     cmds.file(newFile=True, force=True)
+    load()
     for record in (_maya_application.violations, _maya_application.errors):
         record.clear()
     return _maya_application

@@ -111,6 +111,23 @@ def read_container(kind: Format, path: str | Path) -> tuple[dict[str, Any], dict
     return manifest, members
 
 
+def read_manifest(kind: Format, path: str | Path) -> dict[str, Any]:
+    """The manifest alone, its members neither read nor hashed: which file is this? Raises AimError."""
+    file = Path(path)
+    check_regular(file, LARGEST_FILE)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read_manifest(kind, file, archive)
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise AimError(f"{file} cannot be read as a .{kind.name} file ({error}).", "", _AGAIN) from error
+
+
+def model_hash(manifest: Mapping[str, Any]) -> str:
+    """What a scene remembers of a model, by its manifest: topology and content."""
+    about = manifest["members"].get("mesh.npz", {})
+    return f"{manifest.get('topology_hash', '')}:{about.get('sha256', '')}"
+
+
 def _read_manifest(kind: Format, file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     _check_entries(kind, file, archive)
     manifest = parse_json(archive.read("manifest.json"), f"{file}: its manifest")

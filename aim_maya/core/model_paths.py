@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -17,10 +17,11 @@ PATH_VARIABLE = "AIM_MODEL_PATH"
 @dataclass(frozen=True)
 class SearchContext:
     """folders: beside the scene and its references, then the project. mapped: (from, to) prefixes, the host's
-    dirmap."""
+    dirmap. own: beside the file that the asking node came with, then beside the files that hold that one."""
 
     folders: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
+    own: tuple[str, ...] = ()
 
 
 def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
@@ -34,21 +35,32 @@ def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
 
 
 def resolve(
-    text: str, context: SearchContext, environment: Mapping[str, str] | None = None, what: str = "model"
+    text: str,
+    context: SearchContext,
+    environment: Mapping[str, str] | None = None,
+    what: str = "model",
+    *,
+    meant: Callable[[Path], bool] | None = None,
 ) -> Path:
-    """The file that `text` names: an absolute path that exists wins, then the mapped path, then each folder,
-    then AIM_MODEL_PATH.
+    """The file that `text` names: an absolute path that exists wins, or what it is mapped to; then it is looked
+    for in the node's own folders, the others, and those of AIM_MODEL_PATH.
 
-    Raises AimError that lists every place tried, and says `what` was looked for.
+    meant: whether a file is the very one that was asked for. Of several found in folders the first such is
+    taken, and only where there is none the first. Raises AimError that lists every place tried, and says `what`
+    was looked for.
     """
     known = os.environ if environment is None else environment
     name = expand(text, known).replace("\\", "/")
     if not name:
         raise AimError(f"No {what} file is named.", remedy=f"Set the node's '{what}'.")
-    places = _places(name, context, known)
-    for place in places:
+    named, places = _named(name, context), _places(name, context, known)
+    for place in named:
         if place.is_file():
             return place
+    found = [place for place in places if place.is_file()]
+    if found:
+        return next((place for place in found if meant is not None and meant(place)), found[0])
+    places = list(dict.fromkeys(named + places))
     listed = "; ".join(str(p) for p in places)
     raise AimError(
         f"The {what} '{text}' was not found. Tried: {listed}.",
@@ -57,14 +69,25 @@ def resolve(
     )
 
 
-def _places(name: str, context: SearchContext, known: Mapping[str, str]) -> list[Path]:
-    absolute = Path(name).is_absolute() or PureWindowsPath(name).is_absolute()
-    places = [Path(name)] if absolute else []
+def is_absolute(name: str) -> bool:
+    """Whether a path names its drive or root, in either system's way."""
+    return Path(name).is_absolute() or PureWindowsPath(name).is_absolute()
+
+
+def _named(name: str, context: SearchContext) -> list[Path]:
+    """The absolute path itself, and what the host's dirmap makes of a path."""
+    named = [Path(name)] if is_absolute(name) else []
     for source, target in context.mapped:
         prefix = source.replace("\\", "/").rstrip("/")
         if name == prefix or name.startswith(prefix + "/"):
-            places.append(Path(target + name[len(prefix) :]))
-    folders = [*context.folders, *(f for f in known.get(PATH_VARIABLE, "").split(os.pathsep) if f)]
-    tails = [name.rsplit("/", 1)[-1]] if absolute else list(dict.fromkeys([name, name.rsplit("/", 1)[-1]]))
-    places += [Path(folder) / tail for folder in folders for tail in tails]
-    return list(dict.fromkeys(places))
+            named.append(Path(target + name[len(prefix) :]))
+    return named
+
+
+def _places(name: str, context: SearchContext, known: Mapping[str, str]) -> list[Path]:
+    """Where a file of that name may lie."""
+    variable = (f for f in known.get(PATH_VARIABLE, "").split(os.pathsep) if f)
+    last = name.rsplit("/", 1)[-1]
+    tails = [last] if is_absolute(name) else list(dict.fromkeys([name, last]))
+    folders = dict.fromkeys([*context.own, *context.folders, *variable])
+    return list(dict.fromkeys(Path(folder) / tail for folder in folders for tail in tails))

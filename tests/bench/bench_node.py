@@ -185,9 +185,9 @@ def main() -> int:
     from tests import fake_maya
 
     session = fake_maya.install()
-    from maya import cmds
+    from aim_maya.scene.node.registration import load
 
-    cmds.loadPlugin(str(Path(__file__).resolve().parents[2] / "plug-ins/aim_deformer.py"))
+    load()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(session, *scene(session, Path(folder), options.vertices, 50), options.frames)
         sys.stdout.write("".join(f"{name:<10} {value:8.3f} ms\n" for name, value in figures.items()))

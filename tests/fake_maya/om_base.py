@@ -4,7 +4,7 @@ about them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class PluginRecord:
     module: Any = None
     types: list[str] = None  # type: ignore[assignment]
     loaded: bool = False
+    callbacks: set[int] = field(default_factory=set)  # those that it registered while it was initialised
 
 
 def _table(text: str) -> dict[str, str]:

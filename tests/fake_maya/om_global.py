@@ -11,11 +11,12 @@ _IDS = itertools.count(1)
 _SCENE = (
     "kSceneUpdate kBeforeNew kAfterNew kBeforeImport kAfterImport kBeforeOpen kAfterOpen"
     " kBeforeFileRead kAfterFileRead"
+    " kAfterSceneReadAndRecordEdits"
     " kBeforeExport=10 kAfterExport kBeforeSave kAfterSave kBeforeReference kAfterReference"
-    " kBeforeRemoveReference"
-    " kAfterRemoveReference kMayaInitialized=29 kMayaExiting kBeforeSaveCheck=33"
-    " kBeforePluginLoad=40 kAfterPluginLoad"
-    " kBeforePluginUnload kAfterPluginUnload"
+    " kBeforeRemoveReference kAfterRemoveReference kBeforeImportReference kAfterImportReference"
+    " kBeforeUnloadReference=22 kAfterUnloadReference kMayaInitialized=29 kMayaExiting kBeforeSaveCheck=33"
+    " kBeforeLoadReference=36 kAfterLoadReference kBeforePluginLoad=40 kAfterPluginLoad"
+    " kBeforePluginUnload kAfterPluginUnload kBeforeCreateReference kAfterCreateReference"
 )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from .boundary import api, current
 from .node import Key, Node
 from .om_attribute import full
-from .om_base import MFnBase, MObject
+from .om_base import MFnBase, MObject, wrap
 from .om_plug import MPlug, plug
-from .plugs import resolve_attr, resolve_node, resolve_plug
+from .plugs import resolve_attr, resolve_plug
 
 
 @api
@@ -30,10 +30,10 @@ class MSelectionList:
         if "." in what and (found := resolve_plug(graph, what)) is not None:
             self._items.append(("plug", plug(found.node, found.key)))
             return
-        path = resolve_node(graph, what.partition(".")[0])
-        if path is None:
+        found = graph.find(what.partition(".")[0])  # a name that several have adds them all, without a word
+        if not found:
             raise RuntimeError("(kInvalidParameter): Object does not exist")
-        self._items.append(("path" if path[-1].is_dag else "node", path))
+        self._items += [("path" if path[-1].is_dag else "node", path) for path in found]
 
     def _item(self, index: int) -> tuple[str, Any]:
         if not 0 <= index < len(self._items):
@@ -51,6 +51,25 @@ class MSelectionList:
         if kind != "path":
             raise TypeError("item is not a DAG path")
         path._path = item
+
+
+@api
+class MObjectHandle:
+    """An MObject that knows what became of its node. isAlive: Maya still has it, be it for undo; isValid: it is
+    in the scene (MObjectHandle.h)."""
+
+    def __init__(self, *args: Any) -> None:
+        self._target = args[0]._target if args else None
+
+    def isAlive(self) -> bool:
+        journal = current().journal
+        return self.isValid() or bool(journal.undo_queue or journal.redo_queue)
+
+    def isValid(self) -> bool:
+        return self._target is not None and self._target.alive and self._target in set(current().graph)
+
+    def object(self) -> MObject:
+        return wrap(self._target)
 
 
 def key_of(which: Any) -> Key:

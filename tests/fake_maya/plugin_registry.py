@@ -47,6 +47,7 @@ class PluginRegistry:
         if path is None:
             raise RuntimeError(f'Plug-in, "{name}", was not found on MAYA_PLUG_IN_PATH.')
         record = PluginRecord(stem, path, types=[])
+        before = set(self.session.callbacks)
         spec = importlib.util.spec_from_file_location(stem, path)
         assert spec is not None
         assert spec.loader is not None
@@ -62,16 +63,25 @@ class PluginRegistry:
                     )
                 record.module.initializePlugin(wrap(record))
         except Exception as error:
-            for type_name in record.types:
-                del self.session.graph.types[type_name]
+            self._failed(record, set(self.session.callbacks) - before)
             self.session.errors.append(f"loadPlugin {stem}: {type(error).__name__}: {error}")
             raise RuntimeError(f"Unable to dynamically load : {path}\n{error} ({stem})") from error
         finally:
             if sys.modules.get(stem) is record.module:
                 del sys.modules[stem]
         record.loaded = True
+        record.callbacks = set(self.session.callbacks) - before
         self.loaded[stem] = record
         return stem
+
+    def _failed(self, record: PluginRecord, callbacks: set[int]) -> None:
+        """A plug-in that could not be initialised and left something behind: its code is gone, what it
+        registered is not, and the next use of either is a crash."""
+        for type_name in record.types:
+            self.session.errors.append(f"loadPlugin {record.name} failed and left {type_name} registered")
+            del self.session.graph.types[type_name]
+        if callbacks:
+            self.session.errors.append(f"loadPlugin {record.name} failed and left {len(callbacks)} callbacks")
 
     def _load_native(self, stem: str) -> str:
         """A plug-in that comes with Maya: its commands are in maya.cmds from now on."""
@@ -103,6 +113,9 @@ class PluginRegistry:
             record.module.uninitializePlugin(wrap(record))
         if record.types:
             self.session.errors.append(f"uninitializePlugin of {stem} left {record.types} registered")
+        left = record.callbacks & set(self.session.callbacks)
+        if left:  # "Failure to do so will result in a fatal error." (MSceneMessage.h)
+            violate(f"uninitializePlugin of {stem} left {len(left)} callbacks: Maya ends with a fatal error")
         record.loaded = False
         del self.loaded[stem]
 

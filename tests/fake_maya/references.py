@@ -25,6 +25,7 @@ class Reference:
         self.name = name
         self.node: Node | None = None
         self.nodes: list[Node] = []
+        self.inner: list[Reference] = []  # references inside the referenced file
         self.loaded = False
         self.saved: list[str] = []  # words of the edits, as read
         self.placeholder_lines: list[str] = []
@@ -36,9 +37,39 @@ class Reference:
 
         reader = Reader(self.session, namespace=self.namespace, reference=self)
         self.nodes = reader.read(load_text(self.path))
-        self.nodes += [node for inner in reader.references for node in inner.nodes]
+        self.inner = list(reader.references)
+        self.nodes += [node for inner in self.inner for node in inner.nodes]
         self.loaded = True
         self._before = {node: _state(node) for node in self.nodes}
+
+    def unload(self) -> None:
+        """Take the nodes out of the scene. Edits are kept on the reference node, connections that leave the
+        reference on its placeholders, for when it is loaded again."""
+        from .ma_writer import Writer
+
+        graph, own = self.session.graph, set(self.nodes)
+        writer = Writer(self.session, list(graph))
+        crossing = self.edits(lambda node, key: f"{writer.name(node)}.{_long(node, key)}")[1]
+        self.saved = list(split_set_attr(list(tokens(self.write_edits(writer))))[2])
+        assert self.node is not None
+        for i, (source, source_key, target, target_key) in enumerate(crossing, start=1):
+            holder = ("placeHolderList", (i,))
+            graph.disconnect(target, target_key)
+            if source in own:
+                graph.connect(self.node, holder, target, target_key)
+            else:
+                graph.connect(source, source_key, self.node, holder)
+        for node in reversed(self.nodes):
+            if node.alive:
+                graph.remove(node)
+        self.nodes, self.inner, self.loaded, self._before = [], [], False, {}
+
+    def load_again(self) -> None:
+        """Read the file again and apply the edits that were kept."""
+        from .ma_reader import Reader
+
+        self.load()
+        self.apply(Reader(self.session))
 
     # what changed ---------------------------------------------------------------------------------------
     def edits(self, plug: Any) -> tuple[list[str], list[tuple[Node, Key, Node, Key]]]:
@@ -255,3 +286,28 @@ def add_reference(
     if parent is None or parent.reference is None:
         session.references.append(reference)
     return reference
+
+
+def every_reference(session: Session) -> list[Reference]:
+    """References of the scene at any depth, the outer before the inner."""
+    found: list[Reference] = []
+    left = list(session.references)
+    while left:
+        found.append(left.pop(0))
+        left = [*found[-1].inner, *left]
+    return found
+
+
+def listed_path(session: Session, reference: Reference) -> str:
+    """The path as Maya lists it: a file that is referenced again has a copy number, rig.ma{1}."""
+    same = [r for r in every_reference(session) if r.path == reference.path]
+    number = same.index(reference)
+    return f"{reference.path}{{{number}}}" if number else reference.path
+
+
+def reference_named(session: Session, name: str) -> Reference:
+    """A reference by its listed path or its reference node. RuntimeError as Maya has it for another name."""
+    for reference in every_reference(session):
+        if name in (listed_path(session, reference), reference.name):
+            return reference
+    raise RuntimeError(f"Reference file not found: {name}")

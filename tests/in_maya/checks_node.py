@@ -213,7 +213,8 @@ def check_a_missing_model_is_the_input(lab: Lab) -> None:
 
 
 def check_reload_takes_the_new_file(lab: Lab) -> None:
-    """A file that changed is a warning until reload; then its points are used, by every node on it."""
+    """A file that changed is a warning until reload; then its points are used, by every node on it, and it is
+    the model that the node is attached with."""
     rig = lab.rig()
     path = lab.folder / "changing.aim"
     shutil.copy(lab.model, path)
@@ -232,7 +233,10 @@ def check_reload_takes_the_new_file(lab: Lab) -> None:
     assert "changed on disk" in status(node), status(node)
     assert reload_models([node]) == [node]
     close(lab.points(rig.mesh), stronger)
-    assert "modelHash differs" in status(node), status(node)
+    assert "modelHash differs" not in status(node), status(node)
+    cmds.setAttr(f"{node}.modelHash", "another:model", type="string")
+    assert "is not the model that this node was attached with" in status(node), status(node)
+    close(lab.points(rig.mesh), stronger)
 
 
 def check_duplicates_and_many_nodes_share_one_model(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from maya import OpenMaya, cmds
 from numpy.typing import NDArray
 
 from aim_maya.core.mesh import Mesh
+from aim_maya.scene.node.registration import load
 
 from .tiny import tiny, write_tiny
 
@@ -36,12 +37,14 @@ class Rig:
 
 
 class Lab:
-    """One empty scene with the plug-in loaded. folder: for files. head: the made-up head, model: its
-    actor.aim."""
+    """One empty scene. folder: for files. head: the made-up head, model: its actor.aim. The plug-in is there as
+    scripts have it there, by the product's own `load`; fresh: nobody has asked for it yet."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self.folder, self.head = folder, tiny()
         cmds.file(newFile=True, force=True)
+        if not fresh:
+            load()
         cmds.undoInfo(state=True)  # off in mayapy
         self.model = str(write_tiny(folder / "tiny.aim", self.head).as_posix())
 

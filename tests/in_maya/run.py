@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[2]
 _LIMIT_S = 120
 
 
@@ -44,8 +43,6 @@ def main(argv: Sequence[str]) -> int:
     maya.standalone.initialize(name="python")
     from maya import cmds
 
-    plugin = str(_ROOT / "plug-ins/aim_deformer.py")
-    cmds.loadPlugin(plugin)
     rows = [_run_one(check, folder) for check in all_checks() if options.only in check.__name__]
     from . import timing
 

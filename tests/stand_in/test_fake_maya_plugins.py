@@ -384,6 +384,9 @@ def test_saved_with_its_plugin(
     notes = maya.plugins.loaded["lifter_plugin"].module.NOTES
     assert not om.MFileIO.isReadingFile()
     assert True in notes  # pulled while the file was being read
+    assert notes[-1] is True  # ... and what it was given then stays, until something dirties it
+    cmds.dgdirty(node)
+    maya.points(mesh)
     assert notes[-1] is False
     maya.check()
 

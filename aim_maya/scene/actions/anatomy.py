@@ -37,7 +37,7 @@ def show(face: str) -> str:
     Raises AimError when no model is attached, its file is missing, or it was trained without bones.
     """
     node = find_node(face)
-    model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(paths.file_of(node), "cpu")
     transform = transform_of(shape_after(node))
     with undo_chunk("aimAnatomy"):
         bones, shape = copy_mesh(transform, f"{short(transform)}_bones", model.anatomy.bone_points)
@@ -86,7 +86,7 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     is another mesh, or was not sculpted.
     """
     node = find_node(face)
-    model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(paths.file_of(node), "cpu")
     model.data.need_anatomy("there is no bone surface to sculpt")
     sculpted = read_mesh(mesh_shape(bones))
     if sculpted.topology_hash != model.manifest["topology_hash"]:
@@ -117,8 +117,9 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
 
 def _kept(node: str, file: Path) -> EditRecipe:
     """The node's edit with its files named from the new file's folder; nothing for a node without one."""
-    before = cmds.getAttr(f"{node}.edit")
-    return read_recipe(paths.find(before)).moved(file.parent) if before else EditRecipe()
+    if not cmds.getAttr(f"{node}.edit"):
+        return EditRecipe()
+    return read_recipe(paths.file_of(node, "edit")).moved(file.parent)
 
 
 def set_preset(face: str, name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
@@ -17,7 +18,7 @@ from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
-from aim_maya.scene.node.models import model_hash
+from aim_maya.scene.node.registration import load
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import (
     Structure,
@@ -136,6 +137,7 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
     Raises AimError when model and mesh do not belong together, with both vertex counts, or the factor between
     their sizes.
     """
+    load()
     paths.refresh()
     shape = mesh_shape(mesh)
     structure = read_structure(blend_shape or only_blend_shape(shape), shape)
@@ -143,7 +145,7 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
         mode = "overlay" if cmds.referenceQuery(structure.node, isNodeReferenced=True) else "replace"
     if mode not in MODES:
         raise AimError(f"There is no mode '{mode}'.", nearest_name(mode, MODES), f"Use {' or '.join(MODES)}.")
-    face = current_model(paths.find(model))
+    face = current_model(paths.find(model, own=paths.own_folders(structure.node)))
     check_rest(structure, face)
     _check_aliases(structure)
     matched, unmatched = _match(structure, face)
@@ -266,7 +268,7 @@ def _build(plan: Attachment, name: str) -> str:
 def _set_up(plan: Attachment, node: str) -> None:
     structure = plan.structure
     cmds.setAttr(f"{node}.model", plan.path, type="string")
-    cmds.setAttr(f"{node}.modelHash", model_hash(plan.model), type="string")
+    cmds.setAttr(f"{node}.modelHash", model_hash(plan.model.manifest), type="string")
     cmds.setAttr(f"{node}.mode", MODES.index(plan.mode))
     indices = ";".join(f"{control}={index}" for control, index in plan.matched.items())
     cmds.setAttr(f"{node}.controlMap", indices, type="string")

@@ -82,7 +82,7 @@ def attach_report(node: str) -> Report:
         raise AimError(
             f"{node} is a {cmds.nodeType(node)}, not an {TYPE_NAME}.", remedy="Attach a model first."
         )
-    model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(paths.file_of(node), "cpu")
     at = positions(model.data.rig, cmds.getAttr(f"{node}.controlMap") or "")
     first, last = _keyed_range([f"{node}.weight[{index}]" for index in at])
     step = max(1.0, math.ceil((last - first + 1) / _MOST_FRAMES))

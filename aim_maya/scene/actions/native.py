@@ -54,7 +54,7 @@ def bake_native(face: str, samples: int = 300, progress: Callable[[float], None]
     The attached face stays as it is. Raises AimError when no model is attached, or its file is missing.
     """
     node = find_node(face)
-    model = current_model(paths.find(cmds.getAttr(f"{node}.model")), "cpu")
+    model = current_model(paths.file_of(node), "cpu")
     baked = approximate(model, samples, progress)
     with undo_chunk("aimBakeBack"):
         source = transform_of(shape_after(node))

@@ -70,9 +70,7 @@ def key_performance(mesh: str, path: str | Path | None = None, start: float | No
     else drives, and for a jaw that is driven already.
     """
     node = find_node(mesh)
-    performance, model = _opened(
-        node, path or str(paths.find(cmds.getAttr(f"{node}.performance") or "", "performance"))
-    )
+    performance, model = _opened(node, path or str(paths.file_of(node, "performance")))
     if not performance.is_global:
         raise AimError(
             f"{performance.name} varies over the face: sliders cannot show it.",

@@ -25,6 +25,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
+from aim_maya.scene.node.registration import load
 
 # What one batch command makes of one open scene.
 
@@ -56,7 +57,6 @@ class NoFaces(AimError):
 
 # Maya made fit for batch: plain DG evaluation, no cached playback, the plug-ins loaded that the work needs.
 
-OWN_PLUGIN = str(Path(__file__).resolve().parents[3] / "plug-ins" / "aim_deformer.py")
 FORMAT_PLUGINS = {
     "abc": "AbcExport",
     "usd": "mayaUsdPlugin",
@@ -87,8 +87,7 @@ def quiet() -> None:
 def load_plugins(names: Sequence[str]) -> None:
     """Load our node and these plug-ins, before any scene is opened. Raises AimError naming the one that
     cannot be loaded."""
-    if not cmds.pluginInfo("aim_deformer", query=True, loaded=True):
-        _load(OWN_PLUGIN, f"the node {TYPE_NAME}")
+    load()
     for name in dict.fromkeys(names):
         if not cmds.pluginInfo(name, query=True, loaded=True):
             _load(name, "what was asked for")

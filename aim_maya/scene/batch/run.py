@@ -16,6 +16,7 @@ from typing import Any
 
 from maya import cmds
 
+from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError
 from aim_maya.jobs.plan import Item, Plan
 from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_up_to_date, note_output
@@ -24,7 +25,6 @@ from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.attach_report import attach_report
 from aim_maya.scene.actions.restore import restore
 from aim_maya.scene.node.attributes import TYPE_NAME
-from aim_maya.scene.node.models import model_hash
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import mesh_shape
 from aim_maya.scene.rig.faces import examine, find_faces
@@ -56,7 +56,7 @@ def attach_scene(item: Item, options: dict[str, Any]) -> SceneReport:
     for mesh in _meshes(options["nodes"], len(wanted.data.neutral)):
         node = _attached(mesh)
         if node is not None:
-            _same_model(node, model_hash(wanted), options["model"])
+            _same_model(node, model_hash(wanted.manifest), options["model"])
             report.notes.append(f"{mesh} has the model already ({node})")
             report.faces.append({"mesh": mesh, "node": node, "attached": False})
             continue

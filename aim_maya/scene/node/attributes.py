@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aim_maya.runtime.edit import PRESETS
-
+# names of the presets that come along, in the order in which scenes store them; written out, because this
+# table is read where numpy is missing, too
+PRESET_NAMES = ["thinner", "heavier", "long_jaw", "wide_jaw", "strong_chin", "high_cheekbones", "heavy_brow"]
 TYPE_NAME = "aimDeformer"
 # in the range 0x80000-0xfffff for development; .mb files store it, so it never changes without a note
 TYPE_ID = 0x000A1FA5
@@ -62,8 +63,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "the actor.aim; variables, the scene's folder, the project and AIM_MODEL_PATH are searched", "Model",
         affects=_ALL),
     Attribute("modelHash", "aimh", "string",
-        "topology and content the node was attached with; another file is a warning in status", "Model Hash",
-        affects=(STATUS,)),
+        "topology and content the node was attached with: of several files that one is taken; another is an "
+            "error in status until Reload accepts it",
+        "Model Hash", affects=_ALL),
     Attribute("weight", "wgt", "float", "one weight per control, at the blendShape's own indices", "Weight",
         0.0, (0, 1), array=True, keyable=True, affects=_WEIGHTS),
     Attribute("controlMap", "cmap", "string",
@@ -115,7 +117,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("browForward", "hbf", "float", "mm: the brow ridge straight forward", "Brow Forward", 0.0, _MM,
         keyable=True, affects=_SKIN),
     Attribute("preset", "epr", "enum", "an edit that comes along, besides the sliders and the edit file",
-        "Preset", 0, fields=("none", *PRESETS), affects=_SKIN),
+        "Preset", 0, fields=("none", *PRESET_NAMES), affects=_SKIN),
     Attribute("presetAmount", "epa", "float", "how much of the preset", "Preset Amount", 1.0, (0, 1),
         keyable=True, affects=_SKIN),
     Attribute("edit", "aimd", "file",

@@ -5,14 +5,17 @@ again when files changed, and what `status` says of them.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from maya import cmds
 
+from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel, Performance, read_edit
@@ -22,16 +25,18 @@ from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.face_model import blended_jaw
 from aim_maya.runtime.performance import Playing
 from aim_maya.runtime.shared import forget, shared_model, shared_performance
+from aim_maya.scene.maya.undo import undo_chunk
 
 from . import paths
-from . import paths as host_paths
 from .attributes import TYPE_NAME
+from .registration import load
 from .settings import BaseEdit, EditSettings, ModelSettings, PerformanceSettings
 from .weights import positions
 
 # The last few things made during evaluation, failures among them: a missing file is not looked for in every
 # frame.
 
+_log = logging.getLogger("aim_maya")
 T = TypeVar("T")
 _KEPT = 4  # two contexts, each with the settings of its own frame, and some to spare
 
@@ -65,7 +70,8 @@ class Remembered(Generic[T]):
 class NodeModels:
     """Keeps what was made for the last settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: paths.Place) -> None:
+        self._place = place
         self._models: Remembered[FaceModel] = Remembered()
         self._bent: Remembered[Deformation] = Remembered()
         self._bases: Remembered[Edit] = Remembered()
@@ -76,10 +82,13 @@ class NodeModels:
         """The model asked for. Raises AimError, the same one until the settings or the places to look in
         change."""
 
-        def make() -> FaceModel:
-            return shared_model(paths.find(settings.path), settings.device, settings.evaluation)
+        own = self._place.own
 
-        return self._models.get((settings, paths.version()), make)
+        def make() -> FaceModel:
+            found = paths.find(settings.path, own=own, wanted=settings.wanted)
+            return shared_model(found, settings.device, settings.evaluation)
+
+        return self._models.get((settings, own, paths.version()), make)
 
     def deformation(
         self, model: FaceModel, settings: EditSettings, thickness: Floats | None, painted: object
@@ -115,7 +124,8 @@ class NodeModels:
     def _base_edit(self, model: FaceModel, base: BaseEdit) -> Edit:
         """Edit file, preset and handles, laid out on the model once. Raises AimError for a file that cannot
         be used."""
-        return self._bases.get((model, base), lambda: _laid_out(model, base))
+        own = self._place.own
+        return self._bases.get((model, base, own), lambda: _laid_out(model, base, own))
 
     def positions(self, model: FaceModel, control_map: str) -> dict[int, int]:
         """{index of weight[]: position among the model's controls}."""
@@ -126,11 +136,7 @@ class NodeModels:
         return found
 
     def status(
-        self,
-        settings: ModelSettings,
-        attached_with: str,
-        played: Callable[[FaceModel], list[str]],
-        troubles: dict[str, str],
+        self, settings: ModelSettings, played: Callable[[FaceModel], list[str]], troubles: dict[str, str]
     ) -> str:
         """One line a fact: what runs where, what `played` says of the performance on the model, warnings, and
         what went wrong."""
@@ -138,7 +144,7 @@ class NodeModels:
         try:
             model = self.model(settings)
             lines.append(f"{model.data.path}: {model.status}")
-            lines += _file_warnings(model, attached_with) + played(model)
+            lines += other_model(model, settings.wanted) + _file_warnings(model) + played(model)
             if self._last is not None and self._last.model is model:
                 lines += [f"warning: {note}" for note in self._last.face.edit_notes]
         except AimError as error:
@@ -151,18 +157,19 @@ class NodeModels:
         )
 
 
-def model_hash(model: FaceModel) -> str:
-    """What a node remembers of its model: another file under the same name is noticed."""
-    content = model.manifest["members"]["mesh.npz"]["sha256"]
-    return f"{model.manifest['topology_hash']}:{content}"
+def other_model(model: FaceModel, wanted: str) -> list[str]:
+    """What is said of a model that is not the one a node was attached with; nothing of one that is."""
+    if not wanted or wanted == model_hash(model.manifest):
+        return []
+    return [
+        f"{model.data.path} is not the model that this node was attached with (modelHash differs). It was "
+        "trained again, or it is another actor's file of the same name. Reload accepts it; else put the "
+        "right file beside the rig, or set the path."
+    ]
 
 
-def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
+def _file_warnings(model: FaceModel) -> list[str]:
     warnings = []
-    if attached_with and attached_with != model_hash(model):
-        warnings.append(
-            "warning: this is another file than the one the node was attached with (modelHash differs)"
-        )
     try:
         if os.stat(model.data.path).st_mtime_ns != model.data.modified:
             warnings.append("warning: the file has changed on disk since it was read; reload to take it")
@@ -171,8 +178,8 @@ def _file_warnings(model: FaceModel, attached_with: str) -> list[str]:
     return warnings
 
 
-def _laid_out(model: FaceModel, base: BaseEdit) -> Edit:
-    edit = read_edit(paths.find(base.file), model.data) if base.file else Edit()
+def _laid_out(model: FaceModel, base: BaseEdit, own: tuple[str, ...]) -> Edit:
+    edit = read_edit(paths.find(base.file, "edit", own), model.data) if base.file else Edit()
     for recipe in ([preset(base.preset, base.amount)] if base.preset != "none" else []) + (
         [EditRecipe(bones=dict(base.bones))] if base.bones else []
     ):
@@ -187,7 +194,8 @@ def _laid_out(model: FaceModel, base: BaseEdit) -> Edit:
 class NodePerformances:
     """Keeps what was opened for the last settings, and failures too."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: paths.Place) -> None:
+        self._place = place
         self._ready: Remembered[Performance] = Remembered()
 
     def playing(self, settings: PerformanceSettings, model: FaceModel) -> Playing | None:
@@ -234,13 +242,15 @@ class NodePerformances:
                 "Check what is connected to them.",
             )
 
+        own = self._place.own
+
         def make() -> Performance:
-            performance = shared_performance(paths.find(settings.path, "performance"))
+            performance = shared_performance(paths.find(settings.path, "performance", own))
             performance.check(model.data)
             performance.local.report(model.data.template, model.device)
             return performance
 
-        return self._ready.get((settings.path, settings.reload, paths.version(), model), make)
+        return self._ready.get((settings.path, settings.reload, own, paths.version(), model), make)
 
 
 # Read models and performances again after their files changed on disk.
@@ -248,27 +258,38 @@ class NodePerformances:
 
 def reload_models(nodes: list[str] | None = None) -> list[str]:
     """Let nodes (all of the scene when None), and every other node on the same files, read models and
-    performances anew; returns those nodes.
+    performances anew; returns those nodes. One undo step.
 
-    A file that cannot be found is left to the node's status.
+    Where the only file to be found is another than the one a node was attached with, that is accepted from now
+    on. A file that cannot be found is left to the node's status.
     """
-    host_paths.refresh()
+    load()
+    paths.refresh()
     everyone = cmds.ls(type=TYPE_NAME)
-    paths = {node: _paths(node) for node in everyone}
+    used = {node: _paths(node) for node in everyone}
     asked = everyone if nodes is None else nodes
-    wanted = set[str]().union(*(paths[node] for node in asked))
+    wanted = set[str]().union(*(used[node].values() for node in asked))
     for path in wanted:
         forget(path)
-    affected = [node for node in everyone if node in asked or paths[node] & wanted]
-    for node in affected:
-        cmds.setAttr(f"{node}.reload", cmds.getAttr(f"{node}.reload") + 1)
+    affected = [node for node in everyone if node in asked or wanted.intersection(used[node].values())]
+    with undo_chunk("aimReload"):
+        for node in affected:
+            _accept(node, used[node].get("model", ""))
+            cmds.setAttr(f"{node}.reload", cmds.getAttr(f"{node}.reload") + 1)
     return affected
 
 
-def _paths(node: str) -> set[str]:
+def _accept(node: str, model: str) -> None:
+    found, wanted = paths.hash_of(Path(model)) if model else "", cmds.getAttr(f"{node}.modelHash") or ""
+    if found and wanted and found != wanted:
+        cmds.setAttr(f"{node}.modelHash", found, type="string")
+        _log.warning("%s now takes %s, another model than the one it was attached with", node, model)
+
+
+def _paths(node: str) -> dict[str, str]:
     """The files that a node uses and that are there."""
-    found = set()
+    found = {}
     for what in ("model", "performance"):
         with contextlib.suppress(AimError):
-            found.add(str(host_paths.find(cmds.getAttr(f"{node}.{what}") or "", what)))
+            found[what] = str(paths.file_of(node, what))
     return found

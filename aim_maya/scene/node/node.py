@@ -1,5 +1,5 @@
 """The aimDeformer node: reads its data block, lets the runtime do the arithmetic, writes the points in one
-call; and its registration with Maya.
+call.
 
 Nothing but the data block is touched while deforming. What cannot be done leaves the input as it is, and
 `status` says why.
@@ -13,20 +13,19 @@ import os
 from typing import Any
 
 import numpy as np
-from maya import OpenMaya, OpenMayaMPx, cmds
+from maya import OpenMaya, OpenMayaMPx
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.runtime.face_model import blended_head
 from aim_maya.runtime.performance import Playing
-from aim_maya.scene.maya import log
 from aim_maya.scene.maya.buffers import to_maya
 
 from . import geometry, paths
 from . import weights as weight_vector
-from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_ID, TYPE_NAME, VECTOR
+from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME, VECTOR
 from .definition import base_attribute, create
-from .models import NodeModels, NodePerformances
+from .models import NodeModels, NodePerformances, other_model
 from .settings import Reader
 from .weights import PaintedMaps, read_map
 
@@ -47,8 +46,9 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
 
     def __init__(self) -> None:
         OpenMayaMPx.MPxDeformerNode.__init__(self)
-        self._models = NodeModels()
-        self._performances = NodePerformances()
+        self._place = paths.Place()
+        self._models = NodeModels(self._place)
+        self._performances = NodePerformances(self._place)
         self._painted = PaintedMaps()
         self._fits: dict[object, str] = {}
         self._troubles: dict[str, str] = {}
@@ -58,6 +58,10 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         """Called by Maya when the type is registered."""
         cls.attributes = create(cls)
         cls.read = Reader(cls.attributes)
+
+    def postConstructor(self) -> None:
+        """Called by Maya when the object has its node."""
+        paths.follow(self.thisMObject(), self._place)
 
     def schedulingType(self) -> int:
         """One Python node at a time: they share the interpreter lock and the bound memory of a session."""
@@ -82,6 +86,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             (STATUS, self._fill_status),
         ):
             if attribute == self.attributes[name]:
+                if name in (JAW, HEAD, STATUS) and OpenMaya.MFileIO.isReadingFile():
+                    self._place.missed = True
                 fill(block, block.outputValue(self.attributes[name]))
                 block.setClean(plug)
                 return None
@@ -91,7 +97,10 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         """Add envelope x painted weight x (points(w) - reference) to the input; leave it alone where that
         cannot be had."""
         envelope = block.inputValue(base_attribute("envelope")).asFloat()
-        if envelope == 0.0 or OpenMaya.MFileIO.isReadingFile():
+        if OpenMaya.MFileIO.isReadingFile():  # not everything is there yet: paths has it evaluated again
+            self._place.missed = True
+            return
+        if envelope == 0.0:
             return
         subject = f"geometry {index}"
         try:
@@ -104,7 +113,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             self._troubles.pop(subject, None)
 
     def _deform(self, block: Any, iterator: Any, index: int, envelope: float) -> None:
-        model = self._models.model(self.read.model(block))
+        model = self._model(block)
         source = geometry.input_mesh(block, index)
         self._check_fit(source, model, index)
         weights, playing = self._weights(block, model), self._playing(block, model)
@@ -130,6 +139,17 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         offset += source.points()
         ids = geometry.members(source, iterator)
         geometry.write(iterator, offset if ids is None else offset[ids])
+
+    def _model(self, block: Any) -> Any:
+        """The model asked for; where it is another than the one attached, that is said once and in `status`."""
+        settings = self.read.model(block)
+        model = self._models.model(settings)
+        said = other_model(model, settings.wanted)
+        if said:
+            self._trouble("model", said[0])
+        else:
+            self._troubles.pop("model", None)
+        return model
 
     def _thickness(self, block: Any, index: int, count: int) -> Floats | None:
         return read_map(
@@ -204,7 +224,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             mode, driven = self.read.given_jaw(block)
             jaw = driven if driven is not None else jaw
             if mode != "driven":
-                model = self._models.model(self.read.model(block))
+                model = self._model(block)
                 jaw = jaw @ self._learned_jaw(
                     block, model, self._weights(block, model), self._playing(block, model)
                 )
@@ -235,9 +255,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
                 troubles["performance"] = str(error)
                 return []
 
-        handle.setString(
-            self._models.status(self.read.model(block), self.read(block, "modelHash"), played, troubles)
-        )
+        handle.setString(self._models.status(self.read.model(block), played, troubles))
 
     def _trouble(self, subject: str, text: str) -> None:
         """Keep what went wrong for `status`, and say it once, not every frame."""
@@ -253,47 +271,3 @@ def _mismatch(source: Any, model: Any, index: int) -> str:
         f"{source.topology_hash()[:12]}, "
         f"the model {len(model.data.neutral)} and {wanted[:12]}."
     )
-
-
-def creator() -> Any:
-    """What Maya calls to make a node."""
-    return OpenMayaMPx.asMPxPtr(AimDeformer())
-
-
-# What loading and unloading the plug-in does: the node type, the paintable maps, and listening for scenes
-# that come and go.
-
-_PAINTABLE = ("weights", "thicknessMap")
-
-
-def register(plugin: Any) -> None:
-    """Add the node type. Raises AimError when another copy of the plug-in has already done so."""
-    try:
-        plugin.registerNode(
-            TYPE_NAME,
-            OpenMaya.MTypeId(TYPE_ID),
-            creator,
-            AimDeformer.initialize,
-            OpenMayaMPx.MPxNode.kDeformerNode,
-        )
-    except RuntimeError as error:
-        raise AimError(
-            f"The node type '{TYPE_NAME}' (id 0x{TYPE_ID:08X}) could not be registered: "
-            f"{str(error).strip()}.",
-            "A second copy of AIM for Maya is on the plug-in path and was loaded first, or another "
-            "plug-in uses this id.",
-            "Unload the other in the Plug-in Manager; Check installation lists the copies.",
-        ) from error
-    for attribute in _PAINTABLE:
-        cmds.makePaintable(TYPE_NAME, attribute, attrType="multiFloat", shapeMode="deformer")
-    paths.install()
-    log.install()
-
-
-def deregister(plugin: Any) -> None:
-    """Remove the node type; Maya refuses while a scene uses it."""
-    plugin.deregisterNode(OpenMaya.MTypeId(TYPE_ID))
-    paths.remove()
-    log.remove()
-    for attribute in _PAINTABLE:
-        cmds.makePaintable(TYPE_NAME, attribute, remove=True)

@@ -1,31 +1,64 @@
-"""Where model files are looked for: what Maya says of its scene, references, project and dirmap, asked
+"""Where a node's files are looked for: what Maya says of its scene, references, project and dirmap, asked
 outside evaluation only.
 
-Evaluation may not call commands, so the answers are kept here and refreshed whenever a scene or a reference
-comes or goes.
+Evaluation may not call commands, so the answers are kept here and on the nodes, and refreshed whenever a scene
+or a reference comes or goes.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from maya import OpenMaya, cmds
 
+from aim_maya.core.errors import AimError
 from aim_maya.core.model_paths import SearchContext, resolve
 
-from .attributes import TYPE_NAME
-
-_EVENTS = ("kAfterOpen", "kAfterNew", "kAfterSave", "kAfterReference", "kAfterImport")
+# kAfterReference is deprecated, and not told for a load. kAfterSceneReadAndRecordEdits comes last of all, once
+# a file operation, when nothing is being read any more (MSceneMessage.h).
+_EVENTS = [
+    "kAfterOpen",
+    "kAfterNew",
+    "kAfterSave",
+    "kAfterImport",
+    "kAfterCreateReference",
+    "kAfterLoadReference",
+    "kAfterUnloadReference",
+    "kAfterRemoveReference",
+    "kAfterImportReference",
+    "kAfterSceneReadAndRecordEdits",
+]
+FILES = ("model", "edit", "performance")
 _log = logging.getLogger("aim_maya")
+
+
+@dataclass(eq=False)
+class Place:
+    """Where one node stands. own: the folders beside the referenced file that it came with, and beside those
+    that hold that file. missed: it was asked for something while a file was read, and gave what it could."""
+
+    own: tuple[str, ...] = ()
+    missed: bool = False
 
 
 class _State:
     context = SearchContext()
     version = 0
     callbacks: tuple[Any, ...] = ()
+    places: tuple[tuple[Any, Place], ...] = ()  # by MObjectHandle: it knows when Maya has deleted its node
+
+
+def follow(node: Any, place: Place) -> None:
+    """Keep the place of a node (MObject) up to date for as long as Maya has the node."""
+    kept = tuple(entry for entry in _State.places if entry[0].isAlive())
+    _State.places = (*kept, (OpenMaya.MObjectHandle(node), place))
 
 
 def version() -> int:
@@ -38,61 +71,156 @@ def folders() -> tuple[str, ...]:
     return _State.context.folders
 
 
-def find(text: str, what: str = "model") -> Path:
-    """The file that the attribute `what` names. Raises AimError that lists every place tried. Safe during
-    evaluation."""
-    return resolve(text, _State.context, what=what)
+def find(text: str, what: str = "model", own: tuple[str, ...] = (), wanted: str = "") -> Path:
+    """The file that the attribute `what` of a node with these folders names. Safe during evaluation.
+
+    wanted: the modelHash; of several models of that name the one that has it is taken. Raises AimError that
+    lists every place tried.
+    """
+    return _find(_State.context, text, what, own, wanted)
 
 
-def refresh() -> None:
-    """Ask Maya where things are. Called before every action: a project may be set at any time."""
+def file_of(node: str, what: str = "model") -> Path:
+    """The file that a node of the scene uses. Outside evaluation. Raises AimError."""
+    wanted = (cmds.getAttr(f"{node}.modelHash") or "") if what == "model" else ""
+    return find(cmds.getAttr(f"{node}.{what}") or "", what, own_folders(node), wanted)
+
+
+def _find(context: SearchContext, text: str, what: str, own: tuple[str, ...], wanted: str) -> Path:
+    return resolve(
+        text,
+        replace(context, own=own),
+        what=what,
+        meant=(lambda path: hash_of(path) == wanted) if wanted else None,
+    )
+
+
+def hash_of(path: Path) -> str:
+    """The modelHash of a file; '' for one that cannot be read."""
     try:
-        context = _ask()
+        about = os.stat(path)
+    except OSError:
+        return ""
+    return _hash(str(path), about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=256)
+def _hash(path: str, _modified: int, _size: int) -> str:
+    from aim_maya.core.container import AIM, model_hash, read_manifest  # numpy: not there in every Maya
+
+    try:
+        return model_hash(read_manifest(AIM, path))
+    except AimError:
+        return ""
+
+
+def refresh() -> list[str]:
+    """Ask Maya where things are; returns the nodes that now mean other files than before. Called before every
+    action: a project may be set at any time."""
+    try:
+        context, parents = _ask()
+        named = [(name, place, own_folders(name, parents)) for name, place in _living()]
     except (
         RuntimeError
     ) as error:  # in the middle of a file operation Maya refuses some questions: the next event asks again
         _log.debug("scene paths not refreshed: %s", error)
-        return
-    if context != _State.context:
+        return []
+    before, moved = _State.context, []
+    for name, place, own in named:
+        if (context, own) != (before, place.own):
+            if _files(name, before, place.own) != _files(name, context, own):
+                moved.append(name)
+            place.own = own
+            _State.version += 1
+    if context != before:
         _State.context = context
         _State.version += 1
+    return moved
+
+
+def _files(name: str, context: SearchContext, own: tuple[str, ...]) -> list[str]:
+    """What a node's files resolve to; '' for what cannot be found."""
+    wanted, found = str(cmds.getAttr(f"{name}.modelHash") or ""), []
+    for what in FILES:
+        try:
+            text = str(cmds.getAttr(f"{name}.{what}") or "")
+            found.append(str(_find(context, text, what, own, wanted if what == "model" else "")))
+        except AimError:
+            found.append("")
+    return found
+
+
+def _living() -> Iterator[tuple[str, Place]]:
+    """Name and place of every node in the scene; not of those that only undo would bring back."""
+    for handle, place in _State.places:
+        if handle.isValid():
+            yield str(OpenMaya.MFnDependencyNode(handle.object()).name()), place
 
 
 def _after_file(*_: object) -> None:
-    """A scene or a reference has come: nodes that were asked for points while it was read are evaluated
-    again."""
-    refresh()
-    nodes = cmds.ls(type=TYPE_NAME)
-    if nodes:
-        cmds.dgdirty(nodes)
+    """A scene or a reference has come or gone, or was saved: nodes that were asked for points while it was
+    read, and those whose files are others now, are evaluated again. The rest keep what they have: a save must
+    not fill a playback cache anew."""
+    stale = set(refresh())
+    if not OpenMaya.MFileIO.isReadingFile():
+        for name, place in _living():
+            if place.missed:
+                place.missed = False
+                stale.add(name)
+    if stale:
+        cmds.dgdirty(sorted(stale))
 
 
-def _ask() -> SearchContext:
-    references = cmds.file(query=True, reference=True) or []
-    files = [str(cmds.file(query=True, sceneName=True)), *(without_copy_number(str(f)) for f in references)]
-    folders = [os.path.dirname(f) for f in files if f]
-    folders.append(cmds.workspace(query=True, rootDirectory=True) or "")
+def _ask() -> tuple[SearchContext, dict[str, str]]:
+    """Where Maya looks, and {reference: the reference that holds it, '' for the scene}, as Maya lists them."""
+    parents: dict[str, str] = {}
+    left = [(str(path), "") for path in cmds.file(query=True, reference=True) or []]
+    while left:  # Maya lists one level at a time
+        path, parent = left.pop(0)
+        if path not in parents:
+            parents[path] = parent
+            left += [(str(p), path) for p in cmds.file(path, query=True, reference=True) or []]
+    files = [str(cmds.file(query=True, sceneName=True)), *(without_copy_number(path) for path in parents)]
+    places = [os.path.dirname(f) for f in files if f]
+    places.append(cmds.workspace(query=True, rootDirectory=True) or "")
     pairs = cmds.dirmap(getAllMappings=True) or []
-    return SearchContext(
-        tuple(dict.fromkeys(f for f in folders if f)), tuple(zip(pairs[::2], pairs[1::2], strict=False))
+    return (
+        SearchContext(
+            tuple(dict.fromkeys(p for p in places if p)), tuple(zip(pairs[::2], pairs[1::2], strict=False))
+        ),
+        parents,
     )
+
+
+def own_folders(node: str, parents: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Beside the referenced file that a node of the scene came with, then beside the files that hold that one;
+    () for a node of the scene itself."""
+    if not cmds.referenceQuery(node, isNodeReferenced=True):
+        return ()
+    parents = _ask()[1] if parents is None else parents
+    path, found = str(cmds.referenceQuery(node, filename=True)), []
+    while path:
+        found.append(os.path.dirname(without_copy_number(path)))
+        path = parents.get(path, "")
+    return tuple(dict.fromkeys(found))
 
 
 def without_copy_number(path: str) -> str:
     """A rig referenced twice is listed as rig.ma and rig.ma{1}."""
-    return path.split("{")[0]
+    return re.sub(r"\{\d+\}$", "", path)
 
 
 def install() -> None:
     """Start listening; called when the plug-in loads."""
     remove()
-    add = OpenMaya.MSceneMessage.addCallback
-    _State.callbacks = tuple(add(getattr(OpenMaya.MSceneMessage, event), _after_file) for event in _EVENTS)
+    for event in _EVENTS:
+        number = OpenMaya.MSceneMessage.addCallback(getattr(OpenMaya.MSceneMessage, event), _after_file)
+        _State.callbacks = (*_State.callbacks, number)
     refresh()
 
 
 def remove() -> None:
-    """Stop listening; called when the plug-in unloads."""
+    """Stop listening; called when the plug-in unloads: Maya does not survive a callback that is left."""
     for callback in _State.callbacks:
         OpenMaya.MMessage.removeCallback(callback)
     _State.callbacks = ()

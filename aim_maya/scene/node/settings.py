@@ -28,14 +28,15 @@ _READERS = {
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which model: the file as written, device and evaluation by name, and how often a reload was asked
-    for.
+    """Which model: the file as written, device and evaluation by name, how often a reload was asked for, and
+    the modelHash that the node was attached with.
     """
 
     path: str
     device: str
     evaluation: str
     reload: int
+    wanted: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class PerformanceSettings:
     blend: float
 
 
+_NOTHING_PLAYED = PerformanceSettings("", 0, 0.0, 0.0)
+
+
 class Reader:
     """Reads plain attributes of one node type from a data block."""
 
@@ -91,7 +95,8 @@ class Reader:
 
     def model(self, block: Any) -> ModelSettings:
         """Which model is asked for."""
-        return ModelSettings(*(self(block, name) for name in ("model", "device", "evaluation", "reload")))
+        names = ("model", "device", "evaluation", "reload", "modelHash")
+        return ModelSettings(*(self(block, name) for name in names))
 
     def edit(self, block: Any) -> EditSettings:
         """How it is bent."""
@@ -121,9 +126,11 @@ class Reader:
 
     def performance(self, block: Any) -> PerformanceSettings:
         """What is played."""
-        return PerformanceSettings(
-            *(self(block, name) for name in ("performance", "reload", "performanceFrame", "performanceBlend"))
-        )
+        path = self(block, "performance")
+        if not path:
+            return _NOTHING_PLAYED
+        names = ("reload", "performanceFrame", "performanceBlend")
+        return PerformanceSettings(path, *(self(block, name) for name in names))
 
     def given_jaw(self, block: Any) -> tuple[str, Floats | None]:
         """The jaw mode, and the driven jaw (4, 4) in the face's object space where the mode has one. Raises

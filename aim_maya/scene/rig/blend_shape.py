@@ -11,6 +11,7 @@ from maya import cmds
 
 from aim_maya.core.errors import AimError
 from aim_maya.scene.node.attributes import TYPE_NAME
+from aim_maya.scene.node.registration import load
 
 from . import chain
 from .chain import stack
@@ -271,6 +272,7 @@ def neutral_state(structure: Structure) -> dict[str, Any]:
 
 def find_node(mesh: str) -> str:
     """The aimDeformer on a mesh, or the node itself. Raises AimError when there is none or more than one."""
+    load()
     if cmds.ls(mesh, type=TYPE_NAME):
         return mesh
     found = [slot.node for slot in chain.stack(mesh_shape(mesh)) if cmds.nodeType(slot.node) == TYPE_NAME]

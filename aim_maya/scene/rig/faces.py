@@ -12,6 +12,7 @@ from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
+from aim_maya.scene.node.registration import load
 
 from . import chain
 from .meshes import plug_points, shape_after, short, transform_of
@@ -30,6 +31,7 @@ class Face:
 def find_faces(wanted: Sequence[str]) -> list[Face]:
     """The meshes named (nodes, transforms or shapes, with *), or those of every aimDeformer. Raises AimError
     for a name that nothing has."""
+    load()
     nodes = [str(n) for n in cmds.ls(type=TYPE_NAME)]
     if not wanted:
         return _once([_of_node(n) for n in nodes])
@@ -84,7 +86,7 @@ def after_model(face: Face) -> list[str]:
 
 def model_file(node: str) -> str:
     """The model file that a node uses. Raises AimError that lists every place tried."""
-    return str(paths.find(cmds.getAttr(f"{node}.model")))
+    return str(paths.file_of(node))
 
 
 def examine(node: str) -> dict[str, Any]:
@@ -99,8 +101,8 @@ def examine(node: str) -> dict[str, Any]:
     try:
         found["model"] = model_file(node)
         current_model(found["model"], "cpu")
-        if named := cmds.getAttr(f"{node}.performance"):
-            found["performance"] = str(paths.find(named, "performance"))
+        if cmds.getAttr(f"{node}.performance"):
+            found["performance"] = str(paths.file_of(node, "performance"))
         plug_points(f"{node}.outputGeometry[0]")
     except AimError as error:
         found["problems"].append(str(error))

@@ -167,12 +167,23 @@ def unload_plugin(session: Session, args: list[Any], flags: Flags) -> list[str]:
     return flatten(args)
 
 
-@command("pluginInfo", "loaded path", undoable=False)
+@command("pluginInfo", "loaded path autoload savePluginPrefs", undoable=False)
 def plugin_info(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Whether a plug-in is loaded, or where it lies."""
-    record = session.plugins.loaded.get(Path(flatten(args)[0]).stem)
+    """Whether a plug-in is loaded, or where it lies; whether it is loaded at every start, which is kept with
+    the preferences."""
+    if flags.get("savePluginPrefs"):
+        session.extras["plugin_prefs"] = set(session.extras.get("autoload", ()))
+        return None
+    stem = Path(flatten(args)[0]).stem
+    record = session.plugins.loaded.get(stem)
     if flags.get("loaded"):
         return record is not None
+    if "autoload" in flags:
+        if record is None:
+            raise RuntimeError(f"pluginInfo: {args} is not loaded")
+        if flags.get("edit"):
+            session.extras.setdefault("autoload", set()).add(stem)
+        return stem in session.extras.get("autoload", set())
     if record is None:
         raise RuntimeError(f"pluginInfo: {args} is not loaded")
     return record.path

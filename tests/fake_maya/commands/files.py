@@ -10,27 +10,45 @@ from typing import TYPE_CHECKING, Any
 from tests.fake_maya.ma_reader import Reader
 from tests.fake_maya.ma_text import load_text
 from tests.fake_maya.ma_writer import Writer
-from tests.fake_maya.references import add_reference
+from tests.fake_maya.references import add_reference, every_reference, listed_path, reference_named
 
 from .core import Flags, command, flatten, need_node
 
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
 
-_FLAGS = "newFile force open save rename type reference namespace sceneName list modified"
+_FLAGS = (
+    "newFile force open save rename type reference namespace sceneName list modified"
+    " loadReference unloadReference removeReference"
+)
 
 
 @contextmanager
 def reading(session: Session) -> Iterator[None]:
-    """MFileIO.isReadingFile is true meanwhile; nothing is undoable and names are free to change."""
+    """MFileIO.isReadingFile is true meanwhile; nothing is undoable and names are free to change.
+
+    Events 7 and 8 (kBeforeFileRead, kAfterFileRead) come "while reading state is true" (MSceneMessage.h).
+    What the Evaluation Manager pulled meanwhile stays clean when reading ends: nothing dirties it but what
+    changed afterwards (facts: mpynode's compute.py guards for it).
+    """
     session.reading = session.graph.reading = True
     enabled, session.journal.enabled = session.journal.enabled, False
     try:
+        session.fire(("scene", 7))
         yield
+        if session.pull_while_reading:
+            session.player.refresh()
+        session.fire(("scene", 8))
     finally:
         session.reading = session.graph.reading = False
         session.journal.enabled = enabled
-        session.evaluator.dirty_all()
+
+
+def _told(session: Session, event: int) -> None:
+    """The end of a file operation: its own event, then the one of every read (9: isReadingFile is false) and
+    kSceneUpdate (0)."""
+    for number in (event, 9, 0):
+        session.fire(("scene", number))
 
 
 @command("file", _FLAGS, undoable=False)
@@ -38,7 +56,7 @@ def file(session: Session, args: list[Any], flags: Flags) -> Any:
     """New, open, save, reference; and questions."""
     path = str(flatten(args)[0]) if args else ""
     if flags.get("query"):
-        return _query(session, flags)
+        return _query(session, path, flags)
     if flags.get("newFile"):
         _may_lose(session, flags)
         return new_scene(session)
@@ -52,6 +70,9 @@ def file(session: Session, args: list[Any], flags: Flags) -> Any:
         return save_scene(session, flags)
     if flags.get("reference"):
         return _reference(session, path, flags)
+    for flag, act in (("loadReference", _load), ("unloadReference", _unload), ("removeReference", _remove)):
+        if flag in flags:
+            return act(session, path if flags[flag] is True else str(flags[flag]))
     raise RuntimeError(f"file: nothing to do with {sorted(flags)}")
 
 
@@ -60,10 +81,16 @@ def _may_lose(session: Session, flags: Flags) -> None:
         raise RuntimeError("Unsaved changes.")
 
 
-def _query(session: Session, flags: Flags) -> Any:
+def _query(session: Session, path: str, flags: Flags) -> Any:
+    """`reference` lists what the scene, or the reference named, holds itself: not what those hold."""
+    if flags.get("reference"):
+        held = reference_named(session, path).inner if path else session.references
+        return [listed_path(session, r) for r in held]
     answers = {"sceneName": session.scene_name, "modified": session.modified}
-    answers["reference"] = [r.path for r in session.references]
-    answers["list"] = [session.scene_name or "untitled", *answers["reference"]]
+    answers["list"] = [
+        session.scene_name or "untitled",
+        *(listed_path(session, r) for r in every_reference(session)),
+    ]
     return next(answers[f] for f in flags if f in answers)
 
 
@@ -84,13 +111,11 @@ def open_scene(session: Session, path: str) -> str:
     session.reset_scene()
     session.scene_name = os.path.abspath(path).replace("\\", "/")
     with reading(session):
-        session.fire(("scene", 7))
         reader = Reader(session, main=True)
         reader.read(load_text(path))
         session.extras["unread"] = reader.unread
     session.modified = False
-    session.fire(("scene", 8))
-    session.fire(("scene", 6))
+    _told(session, 6)
     session.fire(("event", "SceneOpened"))
     return session.scene_name
 
@@ -115,9 +140,10 @@ def save_scene(session: Session, flags: Flags) -> str:
 
 
 def _reference(session: Session, path: str, flags: Flags) -> Any:
+    """Create a reference. kAfterReference (15) is deprecated: what counts is kAfterCreateReference (45)."""
     if not os.path.isfile(path):
         raise RuntimeError(f"File not found: {path}")
-    session.fire(("scene", 14))
+    session.fire(("scene", 44))
     namespace = flags.get("namespace") or os.path.splitext(os.path.basename(path))[0]
     with reading(session):
         reference = add_reference(session, path, namespace, name="", parent=None, load=True, node=None)
@@ -125,11 +151,65 @@ def _reference(session: Session, path: str, flags: Flags) -> Any:
         reference.name = reference.node.name
     session.journal.flush()
     session.modified = True
-    session.fire(("scene", 15))
+    _told(session, 45)
     return path
 
 
-@command("referenceQuery", "isNodeReferenced", undoable=False)
-def reference_query(session: Session, args: list[Any], flags: Flags) -> bool:
-    """Whether a node came with a reference."""
-    return need_node(session, flatten(args)[0].partition(".")[0]).reference is not None
+def _load(session: Session, name: str) -> str:
+    """Load a reference; one that is loaded is read again (kBeforeLoadReference 36, kAfterLoadReference 37)."""
+    reference = reference_named(session, name)
+    session.fire(("scene", 36))
+    with reading(session):
+        if reference.loaded:
+            reference.unload()
+        reference.load_again()
+    session.journal.flush()
+    _told(session, 37)
+    return listed_path(session, reference)
+
+
+def _unload(session: Session, name: str) -> str:
+    reference = reference_named(session, name)
+    session.fire(("scene", 22))
+    session.graph.reading = True
+    try:
+        reference.unload()
+    finally:
+        session.graph.reading = False
+    session.journal.flush()
+    for number in (23, 0):
+        session.fire(("scene", number))
+    return listed_path(session, reference)
+
+
+def _remove(session: Session, name: str) -> None:
+    reference = reference_named(session, name)
+    session.fire(("scene", 16))
+    session.graph.reading = True
+    try:
+        if reference.loaded:
+            reference.unload()
+        if reference.node is not None:
+            session.graph.remove(reference.node)
+    finally:
+        session.graph.reading = False
+    session.references.remove(reference)
+    session.journal.flush()
+    for number in (17, 0):
+        session.fire(("scene", number))
+
+
+@command("referenceQuery", "isNodeReferenced filename withoutCopyNumber referenceNode", undoable=False)
+def reference_query(session: Session, args: list[Any], flags: Flags) -> Any:
+    """Whether a node came with a reference; the file it came from (the innermost), with its copy number
+    unless told; the reference node."""
+    name = flatten(args)[0].partition(".")[0]
+    node = need_node(session, name)
+    if flags.get("isNodeReferenced"):
+        return node.reference is not None
+    if node.reference is None and node.type.name != "reference":
+        raise RuntimeError(f"Object {name} is not a referenced object")
+    reference = node.reference or reference_named(session, node.name)
+    if flags.get("referenceNode"):
+        return reference.name
+    return reference.path if flags.get("withoutCopyNumber") else listed_path(session, reference)

@@ -1,0 +1,157 @@
+"""The plug-in: loaded when something first needs it, its node type registered with Maya and taken back. Also
+where numpy cannot be imported: then the type passes its input through and says why, so that a scene keeps its
+faces."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from maya import OpenMaya, OpenMayaMPx, cmds
+
+from aim_maya.core.dependencies import MODULE_ROOT
+from aim_maya.core.errors import AimError
+from aim_maya.scene.maya import log
+
+from . import paths
+from .attributes import HEAD, JAW, STATUS, TYPE_ID, TYPE_NAME
+from .definition import create
+
+PLUGIN = "aim_deformer"
+PLUGIN_FILE = MODULE_ROOT / "plug-ins" / f"{PLUGIN}.py"
+_PAINTABLE = ("weights", "thicknessMap")
+_log = logging.getLogger("aim_maya")
+
+
+# For users and scripts: the plug-in is there when it is needed.
+
+
+def load() -> None:
+    """Load the plug-in unless it is loaded: called by everything that a user can do first, since Maya loads it
+    by itself only with a scene that has a face in it. Raises AimError that says what hinders it."""
+    if cmds.pluginInfo(PLUGIN, query=True, loaded=True):
+        return
+    try:
+        cmds.loadPlugin(PLUGIN_FILE.as_posix(), quiet=True)
+    except RuntimeError as error:
+        raise AimError(
+            f"The plug-in {PLUGIN_FILE} cannot be loaded ({str(error).strip()}).",
+            "The module is not whole, or another copy of it is on the plug-in path.",
+            "Run bin/aim-mayapy doctor; it names the copies.",
+        ) from error
+
+
+def load_with_maya() -> None:
+    """Let Maya load the plug-in whenever it starts, as the Plug-in Manager's box does. Raises AimError."""
+    load()
+    cmds.pluginInfo(PLUGIN, edit=True, autoload=True)
+    cmds.pluginInfo(savePluginPrefs=True)
+
+
+# For Maya: what plug-ins/aim_deformer.py calls.
+
+
+def register(plugin: Any, deformer: Callable[[], Any]) -> None:
+    """Add the node type, its paintable maps, and listen for scenes that come and go. All of it or nothing.
+
+    deformer() imports the node's class. Raises AimError when another copy of the plug-in has already done so.
+    """
+    node, why = node_class(deformer)
+    try:
+        plugin.registerNode(
+            TYPE_NAME,
+            OpenMaya.MTypeId(TYPE_ID),
+            lambda: OpenMayaMPx.asMPxPtr(node()),
+            node.initialize,
+            OpenMayaMPx.MPxNode.kDeformerNode,
+        )
+    except RuntimeError as error:
+        raise AimError(
+            f"The node type '{TYPE_NAME}' (id 0x{TYPE_ID:08X}) could not be registered: "
+            f"{str(error).strip()}.",
+            "A second copy of AIM for Maya is on the plug-in path and was loaded first, or another "
+            "plug-in uses this id.",
+            "Unload the other in the Plug-in Manager; Check installation lists the copies.",
+        ) from error
+    try:
+        for attribute in _PAINTABLE:
+            cmds.makePaintable(TYPE_NAME, attribute, attrType="multiFloat", shapeMode="deformer")
+        paths.install()
+        log.install()
+    except BaseException:
+        _take_back(plugin)
+        raise
+    if why:
+        _log.error("%s", why)
+
+
+def deregister(plugin: Any) -> None:
+    """Take everything back. Raises AimError with the nodes' names, and changes nothing, while a scene uses the
+    type."""
+    nodes = [str(node) for node in cmds.ls(type=TYPE_NAME)]
+    if nodes:
+        listed = ", ".join(nodes[:12]) + (f" and {len(nodes) - 12} more" if len(nodes) > 12 else "")
+        raise AimError(
+            f"{PLUGIN} is in use by {len(nodes)} nodes: {listed}.",
+            "The open scene has faces with a model.",
+            "Restore them, or open a new scene, then unload the plug-in.",
+        )
+    _take_back(plugin)
+
+
+def _take_back(plugin: Any) -> None:
+    """Callbacks first: one that is left ends Maya when its code is gone (MSceneMessage)."""
+    paths.remove()
+    log.remove()
+    plugin.deregisterNode(OpenMaya.MTypeId(TYPE_ID))
+    for attribute in _PAINTABLE:
+        with contextlib.suppress(RuntimeError):  # it never was paintable: what was begun is taken back
+            cmds.makePaintable(TYPE_NAME, attribute, remove=True)
+
+
+def node_class(deformer: Callable[[], Any]) -> tuple[Any, str]:
+    """The node's class; where it cannot be imported, the one that passes its input through, and why."""
+    try:
+        return deformer(), ""
+    except Exception as error:  # noqa: BLE001 - a broken numpy raises what it likes; the scene must still open
+        why = (
+            f"{TYPE_NAME} passes its input through: {type(error).__name__}: {error}. numpy for this Maya is "
+            "missing or broken. Run bin/aim-mayapy install, then restart Maya."
+        )
+        PassThrough.why = why
+        return PassThrough, why
+
+
+class PassThrough(OpenMayaMPx.MPxDeformerNode):
+    """The node where its code cannot be imported. It has every attribute, so that values, keys and connections
+    live through a save; its output is its input, and `status` says why."""
+
+    attributes: dict[str, Any] = {}  # noqa: RUF012 - filled once, when the type is registered
+    why = ""
+
+    def __init__(self) -> None:
+        OpenMayaMPx.MPxDeformerNode.__init__(self)
+
+    @classmethod
+    def initialize(cls) -> None:
+        """Called by Maya when the type is registered."""
+        cls.attributes = create(cls)
+
+    def compute(self, plug: Any, block: Any) -> Any:
+        """What drives teeth stays still; `status` is the reason; the rest is the base class's."""
+        attribute = plug.attribute()
+        for name in (JAW, HEAD, STATUS):
+            if attribute == self.attributes[name]:
+                handle = block.outputValue(self.attributes[name])
+                if name == STATUS:
+                    handle.setString(self.why)
+                else:
+                    handle.setMMatrix(OpenMaya.MMatrix())
+                block.setClean(plug)
+                return None
+        return OpenMayaMPx.MPxDeformerNode.compute(self, plug, block)
+
+    def deform(self, block: Any, iterator: Any, matrix: Any, index: int) -> None:
+        """Nothing: the output is the input already."""
