@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -290,12 +291,15 @@ def _follower_notes(followers: list[Follower]) -> list[str]:
 
 def file_for_scene(path: str | Path) -> str:
     """A model's path as a scene should store it: relative to the scene's folder or the project where it lies
-    below one of them."""
+    below one of them.
+
+    As the user sees it: resolved, a mapped drive would become a server's path, and a link what it leads to.
+    """
     paths.refresh()
-    full = Path(path).resolve()
-    for folder in paths.folders():
+    full = Path(os.path.abspath(path))
+    for folder in paths.scene_folders():
         try:
-            return full.relative_to(Path(folder).resolve()).as_posix()
+            return full.relative_to(os.path.abspath(folder)).as_posix()
         except ValueError:
             continue
     return full.as_posix()

@@ -8,8 +8,9 @@ a target.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,19 +22,21 @@ from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.rigid import driven_jaw
 from aim_maya.core.typed import Floats
+from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig.blend_shape import (
     Structure,
     base_weights,
     find_blend_shapes,
     mesh_shape,
     neutral_state,
-    one_object,
     only_blend_shape,
     read_structure,
 )
+from aim_maya.scene.rig.chain import stack
 from aim_maya.scene.rig.followers import driver_settings, is_jaw_name
 from aim_maya.scene.rig.meshes import (
     into_space,
+    one_object,
     plug_mesh,
     plug_points,
     read_mesh,
@@ -313,29 +316,60 @@ _TEETH = re.compile(
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"ctrl|control|ctl|jnt|joint|bone", re.IGNORECASE)
+_PART = re.compile(
+    r"skull|cranium|jaw|mandib|teeth|tooth|dent|tongue|gum|brow|lash|eye|beard|hair", re.IGNORECASE
+)
 
 
 def find_parts(face: str) -> Parts:
-    """Meshes whose own names say skull, jaw or lower teeth, in the face's namespace first; a joint or control
-    that says jaw."""
+    """Meshes whose own names say skull, jaw or lower teeth, and a joint or control that says jaw.
+
+    Only what is of the face's own character: of its namespace, and nearer to it in the hierarchy than to any
+    other face. What may be another character's is left out.
+    """
     own = transform_of(mesh_shape(face))
-    space = own.split("|")[-1].rpartition(":")[0]
-    shapes = cmds.ls(type="mesh", noIntermediate=True, long=True)
-    transforms = sorted(
-        {transform_of(s) for s in shapes} - {own},
-        key=lambda t: (t.split("|")[-1].rpartition(":")[0] != space, t),
-    )
-    joints = sorted(cmds.ls(type="joint", long=True))
+    shapes = [str(s) for s in cmds.ls(type="mesh", noIntermediate=True, long=True)]
+    shapes = [s for s in shapes if _namespace(s) == _namespace(own)]
+    others = _other_faces(own, shapes)
+    meshes = _owned({transform_of(s) for s in shapes} - {own}, own, others)
+    joints = [str(j) for j in cmds.ls(type="joint", long=True) if _namespace(str(j)) == _namespace(own)]
+    bones = [m for m in meshes if not _TEETH.search(short(m)) and not _CONTROL.search(short(m))]
     return Parts(
-        skull=next((t for t in transforms if _SKULL.search(short(t))), None),
-        jaw=next(
-            (
-                t
-                for t in transforms
-                if is_jaw_name(t) and not _TEETH.search(short(t)) and not _CONTROL.search(short(t))
-            ),
-            None,
-        ),
-        lower_teeth=next((t for t in transforms if _TEETH.search(short(t))), None),
-        jaw_control=next((j for j in joints if is_jaw_name(j)), None),
+        skull=next((m for m in meshes if _SKULL.search(short(m))), None),
+        jaw=next((m for m in bones if is_jaw_name(m)), None),
+        lower_teeth=next((m for m in meshes if _TEETH.search(short(m))), None),
+        jaw_control=next((j for j in _owned(joints, own, others) if is_jaw_name(j)), None),
     )
+
+
+def _namespace(path: str) -> str:
+    return path.split("|")[-1].rpartition(":")[0]
+
+
+def _other_faces(own: str, shapes: list[str]) -> list[str]:
+    """Transforms whose blendShape has at least half the face's aliases, but for teeth, brows and their like."""
+    wanted, found = _aliases(mesh_shape(own)), []
+    same = cmds.ls(mesh_shape(own), uuid=True)  # an instance of the face is no other face
+    for shape in (s for s in shapes if cmds.ls(s, uuid=True) != same):
+        name = transform_of(shape)
+        if name != own and not _PART.search(short(name)) and 2 * len(_aliases(shape) & wanted) > len(wanted):
+            found.append(name)
+    return found
+
+
+def _aliases(shape: str) -> set[str]:
+    """The weights of the deformers on a mesh by their names."""
+    nodes = [s.node for s in stack(shape) if cmds.nodeType(s.node) in ("blendShape", TYPE_NAME)]
+    return {alias for node in nodes for alias in (cmds.aliasAttr(node, query=True) or [])[::2]}
+
+
+def _owned(candidates: Iterable[str], face: str, others: list[str]) -> list[str]:
+    """Those that share more groups with the face than with any other, the nearest first."""
+
+    def shared(name: str, with_: str) -> int:
+        pairs = zip(name.split("|")[1:-1], with_.split("|")[1:-1], strict=False)
+        return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    near = {name: shared(name, face) for name in candidates}
+    kept = [n for n, groups in near.items() if all(groups > shared(n, other) for other in others)]
+    return sorted(kept, key=lambda name: (-near[name], name))

@@ -67,7 +67,7 @@ def bake_native(face: str, samples: int = 300, progress: Callable[[float], None]
 def _build(base: str, baked: BakedBack) -> str:
     """Add every knot as a target or in-between, then delete the meshes: the deltas stay. Combinations follow
     the controls."""
-    node = str(cmds.blendShape(base, name=f"{base}_targets")[0])
+    node = str(cmds.blendShape(base, name=f"{short(base)}_targets")[0])
     index = 0
     for control in baked.rig.controls:
         for value, target in sorted(control.knots, key=lambda knot: -abs(knot[0])):
@@ -86,7 +86,9 @@ def _build(base: str, baked: BakedBack) -> str:
         cmds.blendShape(node, edit=True, target=(base, index, mesh, 1.0))
         cmds.delete(mesh)
         combiner = str(
-            cmds.createNode("combinationShape", name=f"{base}_{pose.target}_combination", skipSelect=True)
+            cmds.createNode(
+                "combinationShape", name=f"{short(base)}_{pose.target}_combination", skipSelect=True
+            )
         )
         cmds.setAttr(f"{combiner}.combinationMethod", ("multiply", "lowest").index(pose.method))
         for i, name in enumerate(pose.weights):

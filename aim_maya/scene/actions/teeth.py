@@ -14,9 +14,9 @@ from maya import cmds
 from aim_maya.core.errors import AimError
 from aim_maya.scene.maya.buffers import to_list
 from aim_maya.scene.maya.undo import undo_chunk
-from aim_maya.scene.rig.blend_shape import find_node, one_object
+from aim_maya.scene.rig.blend_shape import find_node
 from aim_maya.scene.rig.chain import stack
-from aim_maya.scene.rig.meshes import shape_after, short, transform_of, uniform_world_matrix
+from aim_maya.scene.rig.meshes import one_object, shape_after, short, transform_of, uniform_world_matrix
 from aim_maya.scene.rig.plugs import destinations_of, node_of, source_of
 
 _NODE = "aimJawFollow"
@@ -32,8 +32,7 @@ def drive(face: str, objects: list[str]) -> list[str]:
     node = find_node(face)
     shape = shape_after(node)
     transform = transform_of(shape)
-    for name in objects:
-        _check(name, transform)
+    objects = [_checked(name, transform) for name in objects]
     skinned = any(cmds.nodeType(slot.node) == "skinCluster" for slot in stack(shape))
     with undo_chunk("aimDriveTeeth"):
         return [_drive_one(node, transform, name, fixed=skinned) for name in objects]
@@ -42,7 +41,7 @@ def drive(face: str, objects: list[str]) -> list[str]:
 def release(objects: list[str]) -> None:
     """Take `drive` back: the objects are where they were before it."""
     with undo_chunk("aimReleaseTeeth"):
-        for name in objects:
+        for name in map(one_object, objects):
             source = source_of(f"{name}.offsetParentMatrix")
             if source is None or not _is_ours(node_of(source)):
                 raise AimError(
@@ -71,12 +70,14 @@ def _release(mult: str) -> list[str]:
     return [node_of(plug) for plug in plugs]
 
 
-def _check(name: str, face: str) -> None:
+def _checked(name: str, face: str) -> str:
+    """The full path of what can follow. Raises AimError."""
     if not cmds.objExists(name) or not cmds.objectType(one_object(name), isAType="transform"):
         raise AimError(
             f"'{name}' is not a transform.", remedy="Select the transforms of teeth, tongue or gums."
         )
-    if cmds.ls(name, long=True)[0] == face:
+    name = one_object(name)
+    if name == face:
         raise AimError(
             f"{name} is the face itself.", remedy="Select the face first, then teeth, tongue or gums."
         )
@@ -87,6 +88,7 @@ def _check(name: str, face: str) -> None:
             "It follows something else, or a jaw already.",
             "Disconnect that first, or put the teeth into a group and drive the group.",
         )
+    return name
 
 
 def _drive_one(node: str, face: str, name: str, *, fixed: bool) -> str:

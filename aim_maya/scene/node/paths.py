@@ -50,6 +50,7 @@ class Place:
 
 class _State:
     context = SearchContext()
+    scene: tuple[str, ...] = ()
     version = 0
     callbacks: tuple[Any, ...] = ()
     places: tuple[tuple[Any, Place], ...] = ()  # by MObjectHandle: it knows when Maya has deleted its node
@@ -66,9 +67,9 @@ def version() -> int:
     return _State.version
 
 
-def folders() -> tuple[str, ...]:
-    """Beside the scene and its references, then the project."""
-    return _State.context.folders
+def scene_folders() -> tuple[str, ...]:
+    """Beside the scene, where it has been saved, then the project."""
+    return _State.scene
 
 
 def find(text: str, what: str = "model", own: tuple[str, ...] = (), wanted: str = "") -> Path:
@@ -180,9 +181,10 @@ def _ask() -> tuple[SearchContext, dict[str, str]]:
         if path not in parents:
             parents[path] = parent
             left += [(str(p), path) for p in cmds.file(path, query=True, reference=True) or []]
-    files = [str(cmds.file(query=True, sceneName=True)), *(without_copy_number(path) for path in parents)]
-    places = [os.path.dirname(f) for f in files if f]
-    places.append(cmds.workspace(query=True, rootDirectory=True) or "")
+    scene = os.path.dirname(str(cmds.file(query=True, sceneName=True)))
+    project = cmds.workspace(query=True, rootDirectory=True) or ""
+    _State.scene = tuple(p for p in (scene, project) if p)
+    places = [scene, *(os.path.dirname(without_copy_number(path)) for path in parents), project]
     pairs = cmds.dirmap(getAllMappings=True) or []
     return (
         SearchContext(

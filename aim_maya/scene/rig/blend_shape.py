@@ -15,6 +15,7 @@ from aim_maya.scene.node.registration import load
 
 from . import chain
 from .chain import stack
+from .meshes import one_object, shapes_after
 from .plugs import node_of, ramp, source_of
 
 # What a blendShape node holds, as a rigger sees it: controls with their in-betweens, and combinations of
@@ -84,24 +85,6 @@ def only_blend_shape(shape: str) -> str:
     )
 
 
-def one_object(name: str) -> str:
-    """The full path of the one object of this name. Raises AimError when there is none, and with all of them
-    when there are several."""
-    found = [str(path) for path in cmds.ls(name, long=True) or []]
-    if not found:
-        raise AimError(
-            f"There is no object '{name}'.", "It was renamed or deleted.", "Select the mesh again."
-        )
-    if len(found) > 1:
-        listed = ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
-        raise AimError(
-            f"{len(found)} objects are called '{name}': {listed}.",
-            "They lie under different parents.",
-            "Give the full path of the one meant.",
-        )
-    return found[0]
-
-
 def mesh_shape(name: str) -> str:
     """The visible mesh shape of a transform, or the shape itself, with its full path. Raises AimError for
     anything else."""
@@ -156,15 +139,13 @@ def base_weights(structure: Structure, count: int) -> list[float]:
 
 
 def _geometry_index(node: str, shape: str) -> int:
-    shapes = cmds.deformer(node, query=True, geometry=True) or []
-    numbers = cmds.deformer(node, query=True, geometryIndices=True) or []
-    wanted = cmds.ls(shape, uuid=True)
-    for name, number in zip(shapes, numbers, strict=False):
-        if cmds.ls(name, uuid=True) == wanted:
-            return int(number)
+    """By the wiring: Maya lists the shapes by names that others may have, too."""
+    for slot in stack(shape):
+        if slot.node == node:
+            return slot.index
     raise AimError(
         f"{node} does not deform {shape}.",
-        f"It deforms {', '.join(shapes) or 'nothing'}.",
+        f"It deforms {', '.join(shapes_after(node)) or 'nothing'}.",
         "Select that mesh, or name another blendShape.",
     )
 

@@ -14,7 +14,7 @@ from aim_maya.scene.maya.undo import undo_chunk
 
 from .blend_shape import Structure
 from .chain import stack
-from .meshes import short, transform_of
+from .meshes import one_object, shapes_after, short, transform_of
 from .plugs import connect, destinations_of, move_plug, node_of, source_of
 
 # Everything that animators and rigs have done to one node's weights, moved to another node; the same code
@@ -132,15 +132,13 @@ class Follower:
 def find_followers(structure: Structure) -> list[Follower]:
     """Meshes deformed by the same blendShape, or by another one that shares a driver or a weight with it."""
     own, found = transform_of(structure.shape), {}
-    for shape in cmds.deformer(structure.node, query=True, geometry=True) or []:
-        mesh = transform_of(cmds.ls(shape, long=True)[0])
+    for mesh in map(transform_of, shapes_after(structure.node)):
         if mesh != own:
             found[mesh] = f"same node, {structure.node}"
     plugs = [*structure.drivers.values(), *(structure.plug(w.index) for w in structure.weights)]
     others = {node_of(d) for plug in plugs for d in destinations_of(plug)} - {structure.node}
     for node in sorted(n for n in others if cmds.nodeType(n) == "blendShape"):
-        for shape in cmds.deformer(node, query=True, geometry=True) or []:
-            mesh = transform_of(cmds.ls(shape, long=True)[0])
+        for mesh in map(transform_of, shapes_after(node)):
             if mesh != own:
                 found.setdefault(mesh, f"{node} shares its drivers")
     return [
@@ -152,6 +150,7 @@ def find_followers(structure: Structure) -> list[Follower]:
 def wrap(mesh: str, face: str) -> str:
     """Let `mesh` follow the skin of `face` by a proximityWrap; one undo step. Returns the wrap. Raises
     AimError where Maya has none."""
+    mesh, face = one_object(mesh), one_object(face)
     with undo_chunk("aimFollowSkin"):
         try:
             node = str(cmds.deformer(mesh, type="proximityWrap")[0])

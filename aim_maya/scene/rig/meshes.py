@@ -4,6 +4,7 @@ copies of them.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,30 @@ from .plugs import destinations_of
 
 
 def dag_path(name: str) -> Any:
-    """The MDagPath of a node."""
+    """The MDagPath of a node. Raises AimError for a name that several have: a selection list takes them all,
+    and its first would be any of them."""
     selection, path = OpenMaya.MSelectionList(), OpenMaya.MDagPath()
-    selection.add(name)
+    selection.add(one_object(name))
     selection.getDagPath(0, path)
     return path
+
+
+def one_object(name: str) -> str:
+    """The full path of the one object of this name. Raises AimError when there is none, and with all of them
+    when there are several."""
+    found = [str(path) for path in cmds.ls(name, long=True) or []]
+    if not found:
+        raise AimError(
+            f"There is no object '{name}'.", "It was renamed or deleted.", "Select the mesh again."
+        )
+    if len(found) > 1:
+        listed = ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
+        raise AimError(
+            f"{len(found)} objects are called '{name}': {listed}.",
+            "They lie under different parents.",
+            "Give the full path of the one meant.",
+        )
+    return found[0]
 
 
 def _plug_mesh(plug: str) -> Any:
@@ -122,8 +142,10 @@ def uniform_world_matrix(node: str) -> Floats:
 
 def copy_mesh(transform: str, name: str, points: Floats) -> tuple[str, str]:
     """Duplicate a mesh without its history or children and set its points (V, 3), object space; returns
-    transform and shape."""
-    copy = str(cmds.duplicate(transform, name=name, returnRootsOnly=True)[0])
+    transform and shape by their full paths."""
+    made = str(cmds.duplicate(transform, name=name, returnRootsOnly=True)[0])
+    parent = (cmds.listRelatives(transform, parent=True, fullPath=True) or [""])[0]
+    copy = f"{parent}|{made.split('|')[-1]}"  # beside what it is a copy of; its name alone may not be enough
     for child in cmds.listRelatives(copy, children=True, fullPath=True) or []:
         if cmds.objectType(child, isAType="transform") or cmds.getAttr(f"{child}.intermediateObject"):
             cmds.delete(child)
@@ -138,13 +160,39 @@ def short(name: str) -> str:
     return name.split("|")[-1].split(":")[-1]
 
 
-def shape_after(node: str) -> str:
-    """The visible mesh that a deformer node ends in, by full path. Raises AimError when there is none."""
-    plugs = destinations_of(f"{node}.outputGeometry[0]")
-    shapes = (
-        [s for s in cmds.listHistory(node, future=True) or [] if cmds.nodeType(s) == "mesh"] if plugs else []
-    )
-    visible = [s for s in shapes if not cmds.getAttr(f"{s}.intermediateObject")]
-    if not visible:
-        raise AimError(f"{node} deforms no visible mesh.", "Its geometry was disconnected.", "Attach again.")
-    return str(cmds.ls(visible[0], long=True)[0])
+_GIVES = ("outputGeometry", "output", "outMesh", "worldMesh")  # groupParts; polygon operations; shapes
+
+
+def shape_after(node: str, index: int = 0) -> str:
+    """The visible mesh that a geometry of a deformer node ends in, by full path: by the wiring of that geometry
+    alone, not by what else looks at it (wraps, other meshes' targets). Raises AimError when there is none."""
+    left, seen = destinations_of(f"{node}.outputGeometry[{index}]"), set[str]()
+    while left:
+        plug = left.pop(0)
+        other, attribute = plug.split(".", 1)
+        if plug in seen or not _takes_geometry(attribute):
+            continue
+        seen.add(plug)
+        if cmds.nodeType(other) == "mesh" and not cmds.getAttr(f"{other}.intermediateObject"):
+            return str(cmds.ls(other, long=True)[0])
+        if attribute.startswith("input["):  # a deformer gives each geometry where it takes it
+            left += destinations_of(f"{other}.outputGeometry[{attribute[6 : attribute.index(']')]}]")
+            continue
+        for gives in (a for a in _GIVES if cmds.attributeQuery(a, node=other, exists=True)):
+            left += destinations_of(f"{other}.{gives}")
+    raise AimError(f"{node} deforms no visible mesh.", "Its geometry was disconnected.", "Attach again.")
+
+
+def _takes_geometry(attribute: str) -> bool:
+    """Whether a plug is where a chain of deformers goes on."""
+    last = attribute.rsplit(".", 1)[-1]
+    return last in ("inputGeometry", "inputPolymesh", "inMesh")
+
+
+def shapes_after(node: str) -> list[str]:
+    """The visible meshes of every geometry of a deformer node."""
+    found = []
+    for index in cmds.getAttr(f"{node}.outputGeometry", multiIndices=True) or []:
+        with contextlib.suppress(AimError):  # an index that leads nowhere any more
+            found.append(shape_after(node, index))
+    return found

@@ -180,7 +180,7 @@ def deformer(session: Session, args: list[Any], flags: Flags) -> Any:
             return node.type.name
         if flags.get("geometryIndices"):
             return [i for i, _ in deformed_shapes(node)]
-        return [short_name(session, s) for _, s in deformed_shapes(node)] or None
+        return [s.name for _, s in deformed_shapes(node)] or None  # bare, also where several have the name
     kind = flags.get("type")
     if kind not in session.graph.types or session.graph.types[kind].base != "deformer":
         raise RuntimeError(f"deformer: '{kind}' is no deformer type")
