@@ -329,7 +329,7 @@ def find_parts(face: str) -> Parts:
     """
     own = transform_of(mesh_shape(face))
     shapes = [str(s) for s in cmds.ls(type="mesh", noIntermediate=True, long=True)]
-    shapes = [s for s in shapes if _namespace(s) == _namespace(own)]
+    shapes = [s for s in shapes if _namespace(transform_of(s)) == _namespace(own)]
     others = _other_faces(own, shapes)
     meshes = _owned({transform_of(s) for s in shapes} - {own}, own, others)
     joints = [str(j) for j in cmds.ls(type="joint", long=True) if _namespace(str(j)) == _namespace(own)]
