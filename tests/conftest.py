@@ -179,8 +179,8 @@ _STAND_IN: dict[str, Any] = {}  # the modules of the shared application: a test 
 
 @pytest.fixture(scope="session")
 def _maya_application() -> Iterator[Any]:
-    """The stand-in for Maya, one application a test process, as in the real host; the module's plug-ins are on
-    its path, as its .mod file puts them there, and nothing is loaded."""
+    """The stand-in for Maya, one application a test process, as in the real host; the module's plug-ins are
+    on its path, as its .mod file puts them there, and nothing is loaded."""
     from tests import fake_maya
 
     session = fake_maya.install()

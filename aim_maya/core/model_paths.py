@@ -42,12 +42,12 @@ def resolve(
     *,
     meant: Callable[[Path], bool] | None = None,
 ) -> Path:
-    """The file that `text` names: an absolute path that exists wins, or what it is mapped to; then it is looked
-    for in the node's own folders, the others, and those of AIM_MODEL_PATH.
+    """The file that `text` names: an absolute path that exists wins, or what it is mapped to; then it is
+    looked for in the node's own folders, the others, and those of AIM_MODEL_PATH.
 
     meant: whether a file is the very one that was asked for. Of several found in folders the first such is
-    taken, and only where there is none the first. Raises AimError that lists every place tried, and says `what`
-    was looked for.
+    taken, and only where there is none the first. Raises AimError that lists every place tried, and says
+    `what` was looked for.
     """
     known = os.environ if environment is None else environment
     name = expand(text, known).replace("\\", "/")

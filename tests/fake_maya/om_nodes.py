@@ -55,8 +55,8 @@ class MSelectionList:
 
 @api
 class MObjectHandle:
-    """An MObject that knows what became of its node. isAlive: Maya still has it, be it for undo; isValid: it is
-    in the scene (MObjectHandle.h)."""
+    """An MObject that knows what became of its node. isAlive: Maya still has it, be it for undo; isValid: it
+    is in the scene (MObjectHandle.h)."""
 
     def __init__(self, *args: Any) -> None:
         self._target = args[0]._target if args else None
@@ -123,6 +123,10 @@ class MFnDagNode(MFnDependencyNode):
             self._target, self._path = path[-1], path
         else:
             super()._attach(thing)
+
+    def fullPathName(self) -> str:
+        graph = current().graph
+        return graph.path_name(self._path or graph.paths(self._target)[0], full=True)
 
 
 MFnDagNode = full(MFnDagNode)  # type: ignore[misc]

@@ -10,10 +10,9 @@ from maya import cmds
 
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.shared import open_models
-from aim_maya.scene.actions.anatomy import show
+from aim_maya.scene.actions.anatomy import drive, release, show
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.restore import restore
-from aim_maya.scene.actions.teeth import drive, release
 from aim_maya.scene.shelf import menu
 
 from .lab import Lab, close, refused

@@ -37,8 +37,8 @@ class Rig:
 
 
 class Lab:
-    """One empty scene. folder: for files. head: the made-up head, model: its actor.aim. The plug-in is there as
-    scripts have it there, by the product's own `load`; fresh: nobody has asked for it yet."""
+    """One empty scene. folder: for files. head: the made-up head, model: its actor.aim. The plug-in is there
+    as scripts have it there, by the product's own `load`; fresh: nobody has asked for it yet."""
 
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self.folder, self.head = folder, tiny()

@@ -63,10 +63,12 @@ def all_checks() -> list[Callable[[Any], None]]:
         checks_node,
         checks_performance,
         checks_scene,
+        checks_session,
     )
 
     on_node = [*checks_node.CHECKS, *checks_performance.CHECKS, *checks_edit.CHECKS]
     return [
+        *checks_session.CHECKS,  # first: nobody has loaded the plug-in yet
         *on_node,
         *checks_attach.CHECKS,
         *checks_capture.CHECKS,
@@ -86,7 +88,7 @@ def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, floa
     try:
         place = folder / check.__name__
         place.mkdir(exist_ok=True)
-        check(Lab(place))
+        check(Lab(place, fresh=check.__module__.endswith("session")))
     except Exception:  # noqa: BLE001 - one check that fails must not stop the rest
         wrong = traceback.format_exc()
     finally:

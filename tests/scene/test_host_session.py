@@ -1,5 +1,5 @@
-"""A session as a user has it: Maya was restarted and nothing is loaded; rigs are referenced, at any depth, each
-with a model of its own beside it; files are read, reloaded and saved around them."""
+"""A session as a user has it: Maya was restarted and nothing is loaded; rigs are referenced, at any depth,
+each with a model of its own beside it; files are read, reloaded and saved around them."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def test_a_reference_that_is_loaded_again_deforms(maya: Any, lab: Any) -> None:
 def test_of_files_of_one_name_the_one_attached_is_taken(
     maya: Any, lab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rig was moved without its model, and another actor's file of that name lies nearer than the right one;
-    so also for an absolute path from another machine."""
+    """The rig was moved without its model, and another actor's file of that name lies nearer than the right
+    one; so also for an absolute path from another machine."""
     from maya import cmds
 
     from tests.in_maya.tiny import write_tiny
@@ -250,8 +250,8 @@ def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, 
 
 
 def test_a_save_keeps_what_is_evaluated(maya: Any, lab: Any) -> None:
-    """Ctrl+S, and Save As beside it, evaluate nothing anew; where the model of a path is another one, the faces
-    on it are."""
+    """Ctrl+S, and Save As beside it, evaluate nothing anew; where the model of a path is another one, the
+    faces on it are."""
     from maya import cmds
 
     from tests.in_maya.tiny import write_tiny

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 PARTS = (
+    "checks_session",
     "checks_node",
     "checks_performance",
     "checks_edit",
@@ -36,7 +37,10 @@ def test_check(maya: Any, part: str, name: str, tmp_path: Path) -> None:
     lab = importlib.import_module("tests.in_maya.lab")
     check = getattr(importlib.import_module(f"tests.in_maya.{part}"), name)
     assert inspect.getdoc(check), "a check says what it promises"
-    check(lab.Lab(tmp_path))
+    fresh = part == "checks_session"
+    if fresh:
+        importlib.import_module("maya.cmds").unloadPlugin("aim_deformer")
+    check(lab.Lab(tmp_path, fresh=fresh))
     assert maya.violations == []
     unexpected = [e for e in maya.errors if "expected" not in str(e)]
     assert unexpected == []

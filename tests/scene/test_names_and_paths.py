@@ -22,7 +22,8 @@ def lab(maya: Any, tmp_path: Path) -> Any:
 
 
 def character(lab: Any, group: str, parts: tuple[str, ...] = ()) -> dict[str, str]:
-    """|GROUP|face with a blendShape, and parts beside it, all by their full paths; every name is taken twice."""
+    """|GROUP|face with a blendShape, and parts beside it, all by their full paths; every name is taken
+    twice."""
     from maya import OpenMaya, cmds
 
     from aim_maya.scene.rig.meshes import dag_path
@@ -42,12 +43,11 @@ def test_two_characters_with_the_same_names(maya: Any, lab: Any) -> None:
     """Everything is done to the second; the first stays as it is, whatever its name."""
     from maya import cmds
 
-    from aim_maya.scene.actions.anatomy import show
+    from aim_maya.scene.actions.anatomy import drive, release, show
     from aim_maya.scene.actions.attach import attach
     from aim_maya.scene.actions.capture import capture, find_parts
     from aim_maya.scene.actions.native import bake_native
     from aim_maya.scene.actions.restore import restore
-    from aim_maya.scene.actions.teeth import drive, release
     from aim_maya.scene.rig.faces import find_faces
 
     anna = character(lab, "anna", ("skull", "lower_teeth"))
@@ -74,12 +74,11 @@ def test_two_characters_with_the_same_names(maya: Any, lab: Any) -> None:
 
 
 def test_a_bare_name_that_two_have_is_refused_by_every_action(maya: Any, lab: Any) -> None:
-    from aim_maya.scene.actions.anatomy import show
+    from aim_maya.scene.actions.anatomy import drive, release, show
     from aim_maya.scene.actions.attach import attach
     from aim_maya.scene.actions.native import bake_native
     from aim_maya.scene.actions.performances import load_performance
     from aim_maya.scene.actions.restore import restore
-    from aim_maya.scene.actions.teeth import drive, release
     from aim_maya.scene.rig.followers import wrap
     from aim_maya.scene.rig.meshes import shape_points
 
@@ -104,7 +103,8 @@ def test_a_bare_name_that_two_have_is_refused_by_every_action(maya: Any, lab: An
 
 
 def test_parts_of_another_character_are_never_taken(maya: Any, lab: Any) -> None:
-    """Anna has none of her own; Bob's are in the same scene, in a group of their own or under a common one."""
+    """Anna has none of her own; Bob's are in the same scene, in a group of their own or under a common
+    one."""
     from maya import cmds
 
     from aim_maya.scene.actions.capture import Parts, find_parts
@@ -140,8 +140,8 @@ def test_parts_of_a_lone_character_are_found_anywhere(maya: Any, lab: Any) -> No
 
 
 def test_the_mesh_behind_a_node_is_the_one_it_deforms(maya: Any, lab: Any) -> None:
-    """Another mesh that looks at the deformed one, as a target or a wrap does, comes later in its future; it is
-    not the face."""
+    """Another mesh that looks at the deformed one, as a target or a wrap does, comes later in its future; it
+    is not the face."""
     from maya import cmds
 
     from aim_maya.scene.actions.attach import attach

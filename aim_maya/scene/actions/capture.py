@@ -347,7 +347,8 @@ def _namespace(path: str) -> str:
 
 
 def _other_faces(own: str, shapes: list[str]) -> list[str]:
-    """Transforms whose blendShape has at least half the face's aliases, but for teeth, brows and their like."""
+    """Transforms whose blendShape has at least half the face's aliases, but for teeth, brows and their
+    like."""
     wanted, found = _aliases(mesh_shape(own)), []
     same = cmds.ls(mesh_shape(own), uuid=True)  # an instance of the face is no other face
     for shape in (s for s in shapes if cmds.ls(s, uuid=True) != same):

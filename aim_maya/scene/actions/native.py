@@ -1,5 +1,6 @@
-"""bakeBack in the scene: a native blendShape that approximates the attached model, for hosts without the
-plug-in."""
+"""Native blendShapes made from a model: bakeBack's, which approximates the attached model for hosts without
+the plug-in; and the sample face, to try everything in a minute.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +12,21 @@ from maya import cmds
 
 from aim_maya.core.bake_back import BakedBack, bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Rig
+from aim_maya.core.dependencies import MODULE_ROOT
+from aim_maya.core.obj import read_obj
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
+from aim_maya.scene.node.registration import load
 from aim_maya.scene.node.weights import positions
 from aim_maya.scene.rig.blend_shape import find_node
-from aim_maya.scene.rig.meshes import copy_mesh, shape_after, short, transform_of
-from aim_maya.scene.rig.plugs import connect, source_of
+from aim_maya.scene.rig.meshes import copy_mesh, loose_mesh, shaded_copy, shape_after, short, transform_of
+from aim_maya.scene.rig.plugs import connect, key_linear, source_of
+
+from .anatomy import drive
+from .attach import attach
 
 
 @dataclass(frozen=True)
@@ -108,3 +116,73 @@ def _drive(node: str, targets: str, rig: Rig) -> None:
         plug = f"{targets}.weight[{control.index}]"
         if control.knots and position in place and source_of(plug) is None:
             connect(f"{node}.weight[{place[position]}]", plug)
+
+
+# The sample face: mesh, blendShape, teeth and a keyed take in the open scene, with the model that is shipped.
+
+SAMPLE = MODULE_ROOT / "aim_maya" / "sample"
+_STEP = 4  # frames from rest to a pose, and back
+_MIXED = (  # poses that show what the model adds: the jaw on its arc under other shapes
+    {"jawOpen": 1.0, "mouthSmile_L": 1.0, "mouthSmile_R": 1.0},
+    {"jawOpen": 1.0, "mouthClose": 1.0},
+    {"jawOpen": 0.7, "jawLeft": 1.0, "mouthStretch_L": 0.6},
+    {"jawOpen": 0.5, "mouthFunnel": 1.0, "browInnerUp": 1.0},
+    {"jawForward": 1.0, "mouthFrown_L": 0.8, "mouthFrown_R": 0.8, "browDown_L": 1.0, "browDown_R": 1.0},
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample face by the full paths of its mesh and lower teeth, its node, and its take (frames)."""
+
+    mesh: str
+    teeth: str
+    node: str
+    frames: tuple[float, float]
+
+
+def sample_face() -> Sample:
+    """Build the sample actor in the open scene, key a test take, attach its model, and let its teeth follow;
+    one undo step. Raises AimError when the module is not whole."""
+    load()
+    model = current_model(SAMPLE / "sample.aim", "cpu")
+    skin, teeth = model.data.mesh.with_points(model.data.neutral), read_obj(SAMPLE / "lower_teeth.obj")
+    with loose_mesh(skin) as raw_skin, loose_mesh(teeth) as raw_teeth, undo_chunk("aimSampleFace"):
+        mesh = shaded_copy(raw_skin, "aimSample")
+        targets = _build(mesh, BakedBack(model.data.rig, _linear_targets(model), {}))
+        frames = _key_take(targets, model.data.rig)
+        node = attach(mesh, (SAMPLE / "sample.aim").as_posix(), targets).node
+        lower = shaded_copy(raw_teeth, f"{short(mesh)}_lower_teeth")
+        drive(mesh, [lower])
+        cmds.playbackOptions(minTime=frames[0], maxTime=frames[1])
+        cmds.select(mesh)
+    return Sample(mesh, lower, node, frames)
+
+
+def _linear_targets(model: FaceModel) -> dict[str, Floats]:
+    """{target: (V, 3)} the shapes that the model was trained on; a combination without its parents, as a
+    blendShape has it."""
+    rig, rest = model.data.rig, model.data.neutral.astype(np.float64)
+    shapes = {target: model.points(rig.trained_pose(target)) for target in rig.targets}
+    for pose in rig.poses:
+        parents = [c.knots[-1][1] for c in rig.controls if c.name in pose.weights and c.knots]
+        shapes[pose.target] = shapes[pose.target] - sum(shapes[p] - rest for p in parents)
+    return shapes
+
+
+def _key_take(targets: str, rig: Rig) -> tuple[float, float]:
+    """Key every control up and down, one after the other, then poses of several; returns first and last
+    frame."""
+    first = float(cmds.playbackOptions(query=True, minTime=True))
+    poses = [{control.name: 1.0} for control in rig.controls if control.knots] + [
+        {name: value for name, value in pose.items() if name in rig.names} for pose in _MIXED
+    ]
+    keys: dict[str, list[tuple[float, float]]] = {name: [(first, 0.0)] for name in rig.names}
+    for i, pose in enumerate(poses):
+        start = first + 2 * _STEP * i
+        for name, value in pose.items():
+            keys[name] += [(start, 0.0), (start + _STEP, value), (start + 2 * _STEP, 0.0)]
+    for control in rig.controls:
+        moments = dict(keys[control.name])
+        key_linear(f"{targets}.weight[{control.index}]", list(moments), list(moments.values()))
+    return first, first + 2 * _STEP * len(poses)

@@ -18,7 +18,7 @@ from aim_maya.scene.rig.blend_shape import find_node
 from aim_maya.scene.rig.followers import move_node, stop_feeding
 from aim_maya.scene.rig.plugs import node_of, ramp, source_of
 
-from .teeth import release_all
+from .anatomy import release_all
 
 # What attach writes on its node so that restore needs nothing else: the mode and the geometry's index on the
 # blendShape.

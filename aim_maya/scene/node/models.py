@@ -260,8 +260,8 @@ def reload_models(nodes: list[str] | None = None) -> list[str]:
     """Let nodes (all of the scene when None), and every other node on the same files, read models and
     performances anew; returns those nodes. One undo step.
 
-    Where the only file to be found is another than the one a node was attached with, that is accepted from now
-    on. A file that cannot be found is left to the node's status.
+    Where the only file to be found is another than the one a node was attached with, that is accepted from
+    now on. A file that cannot be found is left to the node's status.
     """
     load()
     paths.refresh()

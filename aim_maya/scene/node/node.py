@@ -141,7 +141,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         geometry.write(iterator, offset if ids is None else offset[ids])
 
     def _model(self, block: Any) -> Any:
-        """The model asked for; where it is another than the one attached, that is said once and in `status`."""
+        """The model asked for; that it is another than the one attached is said once, and in `status`."""
         settings = self.read.model(block)
         model = self._models.model(settings)
         said = other_model(model, settings.wanted)

@@ -1,8 +1,8 @@
 """Where a node's files are looked for: what Maya says of its scene, references, project and dirmap, asked
 outside evaluation only.
 
-Evaluation may not call commands, so the answers are kept here and on the nodes, and refreshed whenever a scene
-or a reference comes or goes.
+Evaluation may not call commands, so the answers are kept here and on the nodes, and refreshed whenever a
+scene or a reference comes or goes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from maya import OpenMaya, cmds
 from aim_maya.core.errors import AimError
 from aim_maya.core.model_paths import SearchContext, resolve
 
-# kAfterReference is deprecated, and not told for a load. kAfterSceneReadAndRecordEdits comes last of all, once
-# a file operation, when nothing is being read any more (MSceneMessage.h).
+# kAfterReference is deprecated, and not told for a load. kAfterSceneReadAndRecordEdits comes last of all,
+# once a file operation, when nothing is being read any more (MSceneMessage.h).
 _EVENTS = [
     "kAfterOpen",
     "kAfterNew",
@@ -173,7 +173,8 @@ def _after_file(*_: object) -> None:
 
 
 def _ask() -> tuple[SearchContext, dict[str, str]]:
-    """Where Maya looks, and {reference: the reference that holds it, '' for the scene}, as Maya lists them."""
+    """Where Maya looks, and {reference: the reference that holds it, '' for the scene}, as Maya lists
+    them."""
     parents: dict[str, str] = {}
     left = [(str(path), "") for path in cmds.file(query=True, reference=True) or []]
     while left:  # Maya lists one level at a time
@@ -195,8 +196,8 @@ def _ask() -> tuple[SearchContext, dict[str, str]]:
 
 
 def own_folders(node: str, parents: dict[str, str] | None = None) -> tuple[str, ...]:
-    """Beside the referenced file that a node of the scene came with, then beside the files that hold that one;
-    () for a node of the scene itself."""
+    """Beside the referenced file that a node of the scene came with, then beside the files that hold that
+    one; () for a node of the scene itself."""
     if not cmds.referenceQuery(node, isNodeReferenced=True):
         return ()
     parents = _ask()[1] if parents is None else parents

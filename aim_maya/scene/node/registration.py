@@ -29,8 +29,8 @@ _log = logging.getLogger("aim_maya")
 
 
 def load() -> None:
-    """Load the plug-in unless it is loaded: called by everything that a user can do first, since Maya loads it
-    by itself only with a scene that has a face in it. Raises AimError that says what hinders it."""
+    """Load the plug-in unless it is loaded: called by everything that a user can do first, since Maya loads
+    it by itself only with a scene that has a face in it. Raises AimError that says what hinders it."""
     if cmds.pluginInfo(PLUGIN, query=True, loaded=True):
         return
     try:
@@ -88,8 +88,8 @@ def register(plugin: Any, deformer: Callable[[], Any]) -> None:
 
 
 def deregister(plugin: Any) -> None:
-    """Take everything back. Raises AimError with the nodes' names, and changes nothing, while a scene uses the
-    type."""
+    """Take everything back. Raises AimError with the nodes' names, and changes nothing, while a scene uses
+    the type."""
     nodes = [str(node) for node in cmds.ls(type=TYPE_NAME)]
     if nodes:
         listed = ", ".join(nodes[:12]) + (f" and {len(nodes) - 12} more" if len(nodes) > 12 else "")
@@ -115,7 +115,7 @@ def node_class(deformer: Callable[[], Any]) -> tuple[Any, str]:
     """The node's class; where it cannot be imported, the one that passes its input through, and why."""
     try:
         return deformer(), ""
-    except Exception as error:  # noqa: BLE001 - a broken numpy raises what it likes; the scene must still open
+    except Exception as error:  # noqa: BLE001 - a broken numpy raises what it likes
         why = (
             f"{TYPE_NAME} passes its input through: {type(error).__name__}: {error}. numpy for this Maya is "
             "missing or broken. Run bin/aim-mayapy install, then restart Maya."
@@ -125,8 +125,8 @@ def node_class(deformer: Callable[[], Any]) -> tuple[Any, str]:
 
 
 class PassThrough(OpenMayaMPx.MPxDeformerNode):
-    """The node where its code cannot be imported. It has every attribute, so that values, keys and connections
-    live through a save; its output is its input, and `status` says why."""
+    """The node where its code cannot be imported. It has every attribute, so that values, keys and
+    connections live through a save; its output is its input, and `status` says why."""
 
     attributes: dict[str, Any] = {}  # noqa: RUF012 - filled once, when the type is registered
     why = ""

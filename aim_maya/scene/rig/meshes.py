@@ -5,6 +5,7 @@ copies of them.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
 from aim_maya.scene.maya.buffers import from_list, view
+from aim_maya.scene.maya.undo import without_undo
 from aim_maya.scene.node.geometry import as_point_array, integers, polygons
 
 from .plugs import destinations_of
@@ -155,6 +157,38 @@ def copy_mesh(transform: str, name: str, points: Floats) -> tuple[str, str]:
     return copy, shape
 
 
+@contextlib.contextmanager
+def loose_mesh(mesh: Mesh) -> Iterator[str]:
+    """A mesh of these faces and points (object space, centimetres), to be duplicated inside; then it is gone.
+
+    The API makes meshes behind the undo queue's back: a duplicate is what undo and redo know of. To be opened
+    outside any undo chunk.
+    """
+    points, counts, corners = OpenMaya.MFloatPointArray(), OpenMaya.MIntArray(), OpenMaya.MIntArray()
+    for x, y, z in mesh.points.tolist():
+        points.append(OpenMaya.MFloatPoint(x, y, z))
+    for array, values in ((counts, mesh.counts), (corners, mesh.corners)):
+        for value in values.tolist():
+            array.append(value)
+    with without_undo():
+        made = OpenMaya.MFnMesh().create(
+            len(mesh.points), len(mesh.counts), points, counts, corners, OpenMaya.MObject.kNullObj
+        )
+        path = str(OpenMaya.MFnDagNode(made).fullPathName())
+    try:
+        yield path
+    finally:
+        with without_undo():
+            cmds.delete(path)
+
+
+def shaded_copy(source: str, name: str) -> str:
+    """A duplicate under the world, shaded as new objects are; its transform by its full path."""
+    made = str(cmds.duplicate(source, name=name, returnRootsOnly=True)[0])
+    cmds.sets(made, edit=True, forceElement="initialShadingGroup")
+    return one_object(f"|{made.split('|')[-1]}")
+
+
 def short(name: str) -> str:
     """A node's own name, without path and namespace."""
     return name.split("|")[-1].split(":")[-1]
@@ -164,8 +198,9 @@ _GIVES = ("outputGeometry", "output", "outMesh", "worldMesh")  # groupParts; pol
 
 
 def shape_after(node: str, index: int = 0) -> str:
-    """The visible mesh that a geometry of a deformer node ends in, by full path: by the wiring of that geometry
-    alone, not by what else looks at it (wraps, other meshes' targets). Raises AimError when there is none."""
+    """The visible mesh that a geometry of a deformer node ends in, by full path: by the wiring of that
+    geometry alone, not by what else looks at it (wraps, other meshes' targets). Raises AimError when there
+    is none."""
     left, seen = destinations_of(f"{node}.outputGeometry[{index}]"), set[str]()
     while left:
         plug = left.pop(0)

@@ -157,7 +157,7 @@ def anatomy() -> str:
 @reported
 def teeth() -> list[str]:
     """The first selected is the face; the rest follow its jaw."""
-    from aim_maya.scene.actions.teeth import drive
+    from aim_maya.scene.actions.anatomy import drive
 
     face, *objects = _selected(2, "the face first, then teeth, tongue or gums, have to be")
     return drive(face, objects)
@@ -234,6 +234,25 @@ def bake_back() -> str:
         made.residual["rms"],
     )
     return made.mesh
+
+
+@reported
+def sample_face() -> str:
+    """Build the sample face in the open scene, with a keyed take and its model attached."""
+    from aim_maya.scene.actions.native import sample_face as build
+
+    made = build()
+    log.logger.info("%s is ready: play frames %g to %g, or move its sliders", made.mesh, *made.frames)
+    return made.mesh
+
+
+@reported
+def load_with_maya() -> None:
+    """Let Maya load the plug-in whenever it starts."""
+    from aim_maya.scene.node.registration import load_with_maya as keep
+
+    keep()
+    log.logger.info("Maya loads the plug-in at every start now; the Plug-in Manager takes that back")
 
 
 @reported

@@ -77,6 +77,13 @@ ENTRIES: tuple[Entry, ...] = (
         _CALL.format("doctor"),
     ),
     Entry(
+        "Sample face",
+        "aim_maya.png",
+        "Build a small face with teeth, a keyed take and its model in this scene, to try everything",
+        _CALL.format("sample_face"),
+        on_shelf=False,
+    ),
+    Entry(
         "Sculpt to edit",
         "aim_anatomy.png",
         "Select the face, then its sculpted bones: the sculpt becomes an edit",
@@ -126,6 +133,13 @@ ENTRIES: tuple[Entry, ...] = (
         "aim_maya.png",
         "Read the model files again after they changed on disk",
         _CALL.format("reload_models"),
+        on_shelf=False,
+    ),
+    Entry(
+        "Load with Maya",
+        "aim_maya.png",
+        "Load the plug-in whenever Maya starts; without it the first use loads it",
+        _CALL.format("load_with_maya"),
         on_shelf=False,
     ),
 )

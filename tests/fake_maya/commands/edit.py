@@ -249,3 +249,20 @@ def namespace(session: Session, args: list[Any], flags: Flags) -> Any:
         raise RuntimeError(f"namespace: No namespace matches name: {name}")
     session.journal.assign(graph, "namespace", name)
     return None
+
+
+@command("sets", "forceElement")
+def sets(session: Session, args: list[Any], flags: Flags) -> str:
+    """Shapes into a shading group, in whichever they were before."""
+    group = need_node(session, str(flags["forceElement"]))
+    for name in targets(session, args):
+        node = need_node(session, name)
+        shapes = [c for c in node.children if c.type.base == "shape"] if node.type.base != "shape" else [node]
+        for shape in (s for s in shapes if not s.stored(("intermediateObject", ()))):
+            slot = ("instObjGroups", (0,))
+            for other, key in list(shape.outputs.get(slot, {})):
+                if other.type.name == "shadingEngine":
+                    session.graph.disconnect(other, key)
+            free = max(group.indices("dagSetMembers"), default=-1) + 1
+            session.graph.connect(shape, slot, group, ("dagSetMembers", (free,)))
+    return group.name

@@ -156,7 +156,8 @@ def _reference(session: Session, path: str, flags: Flags) -> Any:
 
 
 def _load(session: Session, name: str) -> str:
-    """Load a reference; one that is loaded is read again (kBeforeLoadReference 36, kAfterLoadReference 37)."""
+    """Load a reference; one that is loaded is read again (kBeforeLoadReference 36, kAfterLoadReference
+    37)."""
     reference = reference_named(session, name)
     session.fire(("scene", 36))
     with reading(session):
