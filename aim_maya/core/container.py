@@ -29,6 +29,16 @@ LARGEST_MEMBER = 2**31
 LARGEST_FILE = 2**32
 _LARGEST_MANIFEST = 2**24
 _AGAIN = "Export or copy the file again."
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    MemoryError,
+    struct.error,
+)  # whatever a zip that is none is answered with
 
 
 @dataclass(frozen=True)
@@ -93,16 +103,7 @@ def read_container(kind: Format, path: str | Path) -> tuple[dict[str, Any], dict
                 name: _read_member(kind, file, archive, name, about)
                 for name, about in manifest["members"].items()
             }
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        MemoryError,
-        struct.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise AimError(
             f"{file} cannot be read as a .{kind.name} file ({error}).",
             "It is cut off, altered, or something else.",
@@ -118,7 +119,7 @@ def read_manifest(kind: Format, path: str | Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             return _read_manifest(kind, file, archive)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise AimError(f"{file} cannot be read as a .{kind.name} file ({error}).", "", _AGAIN) from error
 
 

@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     folder = options.out or Path(tempfile.mkdtemp(prefix="aim_selftest_"))
     folder.mkdir(parents=True, exist_ok=True)
+    _find_plug_ins()
     maya.standalone.initialize(name="python")
     from maya import cmds
 
@@ -51,6 +52,14 @@ def main(argv: Sequence[str]) -> int:
     sys.stdout.write("\n".join(lines) + f"\n\nwritten to {folder / 'report.md'}\n")
     sys.stdout.flush()
     os._exit(1 if any(row[1] for row in rows) else 0)
+
+
+def _find_plug_ins() -> None:
+    """Put the module's plug-ins on Maya's path, where its .mod file is not installed yet; nothing is loaded."""
+    folder = str(Path(__file__).absolute().parents[2] / "plug-ins")
+    known = [f for f in os.environ.get("MAYA_PLUG_IN_PATH", "").split(os.pathsep) if f]
+    if folder not in known:
+        os.environ["MAYA_PLUG_IN_PATH"] = os.pathsep.join([*known, folder])
 
 
 def all_checks() -> list[Callable[[Any], None]]:

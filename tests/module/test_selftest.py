@@ -46,6 +46,18 @@ def test_a_failure_is_shown_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert "it moved by 3 cm" in text
 
 
+def test_it_begins_in_a_session_where_nothing_is_loaded(tmp_path: Path) -> None:
+    """The three checks of a session that has just begun; with the plug-in loaded before them they fail."""
+    done = run(tmp_path, "first_thing_done")
+    assert done.returncode == 0, done.stdout
+    done = run(tmp_path, "loads_the_plug_in")
+    assert done.returncode == 0, done.stdout
+    loaded = "import maya.cmds\nmaya.cmds.loadPlugin('plug-ins/aim_deformer.py')"
+    done = run(tmp_path, "first_thing_done", loaded)
+    assert done.returncode == 1
+    assert "was to begin without the plug-in" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
 def test_outside_maya_it_says_so() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aim_maya.selftest"], cwd=ROOT, capture_output=True, text=True, check=False

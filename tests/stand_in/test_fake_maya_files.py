@@ -302,3 +302,112 @@ def test_deforming_a_referenced_mesh(maya: Session, tmp_path: Path) -> None:
     points = maya.points("A:head")
     cmds.file(str(tmp_path / "shot.ma"), open=True, force=True)
     np.testing.assert_allclose(maya.points("A:head"), points, atol=1e-6)
+
+
+def events() -> list[tuple[str, bool]]:
+    """What is told from now on, and whether a file is being read then."""
+    import maya.OpenMaya as om
+
+    told: list[tuple[str, bool]] = []
+    for name in [
+        "kBeforeFileRead",
+        "kAfterFileRead",
+        "kAfterReference",
+        "kAfterCreateReference",
+        "kAfterLoadReference",
+        "kAfterUnloadReference",
+        "kAfterSceneReadAndRecordEdits",
+    ]:
+        om.MSceneMessage.addCallback(
+            getattr(om.MSceneMessage, name),
+            lambda data: told.append((data, om.MFileIO.isReadingFile())),
+            name,
+        )
+    return told
+
+
+def test_references_load_and_unload_with_their_edits(maya: Session, tmp_path: Path) -> None:
+    """Events and reading state as MSceneMessage.h has them; edits and connections live through an unload."""
+    from maya import cmds
+
+    head(maya)
+    save(tmp_path / "rig.ma")
+    cmds.file(new=True, force=True)
+    told = events()
+    cmds.file(str(tmp_path / "rig.ma"), reference=True, namespace="A")
+    read = [("kBeforeFileRead", True), ("kAfterFileRead", True)]
+    last = ("kAfterSceneReadAndRecordEdits", False)
+    assert told == [*read, ("kAfterCreateReference", False), last]
+    edit_reference()
+    cmds.currentTime(6)
+    points = maya.points("A:head")
+    told.clear()
+    cmds.file(unloadReference="ARN")
+    assert told == [("kAfterUnloadReference", False)]
+    assert cmds.ls("A:*") == []
+    told.clear()
+    for _ in range(2):  # load, and load again
+        cmds.file(loadReference="ARN")
+        np.testing.assert_array_equal(maya.points("A:head"), points)
+        assert cmds.getAttr("A:ctrl.note") == "shot"
+        assert cmds.listConnections("own.out", plugs=True) == ["A:bs.renamed"]
+        assert cmds.listConnections("A:bs.envelope", plugs=True) == ["own.into"]
+    assert told == 2 * [*read, ("kAfterLoadReference", False), last]
+    with pytest.raises(RuntimeError, match="not found"):
+        cmds.file(loadReference="BRN")
+    cmds.file(str(tmp_path / "rig.ma"), removeReference=True)
+    assert cmds.file(query=True, reference=True) == []
+    assert not cmds.objExists("ARN")
+
+
+def test_references_are_listed_one_level_at_a_time(maya: Session, tmp_path: Path) -> None:
+    """Public code recurses; a file that is there twice has a copy number."""
+    from maya import cmds
+
+    rig, character = str(tmp_path / "rig.ma"), str(tmp_path / "character.ma")
+    head(maya)
+    save(tmp_path / "rig.ma")
+    cmds.file(new=True, force=True)
+    cmds.file(rig, reference=True, namespace="rig")
+    save(tmp_path / "character.ma")
+    cmds.file(new=True, force=True)
+    for space in ("a", "b"):
+        cmds.file(character, reference=True, namespace=space)
+    assert cmds.file(query=True, reference=True) == [character, character + "{1}"]
+    assert cmds.file(character, query=True, reference=True) == [rig]
+    assert cmds.file(character + "{1}", query=True, reference=True) == [rig + "{1}"]
+    assert cmds.referenceQuery("b:rig:bs", filename=True) == rig + "{1}"
+    assert cmds.referenceQuery("b:rig:bs", filename=True, withoutCopyNumber=True) == rig
+    with pytest.raises(RuntimeError, match="not a referenced object"):
+        cmds.referenceQuery("persp", filename=True)
+
+
+def test_what_was_pulled_while_a_file_was_read_stays(maya: Session, tmp_path: Path) -> None:
+    """Reading dirties what it changes, and nothing at its end."""
+    from maya import cmds
+
+    head(maya)
+    save(tmp_path / "rig.ma")
+    maya.pull_while_reading = True
+    cmds.file(str(tmp_path / "rig.ma"), open=True, force=True)
+    before = sum(maya.computes.values())
+    maya.points("head")
+    assert sum(maya.computes.values()) == before
+
+
+def test_a_selection_list_takes_all_of_a_name(maya: Session) -> None:
+    """Without a word; its first item is then any of them."""
+    import maya.OpenMaya as om
+    from maya import cmds
+
+    for group in ("a", "b"):
+        cmds.createNode("transform", name="same", parent=cmds.createNode("transform", name=group))
+    chosen, paths = om.MSelectionList(), [om.MDagPath(), om.MDagPath()]
+    chosen.add("same")
+    names = []
+    for i, path in enumerate(paths):
+        chosen.getDagPath(i, path)
+        names.append(om.MFnDagNode(path).fullPathName())
+    assert names == ["|a|same", "|b|same"]
+    with pytest.raises(ValueError, match="More than one object"):
+        cmds.getAttr("same.tx")

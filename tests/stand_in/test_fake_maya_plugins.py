@@ -422,3 +422,29 @@ def test_what_is_not_written_checks_the_same(maya: Session, plugin: Loader) -> N
     _, _, mesh = plugin("om.MGlobal.executeCommand('print 1')")
     maya.points(mesh)
     assert "executeCommand during evaluation" in str(maya.violations[0])
+
+
+def test_a_plug_in_that_leaves_something_behind(maya: Session, tmp_path: Path) -> None:
+    """A callback left at unload is fatal, a failure after registering leaves a type without code."""
+    from maya import cmds
+
+    path = tmp_path / "careless.py"
+    path.write_text(
+        "import maya.OpenMaya as om, maya.OpenMayaMPx as mpx\n"
+        "def initializePlugin(plugin):\n"
+        "    fn = mpx.MFnPlugin(plugin)\n"
+        "    fn.registerNode('careless', om.MTypeId(0x80124), lambda: None, lambda: None)\n"
+        "    om.MSceneMessage.addCallback(om.MSceneMessage.kAfterOpen, print)\n"
+        "    if FAIL: raise RuntimeError('half-way')\n"
+        "def uninitializePlugin(plugin):\n"
+        "    mpx.MFnPlugin(plugin).deregisterNode(om.MTypeId(0x80124))\n"
+        "FAIL = False\n"
+    )
+    cmds.loadPlugin(str(path))
+    cmds.unloadPlugin("careless")
+    assert "left 1 callbacks" in str(maya.violations.pop())
+    path.write_text(path.read_text().replace("FAIL = False", "FAIL = True"))
+    with pytest.raises(RuntimeError, match="half-way"):
+        cmds.loadPlugin(str(path))
+    assert [e for e in maya.errors if "left careless registered" in e]
+    assert [e for e in maya.errors if "left 1 callbacks" in e]
