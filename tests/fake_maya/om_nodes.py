@@ -66,7 +66,8 @@ class MObjectHandle:
         return self.isValid() or bool(journal.undo_queue or journal.redo_queue)
 
     def isValid(self) -> bool:
-        return self._target is not None and self._target.alive and self._target in set(current().graph)
+        node = self._target
+        return node is not None and node.alive and current().graph.nodes.get(node.serial) is node
 
     def object(self) -> MObject:
         return wrap(self._target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from aim_maya.scene.shelf import menu
 
 from .lab import Lab, close, refused
 from .timing import key_everything
+from .tiny import Tiny, write_tiny
 
 _ICONS = Path(__file__).resolve().parents[2] / "icons"
 
@@ -99,6 +101,78 @@ def check_the_same_rig_referenced_twice(lab: Lab) -> None:
     close(lab.points("a:face"), lab.head.shapes["jawOpen"])
     close(lab.points("b:face"), lab.head.shapes["browUp"])
     assert len([m for m in open_models() if str(m.data.path) == lab.model]) <= 2
+
+
+def other_actor(head: Tiny) -> Tiny:
+    """A head of the very same topology and neutral whose targets go another way."""
+    rest = head.mesh.points
+    return replace(
+        head, shapes={n: rest - 0.7 * (points - rest) for n, points in head.shapes.items()}, jaw_poses={}
+    )
+
+
+def save(path: Path) -> Path:
+    """Save the scene under this name."""
+    path.parent.mkdir(exist_ok=True)
+    cmds.file(rename=path.as_posix())
+    cmds.file(save=True, type="mayaAscii")
+    return path
+
+
+def actor_folder(lab: Lab, name: str, head: Tiny) -> Path:
+    """NAME/rig.ma, an attached face that names its model face.aim, and that model beside it."""
+    folder = lab.folder / name
+    folder.mkdir()
+    write_tiny(folder / "face.aim", head)
+    cmds.file(newFile=True, force=True)
+    rig = lab.rig()
+    save(folder / "rig.ma")
+    attach(rig.mesh, "face.aim")
+    return save(folder / "rig.ma")
+
+
+def off(lab: Lab, mesh: str, head: Tiny, target: str = "jawOpen") -> float:
+    """How far (centimetres) a mesh is from a head's target."""
+    return float(np.abs(lab.points(mesh) - head.shapes[target]).max())
+
+
+def check_two_actors_in_one_shot_keep_their_own_faces(lab: Lab) -> None:
+    """Both referenced rigs name face.aim, each with its own beside it; same topology, other shapes."""
+    heads = {"anna": lab.head, "bob": other_actor(lab.head)}
+    rigs = {name: actor_folder(lab, name, head) for name, head in heads.items()}
+    cmds.file(newFile=True, force=True)
+    for name, rig in rigs.items():
+        cmds.file(rig.as_posix(), reference=True, namespace=name)
+        cmds.setAttr(f"{name}:face_aim.jawOpen", 1.0)
+    for name, head in heads.items():
+        assert off(lab, f"{name}:face", head) < 1e-3, name
+        assert (lab.folder / name).as_posix() in cmds.getAttr(f"{name}:face_aim.status"), name
+    shot = save(lab.folder / "shots" / "s1.ma")
+    cmds.file(shot.as_posix(), open=True, force=True)
+    for name, head in heads.items():
+        assert off(lab, f"{name}:face", head) < 1e-3, name
+
+
+def check_a_rig_inside_a_referenced_file_finds_its_model(lab: Lab) -> None:
+    """shot > character > rig: the model lies beside the rig, another actor's of that name beside the shot; the
+    reference is unloaded, loaded and loaded again."""
+    rig = actor_folder(lab, "rig", lab.head)
+    cmds.file(newFile=True, force=True)
+    cmds.file(rig.as_posix(), reference=True, namespace="rig")
+    character = save(lab.folder / "character" / "anna.ma")
+    cmds.file(newFile=True, force=True)
+    save(lab.folder / "shots" / "s1.ma")
+    write_tiny(lab.folder / "shots" / "face.aim", other_actor(lab.head))
+    cmds.file(character.as_posix(), reference=True, namespace="anna")
+    cmds.setAttr("anna:rig:face_aim.jawOpen", 1.0)
+    assert off(lab, "anna:rig:face", lab.head) < 1e-3
+    for _ in range(2):
+        cmds.file(loadReference="annaRN")
+        assert off(lab, "anna:rig:face", lab.head) < 1e-3
+        cmds.file(unloadReference="annaRN")
+        assert not cmds.objExists("anna:rig:face")
+    cmds.file(loadReference="annaRN")
+    assert off(lab, "anna:rig:face", lab.head) < 1e-3
 
 
 def check_membership_subsets(lab: Lab) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 
 JAW = "jawOpen"
-APART = 0.2  # centimetres: far more than a model may be off, far less than the actors differ
 
 
 @pytest.fixture
@@ -42,48 +40,18 @@ def lab(tmp_path: Path) -> Any:
     return importlib.import_module("tests.in_maya.lab").Lab(tmp_path, fresh=True)
 
 
-def other_actor(lab: Any) -> Any:
-    """A head of the very same topology and neutral whose targets go another way."""
-    rest = lab.head.mesh.points
-    turned = {name: rest - 0.7 * (points - rest) for name, points in lab.head.shapes.items()}
-    return replace(lab.head, shapes=turned, jaw_poses={})
-
-
-def actor_folder(lab: Any, name: str, head: Any) -> Path:
-    """NAME/rig.ma, an attached face that names its model face.aim, and that model beside it."""
-    from maya import cmds
-
-    from aim_maya.scene.actions.attach import attach
-    from tests.in_maya.tiny import write_tiny
-
-    folder: Path = lab.folder / name
-    folder.mkdir()
-    write_tiny(folder / "face.aim", head)
-    cmds.file(newFile=True, force=True)
-    rig = lab.rig()
-    save(folder / "rig.ma")
-    attach(rig.mesh, "face.aim")
-    return save(folder / "rig.ma")
-
-
-def save(path: Path) -> Path:
-    from maya import cmds
-
-    path.parent.mkdir(exist_ok=True)
-    cmds.file(rename=path.as_posix())
-    cmds.file(save=True, type="mayaAscii")
-    return path
-
-
-def off(lab: Any, mesh: str, head: Any, target: str = JAW) -> float:
-    """How far (centimetres) a mesh is from a head's target."""
-    return float(np.abs(lab.points(mesh) - head.shapes[target]).max())
+@pytest.fixture
+def tools(lab: Any) -> Any:
+    """actor_folder, other_actor, save, off."""
+    return importlib.import_module("tests.in_maya.checks_scene")
 
 
 # the plug-in is loaded by whatever needs it first
 
 
-def test_attach_on_the_shelf_is_the_first_thing_done_after_a_restart(restarted: Any, lab: Any) -> None:
+def test_attach_on_the_shelf_is_the_first_thing_done_after_a_restart(
+    restarted: Any, lab: Any, tools: Any
+) -> None:
     from maya import cmds
 
     from aim_maya.scene.shelf import commands, menu
@@ -95,7 +63,7 @@ def test_attach_on_the_shelf_is_the_first_thing_done_after_a_restart(restarted: 
     node = commands.attach()
     assert restarted.dialogs == [] or "message" not in restarted.dialogs[-1], restarted.dialogs
     cmds.setAttr(f"{node}.{JAW}", 1.0)
-    assert off(lab, rig.mesh, lab.head) < 1e-3
+    assert tools.off(lab, rig.mesh, lab.head) < 1e-3
     assert restarted.violations == []
 
 
@@ -113,79 +81,46 @@ def test_any_entry_is_the_first_thing_done_after_a_restart(restarted: Any, lab: 
         assert "aimDeformer nodes" in restarted.dialogs[-1]["message"]
 
 
-def test_a_scene_with_a_face_loads_the_plug_in_by_itself(restarted: Any, lab: Any) -> None:
+def test_a_scene_with_a_face_loads_the_plug_in_by_itself(restarted: Any, lab: Any, tools: Any) -> None:
     from maya import cmds
 
     from aim_maya.scene.actions.attach import attach
 
     rig = lab.rig()
     attach(rig.mesh, lab.model)
-    path = save(lab.folder / "shot.ma")
+    path = tools.save(lab.folder / "shot.ma")
     cmds.file(newFile=True, force=True)
     cmds.unloadPlugin("aim_deformer")
     cmds.file(path.as_posix(), open=True, force=True)
     assert cmds.nodeType("face_aim") == "aimDeformer"
     cmds.setAttr(f"face_aim.{JAW}", 1.0)
-    assert off(lab, rig.mesh, lab.head) < 1e-3
+    assert tools.off(lab, rig.mesh, lab.head) < 1e-3
 
 
-# references, each with its own model
+# references, each with its own model (two actors, and a rig inside a character: tests/in_maya/checks_scene.py)
 
 
-def test_two_actors_in_one_shot_keep_their_own_faces(maya: Any, lab: Any) -> None:
-    """Both rigs name face.aim; same topology, other shapes."""
-    from maya import cmds
-
-    heads = {"anna": lab.head, "bob": other_actor(lab)}
-    rigs = {name: actor_folder(lab, name, head) for name, head in heads.items()}
-    cmds.file(newFile=True, force=True)
-    for name, rig in rigs.items():
-        cmds.file(rig.as_posix(), reference=True, namespace=name)
-        cmds.setAttr(f"{name}:face_aim.{JAW}", 1.0)
-    for name, head in heads.items():
-        assert off(lab, f"{name}:face", head) < 1e-3, name
-        assert str(lab.folder / name) in cmds.getAttr(f"{name}:face_aim.status")
-    shot = save(lab.folder / "shots" / "s1.ma")
-    cmds.file(shot.as_posix(), open=True, force=True)
-    for name, head in heads.items():
-        assert off(lab, f"{name}:face", head) < 1e-3, name
-
-
-def test_a_rig_inside_a_referenced_file_finds_its_model(maya: Any, lab: Any) -> None:
-    """shot > character > rig: the model lies beside the rig."""
-    from maya import cmds
-
-    rig = actor_folder(lab, "rig", lab.head)
-    cmds.file(newFile=True, force=True)
-    cmds.file(rig.as_posix(), reference=True, namespace="rig")
-    character = save(lab.folder / "character" / "anna.ma")
-    cmds.file(newFile=True, force=True)
-    cmds.file(character.as_posix(), reference=True, namespace="anna")
-    cmds.setAttr(f"anna:rig:face_aim.{JAW}", 1.0)
-    assert off(lab, "anna:rig:face", lab.head) < 1e-3
-
-
-def test_a_reference_that_is_loaded_again_deforms(maya: Any, lab: Any) -> None:
+def test_a_reference_that_is_loaded_again_deforms(maya: Any, lab: Any, tools: Any) -> None:
     """The viewport asks for points while the file is read: what it was given must not stay."""
     from maya import cmds
 
-    rig = actor_folder(lab, "anna", lab.head)
+    rig = tools.actor_folder(lab, "anna", lab.head)
     cmds.file(newFile=True, force=True)
     maya.pull_while_reading = True
     try:
         cmds.file(rig.as_posix(), reference=True, namespace="anna")
         cmds.setAttr(f"anna:face_aim.{JAW}", 1.0)
-        assert off(lab, "anna:face", lab.head) < 1e-3
+        assert tools.off(lab, "anna:face", lab.head) < 1e-3
         for _ in range(2):
             cmds.file(loadReference="annaRN")  # reload
-            assert off(lab, "anna:face", lab.head) < 1e-3
+            assert tools.off(lab, "anna:face", lab.head) < 1e-3
             cmds.file(unloadReference="annaRN")
             assert not cmds.objExists("anna:face")
         cmds.file(loadReference="annaRN")
-        assert off(lab, "anna:face", lab.head) < 1e-3
-        shot = save(lab.folder / "shots" / "s1.ma")
+        assert tools.off(lab, "anna:face", lab.head) < 1e-3
+        shot = tools.save(lab.folder / "shots" / "s1.ma")
         cmds.file(shot.as_posix(), open=True, force=True)
-        assert off(lab, "anna:face", lab.head) < 1e-3
+        assert tools.off(lab, "anna:face", lab.head) < 1e-3
     finally:
         maya.pull_while_reading = False
     assert maya.violations == []
@@ -193,7 +128,7 @@ def test_a_reference_that_is_loaded_again_deforms(maya: Any, lab: Any) -> None:
 
 
 def test_of_files_of_one_name_the_one_attached_is_taken(
-    maya: Any, lab: Any, monkeypatch: pytest.MonkeyPatch
+    maya: Any, lab: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rig was moved without its model, and another actor's file of that name lies nearer than the right
     one; so also for an absolute path from another machine."""
@@ -201,26 +136,26 @@ def test_of_files_of_one_name_the_one_attached_is_taken(
 
     from tests.in_maya.tiny import write_tiny
 
-    rig = actor_folder(lab, "anna", lab.head)
+    rig = tools.actor_folder(lab, "anna", lab.head)
     library = lab.folder / "library"
     library.mkdir()
     (lab.folder / "anna/face.aim").rename(library / "face.aim")
     monkeypatch.setenv("AIM_MODEL_PATH", str(library))
     for folder in ("shots", "anna"):
         (lab.folder / folder).mkdir(exist_ok=True)
-        write_tiny(lab.folder / folder / "face.aim", other_actor(lab))
+        write_tiny(lab.folder / folder / "face.aim", tools.other_actor(lab.head))
     cmds.file(newFile=True, force=True)
-    save(lab.folder / "shots" / "s1.ma")
+    tools.save(lab.folder / "shots" / "s1.ma")
     cmds.file(rig.as_posix(), reference=True, namespace="anna")
     node = "anna:face_aim"
     cmds.setAttr(f"{node}.{JAW}", 1.0)
     for stored in ("face.aim", "/another/machine/face.aim", "Q:\\rigs\\face.aim"):
         cmds.setAttr(f"{node}.model", stored, type="string")
-        assert off(lab, "anna:face", lab.head) < 1e-3, stored
+        assert tools.off(lab, "anna:face", lab.head) < 1e-3, stored
         assert "modelHash" not in cmds.getAttr(f"{node}.status")
 
 
-def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, lab: Any) -> None:
+def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, lab: Any, tools: Any) -> None:
     from maya import cmds
 
     from aim_maya.scene.node.models import reload_models
@@ -228,8 +163,8 @@ def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, 
     from tests.in_maya.checks_batch import run
     from tests.in_maya.tiny import write_tiny
 
-    rig = actor_folder(lab, "anna", lab.head)
-    write_tiny(lab.folder / "anna" / "face.aim", other_actor(lab))
+    rig = tools.actor_folder(lab, "anna", lab.head)
+    write_tiny(lab.folder / "anna" / "face.aim", tools.other_actor(lab.head))
     cmds.file(rig.as_posix(), open=True, force=True)
     lab.points("face")
     said = cmds.getAttr("face_aim.status")
@@ -242,39 +177,62 @@ def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, 
     cmds.file(rig.as_posix(), open=True, force=True)
     reload_models()
     cmds.setAttr(f"face_aim.{JAW}", 1.0)
-    assert off(lab, "face", other_actor(lab)) < 1e-3
+    assert tools.off(lab, "face", tools.other_actor(lab.head)) < 1e-3
     assert examine("face_aim")["problems"] == []
     cmds.undo()  # the slider
     cmds.undo()  # Reload is one step
     assert any("modelHash" in text for text in examine("face_aim")["problems"])
 
 
-def test_a_save_keeps_what_is_evaluated(maya: Any, lab: Any) -> None:
+def test_a_save_keeps_what_is_evaluated(maya: Any, lab: Any, tools: Any) -> None:
     """Ctrl+S, and Save As beside it, evaluate nothing anew; where the model of a path is another one, the
     faces on it are."""
     from maya import cmds
 
     from tests.in_maya.tiny import write_tiny
 
-    actor_folder(lab, "anna", lab.head)
+    tools.actor_folder(lab, "anna", lab.head)
     cmds.setAttr(f"face_aim.{JAW}", 1.0)
     lab.points("face")
     for name in ("rig.ma", "rig_v2.ma"):
-        save(lab.folder / "anna" / name)
+        tools.save(lab.folder / "anna" / name)
         before = maya.deforms["face_aim"]
-        assert off(lab, "face", lab.head) < 1e-3
+        assert tools.off(lab, "face", lab.head) < 1e-3
         assert maya.deforms["face_aim"] == before, name
     (lab.folder / "bob").mkdir()
-    write_tiny(lab.folder / "bob" / "face.aim", other_actor(lab))
-    save(lab.folder / "bob" / "rig.ma")
-    assert off(lab, "face", other_actor(lab)) < 1e-3
+    write_tiny(lab.folder / "bob" / "face.aim", tools.other_actor(lab.head))
+    tools.save(lab.folder / "bob" / "rig.ma")
+    assert tools.off(lab, "face", tools.other_actor(lab.head)) < 1e-3
     assert "modelHash" in cmds.getAttr("face_aim.status")
+
+
+def test_a_project_that_was_set_meanwhile_counts_at_the_next_action(
+    maya: Any, lab: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maya tells nobody; whatever is done next looks again, for the faces that are there, too."""
+    from maya import cmds
+
+    from aim_maya.scene.actions.attach import attach
+    from tests.in_maya.tiny import write_tiny
+
+    rig, other = lab.rig(), lab.rig("other")
+    (lab.folder / "project").mkdir()
+    node = attach(rig.mesh, lab.model).node
+    cmds.setAttr(f"{node}.model", "face.aim", type="string")
+    cmds.setAttr(f"{node}.{JAW}", 1.0)
+    assert tools.off(lab, rig.mesh, lab.head) > 1
+    write_tiny(lab.folder / "project" / "face.aim", lab.head)
+    monkeypatch.setattr(maya, "workspace", str(lab.folder / "project"))
+    attach(other.mesh, lab.model)
+    assert tools.off(lab, rig.mesh, lab.head) < 1e-3
 
 
 # loading and unloading
 
 
-def test_unloading_with_faces_in_the_scene_is_refused_with_their_names(maya: Any, lab: Any) -> None:
+def test_unloading_with_faces_in_the_scene_is_refused_with_their_names(
+    maya: Any, lab: Any, tools: Any
+) -> None:
     from maya import OpenMayaMPx, cmds
 
     from aim_maya.core.errors import AimError
@@ -292,7 +250,7 @@ def test_unloading_with_faces_in_the_scene_is_refused_with_their_names(maya: Any
     with pytest.raises(RuntimeError, match="still in use"):
         cmds.unloadPlugin("aim_deformer")
     cmds.setAttr(f"{node}.{JAW}", 1.0)
-    assert off(lab, rig.mesh, lab.head) < 1e-3
+    assert tools.off(lab, rig.mesh, lab.head) < 1e-3
     cmds.file(newFile=True, force=True)
     cmds.unloadPlugin("aim_deformer")
     assert maya.callbacks == {}
@@ -343,7 +301,7 @@ def test_a_failure_half_way_leaves_nothing_registered(
 
 
 def test_a_maya_without_numpy_opens_the_scene_with_its_faces(
-    restarted: Any, lab: Any, monkeypatch: pytest.MonkeyPatch
+    restarted: Any, lab: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any error of the import: the input passes through, `status` says why, and nothing is lost in a save."""
     import sys
@@ -357,7 +315,7 @@ def test_a_maya_without_numpy_opens_the_scene_with_its_faces(
     cmds.setKeyframe(f"{node}.{JAW}", time=1, value=1.0)
     cmds.setAttr(f"{node}.jawGain", 0.5)
     rest = lab.head.mesh.points
-    path = save(lab.folder / "shot.ma")
+    path = tools.save(lab.folder / "shot.ma")
     saved = path.read_text()
     cmds.file(newFile=True, force=True)
     cmds.unloadPlugin("aim_deformer")
@@ -379,7 +337,7 @@ def test_a_maya_without_numpy_opens_the_scene_with_its_faces(
         assert "DLL load failed" in said
         assert "aim-mayapy install" in said
         assert np.array_equal(cmds.getAttr(f"{node}.outJawMatrix"), np.eye(4).ravel())
-        save(path)
+        tools.save(path)
         assert path.read_text() == saved
         cmds.file(newFile=True, force=True)
         cmds.unloadPlugin("aim_deformer")

@@ -115,9 +115,9 @@ def _hash(path: str, _modified: int, _size: int) -> str:
         return ""
 
 
-def refresh() -> list[str]:
-    """Ask Maya where things are; returns the nodes that now mean other files than before. Called before every
-    action: a project may be set at any time."""
+def refresh() -> None:
+    """Ask Maya where things are; nodes that now mean other files than before are evaluated again. Called before
+    every action: a project may be set at any time."""
     try:
         context, parents = _ask()
         named = [(name, place, own_folders(name, parents)) for name, place in _living()]
@@ -125,7 +125,7 @@ def refresh() -> list[str]:
         RuntimeError
     ) as error:  # in the middle of a file operation Maya refuses some questions: the next event asks again
         _log.debug("scene paths not refreshed: %s", error)
-        return []
+        return
     before, moved = _State.context, []
     for name, place, own in named:
         if (context, own) != (before, place.own):
@@ -136,7 +136,8 @@ def refresh() -> list[str]:
     if context != before:
         _State.context = context
         _State.version += 1
-    return moved
+    if moved:
+        cmds.dgdirty(moved)
 
 
 def _files(name: str, context: SearchContext, own: tuple[str, ...]) -> list[str]:
@@ -146,7 +147,7 @@ def _files(name: str, context: SearchContext, own: tuple[str, ...]) -> list[str]
         try:
             text = str(cmds.getAttr(f"{name}.{what}") or "")
             found.append(str(_find(context, text, what, own, wanted if what == "model" else "")))
-        except AimError:
+        except (AimError, RuntimeError, ValueError):  # not there, or Maya does not answer just now
             found.append("")
     return found
 
@@ -162,14 +163,14 @@ def _after_file(*_: object) -> None:
     """A scene or a reference has come or gone, or was saved: nodes that were asked for points while it was
     read, and those whose files are others now, are evaluated again. The rest keep what they have: a save must
     not fill a playback cache anew."""
-    stale = set(refresh())
-    if not OpenMaya.MFileIO.isReadingFile():
-        for name, place in _living():
-            if place.missed:
-                place.missed = False
-                stale.add(name)
-    if stale:
-        cmds.dgdirty(sorted(stale))
+    refresh()
+    if OpenMaya.MFileIO.isReadingFile():
+        return  # of a file inside another: the outer one's end is told, too
+    missed = [(name, place) for name, place in _living() if place.missed]
+    for _, place in missed:
+        place.missed = False
+    if missed:
+        cmds.dgdirty([name for name, _ in missed])
 
 
 def _ask() -> tuple[SearchContext, dict[str, str]]:
