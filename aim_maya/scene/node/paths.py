@@ -7,6 +7,7 @@ scene or a reference comes or goes.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -121,9 +122,7 @@ def refresh() -> None:
     try:
         context, parents = _ask()
         named = [(name, place, own_folders(name, parents)) for name, place in _living()]
-    except (
-        RuntimeError
-    ) as error:  # in the middle of a file operation Maya refuses some questions: the next event asks again
+    except RuntimeError as error:  # in the middle of a file operation: the next event asks again
         _log.debug("scene paths not refreshed: %s", error)
         return
     before, moved = _State.context, []
@@ -182,7 +181,8 @@ def _ask() -> tuple[SearchContext, dict[str, str]]:
         path, parent = left.pop(0)
         if path not in parents:
             parents[path] = parent
-            left += [(str(p), path) for p in cmds.file(path, query=True, reference=True) or []]
+            with contextlib.suppress(RuntimeError):  # one that is not loaded, or not there, holds nothing
+                left += [(str(p), path) for p in cmds.file(path, query=True, reference=True) or []]
     scene = os.path.dirname(str(cmds.file(query=True, sceneName=True)))
     project = cmds.workspace(query=True, rootDirectory=True) or ""
     _State.scene = tuple(p for p in (scene, project) if p)
