@@ -306,7 +306,7 @@ def _looked_at(face: Face, options: dict[str, Any]) -> dict[str, Any]:
     problems = found.get("problems")
     if problems and not options["allow_broken"]:
         raise AimError(
-            f"{face.node} does not deform: {'; '.join(problems)}",
+            f"{face.node} does not show its model: {'; '.join(problems)}",
             "The face would go out without its model.",
             "Mend it, or say --allow-broken.",
         )

@@ -138,7 +138,7 @@ def check_scene(item: Item, options: dict[str, Any]) -> SceneReport:  # noqa: AR
     report.notes += [f"{row['node']}: {text}" for row in report.faces for text in row["warnings"]]
     bad = [f"{row['node']}: {'; '.join(row['problems'])}" for row in report.faces if row["problems"]]
     if bad:
-        raise Unsound(f"{len(bad)} of {len(faces)} models do not run. {' | '.join(bad)}", report)
+        raise Unsound(f"{len(bad)} of {len(faces)} faces do not show their model. {' | '.join(bad)}", report)
     return report
 
 
