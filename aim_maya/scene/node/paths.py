@@ -176,7 +176,7 @@ def _ask() -> tuple[SearchContext, dict[str, str]]:
     """Where Maya looks, and {reference: the reference that holds it, '' for the scene}, as Maya lists
     them."""
     parents: dict[str, str] = {}
-    left = [(str(path), "") for path in cmds.file(query=True, reference=True) or []]
+    left: list[tuple[str, str]] = [(str(p), "") for p in cmds.file(query=True, reference=True) or []]
     while left:  # Maya lists one level at a time
         path, parent = left.pop(0)
         if path not in parents:
