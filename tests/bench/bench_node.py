@@ -125,31 +125,32 @@ def measure(session: Any, mesh: str, node: str, frames: int) -> dict[str, float]
 
 
 def calls_of_one_deform(session: Any, mesh: str, node: str) -> int:
-    """Calls into Maya inside deform itself; gathering the weights is its own evaluation, once per change,
-    four calls a weight."""
+    """Calls into Maya inside deform, besides those that gather the weights: four a weight."""
     from maya import cmds
 
+    from aim_maya.scene.node import weights
     from aim_maya.scene.node.node import AimDeformer
 
-    counted, plain, fill = [0], AimDeformer.deform, AimDeformer._fill_vector
+    counted, plain, plain_gather = [0], AimDeformer.deform, weights.gather
 
     def deform(self: Any, *a: Any) -> None:
         with session.counting() as calls:
             plain(self, *a)
         counted[0] += sum(calls.values())
 
-    def gather(self: Any, *a: Any) -> None:
+    def gather(*a: Any) -> Any:
         with session.counting() as calls:
-            fill(self, *a)
+            found = plain_gather(*a)
         counted[0] -= sum(calls.values())
+        return found
 
     session.points(mesh)
-    AimDeformer.deform, AimDeformer._fill_vector = deform, gather  # type: ignore[method-assign]
+    AimDeformer.deform, weights.gather = deform, gather  # type: ignore[method-assign]
     try:
         cmds.setAttr(f"{node}.weight[0]", 0.25)
         session.points(mesh)
     finally:
-        AimDeformer.deform, AimDeformer._fill_vector = plain, fill  # type: ignore[method-assign]
+        AimDeformer.deform, weights.gather = plain, plain_gather  # type: ignore[method-assign]
     return counted[0]
 
 
@@ -165,7 +166,7 @@ def growth(session: Any, mesh: str, node: str, frames: int) -> int:
     cmds.undoInfo(stateWithoutFlush=False)  # what setAttr leaves in the undo queue is the host's
     run(200)
     tracemalloc.start()
-    run(700)  # the stand-in keeps its last poisoned buffers
+    run(300)  # the stand-in keeps its last poisoned buffers
     gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     run(frames)

@@ -43,6 +43,7 @@ class Context:
 
     def __init__(self, time: float | None = None) -> None:
         self.time = time
+        self.managed = False  # while the Evaluation Manager evaluates in it
         self.cache: dict[Node, dict[str, dict[tuple[int, ...], Any]]] = {}
         self.active: list[tuple[Node, Key]] = []
 
@@ -118,6 +119,8 @@ class Evaluator:
         self.session = session
         self.graph = graph
         self.normal = Context()
+        self.pending: dict[Node, set[Key]] = {}  # dirtied since the Evaluation Manager last evaluated
+        self.all_pending = False
         graph.dirty = self.dirty
 
     # pull -----------------------------------------------------------------------------------------------
@@ -129,6 +132,8 @@ class Evaluator:
         bucket = context.bucket(node, key[0])
         if key[1] in bucket:
             return bucket[key[1]]
+        if context.managed and self.outside_the_graph(node, key[0]):
+            return node.stored(key)
         end = node.source(key)
         if end is not None:
             value = coerce(attr.kind, self.value(context, *end))
@@ -165,8 +170,29 @@ class Evaluator:
         return result if result is not None else node.stored(key)
 
     def normal_value(self, node: Node, key: Key) -> Any:
-        """Value in the normal context."""
+        """Value in the normal context; what the viewport shows is evaluated by the manager in strict mode."""
+        if key[0] == "outMesh" and self.session.manager_skips_hidden and not self.normal.managed:
+            return self.session.player.shown(node, key)
         return self.value(self.normal, node, key)
+
+    def outside_the_graph(self, node: Node, name: str) -> bool:
+        """In strict mode: a hidden output of a plug-in node that nothing is connected to. The list that custom
+        evaluators are given holds "all plugs required by downstream dependents" (MEvaluationNode, devkit):
+        whether others are dirtied or computed is told nowhere, so that here they are neither."""
+        if not self.session.manager_skips_hidden or node.mpx is None or name not in node.type.outputs:
+            return False
+        return node.attr(name).hidden and not any(end and k[0] == name for k, end in node.outputs.items())
+
+    def take_pending(self) -> dict[Node, list[Key]]:
+        """What was dirtied in plug-in nodes since this was last asked; everything after undo or reading."""
+        alive = set(self.graph)
+        found = {node: list(keys) for node, keys in self.pending.items() if node in alive}
+        if self.all_pending:
+            for node in self.graph:
+                if node.mpx is not None:
+                    found[node] = [(name, i) for name, held in node.values.items() for i in held]
+        self.pending, self.all_pending = {}, False
+        return found
 
     # dirt -----------------------------------------------------------------------------------------------
     def dirty(self, node: Node, key: Key) -> None:
@@ -176,6 +202,7 @@ class Evaluator:
     def dirty_all(self) -> None:
         """Everything is dirty (after undo, after reading a file)."""
         self.normal.cache.clear()
+        self.all_pending = True
 
     def spread(self, starts: Iterable[tuple[Node, Key]], *, ask: bool) -> dict[Node, list[Key]]:
         """Dirty these plugs and all that depends on them; the plugs touched, by node."""
@@ -187,7 +214,11 @@ class Evaluator:
             if (node, key) in seen:
                 continue
             seen.add((node, key))
+            if not ask and self.outside_the_graph(node, key[0]):
+                continue
             touched.setdefault(node, []).append(key)
+            if ask and node.mpx is not None:
+                self.pending.setdefault(node, set()).add(key)
             self._forget(node, key)
             stack.extend((node, (name, ())) for name in self._affected(node, key))
             if ask and node.mpx is not None:

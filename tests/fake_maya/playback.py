@@ -5,7 +5,8 @@ contexts.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .boundary import local, stand_in
@@ -64,13 +65,34 @@ class Player:
             job()
 
     def _managed(self, touched: dict[Node, list[Key]]) -> None:
+        with self._prepared(touched):
+            self._pull(self._ends())
+
+    @contextmanager
+    def _prepared(self, touched: dict[Node, list[Key]]) -> Iterator[None]:
+        """preEvaluation and postEvaluation of the plug-in nodes, with what the manager knows to be dirty."""
         session = self.session
-        nodes = [(node, keys) for node, keys in touched.items() if node.mpx is not None]
+        context = session.evaluator.normal
+        dirty = session.evaluator.take_pending()
+        for node, keys in touched.items():
+            dirty.setdefault(node, []).extend(keys)
+        nodes = [(node, keys) for node, keys in dirty.items() if node.mpx is not None]
         for node, keys in nodes:
-            prepare(session, session.evaluator.normal, node, keys)
-        self._pull(self._ends())
+            prepare(session, context, node, keys)
+        context.managed = True
+        try:
+            yield
+        finally:
+            context.managed = False
         for node, keys in nodes:
-            conclude(session, session.evaluator.normal, node, keys)
+            conclude(session, context, node, keys)
+
+    def shown(self, node: Node, key: Key) -> Any:
+        """What the viewport shows of a plug: what was changed since the last frame is evaluated first."""
+        if self.session.evaluation_mode == "off":
+            return self.session.evaluator.value(self.session.evaluator.normal, node, key)
+        with self._prepared({}):
+            return self.session.evaluator.value(self.session.evaluator.normal, node, key)
 
     def _ends(self) -> list[tuple[Node, Key]]:
         """What the viewport pulls: visible shapes and the outputs of deformers."""

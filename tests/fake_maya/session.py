@@ -54,6 +54,7 @@ class Session:
         self.dependents_calls: Counter[str] = Counter()
         self.registering: NodeType | None = None
         self.evaluation_mode = "parallel"
+        self.manager_skips_hidden = False  # strict: see Evaluator.outside_the_graph
         self.pull_while_reading = False
         self.reading = False
         self.callbacks: dict[int, tuple[Any, Callable[..., None], Any]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,29 @@ def _names() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.fixture
+def strict(maya: Any) -> Iterator[Any]:
+    """The manager leaves hidden outputs alone that nothing is connected to, and shows what it evaluated."""
+    maya.manager_skips_hidden = True
+    yield maya
+    maya.manager_skips_hidden = False
+
+
 @pytest.mark.parametrize(("part", "name"), _names())
 def test_check(maya: Any, part: str, name: str, tmp_path: Path) -> None:
+    _hold(maya, part, name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [n for n in _names() if n[0] in ("checks_node", "checks_scene", "checks_performance")]
+)
+def test_check_under_a_manager_that_skips_hidden_outputs(
+    strict: Any, part: str, name: str, tmp_path: Path
+) -> None:
+    _hold(strict, part, name, tmp_path)
+
+
+def _hold(maya: Any, part: str, name: str, tmp_path: Path) -> None:
     lab = importlib.import_module("tests.in_maya.lab")
     check = getattr(importlib.import_module(f"tests.in_maya.{part}"), name)
     assert inspect.getdoc(check), "a check says what it promises"

@@ -65,7 +65,7 @@ def test_calls_in_one_deform_do_not_grow(maya: Any, tmp_path: Path) -> None:
 
 def test_no_memory_is_left_behind(maya: Any, tmp_path: Path) -> None:
     assert (
-        bench_node.growth(maya, *bench_node.scene(maya, tmp_path, 400, 10), 1000) < 30_000
+        bench_node.growth(maya, *bench_node.scene(maya, tmp_path, 400, 10), 400) < 12_000
     )  # one small object an evaluation would be twice that
 
 

@@ -61,7 +61,6 @@ def view(pointer: Any, size: int, dtype: Any) -> Floats:
 
 
 points = Pool(4, "asDouble4Ptr")
-values = Pool(1, "asDoublePtr")
 
 
 # Maya's matrices and ours: row vectors and MMatrix there, column vectors (p' = M p) and numpy here. The one

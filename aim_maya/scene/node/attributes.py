@@ -17,23 +17,22 @@ TYPE_NAME = "aimDeformer"
 # in the range 0x80000-0xfffff for development; .mb files store it, so it never changes without a note
 TYPE_ID = 0x000A1FA5
 
-GEOMETRY, JAW, HEAD, STATUS, VECTOR, PAINT = (
+GEOMETRY, JAW, HEAD, STATUS, PAINT = (
     "outputGeometry",
     "outJawMatrix",
     "outHeadMatrix",
     "status",
-    "weightVector",
     "paintStamp",
 )
 _SKIN = (GEOMETRY, STATUS)
 _MM = (-10, 10)
 _ALL = (GEOMETRY, JAW, HEAD, STATUS)
-_WEIGHTS = (VECTOR, GEOMETRY, JAW)
+_WEIGHTS = (GEOMETRY, JAW)
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """name, short; kind: float int bool enum string file matrix message doubles; array: a sparse multi;
+    """name, short; kind: float int bool enum string file matrix message; array: a sparse multi;
     fields of an enum in order.
 
     soft: the slider's range; low: a hard minimum, only where less has no meaning. parent: the compound it
@@ -149,8 +148,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "Out Head Matrix", output=True),
     Attribute("status", "sta", "string", "in words: what runs where, why, and what is wrong", "Status",
         output=True),
-    Attribute("weightVector", "wvec", "doubles", "index, value, ... of the weights that count",
-        "Weight Vector", hidden=True, output=True, affects=(GEOMETRY, JAW)),
     Attribute("paintStamp", "psta", "int", "another number each time a painted map changes", "Paint Stamp", 0,
         hidden=True, output=True, affects=(GEOMETRY,)),
 )

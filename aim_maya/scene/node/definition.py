@@ -65,11 +65,7 @@ def _create_one(entry: Attribute) -> Any:
         made = fn.create(entry.name, entry.short)
     else:
         fn = OpenMaya.MFnTypedAttribute()
-        made = fn.create(
-            entry.name,
-            entry.short,
-            OpenMaya.MFnData.kDoubleArray if entry.kind == "doubles" else OpenMaya.MFnData.kString,
-        )
+        made = fn.create(entry.name, entry.short, OpenMaya.MFnData.kString)
         if entry.kind == "file":
             fn.setUsedAsFilename(True)
     _set_flags(fn, entry)

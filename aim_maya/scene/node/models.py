@@ -31,7 +31,7 @@ from . import paths
 from .attributes import TYPE_NAME
 from .registration import load
 from .settings import BaseEdit, EditSettings, ModelSettings, PerformanceSettings
-from .weights import positions
+from .weights import PaintedMap, positions
 
 # The last few things made during evaluation, failures among them: a missing file is not looked for in every
 # frame.
@@ -91,13 +91,12 @@ class NodeModels:
         return self._models.get((settings, own, paths.version()), make)
 
     def deformation(
-        self, model: FaceModel, settings: EditSettings, thickness: Floats | None, painted: object
+        self, model: FaceModel, settings: EditSettings, thickness: PaintedMap | None
     ) -> Deformation:
-        """The model under the sliders, the edit file and the painted thickness. `painted` tells one painting
-        from another."""
+        """The model under the sliders, the edit file and the painted thickness."""
 
         def make() -> Deformation:
-            factor: Any = settings.thickness if thickness is None else settings.thickness * thickness
+            factor: Any = settings.thickness if thickness is None else settings.thickness * thickness.values
             own = Edit(
                 factor,
                 jaw_gain=settings.jaw_gain,
@@ -108,7 +107,7 @@ class NodeModels:
                 model, self._base_edit(model, settings.base).then(own), settings.overlay, settings.detail
             )
 
-        self._last = self._bent.get((model, settings, None if thickness is None else painted), make)
+        self._last = self._bent.get((model, settings, thickness), make)
         return self._last
 
     def jaw(

@@ -23,11 +23,11 @@ from aim_maya.scene.maya.buffers import to_maya
 
 from . import geometry, paths
 from . import weights as weight_vector
-from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME, VECTOR
+from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME
 from .definition import base_attribute, create
 from .models import NodeModels, NodePerformances, other_model
 from .settings import Reader
-from .weights import PaintedMaps, read_map
+from .weights import PaintedMap, PaintedMaps, read_map
 
 # The aimDeformer node: reads its data block, lets the runtime do the arithmetic, writes the points in one
 # call.
@@ -69,17 +69,14 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
 
     def preEvaluation(self, context: Any, evaluation: Any) -> None:
         """Under the evaluation manager: painted maps that changed are read again."""
-        if context.isNormal() and any(
-            evaluation.dirtyPlugExists(a)
-            for a in (base_attribute("weights"), self.attributes["thicknessMap"])
-        ):
-            self._painted.clear()
+        maps = (base_attribute("weights"), self.attributes["thicknessMap"])
+        if any(evaluation.dirtyPlugExists(a) for a in maps):
+            self._painted.changed(here_and_now=context.isNormal())
 
     def compute(self, plug: Any, block: Any) -> Any:
         """Our own outputs; the geometry is the base class's, which calls deform."""
         attribute = plug.attribute()
         for name, fill in (
-            (VECTOR, self._fill_vector),
             (PAINT, self._fill_stamp),
             (JAW, self._fill_jaw),
             (HEAD, self._fill_head),
@@ -121,7 +118,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         thickness = self._painted.get(
             stamp, ("thickness", index), lambda: self._thickness(block, index, source.count)
         )
-        deformation = self._models.deformation(model, self.read.edit(block), thickness, (stamp, index))
+        deformation = self._models.deformation(model, self.read.edit(block), thickness)
         offset = deformation.offset(weights, self._jaw(block, model, weights, playing), playing)
         if offset is None:
             return
@@ -133,7 +130,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             ),
         )
         if factor is not None:
-            offset *= factor[:, None]
+            offset *= factor.values[:, None]
         if envelope != 1.0:
             offset *= np.float32(envelope)
         offset += source.points()
@@ -151,7 +148,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             self._troubles.pop("model", None)
         return model
 
-    def _thickness(self, block: Any, index: int, count: int) -> Floats | None:
+    def _thickness(self, block: Any, index: int, count: int) -> PaintedMap | None:
         return read_map(
             block, self.attributes["thicknessList"], self.attributes["thicknessMap"], index, count
         )
@@ -180,7 +177,9 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
 
     def _weights(self, block: Any, model: Any) -> Floats:
         """(C,) in the model's order."""
-        pairs = weight_vector.load(block.inputValue(self.attributes[VECTOR]))
+        a = self.attributes
+        shown = (a["targetVisibility"], a["targetParentVisibility"])
+        pairs = weight_vector.gather(block, a["weight"], shown, a["supportNegativeWeights"])
         return weight_vector.to_controls(
             pairs, self._models.positions(model, self.read(block, "controlMap")), len(model.targets)
         )
@@ -202,18 +201,6 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
                 "The model was trained on another mesh, or the mesh was edited.",
                 "Attach the model of this mesh, or train again.",
             )
-
-    def _fill_vector(self, block: Any, handle: Any) -> None:
-        a = self.attributes
-        weight_vector.store(
-            handle,
-            weight_vector.gather(
-                block,
-                a["weight"],
-                (a["targetVisibility"], a["targetParentVisibility"]),
-                a["supportNegativeWeights"],
-            ),
-        )
 
     def _fill_stamp(self, block: Any, handle: Any) -> None:  # noqa: ARG002 - the maps are read by whoever needs them
         handle.setInt(next(_stamps) & 0x7FFFFFFF)

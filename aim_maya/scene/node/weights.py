@@ -1,10 +1,10 @@
-"""The weight[] multi as one array, and painted maps: gathered once a change, whatever number of geometries
-and outputs then read them.
-"""
+"""The weight[] multi as one array, read anew by every evaluation, and painted maps, read once a change."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,14 @@ from maya import OpenMaya
 
 from aim_maya.core.controls import Rig
 from aim_maya.core.typed import Floats
-from aim_maya.scene.maya import buffers
 
-# The weight[] multi as one array: gathered once per change, whatever number of geometries and outputs then
-# read it.
+# The weight[] multi. It is read in the evaluation that needs it: a hidden output that collects it once for
+# all readers is in no evaluation graph, since nothing downstream asks for it, and could stand still.
 
 
-def gather(block: Any, weight: Any, visibilities: tuple[Any, ...], negative: Any) -> list[float]:
-    """[index, value, ...] of every element of weight[] that counts: visible, and not below zero where
-    negatives do not count."""
+def gather(block: Any, weight: Any, visibilities: tuple[Any, ...], negative: Any) -> list[tuple[int, float]]:
+    """(index, value) of every element of weight[] that counts: visible, and not below zero where negatives
+    do not count. Four calls an element."""
     muted = {
         index
         for shown in visibilities
@@ -28,11 +27,11 @@ def gather(block: Any, weight: Any, visibilities: tuple[Any, ...], negative: Any
         if not visible
     }
     signed = block.inputValue(negative).asBool()
-    pairs: list[float] = []
-    for index, value in _elements(block.inputArrayValue(weight), "asFloat"):
-        if value != 0.0 and index not in muted and (signed or not value < 0.0):
-            pairs += (index, value)
-    return pairs
+    return [
+        (index, value)
+        for index, value in _elements(block.inputArrayValue(weight), "asFloat")
+        if value != 0.0 and index not in muted and (signed or not value < 0.0)
+    ]
 
 
 def _elements(array: Any, read: str) -> list[tuple[int, Any]]:
@@ -43,29 +42,13 @@ def _elements(array: Any, read: str) -> list[tuple[int, Any]]:
     return found
 
 
-def store(handle: Any, pairs: list[float]) -> None:
-    """Put the pairs into a doubleArray output."""
-    with buffers.values.lend(len(pairs)) as (pointer, memory):
-        memory[:, 0] = pairs
-        handle.setMObject(OpenMaya.MFnDoubleArrayData().create(OpenMaya.MDoubleArray(pointer, len(pairs))))
-
-
-def load(handle: Any) -> Floats:
-    """(2N,) float64 copy of what `store` put there."""
-    array = OpenMaya.MFnDoubleArrayData(handle.data()).array()
-    with buffers.values.lend(array.length()) as (pointer, memory):
-        if len(memory):
-            array.get(pointer)
-        return memory[:, 0].copy()
-
-
-def to_controls(pairs: Floats, at: dict[int, int], count: int) -> Floats:
+def to_controls(pairs: list[tuple[int, float]], at: dict[int, int], count: int) -> Floats:
     """(count,) weights in the model's order, `at` as positions gives it; indices that no control has do not
     count."""
     vector = np.zeros(count)
-    for index, value in pairs.reshape(-1, 2).tolist():
-        if int(index) in at:
-            vector[at[int(index)]] = value
+    for index, value in pairs:
+        if index in at:
+            vector[at[index]] = value
     return vector
 
 
@@ -86,9 +69,16 @@ def positions(rig: Rig, control_map: str) -> dict[int, int]:
 _KEPT = 4  # contexts that evaluate at once each have a stamp of their own
 
 
-def read_map(block: Any, list_attribute: Any, attribute: Any, index: int, count: int) -> Floats | None:
-    """(count,) float32 of list[index].map[vertex], 1 where nothing was painted; None when nothing was painted
-    at all."""
+@dataclass(frozen=True, eq=False)
+class PaintedMap:
+    """(V,) float32 as it was read. It is a key for what is made of it: another reading is another map."""
+
+    values: Floats
+
+
+def read_map(block: Any, list_attribute: Any, attribute: Any, index: int, count: int) -> PaintedMap | None:
+    """list[index].map[vertex] for `count` vertices, 1 where nothing was painted; None when nothing was
+    painted at all."""
     lists = block.inputArrayValue(list_attribute)
     try:
         lists.jumpToElement(index)
@@ -101,18 +91,21 @@ def read_map(block: Any, list_attribute: Any, attribute: Any, index: int, count:
         vertex = handle.elementIndex()
         if vertex < count:
             values[vertex] = handle.inputValue().asFloat()
-    return None if bool((values == 1.0).all()) else values
+    return None if bool((values == 1.0).all()) else PaintedMap(values)
 
 
 class PaintedMaps:
-    """Maps by stamp and key. The stamp is an attribute that Maya dirties with the maps, so every context sees
-    its own."""
+    """Maps by stamp and key. In plain DG evaluation the stamp, an attribute that Maya dirties with the maps,
+    tells when to read again; under the evaluation manager, whose graph may lack it, preEvaluation does."""
 
     def __init__(self) -> None:
-        self._by_stamp: OrderedDict[int, dict[object, Floats | None]] = OrderedDict()
+        self._by_stamp: OrderedDict[int, dict[object, PaintedMap | None]] = OrderedDict()
+        self._moving = False
 
-    def get(self, stamp: int, key: object, read: Any) -> Floats | None:
+    def get(self, stamp: int, key: object, read: Callable[[], PaintedMap | None]) -> PaintedMap | None:
         """What read() gave when it was last called for this stamp and key."""
+        if self._moving:
+            return read()
         maps = self._by_stamp.setdefault(stamp, {})
         while len(self._by_stamp) > _KEPT:
             self._by_stamp.popitem(last=False)
@@ -120,6 +113,8 @@ class PaintedMaps:
             maps[key] = read()
         return maps[key]
 
-    def clear(self) -> None:
-        """Read everything again."""
+    def changed(self, *, here_and_now: bool) -> None:
+        """Read everything again. A map that changes in another context than the scene's own is driven by
+        time: no two frames need have the same, and it is kept no more."""
+        self._moving = self._moving or not here_and_now
         self._by_stamp.clear()
