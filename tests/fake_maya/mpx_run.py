@@ -52,7 +52,10 @@ def run_compute(session: Session, context: Context, node: Node, key: Key) -> Any
     try:
         block = block_of(context, node)
         if overrides(node, "compute"):
-            guarded(session, node, "compute", node.mpx.compute, plug(node, key), block)
+            raised = len(session.errors)
+            said = guarded(session, node, "compute", node.mpx.compute, plug(node, key), block)
+            if len(session.errors) == raised:
+                _check_said(frame, key, said)
         elif node.is_deformer:
             with stand_in():
                 base_compute(node.mpx, plug(node, key), block)
@@ -66,6 +69,19 @@ def run_compute(session: Session, context: Context, node: Node, key: Key) -> Any
                 indices, None
             )  # never marked clean: it stays dirty and is computed again
     return result
+
+
+def _check_said(frame: Frame, key: Key, said: Any) -> None:
+    """What compute returns decides what Maya does next (MPxNode::compute): None, a success, ends it;
+    kUnknownParameter hands the plug on to the base class; SWIG's director takes nothing else."""
+    done = _cleaned(frame, frame.node, key) or key in frame.assigned
+    name = f"{frame.node.name}.compute: {key[0]}"
+    if said is None and not done:
+        violate(f"{name} is said to be computed, and was neither set nor marked clean")
+    elif said == kUnknownParameter and done:
+        violate(f"{name} was set, and compute says that it does not know it")
+    elif said is not None and said != kUnknownParameter:
+        violate(f"{name}: {said!r} is returned, which is no status")
 
 
 def _cleaned(frame: Frame, node: Node, key: Key) -> bool:

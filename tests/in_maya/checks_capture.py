@@ -97,6 +97,7 @@ def check_bones_come_into_the_face_s_space(lab: Lab) -> None:
         bone = lab.mesh(
             "skull", Mesh(lab.head.mesh.points * 0.9, lab.head.mesh.counts, lab.head.mesh.corners)
         )
+        bone = lab.beside(rig, bone)
         cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
         cmds.setAttr(f"{bone}.translateX", 1.0)
         cmds.setAttr(f"{bone}.scale", 2.0, 2.0, 2.0, type="double3")
@@ -123,7 +124,7 @@ def _teeth(lab: Lab) -> Mesh:
 def check_teeth_by_their_own_blend_shape(lab: Lab) -> None:
     """A blendShape on the teeth with the same aliases gives the teeth in every target."""
     rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
-    mesh = lab.mesh("lower_teeth", teeth)
+    mesh = lab.beside(rig, lab.mesh("lower_teeth", teeth))
     opened = rigid.apply(head.jaw_poses["jawOpen"], teeth.points)
     target = lab.mesh("jawOpen_teeth", teeth.with_points(opened))
     shapes = cmds.blendShape(target, mesh, name="teeth_shapes")[0]
@@ -136,11 +137,11 @@ def check_teeth_by_their_own_blend_shape(lab: Lab) -> None:
     assert any("lower teeth" in note for note in result.notes), result.notes
 
 
-def _driven_joint(rig: Rig) -> tuple[str, str]:
+def _driven_joint(lab: Lab, rig: Rig) -> tuple[str, str]:
     """A slider that drives jawOpen and a joint by driven keys; returns both."""
     slider = cmds.createNode("transform", name="sliders")
     cmds.addAttr(slider, longName="open", attributeType="double", keyable=True)
-    joint = cmds.createNode("joint", name="jaw_jnt")
+    joint = lab.beside(rig, cmds.createNode("joint", name="jaw_jnt"))
     cmds.setAttr(f"{joint}.translate", 0.5, 149.0, -2.0, type="double3")
     for driver, weight, angle in ((0.0, 0.0, 0.0), (10.0, 1.0, np.degrees(0.3))):
         cmds.setDrivenKeyframe(
@@ -156,7 +157,7 @@ def check_teeth_by_a_jaw_joint(lab: Lab) -> None:
     """A joint driven by the same slider, by a driven key, is sampled while the slider is stepped; teeth under
     it come along."""
     rig = lab.rig()
-    slider, joint = _driven_joint(rig)
+    slider, joint = _driven_joint(lab, rig)
     before = snapshot(rig)
     result = capture(rig.mesh, parts=Parts(jaw_control=joint), any_size=True)
     assert result.actor.jaw_poses is not None
@@ -172,8 +173,8 @@ def check_capture_away_from_rest(lab: Lab) -> None:
     open.
     """
     rig, head, teeth = lab.rig(), lab.head, _teeth(lab)
-    slider, joint = _driven_joint(rig)
-    mesh = lab.mesh("lower_teeth", teeth)
+    slider, joint = _driven_joint(lab, rig)
+    mesh = lab.beside(rig, lab.mesh("lower_teeth", teeth))
     target = lab.mesh(
         "jawOpen_teeth", teeth.with_points(rigid.apply(head.jaw_poses["jawOpen"], teeth.points))
     )
@@ -209,7 +210,7 @@ def check_namespaces_and_instances(lab: Lab) -> None:
     rig = lab.rig("anna:face")
     copy = cmds.instance(rig.mesh, name="anna:face_again")[0]
     cmds.setAttr(f"{copy}.translateX", 40.0)
-    bone = lab.mesh("anna:skull", lab.head.mesh)
+    bone = lab.beside(rig, lab.mesh("anna:skull", lab.head.mesh))
     result = capture(rig.mesh, parts=find_parts(rig.mesh), any_size=True)
     assert result.actor.name == "face"
     assert result.actor.skull is not None

@@ -108,9 +108,10 @@ def check_a_driven_jaw_on_a_performance(lab: Lab) -> None:
     jaw = cmds.createNode("transform", name="jaw")
     cmds.connectAttr(f"{jaw}.worldMatrix[0]", f"{node}.jawMatrix")
     cmds.setAttr(f"{jaw}.rotateX", 10.0)
+    face = from_list(cmds.getAttr(f"{rig.mesh}.worldMatrix[0]"))
     for mode in (1, 2):
         cmds.setAttr(f"{node}.jawMode", mode)
-        turn = from_list(cmds.getAttr(f"{jaw}.worldMatrix[0]"))
+        turn = np.linalg.inv(face) @ from_list(cmds.getAttr(f"{jaw}.worldMatrix[0]")) @ face
         expected = turn if mode == 1 else turn @ take.jaw(3)
         close(from_list(cmds.getAttr(f"{node}.outJawMatrix")), expected, 1e-5)
         close(lab.points(rig.mesh), model.performance_points(take, 3, head=False, jaw=expected), 2e-3)

@@ -67,9 +67,14 @@ class Lab:
         self, name: str = "face", *, keep_targets: bool = False, combination: bool = True, shift: int = 0
     ) -> Rig:
         """The head with a native blendShape of all its targets, at the control indices of the model, or
-        shifted from them."""
+        shifted from them, below a transform that turns, moves and scales it, as in a scene."""
         head = self.head
         base = self.mesh(name, head.mesh)
+        parent = cmds.createNode("transform", name=f"{name}_parent", skipSelect=True)
+        cmds.setAttr(f"{parent}.translate", 3.0, -20.0, 2.0, type="double3")
+        cmds.setAttr(f"{parent}.rotate", 10.0, 20.0, 30.0, type="double3")
+        cmds.setAttr(f"{parent}.scale", 1.5, 1.5, 1.5, type="double3")
+        cmds.parent(base, parent, relative=True)
         node = str(cmds.blendShape(base, name=f"{name}_shapes")[0])
         index: dict[str, int] = {}
         for control in head.rig.controls:
@@ -83,6 +88,11 @@ class Lab:
             self._combination(node, base, index, keep_targets)
         shape = cmds.listRelatives(base, shapes=True, noIntermediate=True, fullPath=True)[0]
         return Rig(base, shape, node, index)
+
+    def beside(self, rig: Rig, transform: str) -> str:
+        """Put a transform where the face stands: below the same parent, at its own values; its name."""
+        parent = cmds.listRelatives(rig.mesh, parent=True, fullPath=True)[0]
+        return str(cmds.parent(transform, parent, relative=True)[0])
 
     def _target(
         self, node: str, base: str, index: int, name: str, points: Floats, value: float, *, keep: bool

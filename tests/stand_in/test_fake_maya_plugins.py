@@ -185,6 +185,31 @@ def test_computed_on_demand_and_cleaning(maya: Session, plugin: Loader) -> None:
     maya.check()
 
 
+@pytest.mark.parametrize(
+    ("said", "broken"),
+    [
+        ("None", "neither set nor marked clean"),
+        ("om.kUnknownParameter", "says that it does not know it"),
+        ("7", "no status"),
+    ],
+)
+def test_what_compute_returns_counts(maya: Session, plugin: Loader, said: str, broken: str) -> None:
+    from maya import cmds
+
+    sets = "pass" if said == "None" else "block.outputValue(plug).setFloat(1.0)"
+    methods = f"""
+    def compute(self, plug, block):
+        if plug == Node.double:
+            {sets}
+            return {said}
+        return mpx.MPxDeformerNode.compute(self, plug, block)
+    """
+    _, node, _ = plugin(methods=methods)
+    cmds.getAttr(f"{node}.double")
+    assert broken in str(maya.violations[0])
+    maya.violations.clear()
+
+
 def test_never_marked_clean(maya: Session, plugin: Loader) -> None:
     from maya import cmds
 
