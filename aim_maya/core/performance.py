@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.typed import Floats
 
+from . import rigid
 from .arrays import pack_arrays
 from .container import AIMPERF, read_container, unpack_arrays, write_container
 from .errors import AimError
@@ -244,7 +245,7 @@ def _rigid(array: Any, name: str, frames: int, where: str) -> Floats:
     straight = np.abs(r @ r.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)) < _RIGID
     affine = np.abs(np.nan_to_num(m[:, 3]) - [0, 0, 0, 1]).max(axis=1) < _RIGID
     near = np.abs(np.nan_to_num(m[:, :3, 3])).max(axis=1) < _LARGEST
-    bad = np.flatnonzero(~(finite & straight & affine & near & (np.linalg.det(r) > 0)))
+    bad = np.flatnonzero(~(finite & straight & affine & near & (rigid.determinant(r) > 0)))
     if len(bad):
         raise AimError(
             f"{where}: the {name} of frame {bad[0]} is no rigid motion.",

@@ -62,13 +62,43 @@ def pose_matrix(rig: Rig) -> Floats:
     """(T, T) float64 A. Raises AimError when two targets are active in the same proportion at every trained
     pose."""
     rows = np.array([rig.activations(rig.trained_pose(t)) for t in rig.targets]).reshape(len(rig.targets), -1)
-    if len(rows) and np.linalg.matrix_rank(rows) < len(rows):
+    try:
+        inverse_of_poses(rows)
+    except np.linalg.LinAlgError:
         raise AimError(
             "Two targets cannot be told apart: their trained poses activate the same targets.",
             "A combination pose repeats a control's own knot, or another pose.",
             "Remove one of the two from actor.json.",
-        )
+        ) from None
     return rows
+
+
+def inverse_of_poses(rows: Floats) -> Floats:
+    """(T, T) float64 A^-1. Nearly all rows of A are the identity's, and cost nothing; the others are eliminated
+    with row pivots: a model is read while the host evaluates, where LAPACK is better not called.
+
+    Raises numpy.linalg.LinAlgError where the rows depend on each other.
+    """
+    result = np.eye(len(rows))
+    own = np.flatnonzero((rows != result).any(1))
+    rest = np.setdiff1d(np.arange(len(rows)), own)
+    left, right = rows[np.ix_(own, own)].copy(), np.eye(len(own))
+    for i in range(len(own)):
+        pivot = i + int(np.argmax(np.abs(left[i:, i])))
+        if not abs(left[pivot, i]) > 1e-12 * float(np.abs(rows).max()):
+            raise np.linalg.LinAlgError("Singular matrix")
+        for side in (left, right):
+            side[[i, pivot]] = side[[pivot, i]]
+        right[i] /= left[i, i]
+        left[i] /= left[i, i]
+        others = np.flatnonzero(left[:, i])
+        others = others[others != i]
+        shares = left[others, i][:, None]
+        right[others] -= shares * right[i]
+        left[others] -= shares * left[i]
+    result[np.ix_(own, own)] = right
+    result[np.ix_(own, rest)] = -right @ rows[np.ix_(own, rest)]
+    return result
 
 
 def solve_twists(rig: Rig, poses: dict[str, Floats]) -> Floats:
@@ -142,9 +172,7 @@ class LinearBlend:
         a = pose_matrix(rig)
         forms = [displacement_form(motion.transform(row), centre) for row in a]
         turns = np.array([f[0] for f in forms]).reshape(-1, 3, 3)
-        return cls(
-            a, np.linalg.inv(a) if len(a) else a, turns, np.array([f[1] for f in forms]).reshape(-1, 3)
-        )
+        return cls(a, inverse_of_poses(a), turns, np.array([f[1] for f in forms]).reshape(-1, 3))
 
     def combine(self, activations: Floats) -> tuple[Floats, Floats, Floats]:
         """turn (3, 3), offset (3,), and per-target turns (T, 3, 3), so that with p = rest - centre the linear

@@ -99,6 +99,29 @@ def kabsch(source: Floats, target: Floats, weights: Floats | None = None) -> Flo
     return matrix
 
 
+def inverse(matrix: Floats) -> Floats:
+    """(4, 4) float64 inverse of an affine matrix by its cofactors: in a host LAPACK, which numpy.linalg calls,
+    may not be at hand. Raises numpy.linalg.LinAlgError for one that is flat."""
+    (a, b, c, x), (d, e, f, y), (g, h, i, z), _ = np.asarray(matrix, np.float64).tolist()
+    p, q, r = e * i - f * h, f * g - d * i, d * h - e * g
+    size = a * p + b * q + c * r
+    if size == 0.0:
+        raise np.linalg.LinAlgError("Singular matrix")
+    turn = np.array([[p, c * h - b * i, b * f - c * e], [q, a * i - c * g, c * d - a * f]])
+    turn = np.vstack([turn, [r, b * g - a * h, a * e - b * d]]) / size
+    back = np.eye(4)
+    back[:3, :3], back[:3, 3] = turn, -(turn @ [x, y, z])
+    return back
+
+
+def determinant(matrices: Floats) -> Floats:
+    """(...) of matrices (..., 3, 3), written out: see `inverse`."""
+    first, second, third = (matrices[..., row, :] for row in range(3))
+    around = np.roll(second, -1, -1) * np.roll(third, 1, -1) - np.roll(second, 1, -1) * np.roll(third, -1, -1)
+    found: Floats = (first * around).sum(-1)
+    return found
+
+
 def apply(matrix: Floats, points: Floats) -> Floats:
     """p' = M p for points (..., 3)."""
     moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
@@ -110,9 +133,7 @@ def is_rigid(matrix: Floats, tolerance: float = 1e-4) -> bool:
     m = np.asarray(matrix, np.float64)
     if m.shape != (4, 4) or not np.isfinite(m).all() or np.abs(m[3] - [0, 0, 0, 1]).max() > tolerance:
         return False
-    return bool(
-        np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and np.linalg.det(m[:3, :3]) > 0
-    )
+    return bool(np.abs(m[:3, :3] @ m[:3, :3].T - np.eye(3)).max() < tolerance and determinant(m[:3, :3]) > 0)
 
 
 # Rigid motions as translations and angles, for curves and keys: rotated about x first, then y, then z, as
@@ -150,7 +171,6 @@ def driven_jaw(face_bind: Floats, jaw_bind: Floats, jaw: Floats, head_bind: Floa
     All arguments are world matrices (4, 4) float64. The identity exactly while nothing has moved relative to
     the bind. Raises numpy.linalg.LinAlgError for a matrix that cannot be inverted.
     """
-    inverse = np.linalg.inv
     motion: Floats = inverse(face_bind) @ head_bind @ inverse(head) @ jaw @ inverse(jaw_bind) @ face_bind
     reach = 1.0 + max(float(np.abs(m[:3, 3]).max()) for m in (face_bind, jaw, head))
     difference = np.abs(motion - np.eye(4))

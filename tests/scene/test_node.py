@@ -434,3 +434,96 @@ def test_a_polygon_operation_after_the_blend_shape(maya: Any, tmp_path: Path) ->
         capture_module.plug_mesh = plain  # type: ignore[assignment]
     assert read == [f"{rig.node}.outputGeometry[0]"]
     assert actor.neutral.topology_hash == lab.head.mesh.topology_hash
+
+
+CHECKS_WITHOUT_LAPACK = (
+    ("checks_node", "check_between_the_poses_the_jaw_turns"),
+    ("checks_node", "check_a_driven_jaw"),
+    ("checks_node", "check_painted_weights_are_sparse_and_follow_changes"),
+    ("checks_edit", "check_handles_and_presets_show_at_rest_and_in_poses"),
+    ("checks_performance", "check_a_performance_blends_with_the_sliders"),
+)
+
+
+@pytest.mark.parametrize(("part", "name"), CHECKS_WITHOUT_LAPACK)
+def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
+    maya: Any, tmp_path: Path, part: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models are read, edits laid out and performances opened in the first evaluation that needs them."""
+    import importlib
+
+    from numpy.linalg import _umath_linalg
+
+    from aim_maya.runtime import blas
+    from aim_maya.scene.node.node import AimDeformer
+    from tests.in_maya.lab import Lab
+
+    inside, called, threads = threading.local(), [], []
+    held = {"threads": 7}
+
+    def put(count: int) -> None:
+        held["threads"] = count
+
+    monkeypatch.setattr(blas, "library", lambda: (lambda: held["threads"], put))
+
+    def trapped(name: str, plain: Any) -> Any:
+        def call(*a: Any, **k: Any) -> Any:
+            if getattr(inside, "depth", 0):
+                called.append(name)
+            return plain(*a, **k)
+
+        return call
+
+    for routine in dir(_umath_linalg):
+        if isinstance(getattr(_umath_linalg, routine), np.ufunc):
+            monkeypatch.setattr(
+                _umath_linalg, routine, trapped(routine, getattr(_umath_linalg, routine)), raising=True
+            )
+
+    def watched(plain: Any) -> Any:
+        def call(*a: Any) -> Any:
+            inside.depth = getattr(inside, "depth", 0) + 1
+            try:
+                return plain(*a)
+            finally:
+                inside.depth -= 1
+
+        return call
+
+    points = FaceModel.posed
+    monkeypatch.setattr(
+        FaceModel,
+        "posed",
+        lambda self, *a, **k: (
+            (inside.__dict__.get("depth") and threads.append(held["threads"])) or points(self, *a, **k)
+        ),
+    )
+    for method in ("deform", "compute"):
+        monkeypatch.setattr(AimDeformer, method, watched(vars(AimDeformer)[method]))
+    getattr(importlib.import_module(f"tests.in_maya.{part}"), name)(Lab(tmp_path))
+    assert called == []
+    assert set(threads) == {1}, "numpy's BLAS had more than one thread while the host evaluated"
+    assert held["threads"] == 7, "the count of threads was not put back"
+
+
+def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
+    """What is found in this process is OpenBLAS as numpy was linked with it, and answers."""
+    from aim_maya.runtime import blas
+
+    wheel = "openblas" in str(np.show_config(mode="dicts")).lower()
+    found = blas.library()
+    assert (found is not None) == wheel
+    if found is None:
+        return
+    get, put = found
+    before = get()
+    put(2)
+    try:
+        with blas.one_thread():
+            assert get() == 1
+            with blas.one_thread():
+                assert get() == 1
+            assert get() == 1
+        assert get() == 2
+    finally:
+        put(before)

@@ -17,6 +17,7 @@ from maya import OpenMaya, OpenMayaMPx
 
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
+from aim_maya.runtime.blas import one_thread
 from aim_maya.runtime.face_model import blended_head
 from aim_maya.runtime.performance import Playing
 from aim_maya.scene.maya.buffers import to_maya
@@ -85,7 +86,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             if attribute == self.attributes[name]:
                 if name in (JAW, HEAD, STATUS) and OpenMaya.MFileIO.isReadingFile():
                     self._place.missed = True
-                fill(block, block.outputValue(self.attributes[name]))
+                with one_thread():
+                    fill(block, block.outputValue(self.attributes[name]))
                 block.setClean(plug)
                 return None
         return OpenMayaMPx.MPxDeformerNode.compute(self, plug, block)
@@ -101,7 +103,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
             return
         subject = f"geometry {index}"
         try:
-            self._deform(block, iterator, index, envelope)
+            with one_thread():
+                self._deform(block, iterator, index, envelope)
         except AimError as error:
             self._trouble(subject, str(error))
         except Exception as error:  # noqa: BLE001 - a face is never thrown away for a mistake of ours
