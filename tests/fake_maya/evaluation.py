@@ -235,7 +235,9 @@ class Evaluator:
         depth = len(key[1])
         for name in node.subtree(key[0]):
             bucket = cache.get(name)
-            if bucket:
+            if bucket and depth == node.depth(name):
+                bucket.pop(key[1], None)
+            elif bucket:
                 for indices in [i for i in bucket if i[:depth] == key[1]]:
                     del bucket[indices]
 

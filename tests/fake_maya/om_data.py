@@ -7,6 +7,7 @@ import numpy as np
 from .boundary import api, constants
 from .om_arrays import MDoubleArray, MIntArray
 from .om_attribute import full
+from .nodes_deform import evaluate_tag_expression
 from .om_base import Component, DataValue, MFnBase, MObject, wrap
 
 _DATA = (
@@ -61,6 +62,13 @@ class MFnGeometryData(MFnData):
         if members is None:
             return wrap(Component([], len(self._target.points)))
         return wrap(Component([int(i) for i in members]))
+
+    def resolveComponentTagExpression(self, expression: str, *kind: int) -> MObject:
+        """Members by component tags; none is an error, as for a group."""
+        ids = evaluate_tag_expression(expression, self._target)
+        if not len(ids):
+            raise RuntimeError("(kFailure): the expression gives no components")
+        return wrap(Component([int(i) for i in ids]))
 
 
 @full

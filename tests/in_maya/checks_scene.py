@@ -176,7 +176,8 @@ def check_a_rig_inside_a_referenced_file_finds_its_model(lab: Lab) -> None:
 
 
 def check_membership_subsets(lab: Lab) -> None:
-    """A deformer on part of a mesh moves that part only."""
+    """A deformer on part of a mesh moves that part only: scattered vertices, another part of the same size,
+    another tag."""
     mesh = lab.mesh("part", lab.head.mesh)
     node = cmds.deformer(mesh, type="aimDeformer")[0]
     original = next(
@@ -185,15 +186,24 @@ def check_membership_subsets(lab: Lab) -> None:
         if cmds.getAttr(f"{s}.intermediateObject")
     )
     cmds.setAttr(f"{original}.componentTags[0].componentTagName", "front", type="string")
-    cmds.setAttr(f"{original}.componentTags[0].componentTagContents", 1, "vtx[0:99]", type="componentList")
+    cmds.setAttr(f"{original}.componentTags[1].componentTagName", "back", type="string")
+    cmds.setAttr(f"{original}.componentTags[1].componentTagContents", 1, "vtx[60:79]", type="componentList")
     cmds.setAttr(f"{node}.input[0].componentTagExpression", "front", type="string")
     cmds.setAttr(f"{node}.model", lab.model, type="string")
     cmds.setAttr(f"{node}.weight[0]", 1.0)
-    model = FaceModel.load(lab.model, "cpu")
-    opened = model.points({"jawOpen": 1.0})
-    rest = lab.head.mesh.points
-    expected = np.where(np.arange(len(rest))[:, None] < 100, opened, rest)
-    close(lab.points(mesh), expected)
+    opened, rest = FaceModel.load(lab.model, "cpu").points({"jawOpen": 1.0}), lab.head.mesh.points
+
+    def moved(ids: list[int]) -> None:
+        inside = np.isin(np.arange(len(rest)), ids)
+        close(lab.points(mesh), np.where(inside[:, None], opened, rest))
+
+    contents = f"{original}.componentTags[0].componentTagContents"
+    cmds.setAttr(contents, 2, "vtx[3]", "vtx[300:398]", type="componentList")
+    moved([3, *range(300, 399)])
+    cmds.setAttr(contents, 2, "vtx[3]", "vtx[301:399]", type="componentList")
+    moved([3, *range(301, 400)])
+    cmds.setAttr(f"{node}.input[0].componentTagExpression", "back", type="string")
+    moved(list(range(60, 80)))
 
 
 def check_teeth_follow_the_jaw(lab: Lab) -> None:

@@ -359,6 +359,15 @@ def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, benc
     assert calls["MItGeometry.index"] == 0, calls
 
 
+def test_members_by_component_tags_are_asked_for_in_one_call(maya: Any, tmp_path: Path) -> None:
+    from tests.in_maya.checks_scene import check_membership_subsets
+    from tests.in_maya.lab import Lab
+
+    with maya.counting() as calls:
+        check_membership_subsets(Lab(tmp_path))
+    assert calls["MItGeometry.index"] == 0, calls
+
+
 def test_an_attach_that_fails_half_way_leaves_nothing(
     maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -527,3 +536,34 @@ def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
         assert get() == 2
     finally:
         put(before)
+
+
+def test_painted_maps_of_a_large_head_are_read_and_held_in_bulk(maya: Any) -> None:
+    """All vertices painted, one of them driven: as many calls for 3,000 as for 25,000; all is put back."""
+    from maya import cmds
+
+    from aim_maya.scene.rig import plugs
+    from aim_maya.scene.rig.blend_shape import base_weights, neutral_state, read_structure
+
+    head = bench_node.big_head(3_000, 1)
+    face = maya.add_mesh("face", head.mesh.points, head.mesh.counts, head.mesh.corners)
+    target = maya.add_mesh("up", head.shapes["t00"], head.mesh.counts, head.mesh.corners)
+    node, count = cmds.blendShape(target, face)[0], len(head.mesh.points)
+    painted = np.random.default_rng(3).uniform(0, 1, count).astype(np.float32).tolist()
+    base = f"{node}.inputTarget[0].baseWeights"
+    cmds.setAttr(f"{base}[0:{count - 1}]", *painted, size=count)
+    cmds.setAttr(f"{node}.weightList[0].weights[7]", 0.5)
+    cmds.createNode("transform", name="driver")
+    cmds.setAttr("driver.translateX", 0.25)
+    cmds.connectAttr("driver.translateX", f"{base}[100]")
+    expected = painted[:100] + [0.25] + painted[101:]
+    expected[7] *= 0.5
+    structure = read_structure(node, "faceShape")
+    with maya.counting() as calls:
+        assert base_weights(structure, count) == expected
+        with plugs.held(neutral_state(structure)):
+            assert set(plugs.ramp(base, count)) == {1.0}
+            assert plugs.ramp(f"{node}.weightList[0].weights", count)[7] == 1.0
+    assert sum(calls.values()) < 100, calls
+    assert base_weights(structure, count) == expected
+    assert cmds.listConnections(f"{base}[100]", source=True, plugs=True) == ["driver.translateX"]

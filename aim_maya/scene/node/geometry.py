@@ -4,7 +4,7 @@ that honours membership."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,10 @@ from .definition import base_attribute
 
 @dataclass(frozen=True)
 class InputMesh:
-    """One input of one evaluation; nothing of it may be kept. data: the geometry's MObject; group: its
-    groupId."""
+    """One input of one evaluation; nothing of it may be kept. element: the handle of input[index]."""
 
     mesh: Any
-    data: Any
-    group: int
+    element: Any
     count: int
 
     def points(self) -> Floats:
@@ -61,9 +59,7 @@ def input_mesh(block: Any, index: int) -> InputMesh:
             "Connect a mesh, or take the geometry out of the deformer.",
         )
     mesh = OpenMaya.MFnMesh(geometry.asMesh())
-    return InputMesh(
-        mesh, geometry.data(), element.child(base_attribute("groupId")).asLong(), mesh.numVertices()
-    )
+    return InputMesh(mesh, element, mesh.numVertices())
 
 
 def polygons(mesh: Any, points: Floats) -> Mesh:
@@ -87,22 +83,29 @@ def integers(array: Any) -> Ints:
 
 
 def members(source: InputMesh, iterator: Any) -> Ints | None:
-    """Vertex ids the deformer acts on, in the iterator's order; None for the whole mesh."""
+    """Vertex ids the deformer acts on, in the iterator's order; None for the whole mesh. Asked for in every
+    evaluation: a tag or a group may change with the geometry that carries it."""
     count = iterator.count()
     if count == source.count:
         return None
-    ids = _group_ids(source)
-    return ids if ids is not None and len(ids) == count else _iterated_ids(iterator)
+    part = source.element
+    data = OpenMaya.MFnGeometryData(part.child(base_attribute("inputGeom")).data())
+    for ask, name, kind in (
+        (data.objectGroupComponent, "groupId", "asLong"),
+        (data.resolveComponentTagExpression, "componentTagExpression", "asString"),
+    ):
+        ids = _component_ids(ask, getattr(part.child(base_attribute(name)), kind)())
+        if ids is not None and len(ids) == count:
+            return ids
+    return _iterated_ids(iterator)
 
 
-def _group_ids(source: InputMesh) -> Ints | None:
-    """Ids from the object group in one call; None where membership is kept in another way (component
-    tags).
-    """
+def _component_ids(ask: Callable[[Any], Any], which: Any) -> Ints | None:
+    """Ids of a group or of a component tag expression, in a few calls whatever their number; None where
+    membership is kept in the other way."""
     try:
-        component = OpenMaya.MFnGeometryData(source.data).objectGroupComponent(source.group)
         ids = OpenMaya.MIntArray()
-        OpenMaya.MFnSingleIndexedComponent(component).getElements(ids)
+        OpenMaya.MFnSingleIndexedComponent(ask(which)).getElements(ids)
     except (RuntimeError, TypeError):
         return None
     return np.sort(integers(ids))

@@ -16,7 +16,7 @@ from aim_maya.scene.node.registration import load
 from . import chain
 from .chain import stack
 from .meshes import one_object, shapes_after
-from .plugs import node_of, ramp, source_of
+from .plugs import node_of, ones, ramp, source_of
 
 # What a blendShape node holds, as a rigger sees it: controls with their in-betweens, and combinations of
 # controls.
@@ -242,7 +242,7 @@ def neutral_state(structure: Structure) -> dict[str, Any]:
         f"{node}.inputTarget[{structure.geometry}].baseWeights",
         f"{node}.weightList[{structure.geometry}].weights",
     ):
-        state |= {f"{painted}[{i}]": 1.0 for i in cmds.getAttr(painted, multiIndices=True) or []}
+        state |= ones(painted)
     order = [slot.node for slot in stack(structure.shape)]
     before = order[order.index(node) + 1 :] if node in order else []
     return state | {f"{name}.nodeState": _NO_EFFECT for name in before}

@@ -151,15 +151,20 @@ def _move_destination(destination: str, new: str) -> None:
 @contextlib.contextmanager
 def held(values: Mapping[str, Any]) -> Iterator[None]:
     """Hold plugs at values whatever drives or locks them; values, connections and locks are put back exactly,
-    also after an error.
+    also after an error. A list is for a run of elements that nothing drives (`runs`), all at once.
 
     A plug that has its value and no driver is not touched. Raises AimError for a plug that cannot be held, or
     not be put back.
     """
-    saved: list[tuple[str, PlugState]] = []
+    saved: list[tuple[str, PlugState | list[float]]] = []
     with without_undo():
         try:
             for plug, value in values.items():
+                if isinstance(value, list):
+                    if (before := cmds.getAttr(plug)) != value:
+                        saved.append((plug, before))
+                        cmds.setAttr(plug, *value, size=len(value))
+                    continue
                 state = PlugState.of(plug)
                 if state.driver is None and state.value == value:
                     continue
@@ -173,11 +178,14 @@ def held(values: Mapping[str, Any]) -> Iterator[None]:
             _put_back(saved)
 
 
-def _put_back(saved: list[tuple[str, PlugState]]) -> None:
+def _put_back(saved: list[tuple[str, PlugState | list[float]]]) -> None:
     """Every plug on its own: one that fails must not keep the others from coming back."""
     failed = []
     for plug, state in reversed(saved):
         try:
+            if isinstance(state, list):
+                cmds.setAttr(plug, *state, size=len(state))
+                continue
             set_lock(plug, False)
             if state.driver is not None:
                 state.driver.drive(plug)
@@ -201,10 +209,44 @@ def key_linear(plug: str, times: Sequence[float], values: Sequence[float]) -> No
         cmds.setKeyframe(plug, time=time, value=value, inTangentType="linear", outTangentType="linear")
 
 
-def ramp(plug: str, count: int) -> list[float]:
-    """(count,) values of a sparse multi of floats such as baseWeights, 1 where nothing was set."""
-    values = [1.0] * count
+def runs(plug: str) -> list[tuple[int, int]]:
+    """First and last index of every run of elements that a multi has: what one call can read or set."""
+    found: list[tuple[int, int]] = []
     for i in cmds.getAttr(plug, multiIndices=True) or []:
-        if i < count:
-            values[i] = float(cmds.getAttr(f"{plug}[{i}]"))
+        if found and found[-1][1] == i - 1:
+            found[-1] = (found[-1][0], i)
+        else:
+            found.append((i, i))
+    return found
+
+
+def ramp(plug: str, count: int) -> list[float]:
+    """(count,) values of a sparse multi of floats such as baseWeights, 1 where nothing was set. A call a run:
+    a map of 25,000 vertices in one."""
+    values = [1.0] * count
+    for first, last in runs(plug):
+        if first < count:
+            last = min(last, count - 1)
+            found = cmds.getAttr(f"{plug}[{first}:{last}]" if last > first else f"{plug}[{first}]")
+            values[first : last + 1] = [float(v) for v in (found if isinstance(found, list) else [found])]
     return values
+
+
+def ones(plug: str) -> dict[str, float | list[float]]:
+    """What `held` holds a painted map at 1 by: runs at once, elements that something drives by themselves."""
+    ends = cmds.listConnections(plug, source=True, destination=False, plugs=True, connections=True) or []
+    driven = {int(str(end).rpartition("[")[2].rstrip("]")) for end in ends[::2]}
+    state: dict[str, float | list[float]] = {}
+    for first, last in runs(plug):
+        start = first
+        for i in sorted(d for d in driven if first <= d <= last):
+            state |= {f"{plug}[{i}]": 1.0} | _run_of_ones(plug, start, i - 1)
+            start = i + 1
+        state |= _run_of_ones(plug, start, last)
+    return state
+
+
+def _run_of_ones(plug: str, first: int, last: int) -> dict[str, float | list[float]]:
+    if last <= first:
+        return {f"{plug}[{first}]": 1.0} if last == first else {}
+    return {f"{plug}[{first}:{last}]": [1.0] * (last - first + 1)}
