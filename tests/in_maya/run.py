@@ -69,13 +69,14 @@ def all_checks() -> list[Callable[[Any], None]]:
         checks_batch,
         checks_capture,
         checks_edit,
+        checks_inputs,
         checks_node,
         checks_performance,
         checks_scene,
         checks_session,
     )
 
-    on_node = [*checks_node.CHECKS, *checks_performance.CHECKS, *checks_edit.CHECKS]
+    on_node = [*checks_node.CHECKS, *checks_inputs.CHECKS, *checks_performance.CHECKS, *checks_edit.CHECKS]
     return [
         *checks_session.CHECKS,  # first: nobody has loaded the plug-in yet
         *on_node,

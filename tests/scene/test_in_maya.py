@@ -14,6 +14,7 @@ import pytest
 PARTS = (
     "checks_session",
     "checks_node",
+    "checks_inputs",
     "checks_performance",
     "checks_edit",
     "checks_attach",
@@ -47,7 +48,8 @@ def test_check(maya: Any, part: str, name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [n for n in _names() if n[0] in ("checks_node", "checks_scene", "checks_performance")]
+    ("part", "name"),
+    [n for n in _names() if n[0] in ("checks_node", "checks_inputs", "checks_scene", "checks_performance")],
 )
 def test_check_under_a_manager_that_skips_hidden_outputs(
     strict: Any, part: str, name: str, tmp_path: Path

@@ -131,6 +131,32 @@ def test_two_contexts_at_once(maya: Any, bench: Bench) -> None:
     assert maya.violations == []
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_painted_map_that_time_drives_in_a_background_context(
+    maya: Any, bench: Bench, strict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cached playback: each frame has its own map, and neither context sees the other's."""
+    bench.set("weight[0]", 1.0)
+    rest, full = bench.head.mesh.points, bench.head.shapes["jawOpen"]
+    moved = int(np.abs(full - rest).max(1).argmax())
+    for frame, value in ((0, 0.0), (10, 1.0)):
+        bench.cmds.setKeyframe(
+            f"{bench.node}.weightList[0].weights[{moved}]",
+            time=frame,
+            value=value,
+            inTangentType="linear",
+            outTangentType="linear",
+        )
+    monkeypatch.setattr(maya, "manager_skips_hidden", strict)
+    for there, here in ((2, 4), (8, 4), (3, 9), (3, 1)):
+        bench.cmds.currentTime(here)
+        geometry = maya.evaluate_background(f"{bench.node}.outputGeometry[0]", there)
+        for shown, frame in ((geometry.points, there), (bench.points(), here)):
+            share = np.float64(frame) / 10
+            assert np.abs(shown[moved] - rest[moved] - share * (full - rest)[moved]).max() < 2e-4
+    assert maya.violations == []
+
+
 def test_parallel_playback_calls_pre_evaluation_and_never_set_dependents_dirty(
     maya: Any, bench: Bench
 ) -> None:

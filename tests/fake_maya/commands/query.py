@@ -113,10 +113,39 @@ def list_relatives(session: Session, args: list[Any], flags: Flags) -> list[str]
     return result or None
 
 
-@command("attributeQuery", "node type exists", undoable=False)
-def attribute_query(session: Session, args: list[Any], flags: Flags) -> bool:
-    """Whether a node or a type has an attribute, or a node an alias."""
+_ASKED: dict[str, Any] = {
+    "keyable": lambda a: a.keyable,
+    "hidden": lambda a: a.hidden,
+    "multi": lambda a: a.multi,
+    "writable": lambda a: a.writable,
+    "storable": lambda a: a.storable,
+    "usedAsFilename": lambda a: a.used_as_filename,
+    "usesMultiBuilder": lambda a: a.array_builder,
+    "cachedInternally": lambda a: a.cached,
+    "shortName": lambda a: a.short,
+    "niceName": lambda a: a.nice_name,
+    "softRange": lambda a: [a.soft_minimum, a.soft_maximum],
+    "softRangeExists": lambda a: a.soft_minimum is not None,
+    "minExists": lambda a: a.minimum is not None,
+    "minimum": lambda a: [a.minimum],
+    "listDefault": lambda a: [float(a.initial())],
+    "listEnum": lambda a: [":".join(a.fields)] if a.fields else None,
+}
+
+
+@command("attributeQuery", f"node type exists {' '.join(_ASKED)}", undoable=False)
+def attribute_query(session: Session, args: list[Any], flags: Flags) -> Any:
+    """Whether a node or a type has an attribute, or a node an alias; or what an attribute is like."""
     if flags.get("node"):
         node = need_node(session, flags["node"])
-        return node.find_attr(args[0]) is not None or args[0] in node.aliases.values()
-    return session.graph.types[flags["type"]].find(args[0]) is not None
+        found = node.find_attr(args[0])
+        known = found is not None or args[0] in node.aliases.values()
+    else:
+        found = session.graph.types[flags["type"]].find(args[0])
+        known = found is not None
+    asked = next((name for name in _ASKED if flags.get(name)), None)
+    if asked is None:
+        return known
+    if found is None:
+        raise RuntimeError(f"attributeQuery: no attribute {args[0]}")
+    return _ASKED[asked](found)
