@@ -199,4 +199,26 @@ def check_batch_evaluates_in_plain_dg(lab: Lab) -> None:
     assert "off" in str(modes[0]), modes
 
 
+def check_a_safe_publish_puts_the_modes_back(lab: Lab) -> None:
+    """Plain DG and no cached playback inside, also after an error; then what the user had."""
+    from aim_maya.scene.batch import safe_publish
+
+    before = cmds.evaluationManager(query=True, mode=True)
+    cmds.evaluationManager(mode="parallel")
+    cmds.evaluator(name="cache", enable=True)
+    try:
+        with safe_publish():
+            assert cmds.evaluationManager(query=True, mode=True) == ["off"]
+            assert not cmds.evaluator(name="cache", query=True, enable=True)
+            raise KeyError("an export that failed")
+    except KeyError:
+        pass
+    assert cmds.evaluationManager(query=True, mode=True) == ["parallel"]
+    assert cmds.evaluator(name="cache", query=True, enable=True)
+    scene, _, _ = shot(lab)
+    run("check", scene)
+    assert cmds.evaluationManager(query=True, mode=True) == ["parallel"], "batch left its mode behind"
+    cmds.evaluationManager(mode=before[0])
+
+
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

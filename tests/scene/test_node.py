@@ -489,7 +489,7 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
 
     from numpy.linalg import _umath_linalg
 
-    from aim_maya.runtime import blas
+    from aim_maya.runtime import deformation
     from aim_maya.scene.node.node import AimDeformer
     from tests.in_maya.lab import Lab
 
@@ -499,7 +499,7 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
     def put(count: int) -> None:
         held["threads"] = count
 
-    monkeypatch.setattr(blas, "library", lambda: (lambda: held["threads"], put))
+    monkeypatch.setattr(deformation, "library", lambda: (lambda: held["threads"], put))
 
     def trapped(name: str, plain: Any) -> Any:
         def call(*a: Any, **k: Any) -> Any:
@@ -543,10 +543,10 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
 
 def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
     """What is found in this process is OpenBLAS as numpy was linked with it, and answers."""
-    from aim_maya.runtime import blas
+    from aim_maya.runtime import deformation
 
     wheel = "openblas" in str(np.show_config(mode="dicts")).lower()
-    found = blas.library()
+    found = deformation.library()
     assert (found is not None) == wheel
     if found is None:
         return
@@ -554,9 +554,9 @@ def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
     before = get()
     put(2)
     try:
-        with blas.one_thread():
+        with deformation.one_thread():
             assert get() == 1
-            with blas.one_thread():
+            with deformation.one_thread():
                 assert get() == 1
             assert get() == 1
         assert get() == 2

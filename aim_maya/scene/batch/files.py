@@ -66,6 +66,28 @@ FORMAT_PLUGINS = {
 }
 
 
+@contextmanager
+def safe_publish() -> Iterator[None]:
+    """Everything inside is evaluated in the plain DG, without cached playback: for a playblast, an Alembic or
+    USD export, a bake of keys, from whichever script. The user's modes are put back. Raises AimError when Maya
+    does not turn the manager off.
+
+    with safe_publish():
+        cmds.AbcExport(j=job)
+    """
+    mode = cmds.evaluationManager(query=True, mode=True)
+    cached = False
+    with contextlib.suppress(RuntimeError):
+        cached = bool(cmds.evaluator(name="cache", query=True, enable=True))
+    try:
+        quiet()
+        yield
+    finally:
+        cmds.evaluationManager(mode=mode if isinstance(mode, str) else mode[0])
+        if cached:
+            cmds.evaluator(name="cache", enable=True)
+
+
 def quiet() -> None:
     """Turn off what evaluates behind our back; called after every opening, since scenes and start-up scripts
     may turn it on.

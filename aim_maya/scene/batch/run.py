@@ -38,7 +38,7 @@ from .files import (
     close_scene,
     load_plugins,
     open_scene,
-    quiet,
+    safe_publish,
     save_scene,
     sources,
 )
@@ -169,19 +169,19 @@ _log = logging.getLogger("aim_maya")
 def prepare(plan: Plan) -> None:
     """Plug-ins and evaluation, before any scene. Raises AimError when this machine cannot do the work."""
     faulthandler.enable()  # where Maya crashes, the log has the Python stack
-    quiet()
     wanted = FORMAT_PLUGINS.get(plan.options.get("format") or "")
     load_plugins([*([wanted] if wanted else []), *plan.options["plug_ins"]])
 
 
 def run(plan: Plan, begun: Callable[[str], None], ended: Callable[[Result], None]) -> None:
-    """Every scene of the plan."""
-    for item in plan.items:
-        begun(item.scene)
-        begin = time.perf_counter()
-        result = _one(plan, item)
-        result.seconds = round(time.perf_counter() - begin, 2)
-        ended(result)
+    """Every scene of the plan, evaluated in the plain DG."""
+    with safe_publish():
+        for item in plan.items:
+            begun(item.scene)
+            begin = time.perf_counter()
+            result = _one(plan, item)
+            result.seconds = round(time.perf_counter() - begin, 2)
+            ended(result)
 
 
 def _one(plan: Plan, item: Item) -> Result:
