@@ -68,7 +68,7 @@ class _Batch:
             _complain(error)
         except (KeyboardInterrupt, Cancelled):
             stopped = True
-        return self._finish(results.exit_code(self._results, refused, stopped=stopped))
+        return self._finish(results.exit_code(self._results, refused, stopped=stopped), refused)
 
     def _started(self, version: str) -> None:
         self._report.maya = version
@@ -82,15 +82,15 @@ class _Batch:
             _complain_of(result.error)
         self._save(None)
 
-    def _finish(self, code: int) -> int:
-        self._save(code)
+    def _finish(self, code: int, refused: AimError | None) -> int:
+        self._save(code, refused)
         done = sum(r.state in (results.DONE, results.SKIPPED) for r in self._results)
         _say(f"{done} of {len(self._plan.items)} scenes done; exit code {code}")
         return code
 
-    def _save(self, code: int | None) -> None:
+    def _save(self, code: int | None, refused: AimError | None = None) -> None:
         try:
-            self._report.write(self._results, code)
+            self._report.write(self._results, code, refused)
         except AimError as error:  # a full disk: the work goes on, the exit code still says how it went
             _complain(error)
 

@@ -21,9 +21,11 @@ from aim_maya import __version__
 from aim_maya.checks import STATES, Check, guarded
 from aim_maya.checks.device import model_checks, session_checks
 from aim_maya.checks.host import (
+    adp_checks,
     disk_checks,
     environment_checks,
     folder_checks,
+    gil_check,
     imported_files,
     maya_qt_checks,
     package_checks,
@@ -52,6 +54,7 @@ def examine(model: str | Path | None = None, device: str = "auto") -> list[Check
         ("packages", lambda: package_checks(before)),
         ("session", lambda: session_checks(device)),
         ("msvcp140.dll", windows_checks),
+        ("Maya 2027", adp_checks),
         ("disk", disk_checks),
         ("PySide6", lambda: maya_qt_checks() if in_maya else []),
         ("trainer's Python", trainer_checks),
@@ -101,13 +104,7 @@ def maya_checks() -> list[Check]:
         )
     ]
     evaluation = ask(lambda: cmds.evaluationManager(query=True, mode=True))
-    checks.append(
-        Check(
-            "evaluation mode",
-            "info",
-            ", ".join(evaluation) if isinstance(evaluation, list | tuple) else str(evaluation or "unknown"),
-        )
-    )
+    checks.append(gil_check(evaluation))
     loaded = ask(lambda: cmds.pluginInfo(PLUGIN, query=True, loaded=True))
     return [
         *checks,

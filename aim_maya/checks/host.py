@@ -145,6 +145,33 @@ def _copies(name: str, variable: str, file: str) -> list[Check]:
     ]
 
 
+def adp_checks() -> list[Check]:
+    """A Maya 2027 on this Linux that cannot start: it would end without a word."""
+    named = [os.environ.get("MAYA_LOCATION", ""), os.environ.get("AIM_MAYAPY", "")]
+    roots = [Path(os.environ.get("AIM_AUTODESK") or "/nowhere"), Path("/usr/autodesk")]
+    installed = [n for n in named if "maya2027" in n.lower()]
+    installed += [str(p) for root in roots for p in (root / "maya2027",) if p.is_dir()]
+    if not installed or not dependencies.adp_missing():
+        return []
+    found = f"{installed[0]} ends with code 255 when it starts: {dependencies.ADP_LIBRARY} is not there"
+    return [Check("Maya 2027", "warn", found, dependencies.ADP_REMEDY)]
+
+
+def gil_check(mode: object) -> Check:
+    """How the scene is evaluated, and whether Python gives its lock away meanwhile. mode: as
+    cmds.evaluationManager answers."""
+    words = ", ".join(map(str, mode)) if isinstance(mode, list | tuple) else str(mode or "unknown")
+    held = os.environ.get("MAYA_RETAIN_PYTHON_GIL", "") not in ("", "0")
+    if not held:
+        return Check("evaluation mode", "info", words)
+    remedy = (
+        "Unset it. A Python command that evaluates (currentTime, an export) keeps the lock, and a worker that "
+        "evaluates a Python node waits for it for ever; inside aim_maya.scene.batch.safe_publish() it cannot."
+    )
+    state = "warn" if "parallel" in words else "info"
+    return Check("evaluation mode", state, f"{words}, and MAYA_RETAIN_PYTHON_GIL is set", remedy)
+
+
 def windows_checks() -> list[Check]:
     """The C++ runtime that this process has loaded: an older one than onnxruntime was built with makes its
     import fail."""

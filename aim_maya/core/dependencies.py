@@ -113,6 +113,17 @@ def can_write(folder: Path) -> bool:
         return False
 
 
+# Maya 2027 on Linux ends with code 255, and says nothing, where this library of Autodesk's desktop analytics is
+# not there, with MAYA_DISABLE_ADP set, too (seen by aws-deadline/deadline-cloud-for-maya and others).
+ADP_LIBRARY = Path("/opt/Autodesk/AdpDesktopSDK/bin/AdpSDKCore.so")
+ADP_REMEDY = f"Install the ADP Desktop SDK of Maya's own installer, so that {ADP_LIBRARY} is there."
+
+
+def adp_missing() -> bool:
+    """Whether this is a Linux without that library."""
+    return sys.platform.startswith("linux") and not ADP_LIBRARY.is_file()
+
+
 def missing() -> list[str]:
     """Which of the needed packages this interpreter cannot find, without importing any."""
     return [name for name in NEEDED if not is_found(name)]

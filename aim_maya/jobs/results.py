@@ -82,8 +82,9 @@ class Report:
         self._path, self._plan, self._begin = Path(path) if path else None, plan, time.time()
         self.maya = ""
 
-    def write(self, results: list[Result], code: int | None) -> None:
-        """Raises AimError when it cannot be written. exit_code is null while scenes are left."""
+    def write(self, results: list[Result], code: int | None, refused: AimError | None = None) -> None:
+        """Raises AimError when it cannot be written. exit_code is null while scenes are left; error says why
+        the whole run ended before its scenes."""
         if self._path is None:
             return
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._begin))
@@ -101,6 +102,8 @@ class Report:
             "exit_code": code,
             "counts": dict(Counter(r.state for r in rows)),
         }
+        if refused is not None:
+            tail["error"] = error_parts(refused)
         write_json(self._path, head | tail | {"scenes": [asdict(r) for r in rows]})
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aim_maya.core.dependencies import ADP_LIBRARY, ADP_REMEDY, adp_missing
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_json
 
@@ -24,6 +25,7 @@ from .plan import Item, Plan
 from .results import CRASHED, TIMED_OUT, Result
 
 STARTUP_S = 900.0
+SILENT_END = 255
 _POLL_S = 0.1
 
 
@@ -135,6 +137,8 @@ class _Watch:
                 if timed_out
                 else f"ended with code {code} while it started"
             )
+            if code == SILENT_END and adp_missing():
+                raise AimError(f"Maya {why}.", f"{ADP_LIBRARY} is not there: Maya 2027 needs it.", ADP_REMEDY)
             raise AimError(
                 f"Maya {why}.",
                 "A licence, a plug-in or a start-up script.",

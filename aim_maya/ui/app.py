@@ -101,6 +101,12 @@ def application(*, dark: bool = True) -> QApplication:
     running = QApplication.instance()
     if isinstance(running, QApplication):
         return running
+    if running is not None:  # a second one, or a widget without one, ends the process
+        raise AimError(
+            "No window can be opened in this process.",
+            "It was started without an interface, as mayapy and maya -batch are.",
+            "Open the window from the AIM shelf, or run aimface ui in a shell.",
+        )
     if sys.platform.startswith("linux") and not any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     ):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .boundary import api, constants
+from .nodes_deform import evaluate_tag_expression
 from .om_arrays import MDoubleArray, MIntArray
 from .om_attribute import full
-from .nodes_deform import evaluate_tag_expression
 from .om_base import Component, DataValue, MFnBase, MObject, wrap
 
 _DATA = (

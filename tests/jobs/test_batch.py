@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aim_maya.core.errors import AimError
-from aim_maya.jobs import results
+from aim_maya.jobs import results, supervisor
 from aim_maya.jobs.options import EXIT_CODES, Sampling, parse, read_range
 from aim_maya.jobs.plan import Item, Plan, make_plan
 from aim_maya.jobs.results import (
@@ -308,3 +308,17 @@ def test_nothing_to_do_with_maya_is_imported_before_it_is_needed() -> None:
     code = "import sys\nsys.modules['maya'] = None\nsys.modules['numpy'] = None\nimport aim_maya.batch"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_maya_that_ends_without_a_word_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "adp_missing", lambda: True)
+    with pytest.raises(AimError, match=r"code 255 while it started.*AdpSDKCore\.so") as refused:
+        watched(tmp_path, ["a"], "sys.exit(255)")
+    report = tmp_path / "report.json"
+    Report(str(report), Plan("check", {}, ())).write([], 3, refused.value)
+    assert "AdpSDKCore.so" in json.loads(report.read_text())["error"]["cause"]
+    monkeypatch.setattr(supervisor, "adp_missing", lambda: False)
+    with pytest.raises(AimError, match="A licence, a plug-in"):
+        watched(tmp_path, ["a"], "sys.exit(255)")

@@ -478,3 +478,31 @@ def test_imports_nothing_but_the_standard_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "held", "state"),
+    [(["parallel"], "1", "warn"), (["off"], "1", "info"), (["parallel"], "0", "info"), (None, "", "info")],
+)
+def test_python_s_lock_under_parallel_evaluation(
+    mode: object, held: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAYA_RETAIN_PYTHON_GIL", held)
+    found = host.gil_check(mode)
+    assert (found.name, found.state) == ("evaluation mode", state)
+    assert ("MAYA_RETAIN_PYTHON_GIL" in found.found) == (held == "1")
+    assert ("safe_publish" in found.remedy) == (held == "1")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Autodesk's library is missed on Linux only")
+def test_a_maya_that_would_end_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "ADP_LIBRARY", tmp_path / "AdpSDKCore.so")
+    monkeypatch.setenv("AIM_AUTODESK", str(tmp_path))
+    assert host.adp_checks() == []
+    (tmp_path / "maya2027").mkdir()
+    (found,) = host.adp_checks()
+    assert found.state == "warn"
+    assert "code 255" in found.found
+    assert "AdpSDKCore.so" in found.remedy
+    (tmp_path / "AdpSDKCore.so").touch()
+    assert host.adp_checks() == []

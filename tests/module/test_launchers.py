@@ -158,3 +158,13 @@ def test_bat_has_the_same_rules() -> None:
     assert '"%MAYAPY%" -m aim_maya.%NAME% %ARGS%\r\nexit /b %ERRORLEVEL%' in BAT
     labels, jumps = set(re.findall(r"^:(\w+)", BAT, re.M)), set(re.findall(r"(?:goto |call :)(\w+)", BAT))
     assert jumps <= labels
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library is missed on Linux only")
+@pytest.mark.skipif(Path("/opt/Autodesk/AdpDesktopSDK").exists(), reason="the library is here")
+def test_what_maya_2027_needs_is_said_before_it_ends_without_a_word(module: Path, tmp_path: Path) -> None:
+    for name, warned in (("maya2027", True), ("maya2026", False)):
+        python = mayapy(tmp_path / name / "bin", "named")
+        done = launch(module / "bin/aim-mayapy", "doctor", AIM_MAYAPY=python)
+        assert ("AdpSDKCore.so" in done.stderr) == warned
+        assert done.returncode == 7

@@ -3,6 +3,7 @@ Host, errors as dialogs."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,36 @@ def test_no_window_in_batch(maya: Any) -> None:
 
     with pytest.raises(AimError, match="no interface"):
         open_training()
+
+
+def test_a_log_that_another_maya_has_open_grows_on(
+    shown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows lets nobody rename a file that another process has open."""
+    from aim_maya.scene.maya import log
+
+    def refused(*_: object) -> None:
+        raise PermissionError(32, "the file is used by another process")
+
+    log.keep()
+    path = log.file()
+    assert path is not None
+    with monkeypatch.context() as other_maya:
+        other_maya.setattr(os, "rename", refused)
+        for i in range(1200):
+            log.logger.error("%04d %s", i, "x" * 1000)
+    assert "Logging error" not in capsys.readouterr().err
+    assert "1199" in path.read_text()[-1100:]
+    for i in range(1200):
+        log.logger.error("again %04d %s", i, "x" * 1000)
+    assert "again 1199" in path.read_text()[-1100:]
+    assert path.stat().st_size < 2 * 2**20, "the file is renamed again once it can be"
+
+
+def test_no_window_in_a_process_without_an_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mayapy has a Qt application of its own, which can hold no windows: a second one would end it."""
+    from aim_maya.ui import app
+
+    monkeypatch.setattr(app, "QApplication", type("NoWindows", (), {"instance": staticmethod(object)}))
+    with pytest.raises(AimError, match="without an interface"):
+        app.application()

@@ -582,7 +582,7 @@ def test_painted_maps_of_a_large_head_are_read_and_held_in_bulk(maya: Any) -> No
     cmds.createNode("transform", name="driver")
     cmds.setAttr("driver.translateX", 0.25)
     cmds.connectAttr("driver.translateX", f"{base}[100]")
-    expected = painted[:100] + [0.25] + painted[101:]
+    expected = [*painted[:100], 0.25, *painted[101:]]
     expected[7] *= 0.5
     structure = read_structure(node, "faceShape")
     with maya.counting() as calls:

@@ -48,6 +48,19 @@ def file() -> Path | None:
     return next((Path(h.baseFilename) for h in logger.handlers if isinstance(h, RotatingFileHandler)), None)
 
 
+class _SharedFile(RotatingFileHandler):
+    """The log of all Mayas of this user. On Windows a file that another one has open cannot be renamed: then
+    it grows on, and the next megabyte is tried again."""
+
+    def doRollover(self) -> None:
+        """Rename the file, if it can be renamed."""
+        try:
+            super().doRollover()
+        except OSError:
+            self.maxBytes += 2**20
+            self.stream = self._open()
+
+
 def keep() -> None:
     """Keep messages in <Maya folder>/aim_maya/aim_maya.log, a megabyte of them and one before; nothing where
     that cannot be written."""
@@ -56,6 +69,6 @@ def keep() -> None:
     path = maya_app_folder() / "aim_maya" / "aim_maya.log"
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=2**20, backupCount=1, encoding="utf-8")
+        handler = _SharedFile(path, maxBytes=2**20, backupCount=1, encoding="utf-8")
         handler.setFormatter(logging.Formatter(_FORMAT))
         logger.addHandler(handler)
