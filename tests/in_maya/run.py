@@ -44,12 +44,21 @@ def main(argv: Sequence[str]) -> int:
     maya.standalone.initialize(name="python")
     from maya import cmds
 
-    rows = [_run_one(check, folder) for check in all_checks() if options.only in check.__name__]
+    version, about = str(cmds.about(version=True)), installation()
+    rows: list[tuple[str, str, float, str]] = []
+
+    def write(running: str, times: list[str]) -> list[str]:
+        lines = [*report(rows, version, times, running), "", "## This installation", "", *about]
+        (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return lines
+
+    for check in (check for check in all_checks() if options.only in check.__name__):
+        write(check.__name__, [])  # before: a check that ends Maya leaves a report that names it
+        rows.append(_run_one(check, folder))
     from . import timing
 
-    lines = report(rows, str(cmds.about(version=True)), timing.measure(folder) if not options.only else [])
-    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.stdout.write("\n".join(lines) + f"\n\nwritten to {folder / 'report.md'}\n")
+    lines = write("", timing.measure(folder) if not options.only else [])
+    sys.stdout.write("\n".join(lines) + f"\n\nThe whole report, to be sent: {folder / 'report.md'}\n")
     sys.stdout.flush()
     os._exit(1 if any(row[1] for row in rows) else 0)
 
@@ -69,6 +78,7 @@ def all_checks() -> list[Callable[[Any], None]]:
         checks_batch,
         checks_capture,
         checks_edit,
+        checks_host,
         checks_inputs,
         checks_node,
         checks_performance,
@@ -84,6 +94,7 @@ def all_checks() -> list[Callable[[Any], None]]:
         *checks_capture.CHECKS,
         *checks_scene.CHECKS,
         *checks_batch.CHECKS,
+        *checks_host.CHECKS,
     ]
 
 
@@ -106,13 +117,28 @@ def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, floa
     return check.__name__, wrong, time.perf_counter() - begin, (check.__doc__ or "").strip()
 
 
-def report(rows: list[tuple[str, str, float, str]], version: str, times: list[str]) -> list[str]:
-    """Markdown: a line a check, what went wrong, times."""
+def installation() -> list[str]:
+    """What the doctor finds in this Maya, as a block of markdown."""
+    from aim_maya.doctor import as_text, examine
+
+    return ["```", as_text(examine()).rstrip(), "```"]
+
+
+def report(
+    rows: list[tuple[str, str, float, str]], version: str, times: list[str], running: str = ""
+) -> list[str]:
+    """Markdown: a line a check, what no document settles and this Maya does, what went wrong, times. running:
+    the check that has not ended yet."""
+    from .doubts import settled
+
     failed = [row for row in rows if row[1]]
     lines = [
         f"# AIM for Maya in Maya {version}",
         "",
         f"{len(rows) - len(failed)} of {len(rows)} checks held.",
+        *([f"Maya ended, or was ended, during {running}."] if running else []),
+        "",
+        *settled({name[6:]: not wrong for name, wrong, _, _ in rows}),
         "",
         "| check | result | s | what |",
         "| --- | --- | --- | --- |",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.in_maya.doubts import DOUBTS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _RUN = """
@@ -31,6 +33,26 @@ def test_the_report_says_what_held(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "my report" / "report.md").read_text(encoding="utf-8")
     assert "1 of 1 checks held" in text
+    assert "rest_is_the_input_bit_for_bit | held" in text
+    assert "Maya ended" not in text
+    for part in (
+        "## This installation",
+        "evaluation mode",
+        "numpy",
+        "| what no document says | in this Maya |",
+    ):
+        assert part in text, part
+    assert text.count("| not tried |") == len(DOUBTS)
+
+
+def test_a_check_that_ends_maya_is_named(tmp_path: Path) -> None:
+    deadly = (
+        "def check_bit_for_bit_deadly(lab):\n    'Ends Maya.'\n    import os; os._exit(9)\n"
+        "checks_node.CHECKS.append(check_bit_for_bit_deadly)"
+    )
+    assert run(tmp_path, "bit_for_bit", deadly).returncode == 9
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Maya ended, or was ended, during check_bit_for_bit_deadly" in text
     assert "rest_is_the_input_bit_for_bit | held" in text
 
 

@@ -21,6 +21,7 @@ PARTS = (
     "checks_capture",
     "checks_scene",
     "checks_batch",
+    "checks_host",
 )
 
 

@@ -129,3 +129,14 @@ def test_every_api_call_has_a_documented_number_of_arguments() -> None:
         if known and not any(given in counts for counts in known):
             wrong.append(f"{call.where}: {call.name} with {call.arguments} arguments")
     assert wrong == []
+
+
+def test_every_open_claim_is_in_the_contract_with_checks_that_there_are() -> None:
+    from tests.in_maya.doubts import DOUBTS
+    from tests.scene.test_in_maya import _names
+
+    text = (ROOT / "docs/reference/maya_contract.md").read_text(encoding="utf-8")
+    known = {name.removeprefix("check_") for _, name in _names()}
+    for doubt in DOUBTS:
+        assert set(doubt.checks) <= known, doubt.claim
+        assert f"| {doubt.claim} | {', '.join(f'`{c}`' for c in doubt.checks)} |" in text, doubt.claim
