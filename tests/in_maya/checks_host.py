@@ -14,7 +14,6 @@ from maya import cmds
 from aim_maya.checks.device import session_checks
 from aim_maya.runtime import FaceModel, deformation
 from aim_maya.scene.actions.attach import attach
-from aim_maya.scene.node.node import AimDeformer
 
 from .lab import Lab
 from .timing import key_everything
@@ -64,27 +63,27 @@ def check_nodes_are_evaluated_one_at_a_time(lab: Lab) -> None:
         rig = lab.rig(name)
         key_everything(rig)
         attach(rig.mesh, lab.model)
-    inside, most, lock, plain = 0, 0, threading.Lock(), AimDeformer.deform
+    inside, most, lock, plain = 0, 0, threading.Lock(), deformation.Deformation.offset
 
-    def watched(self: AimDeformer, *arguments: Any) -> None:
+    def watched(self: deformation.Deformation, *arguments: Any) -> Any:
         nonlocal inside, most
         with lock:
             inside += 1
             most = max(most, inside)
         time.sleep(0.005)
         try:
-            plain(self, *arguments)
+            return plain(self, *arguments)
         finally:
             with lock:
                 inside -= 1
 
-    AimDeformer.deform = watched  # type: ignore[method-assign]
+    deformation.Deformation.offset = watched  # type: ignore[method-assign]
     try:
         with _evaluated("parallel", cached=False):
             for frame in _FRAMES:
                 cmds.currentTime(frame)
     finally:
-        AimDeformer.deform = plain  # type: ignore[method-assign]
+        deformation.Deformation.offset = plain  # type: ignore[method-assign]
     assert most == 1, f"{most} nodes deformed at once"
 
 
