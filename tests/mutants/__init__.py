@@ -20,6 +20,7 @@ TESTS: dict[str, list[str]] = {
     "strict": [_CHECKS, "-k", "skips_hidden and (checks_inputs or checks_node)"],
     "twin": ["tests/scene/test_node.py", "-k", _NODE],
     "bulk": ["tests/scene/test_node.py", "-k", "painted_maps or calls_in_one"],
+    "names": ["tests/scene/test_names_and_paths.py"],
     "session": ["tests/scene/test_host_session.py"],
     "plays": ["tests/scene/test_node_performance.py"],
     "window": ["tests/scene/test_maya_window.py"],

@@ -353,7 +353,7 @@ FAULTS = [
     Fault(
         "another mesh of the blendShape",
         BLEND,
-        "            return int(number)\n",
+        "            return slot.index\n",
         "            return 0\n",
         ("capture", "attach"),
     ),
@@ -415,10 +415,10 @@ FAULTS = [
     ),
     Fault(
         "the first of two of a name",
-        BLEND,
+        MESHES,
         "    if len(found) > 1:\n",
         "    if False:\n",
-        ("shots", "attach", "capture", "session"),
+        ("names", "shots", "capture"),
     ),
     Fault(
         "points as SWIG does not take them",
@@ -437,9 +437,9 @@ FAULTS = [
     Fault(
         "the first mesh of the future",
         MESHES,
-        "    if not visible:\n",
-        "    if False:\n",
-        ("attach", "scene", "session", "shots"),
+        "        if plug in seen or not _takes_geometry(attribute):\n",
+        "        if plug in seen:\n",
+        ("names", "attach", "scene"),
     ),
     Fault(
         "UVs of single precision counts",

@@ -174,7 +174,7 @@ FAULTS = [
         PATHS,
         "    pairs = cmds.dirmap(getAllMappings=True) or []\n",
         "    pairs = []\n",
-        ("session", "scene", "node"),
+        ("names", "session", "scene"),
     ),
     Fault(
         "callbacks are left",
@@ -238,7 +238,7 @@ FAULTS = [
         "undo stays on",
         UNDO,
         "        if not was_on:\n            cmds.undoInfo(stateWithoutFlush=False)\n",
-        "",
+        "        pass\n",
         ("attach", "batch", "scene"),
     ),
     Fault(
