@@ -393,9 +393,14 @@ def check_an_action_that_fails_at_once_undoes_nothing_of_the_user_s(lab: Lab) ->
 
 
 def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
-    """Plain nodes only; near the model at poses between the trained ones, nearer than the linear sum."""
+    """Plain nodes only; near the model at poses between the trained ones, nearer than the linear sum; one
+    undo step."""
     rig = lab.rig(shift=5)  # the model was trained with other indices
     node = attach(rig.mesh, lab.model).node
+    before = set(cmds.ls())
+    bake_native(rig.mesh, samples=20)
+    cmds.undo()
+    assert set(cmds.ls()) == before, "baking back was more than one step"
     native = bake_native(rig.mesh, samples=60)
     assert native.residual["rms"] < native.residual["linear_rms"], native.residual
     cmds.setAttr(f"{node}.jawOpen", 0.5)

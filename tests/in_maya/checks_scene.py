@@ -234,6 +234,24 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
     close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
 
 
+def check_teeth_are_one_undo_step(lab: Lab) -> None:
+    """Two objects driven, and two released: one step each, and nothing of it is left after undo."""
+    rig = lab.rig()
+    attach(rig.mesh, lab.model)
+    teeth = [lab.mesh(name, lab.head.mesh) for name in ("lower_teeth", "tongue")]
+    before = set(cmds.ls())
+    made = drive(rig.mesh, teeth)
+    assert len(made) == 2
+    cmds.undo()
+    assert set(cmds.ls()) == before, "driving was more than one step"
+    cmds.redo()
+    assert set(cmds.ls()) == before | set(made)
+    release(teeth)
+    assert set(cmds.ls()) == before
+    cmds.undo()
+    assert set(cmds.ls()) == before | set(made), "releasing was more than one step"
+
+
 def check_teeth_are_released_with_the_model(lab: Lab) -> None:
     """Restore while the jaw is open: the teeth do not stay open, and can be driven again."""
     rig = lab.rig()
