@@ -15,13 +15,25 @@ _NODE = "not memory and not 200_nodes and not full_evaluation and not grow_linea
 # What could notice: pytest's arguments by a short name.
 TESTS: dict[str, list[str]] = {
     name: [_CHECKS, "-k", f"checks_{name} and not skips_hidden"]
-    for name in ("node", "inputs", "performance", "attach", "capture", "scene", "edit", "batch", "host")
+    for name in (
+        "node",
+        "inputs",
+        "performance",
+        "attach",
+        "capture",
+        "scene",
+        "edit",
+        "batch",
+        "host",
+        "session",
+    )
 } | {
     "strict": [_CHECKS, "-k", "skips_hidden and (checks_inputs or checks_node)"],
     "twin": ["tests/scene/test_node.py", "-k", _NODE],
     "bulk": ["tests/scene/test_node.py", "-k", "painted_maps or calls_in_one"],
     "names": ["tests/scene/test_names_and_paths.py"],
-    "session": ["tests/scene/test_host_session.py"],
+    "life": ["tests/scene/test_host_session.py"],
+    "sample": ["tests/scene/test_sample_face.py"],
     "plays": ["tests/scene/test_node_performance.py"],
     "window": ["tests/scene/test_maya_window.py"],
     "shots": ["tests/scene/test_maya_batch.py", "-k", "not killed and not crash and not polite"],

@@ -7,8 +7,8 @@ from . import Fault
 ATTACH = "aim_maya/scene/actions/attach.py"
 RESTORE = "aim_maya/scene/actions/restore.py"
 CAPTURE = "aim_maya/scene/actions/capture.py"
-TEETH = "aim_maya/scene/actions/teeth.py"
 ANATOMY = "aim_maya/scene/actions/anatomy.py"
+TEETH = ANATOMY
 PERFORMANCES = "aim_maya/scene/actions/performances.py"
 NATIVE = "aim_maya/scene/actions/native.py"
 REPORT = "aim_maya/scene/actions/attach_report.py"
@@ -66,6 +66,9 @@ FAULTS = [
         '    with undo_chunk("aimBakeBack"):\n',
         "    if True:\n",
         ("attach",),
+    ),
+    Fault(
+        "a sample face in many steps", NATIVE, ', undo_chunk("aimSampleFace"):', ":", ("sample", "session")
     ),
     # attach and restore
     Fault(

@@ -89,14 +89,14 @@ FAULTS = [
         NODE,
         "        if OpenMaya.MFileIO.isReadingFile():  # not everything",
         "        if False:  # not everything",
-        ("twin", "session"),
+        ("twin", "life"),
     ),
     Fault(
         "what was missed is forgotten",
         NODE,
         "            self._place.missed = True\n            return\n",
         "            return\n",
-        ("session", "twin"),
+        ("life", "twin"),
     ),
     Fault("a subset gets the whole", NODE, "offset if ids is None else offset[ids]", "offset", ("scene",)),
     Fault(
