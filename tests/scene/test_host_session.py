@@ -155,7 +155,9 @@ def test_of_files_of_one_name_the_one_attached_is_taken(
         assert "modelHash" not in cmds.getAttr(f"{node}.status")
 
 
-def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, lab: Any, tools: Any) -> None:
+def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(
+    maya: Any, lab: Any, tools: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     from maya import cmds
 
     from aim_maya.scene.node.models import reload_models
@@ -167,6 +169,9 @@ def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(maya: Any, 
     write_tiny(lab.folder / "anna" / "face.aim", tools.other_actor(lab.head))
     cmds.file(rig.as_posix(), open=True, force=True)
     lab.points("face")
+    cmds.setAttr(f"face_aim.{JAW}", 0.5)
+    lab.points("face")
+    assert caplog.text.count("is not the model that this node was attached with") == 1  # not every frame
     said = cmds.getAttr("face_aim.status")
     assert "is not the model that this node was attached with" in said
     assert "warning: " + said.split("is not")[0] not in said
@@ -204,6 +209,13 @@ def test_a_save_keeps_what_is_evaluated(maya: Any, lab: Any, tools: Any) -> None
         before = maya.deforms["face_aim"]
         assert tools.off(lab, "face", lab.head) < 1e-3
         assert maya.deforms["face_aim"] == before, name
+    cmds.setAttr("face_aim.model", lab.model, type="string")
+    lab.points("face")
+    before = maya.deforms["face_aim"]
+    tools.save(lab.folder / "elsewhere" / "rig.ma")  # other folders, the same file
+    lab.points("face")
+    assert maya.deforms["face_aim"] == before
+    cmds.setAttr("face_aim.model", "face.aim", type="string")
     (lab.folder / "bob").mkdir()
     write_tiny(lab.folder / "bob" / "face.aim", tools.other_actor(lab.head))
     tools.save(lab.folder / "bob" / "rig.ma")
