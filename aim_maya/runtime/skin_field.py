@@ -115,7 +115,7 @@ class SkinTables:
 class SkinRequest:
     """What a file keeps of it. confidence, tissue (V,) uint8, 255 is 1; nodes (M,) int32 vertex ids.
 
-    tissue: the share of a thickness edit that is asked for; 0 on eyes and lids, which stay on the eyeball.
+    tissue: the share of a thickness edit that is asked for; less on lids, which stay on the eyeball.
     radius_mm: the kernel's; smoothness: s, mm^2.
     """
 
@@ -302,18 +302,19 @@ class MovedSkin:
 
             p = rest + e,   S = LBS(p),   LBS's 3x3 at p: B = I + k (R - I),   e'' = e - u(rest) + B^-1 U
 
-        U is B u(p), and where the jaw makes e large, so that skin slides and folds, and round it, U fitted
-        again at S.
+        U is B u(p). Where a moving jaw makes e large, skin slides over bone and p is no place where it ever
+        is: there, and round it, U is B u(rest) fitted again at S.
         """
         at = self.at_ends(rest, displacement)
-        turn = poses.turns[i]
-        if not turn.any():
+        turn, shift = poses.turns[i], poses.offsets[i]
+        if not turn.any() and not shift.any():
             return displacement + at - self.offset
         field, weight = self._field, poses.weight[:, None].astype(np.float64)
         p = (rest + displacement).astype(np.float64)
-        posed = p + weight * ((p - poses.centre) @ turn.T + poses.offsets[i])
-        blends = np.eye(3) + weight[:, :, None] * turn
-        sliding = np.clip(np.linalg.norm(displacement, axis=1) * field.mm / _SLIDING_MM, 0, 1)
+        jaw = (p - poses.centre) @ turn.T + shift
+        posed, blends = p + weight * jaw, np.eye(3) + weight[:, :, None] * turn
+        slid = np.minimum(np.linalg.norm(displacement, axis=1), np.linalg.norm(jaw, axis=1)) * field.mm
+        sliding = np.clip(slid / _SLIDING_MM, 0, 1)
         at = at + sliding[:, None] * (self.offset - at)
         wanted = np.einsum("vab,vb->va", blends, at)
         fitted, share = field.refitted(posed, wanted.astype(np.float32), sliding)
