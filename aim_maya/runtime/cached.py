@@ -222,13 +222,15 @@ def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:
 # active targets and one
 
 
-def edited_rest(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None) -> Floats:
-    """(V, 3) float32 rest after a checked edit: what the skin's motion and a neutral edit add to it.
+def edited_rest(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None = None) -> Floats:
+    """(V, 3) float32 rest after a checked edit: what the skin's motion, formed when it is not given, and a
+    neutral edit add to it.
 
     Without a motion, in files that were written before there was any: thickness adds (t - 1) d0 n0, a bone
     offset itself.
     """
     rest = data.tables(detail).rest
+    moved = moved_skin(data, edit) if moved is None else moved
     if moved is not None:
         rest = rest + moved.offset
         return rest + edit.rest_offset if np.ndim(edit.rest_offset) else rest
