@@ -158,7 +158,7 @@ class SkinField:
         self._inverse = self._inverted(self.kernels, self._weight, self._ramp(self.nodes))
 
     def _inverted(self, kernels: Floats, weight: Floats, between: Floats, bending: float = 1.0) -> Floats:
-        """(M, M) from data's misfit to coefficients; between: 1 - r of nodes and nodes; bending times this."""
+        """(M, M) from data's misfit to coefficients; between (M, M): 1 - r of nodes; bending times this."""
         system = (kernels.T @ (weight[:, None] * kernels)).astype(np.float64)
         system += bending * self._request.smoothness * _kernel(between).astype(np.float64)
         system[np.diag_indices(len(system))] += 1e-7 * max(float(np.trace(system)) / len(system), 1e-12)

@@ -119,7 +119,7 @@ def _grown(mesh: Mesh, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _from_eyes(mesh: Mesh, sites: FaceSites) -> Floats:
-    """(V,) how far from the nearer eye's middle, 1 at its lids' outer edge; the inside of the head is no eye."""
+    """(V,) how far from the nearer eye's middle, 1 at its lids' outer edge."""
     points, nearest = sites.to_head(mesh.points), np.full(len(mesh.points), np.inf)
     for side in ("_l", "_r"):
         inner, outer = sites.points[f"endocanthion{side}"], sites.points[f"exocanthion{side}"]
