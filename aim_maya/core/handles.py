@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,51 @@ def _brow(bones: Bones) -> Floats:
     return bones.at(field, bones.of("glabella"))[:, None] * np.array([0.0, 0.0, 1.0])
 
 
+def _bite(bones: Bones) -> Floats:
+    """The whole mandible straight forward, the lower lip with it; behind the teeth it fades to the joint."""
+    chin, seam, angle = bones.of("pogonion"), bones.of("stomion"), bones.of("gonion")
+    s = bones.sites.size
+    below = smooth_step(seam[1] - bones.points[:, 1], -2.0 * s, 12.0 * s)
+    forward = smooth_step(bones.points[:, 2], angle[2] - 12.0 * s, angle[2] + 0.6 * (chin[2] - angle[2]))
+    return bones.at(below * forward * bones.weight, chin)[:, None] * np.array([0.0, 0.0, 1.0])
+
+
+def _nose_part(bones: Bones, a: Floats, b: Floats, radius: float, fade: float) -> Floats:
+    """(V,) 1 round a line on the nose, which lids and lips do not follow."""
+    flat = bones.sites.unrolled(np.stack([a, b]))
+    field = bones.near(tuple(flat[0]), tuple(flat[1]), radius, fade)  # type: ignore[arg-type]
+    return field * (1 - bones.regions["eyes"]) ** 2 * (1 - bones.regions["lips"]) ** 2
+
+
+def _nose_tip(bones: Bones) -> Floats:
+    """Tip and wings straight forward, the bridge between them and its root in proportion."""
+    tip, root, s = bones.of("pronasale"), bones.of("nasion"), bones.sites.size
+    field = _nose_part(bones, tip, 0.4 * tip + 0.6 * bones.of("rhinion"), 8.0, 8.0)
+    rise = smooth_step(root[1] - bones.points[:, 1], 0.0, 0.8 * float(root[1] - tip[1]))
+    return bones.at(field * rise, tip - [0.0, 0.0, 2.0 * s])[:, None] * np.array([0.0, 0.0, 1.0])
+
+
+def _nose_wings(bones: Bones) -> Floats:
+    """Both wings outwards."""
+    wing = bones.of("pronasale") + np.array([13.0, -3.0, -12.0]) * bones.sites.size
+    field = bones.at(_nose_part(bones, wing, wing, 5.0, 7.0), wing)
+    return field[:, None] * _aside(bones, 7.0) * [1.0, 0.0, 0.0]
+
+
+def _nose_bridge(bones: Bones) -> Floats:
+    """The bony bridge forward: a hump, or the other way a saddle."""
+    high = bones.of("rhinion")
+    field = _nose_part(bones, high, 0.6 * high + 0.4 * bones.of("nasion"), 3.0, 7.0)
+    return bones.at(field, high)[:, None] * np.array([0.0, 0.0, 1.0])
+
+
+def _nose_bend(bones: Bones) -> Floats:
+    """The nose's middle to the subject's left: a break that has healed askew."""
+    high = bones.of("rhinion")
+    low = 0.5 * (high + bones.of("pronasale"))
+    return bones.at(_nose_part(bones, high, low, 6.0, 8.0), low)[:, None] * np.array([1.0, 0.0, 0.0])
+
+
 def _aside(bones: Bones, soft_mm: float) -> Floats:
     """(V, 1) +1 on the left, -1 on the right, passing through 0 smoothly."""
     side: Floats = np.tanh(bones.points[:, :1] / (soft_mm * bones.sites.size))
@@ -163,12 +209,28 @@ def _skin(bones: Bones) -> Floats:
     return smooth_step(1 - bones.regions["inside"], 0.05, 0.5)
 
 
-HANDLES: dict[str, tuple[str, Callable[[Bones], Floats]]] = {
-    "jaw_longer_mm": ("The chin down and forward along the jaw, away from its hinge", _longer),
-    "jaw_wider_mm": ("Both angles of the jaw outwards, each by this", _wider),
-    "chin_forward_mm": ("The chin straight forward", _chin),
-    "cheekbones_out_mm": ("Both cheekbones outwards, each by this", _cheekbones),
-    "brow_forward_mm": ("The brow ridge straight forward", _brow),
+class Handle(NamedTuple):
+    """What a handle does, the field that it is (V, 3), head frame, and the millimetres between which faces
+    still look like faces."""
+
+    about: str
+    field: Callable[[Bones], Floats]
+    ends: tuple[float, float] = (-10.0, 10.0)
+
+
+HANDLES: dict[str, Handle] = {
+    "jaw_longer_mm": Handle(
+        "The chin down and forward along the jaw, away from its hinge", _longer, (-7.0, 7.0)
+    ),
+    "jaw_wider_mm": Handle("Both angles of the jaw outwards, each by this", _wider, (-6.0, 6.0)),
+    "chin_forward_mm": Handle("The chin straight forward", _chin, (-6.0, 6.0)),
+    "cheekbones_out_mm": Handle("Both cheekbones outwards, each by this", _cheekbones, (-5.0, 5.0)),
+    "brow_forward_mm": Handle("The brow ridge straight forward", _brow, (-5.0, 5.0)),
+    "jaw_forward_mm": Handle("The jaw and the lower lip straight forward", _bite, (-5.0, 5.0)),
+    "nose_forward_mm": Handle("The tip of the nose straight forward", _nose_tip, (-5.0, 5.0)),
+    "nose_wider_mm": Handle("Both wings of the nose outwards, each by this", _nose_wings, (-3.0, 3.0)),
+    "nose_bridge_mm": Handle("The bridge of the nose forward", _nose_bridge, (-3.0, 3.0)),
+    "nose_bent_mm": Handle("The middle of the nose to the subject's left", _nose_bend, (-4.0, 4.0)),
 }
 
 
@@ -184,7 +246,7 @@ class Handles:
         space.
         """
         if name not in self._made:
-            field = self._bones.sites.turned_to_object(HANDLES[name][1](self._bones))
+            field = self._bones.sites.turned_to_object(HANDLES[name].field(self._bones))
             field = field if self._owners is None else field[self._owners]
             self._made[name] = np.where(np.abs(field) < _NOTHING * np.abs(field).max(), 0.0, field).astype(
                 np.float32

@@ -22,24 +22,103 @@ from aim_maya.core.posing import displacement_form
 from aim_maya.core.typed import Floats
 
 from .edit import Edit
-from .model_data import ModelData, Scratch
+from .model_data import ModelData
+from .skin_field import MovedSkin, Scratch, SkinTables
 
-# What keeps an edit possible: bone never comes out of the skin above it. Clamped, and said where.
+# What keeps an edit possible: bone never comes out of the skin above it, and no skin is torn or turned over.
+# Clamped, and said where.
 
 LEAST_MM = 0.2  # tissue that stays over a bone point; where the model itself has less, that
+MOST_STRAIN = 0.8  # of the motion's gradient: at 1 space would turn over
+_LIFTS = 2  # times that skin which came too near to its bone is asked to stay further out
+_SURE, _THIN_MM = 0.75, 1.0  # which skin: whose anatomy is sure, and not so thin that it is no tissue
 
 
-def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...]]:
-    """A checked edit that leaves tissue over every bone point, and what had to be changed for it, one
-    sentence a reason.
+def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSkin | None]:
+    """A checked edit that leaves tissue over every bone point and tears nothing, what had to be changed for
+    it, one sentence a reason, and the skin's motion; None where no tissue and no bone is edited.
 
-    Bone offsets carry the skin along and never need it; thickness is held, and a neutral edit that sinks into
-    the bone is lifted along the anatomy normals.
+    Thickness is held, a motion that is too strong is scaled down as a whole, and a neutral edit that sinks
+    into the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
-    edit, thin = _thickness(data, edit, least)
-    edit, sunk = _rest(data, edit, least)
-    return edit, (*thin, *sunk)
+    moved = moved_skin(data, edit)
+    if moved is None:
+        edit, notes = _thickness(data, edit, least)
+    else:
+        edit, moved, torn = _untorn(data, edit, moved)
+        edit, moved, thin = _over_bone(data, edit, moved, least)
+        notes = [*torn, *thin]
+    edit, sunk = _rest(data, edit, moved, least)
+    return edit, (*notes, *sunk), moved
+
+
+def moved_skin(data: ModelData, edit: Edit) -> MovedSkin | None:
+    """The skin's motion under a checked edit; None where no tissue and no bone is edited, and for files
+    that were written before the skin followed as a whole."""
+    asks = np.any(np.asarray(edit.thickness) != 1.0) or np.any(edit.bone_offset)
+    return None if not asks or data.skin_field is None else data.skin_field.moved(edit)
+
+
+def _untorn(data: ModelData, edit: Edit, moved: MovedSkin) -> tuple[Edit, MovedSkin, list[str]]:
+    """So much of the edit as the skin holds."""
+    places, strain = moved.strain()
+    most = float(strain.max())
+    if most <= MOST_STRAIN:
+        return edit, moved, []
+    amount = np.float32(MOST_STRAIN / most)
+    where = np.zeros(len(data.neutral), bool)
+    where[places[strain > MOST_STRAIN]] = True
+    thickness = np.float32(1) + amount * (np.asarray(edit.thickness, np.float32) - np.float32(1))
+    edit = replace(
+        edit,
+        thickness=thickness if thickness.ndim else float(thickness),
+        bone_offset=amount * edit.bone_offset if np.ndim(edit.bone_offset) else 0.0,
+    )
+    return (
+        edit,
+        moved.scaled(float(amount)),
+        [
+            f"The edit asks the skin to stretch by {most:.3g} of its length (most in "
+            f"{_places(data, where)}); {MOST_STRAIN:g} is the most that it holds: "
+            f"{amount:.0%} of the edit is done."
+        ],
+    )
+
+
+def _over_bone(
+    data: ModelData, edit: Edit, moved: MovedSkin, least: Floats
+) -> tuple[Edit, MovedSkin, list[str]]:
+    """Where the skin came nearer to its bone than `least` (V,), the anatomy asks for more, a few times
+    over."""
+    assert data.skin_field is not None
+    own = data.thickness * float(data.manifest["mm_per_unit"])
+    sure, low, deepest = (
+        (data.skin_field.confidence > _SURE) & (own > _THIN_MM),
+        np.zeros(len(least), bool),
+        0.0,
+    )
+    for _ in range(_LIFTS):
+        lack = np.where(sure, least - tissue_left(data, edit, moved), 0)
+        now = lack > 0.25 * least
+        if not now.any():
+            break
+        low, deepest = low | now, max(deepest, float(lack.max()))
+        more = np.where(now, 1.5 * lack / np.maximum(data.thickness, 1e-12), 0).astype(np.float32)
+        edit = replace(edit, thickness=np.asarray(edit.thickness, np.float32) + more)
+        moved = data.skin_field.moved(edit)
+    if not low.any():
+        return edit, moved, []
+    what, done = "Bone came through the skin by its thickness", "the skin around is held out, towards"
+    return edit, moved, [_said(data, low, deepest, what, done)]
+
+
+def tissue_left(data: ModelData, edit: Edit, moved: MovedSkin | None) -> Floats:
+    """(V,) what lies along the anatomy normals between bone and skin under an edit, its neutral's offset left
+    out, model unit."""
+    if moved is None:
+        return np.asarray(np.float32(edit.thickness) * data.thickness)
+    return data.thickness + ((moved.offset - edit.bone_offset) * data.normals).sum(1)
 
 
 def _thickness(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
@@ -57,10 +136,10 @@ def _thickness(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[s
     ]
 
 
-def _rest(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
+def _rest(data: ModelData, edit: Edit, moved: MovedSkin | None, least: Floats) -> tuple[Edit, list[str]]:
     if not np.ndim(edit.rest_offset):
         return edit, []
-    lack = least - np.float32(edit.thickness) * data.thickness - (edit.rest_offset * data.normals).sum(1)
+    lack = least - tissue_left(data, edit, moved) - (edit.rest_offset * data.normals).sum(1)
     low = lack > 1e-6 * np.maximum(data.thickness, least)
     if not low.any():
         return edit, []
@@ -70,11 +149,13 @@ def _rest(data: ModelData, edit: Edit, least: Floats) -> tuple[Edit, list[str]]:
     ]
 
 
-def _said(data: ModelData, low: NDArray[np.bool_], largest: float, what: str) -> str:
+def _said(
+    data: ModelData, low: NDArray[np.bool_], largest: float, what: str, done: str = "clamped to"
+) -> str:
     mm = largest * float(data.manifest["mm_per_unit"])
     return (
-        f"{what} at {int(low.sum())} vertices ({_places(data, low)}), by up to {mm:.1f} mm: clamped "
-        f"to {LEAST_MM:g} mm of tissue."
+        f"{what} at {int(low.sum())} vertices ({_places(data, low)}), by up to {mm:.1f} mm: {done} "
+        f"{LEAST_MM:g} mm of tissue."
     )
 
 
@@ -141,10 +222,18 @@ def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:
 # active targets and one
 
 
-def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
-    """(V, 3) float32 rest after a checked edit: thickness adds (t - 1) d0 n0, a bone offset moves b0, a
-    neutral edit s0."""
+def edited_rest(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None = None) -> Floats:
+    """(V, 3) float32 rest after a checked edit: what the skin's motion, formed when it is not given, and a
+    neutral edit add to it.
+
+    Without a motion, in files that were written before there was any: thickness adds (t - 1) d0 n0, a bone
+    offset itself.
+    """
     rest = data.tables(detail).rest
+    moved = moved_skin(data, edit) if moved is None else moved
+    if moved is not None:
+        rest = rest + moved.offset
+        return rest + edit.rest_offset if np.ndim(edit.rest_offset) else rest
     if np.ndim(edit.thickness) or edit.thickness != 1.0:
         factor = np.asarray(edit.thickness, np.float32) - np.float32(1)
         rest = rest + np.reshape(factor * data.thickness, (-1, 1)) * data.normals
@@ -153,16 +242,24 @@ def edited_rest(data: ModelData, edit: Edit, detail: bool) -> Floats:
     return rest
 
 
+def edited_tables(data: ModelData, detail: bool, moved: MovedSkin | None) -> SkinTables:
+    """The tables that a frame is summed from: the trained shapes are carried by the skin's motion; what comes
+    from the networks alone is left as they gave it."""
+    tables = data.tables(detail)
+    return tables if moved is None or not detail else moved.tables(tables, data.trained_poses)
+
+
 class CachedEvaluator:
     """Points of one model under one edit, with or without detail. Thread-safe: scratch memory is lent to one
     call at a time."""
 
-    def __init__(self, data: ModelData, edit: Edit, detail: bool) -> None:
+    def __init__(self, data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None = None) -> None:
+        """moved: the edit's motion of the skin, where the model has any."""
         self._data, self._edit = data, edit
-        self._tables = data.tables(detail)
+        self._tables = edited_tables(data, detail, moved)
         self._table = self._tables.planar
         self._arc = edit.jaw_arc * data.baked.arc
-        self._rest_points = edited_rest(data, edit, detail)
+        self._rest_points = edited_rest(data, edit, detail, moved)
 
     @cached_property
     def _rest(self) -> Floats:
@@ -223,8 +320,9 @@ class CachedEvaluator:
         with self._tables.scratch() as scratch:
             e, product = scratch.sum
             e[:] = 0 if offsets is None else offsets
-            for row, share in zip(self._table, coefficients, strict=True):
+            for i, (row, share) in enumerate(zip(self._table, coefficients, strict=True)):
                 if share.any():
+                    self._tables.need(np.array([i]))
                     e += np.multiply(row.reshape(3, -1), share, out=product)
             self._apply_gain(e)
             carried = self._carried(scratch, e, jaw)
@@ -260,6 +358,7 @@ class CachedEvaluator:
         turn, offset, turns = self._data.linear.combine(activations)
         result = turn.astype(np.float32) @ self._centred + offset.astype(np.float32)[:, None]
         gain = np.asarray(self._edit.expression_gain, np.float32)
+        self._tables.need(active)
         for i in active:
             if turns[i].any():
                 result += gain * (turns[i].astype(np.float32) @ self._table[i].reshape(3, -1))

@@ -22,9 +22,11 @@ import numpy as np
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.typed import Floats
 
+from .cached import edited_tables
 from .edit import Edit
 from .model_data import ModelData
 from .session import Session, import_onnxruntime, open_session
+from .skin_field import MovedSkin, SkinTables
 
 # One onnxruntime session with its inputs kept on the device: copied again only when another array comes under
 # a name.
@@ -50,11 +52,18 @@ class BoundGraph:
         self._binding = self.session.handle.io_binding()
         self._bound: dict[str, tuple[object, object]] = {}
 
-    def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats:
+    def points(
+        self,
+        activations: Floats,
+        jaw: Floats | None,
+        edit: Edit,
+        detail: bool,
+        moved: MovedSkin | None = None,
+    ) -> Floats:
         """(V, 3) float32, as CachedEvaluator.points within 1e-3 mm."""
         with self._lock:
-            self._bind_edit(edit)
-            self._bind_fields(activations, detail)
+            self._bind_edit(edit, moved)
+            self._bind_fields(activations, edited_tables(self._data, detail, moved))
             small = {
                 "weights": np.asarray(activations, np.float64),
                 "jaw": np.eye(4) if jaw is None else np.asarray(jaw, np.float64),
@@ -68,7 +77,7 @@ class BoundGraph:
             self.session.handle.run_with_iobinding(self._binding)
             return finite(self._binding.copy_outputs_to_cpu()[0], (len(self._data.neutral), 3))
 
-    def _bind_fields(self, activations: Floats, detail: bool) -> None:
+    def _bind_fields(self, activations: Floats, tables: SkinTables) -> None:
         raise NotImplementedError
 
     def _keep(self, name: str, key: object, array: Floats) -> None:
@@ -81,21 +90,23 @@ class BoundGraph:
         self._binding.bind_ortvalue_input(name, value)
         self._bound[name] = (key, value)
 
-    def _bind_edit(self, edit: Edit) -> None:
+    def _bind_edit(self, edit: Edit, moved: MovedSkin | None) -> None:
+        """A motion of the skin holds what thickness and bones ask for."""
         v = len(self._data.neutral)
-        for name, value in (("thickness_gain", edit.thickness), ("expression_gain", edit.expression_gain)):
+        thickness = edit.thickness if moved is None else 1.0
+        for name, value in (("thickness_gain", thickness), ("expression_gain", edit.expression_gain)):
             if not np.ndim(value) and value == 1.0:
                 self._keep(name, self._ones, self._ones)
             else:
                 self._keep(name, value, np.broadcast_to(np.float32(value).reshape(-1, 1), (v, 1)))
-        offset = self._offset(edit)
+        offset = self._offset(edit, moved)
         self._keep("bone_offset", offset, offset)
 
-    def _offset(self, edit: Edit) -> Floats:
-        """Bones and neutral together, the same array for the same edit: the skin is b0 + d0 n0, so that what
-        moves b0 moves the skin."""
+    def _offset(self, edit: Edit, moved: MovedSkin | None) -> Floats:
+        """Bones, or the skin's motion, and neutral together, the same array for the same edit: the skin is
+        b0 + d0 n0, so that what moves b0 moves the skin."""
         if self._summed[0] is not edit:
-            offset = edit.skin_offset
+            offset = edit.skin_offset if moved is None else moved.offset + edit.rest_offset
             self._summed = edit, offset if isinstance(offset, np.ndarray) else self._no_offset
         return self._summed[1]
 
@@ -125,19 +136,20 @@ class FullEvaluator(BoundGraph):
         self._rest_left: Floats | None = None
         self._keep("template", data, data.template)
 
-    def _bind_fields(self, activations: Floats, detail: bool) -> None:
-        if not detail:
+    def _bind_fields(self, activations: Floats, tables: SkinTables) -> None:
+        learned = self._data.tables(False)
+        if tables is learned:
             self._keep("rest_detail", self._no_offset, self._no_offset)
             self._keep("expression_detail", self._zeros, self._zeros)
             return
-        exact, learned = self._data.tables(True), self._data.tables(False)
         if self._rest_left is None:
-            self._rest_left = exact.rest - learned.rest
+            self._rest_left = tables.rest - learned.rest
         self._keep("rest_detail", self._rest_left, self._rest_left)
-        turns = self._data.linear.combine(activations)[2]
+        turns, active = self._data.linear.combine(activations)[2], np.flatnonzero(activations)
+        tables.need(active)
         left = np.zeros((len(self._data.neutral), 6), np.float32)
-        for i in np.flatnonzero(activations):
-            difference = exact.displacements[i] - learned.displacements[i]
+        for i in active:
+            difference = tables.displacements[i] - learned.displacements[i]
             left[:, :3] += np.float32(activations[i]) * difference
             left[:, 3:] += difference @ turns[i].astype(np.float32).T
         self._keep("expression_detail", left, left)
@@ -181,11 +193,11 @@ class ResidentEvaluator(BoundGraph):
         self._keep("skinning_weight", data, data.weight[:, None])
 
     # the fields do not depend on the frame
-    def _bind_fields(self, activations: Floats, detail: bool) -> None:  # noqa: ARG002
-        tables = self._data.tables(detail)
+    def _bind_fields(self, activations: Floats, tables: SkinTables) -> None:  # noqa: ARG002
         if self._bound.get("basis", (None,))[0] is tables:
             return
         self._keep("bone_points", tables, tables.rest - self._data.thickness[:, None] * self._data.normals)
+        tables.need(np.arange(len(tables.displacements)))
         self._keep("basis", tables, tables.displacements.transpose(1, 0, 2))
 
 
@@ -237,13 +249,20 @@ class Engine:
         """Whether numpy does it: no graph, and so no runtime or driver of another library, is in use."""
         return self._graph is None
 
-    def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats | None:
+    def points(
+        self,
+        activations: Floats,
+        jaw: Floats | None,
+        edit: Edit,
+        detail: bool,
+        moved: MovedSkin | None = None,
+    ) -> Floats | None:
         """(V, 3) float32 from the graph in use, or None: numpy's turn. A device that fails is left for good,
         said once."""
         graph = self._graph
         while graph is not None:
             try:
-                return graph.points(activations, jaw, edit, detail)
+                return graph.points(activations, jaw, edit, detail, moved)
             # a driver that goes away raises onnxruntime's own untyped exceptions
             except Exception as error:  # noqa: BLE001
                 graph = self._left(graph, error)

@@ -27,13 +27,14 @@ from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
 
-from .cached import CachedEvaluator, clamped, tied
+from .cached import CachedEvaluator, clamped, moved_skin, tied, tissue_left
 from .edit import Edit, EditRecipe, checked_jaw, recipe_from_json
 from .edit_build import build_edit
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing
 from .session import DEVICES
+from .skin_field import MovedSkin
 
 # A performance on a model: its points at a moment, alone or blended with the sliders.
 
@@ -131,10 +132,18 @@ class FaceModel:
     """
 
     def __init__(
-        self, data: ModelData, edit: Edit, engine: Engine, notes: tuple[str, ...] = (), file: str = ""
+        self,
+        data: ModelData,
+        edit: Edit,
+        engine: Engine,
+        notes: tuple[str, ...] = (),
+        file: str = "",
+        moved: MovedSkin | None = None,
     ) -> None:
-        """Use FaceModel.load. file: the absolute path that a pickle names; of data.path when not given."""
+        """Use FaceModel.load. file: the absolute path that a pickle names; of data.path when not given.
+        moved: the edit's motion of the skin, formed when not given."""
         self._data, self._edit, self._engine, self._notes = data, edit, engine, notes
+        self._moved = moved if moved is not None else moved_skin(data, edit)
         self._file = file or os.path.abspath(data.path)  # now: the working directory may be another later
         self._jaw_pose = edit.jaw_pose if edit.jaw_pose is not None else data.baked.pose
         self._cached: dict[tuple[bool, bool], CachedEvaluator] = {}
@@ -231,21 +240,24 @@ class FaceModel:
 
     @property
     def anatomy(self) -> Anatomy:
-        """Bone points, normals, thickness and skinning weight, after this model's edit; a neutral edit moves
-        the skin over them.
+        """Bone points, normals, thickness and skinning weight, after this model's edit: the tissue that the
+        skin's motion leaves; a neutral edit moves the skin over them.
 
         Raises AimError for a face that was trained without bones.
         """
         self._data.need_anatomy("there is no anatomy to show")
         d, e = self._data, self._edit
-        thickness = (
-            d.thickness
-            if not np.ndim(e.thickness) and e.thickness == 1.0
-            else (d.thickness * e.thickness).astype(np.float32)
-        )
+        edited = self._moved is not None or np.ndim(e.thickness) or e.thickness != 1.0
+        thickness = tissue_left(d, e, self._moved).astype(np.float32) if edited else d.thickness
         return Anatomy(
             d.bone + e.bone_offset if np.ndim(e.bone_offset) else d.bone, d.normals, thickness, d.weight
         )
+
+    @property
+    def moved(self) -> MovedSkin | None:
+        """How the edit moves the skin; None where it moves none, and for files that were written before it
+        moved as a whole."""
+        return self._moved
 
     def points(self, weights: Weights, *, jaw: Any = None, detail: bool = True) -> Floats:
         """(V, 3) float32 skin points, model unit, object space. weights: one per control in order, or {name:
@@ -267,7 +279,7 @@ class FaceModel:
 
         displacement: the row of `displacements` for these activations, which spares numpy the sum.
         """
-        points = self._engine.points(activations, jaw, self._edit, detail)
+        points = self._engine.points(activations, jaw, self._edit, detail, self._moved)
         return self._data.together(
             self._evaluator(detail).points(activations, jaw, displacement) if points is None else points
         )
@@ -337,8 +349,8 @@ class FaceModel:
             edit = build_edit(
                 edit if isinstance(edit, EditRecipe) else recipe_from_json(edit, "the edit"), self._data
             )
-        possible, notes = clamped(self._data, tied(self._data, edit.checked(len(self._data.neutral))))
-        return FaceModel(self._data, possible, self._engine, notes, self._file)
+        possible, notes, moved = clamped(self._data, tied(self._data, edit.checked(len(self._data.neutral))))
+        return FaceModel(self._data, possible, self._engine, notes, self._file, moved)
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
         data = data or self._data
@@ -346,7 +358,7 @@ class FaceModel:
         found = self._cached.get(key)
         if found is None:
             with self._lock:
-                found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail))
+                found = self._cached.setdefault(key, CachedEvaluator(data, self._edit, detail, self._moved))
         return found
 
 

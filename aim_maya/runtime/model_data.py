@@ -3,17 +3,13 @@ model."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core.arrays import check_faces, checked_array
 from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
@@ -29,62 +25,9 @@ from aim_maya.core.rigid import is_rigid
 from aim_maya.core.typed import Floats, Ints
 
 from .graph_check import check_graph
+from .skin_field import MOST_NODES, SkinField, SkinRequest, SkinTables, TrainedPoses
 
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
-
-
-class Scratch:
-    """Working memory for sums over planar tables (T, 3V), used by one call at a time."""
-
-    def __init__(self, planar: Floats) -> None:
-        self._planar, self._key = planar, b""
-        self._rows = np.empty((0, planar.shape[1]), np.float32)
-        self.sum = np.empty((2, 3, planar.shape[1] // 3), np.float32)
-
-    def rows(self, active: NDArray[np.intp]) -> Floats:
-        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so
-        they are kept too."""
-        key = active.tobytes()
-        if self._key != key:
-            if len(self._rows) < len(active):
-                self._rows = np.empty((len(active), self._planar.shape[1]), np.float32)
-            np.take(self._planar, active, axis=0, out=self._rows[: len(active)], mode="clip")
-            self._key = key
-        return self._rows[: len(active)]
-
-
-@dataclass(frozen=True)
-class SkinTables:
-    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit,
-    object space."""
-
-    rest: Floats
-    displacements: Floats
-    _free: deque[Scratch] = field(default_factory=deque, repr=False, compare=False)
-
-    @cached_property
-    def planar(self) -> Floats:
-        """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
-        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(
-            len(self.displacements), -1
-        )
-
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Scratch]:
-        """Working memory of these tables, shared by all edits of a model, since a scene may hold hundreds of
-        nodes on it.
-
-        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them
-        between two calls.
-        """
-        try:
-            lent = self._free.pop()
-        except IndexError:
-            lent = Scratch(self.planar)
-        try:
-            yield lent
-        finally:
-            self._free.append(lent)
 
 
 @dataclass(frozen=True)
@@ -126,6 +69,8 @@ class ModelData:
     pieces: Ints | None = None
     """(V,) int16: 0 the skin, 1 and on separate pieces that are rigid (eyes, teeth); None where there is only
     skin."""
+    skin_request: SkinRequest | None = None
+    """How the skin follows an edit; None in files that were written before it did."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
@@ -174,6 +119,22 @@ class ModelData:
     def handles(self) -> Handles:
         """Bone-point offsets of the handles on the learned bones. Raises AimError as `sites` does."""
         return Handles(bones_of(self.sewn, self.weight, self.normals, self.regions, self.sites), self.owners)
+
+    @cached_property
+    def skin_field(self) -> SkinField | None:
+        """The skin's smooth motions; None where the file names none: an edit then moves every vertex by
+        itself."""
+        if self.skin_request is None:
+            return None
+        rigid = np.zeros(len(self.neutral), bool) if self.pieces is None else self.pieces > 0
+        mm = float(self.manifest["mm_per_unit"])
+        return SkinField(self.skin_request, self.sewn, self.thickness, self.normals, rigid, mm)
+
+    @cached_property
+    def trained_poses(self) -> TrainedPoses:
+        """Where the targets were trained, as the skin's motions need it."""
+        blend = LinearBlend.of(self.rig, self.motion, self.centre)
+        return TrainedPoses(blend.matrix, blend.turns, blend.offsets, self.weight, self.centre)
 
     @property
     def has_anatomy(self) -> bool:
@@ -271,6 +232,7 @@ def read_model(path: str | Path) -> ModelData:
         region_maps=_regions(arrays, manifest, v, where),
         owners=_owners(arrays, v, where),
         pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
+        skin_request=_skin_request(arrays, about, v, where),
     )
     if (
         data.mesh.topology_hash != manifest["topology_hash"]
@@ -359,6 +321,33 @@ def _regions(
         return {}
     maps = checked_array(arrays, "regions", (len(REGIONS), vertices), where).astype(np.float32)
     return dict(zip(REGIONS, maps, strict=True))
+
+
+def _skin_request(arrays: dict[str, Any], about: Fields, v: int, where: str) -> SkinRequest | None:
+    if "skin" not in about or "skin_nodes" not in arrays:
+        return None
+    confidence, tissue = (
+        checked_array(arrays, name, (v,), where, kinds="u") for name in ("skin_confidence", "skin_tissue")
+    )
+    nodes = checked_array(arrays, "skin_nodes", (None,), where, kinds="i")
+    if confidence.dtype != np.uint8 or tissue.dtype != np.uint8 or not 0 < len(nodes) <= MOST_NODES:
+        raise AimError(
+            f"{where}: its skin's request is malformed.", "The file was altered.", "Export it again."
+        )
+    if nodes.min() < 0 or nodes.max() >= v:
+        raise AimError(
+            f"{where}: 'skin_nodes' names vertex {nodes.max()} of {v}.",
+            "The file was altered.",
+            "Export it again.",
+        )
+    entry = about.fields("skin")
+    return SkinRequest(
+        confidence,
+        tissue,
+        nodes,
+        entry.number("radius_mm", above=0, high=1e6),
+        entry.number("smoothness", above=0, high=1e9),
+    )
 
 
 def _sites(manifest: dict[str, Any], where: str) -> FaceSites:

@@ -28,7 +28,7 @@ from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import skin, tolerance
 from aim_maya.core.typed import Floats, Ints
 
-from .cached import edited_rest
+from .cached import edited_rest, edited_tables
 from .face_model import FaceModel
 
 JOINTS = ("skull", "jaw")
@@ -84,8 +84,8 @@ class Target:
 
 @dataclass(frozen=True)
 class NativeRig:
-    """mesh: faces and UVs, its points the rest; rest (V, 3), weight k (V,) float32, centre (3,) float64, model
-    unit, object space; rest_twist (6,): the jaw at zero weights, of an edit that poses it.
+    """mesh: faces and UVs, its points the rest; rest (V, 3), weight k (V,) float32, centre (3,) float64,
+    model unit, object space; rest_twist (6,): the jaw at zero weights, of an edit that poses it.
 
     up: 'x', 'y' or 'z'. parts: teeth, tongue and bones, each on its joint.
     """
@@ -116,8 +116,10 @@ class NativeRig:
             )
         if pose is not None and not rigid.is_rigid(pose):
             raise AimError("The edit's jaw pose is no rigid motion.", "There is a scale or shear in it.")
-        rest = edited_rest(data, edit, detail).astype(np.float32)
-        moved = data.tables(detail).displacements
+        rest = edited_rest(data, edit, detail, model.moved).astype(np.float32)
+        tables = edited_tables(data, detail, model.moved)
+        tables.need(np.arange(len(tables.displacements)))
+        moved = tables.displacements
         if np.ndim(edit.expression_gain) or edit.expression_gain != 1.0:
             moved = moved * np.reshape(np.asarray(edit.expression_gain, np.float32), (-1, 1))
         weight = data.weight

@@ -191,7 +191,7 @@ class _Other:
     """A model that says it is under no edit, and gives other points."""
 
     def __init__(self, model: FaceModel) -> None:
-        self.edit, self.edit_notes, self._model = Edit(), (), model
+        self.edit, self.edit_notes, self.moved, self._model = Edit(), (), None, model
 
     def points(self, weights: np.ndarray, *, detail: bool) -> np.ndarray:
         return self._model.points(weights, detail=detail) + np.float32(0.01)

@@ -137,18 +137,20 @@ def test_zero_edit_changes_nothing_to_the_last_bit(model: FaceModel) -> None:
         assert Deformation(model, model.edited(edit).edit).offset(np.zeros(len(model.targets)), None) is None
 
 
-def test_thickness_by_region_moves_the_skin_along_normals_and_no_bone(model: FaceModel) -> None:
-    edited = model.edited({"thickness": {"cheeks": 2.0, "jaw_line": 2.0}})
+def test_thickness_by_region_moves_the_skin_outwards_and_no_bone(model: FaceModel) -> None:
+    edited = model.edited({"thickness": {"cheeks": 1.4, "jaw_line": 1.4}})
+    assert edited.edit_notes == ()
     moved = edited.points({}) - model.points({})
     along = (moved * model.anatomy.normals).sum(1)
-    assert np.abs(moved - along[:, None] * model.anatomy.normals).max() < 1e-4
-    assert np.array_equal(edited.anatomy.bone_points, model.anatomy.bone_points)
     inner = model.data.regions["cheeks"] > 0.9
+    assert np.linalg.norm(moved[inner], axis=1) == pytest.approx(along[inner], rel=0.1)
+    assert np.array_equal(edited.anatomy.bone_points, model.anatomy.bone_points)
     mean = np.average(model.anatomy.thickness, weights=model.data.regions["cheeks"])
-    assert along[inner] == pytest.approx(mean, rel=0.15)  # even, whatever the bone below is like
+    assert along[inner].mean() == pytest.approx(0.4 * mean, rel=0.15)  # even, whatever the bone below is like
+    assert edited.anatomy.thickness - model.anatomy.thickness == pytest.approx(along, abs=1e-4)
     away = sum(model.data.regions[r] for r in ("cheeks", "jaw_line")) == 0
     assert away.sum() > 1000
-    assert np.abs(moved[away]).max() == 0
+    assert np.abs(moved[away]).mean() < 0.02 * along[inner].mean()
 
 
 @settings(max_examples=15, deadline=None)
@@ -264,7 +266,10 @@ def test_graphs_and_numpy_agree_on_every_edit(model: FaceModel, full: FaceModel,
         assert np.abs(plain - graph.points(weights, detail=detail)).max() < 1e-3
         jaw = face.edit.jaw_pose
         assert (
-            np.abs(plain - resident.points(model.data.rig.activations(weights), jaw, face.edit, detail)).max()
+            np.abs(
+                plain
+                - resident.points(model.data.rig.activations(weights), jaw, face.edit, detail, face.moved)
+            ).max()
             < 1e-3
         )
 
@@ -291,8 +296,9 @@ def test_edits_go_together(model: FaceModel) -> None:
 
 
 def test_bone_through_skin_is_clamped_and_said_where(model: FaceModel) -> None:
-    assert model.edited(Edit(thickness=1.3)).edit_notes == ()
-    thin = model.edited({"thickness": {"lips": -0.5}})
+    assert model.edited(Edit(thickness=1.15)).edit_notes == ()
+    old = FaceModel(replace(model.data, skin_request=None, _made={}), Edit(), model._engine)
+    thin = old.edited({"thickness": {"lips": -0.5}})
     assert "Bone came through the skin" in thin.edit_notes[0]
     assert "(lips " in thin.edit_notes[0]
     gap = ((thin.points({}) - thin.anatomy.bone_points) * model.anatomy.normals).sum(1)

@@ -17,6 +17,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel, Performance
+from aim_maya.runtime.cached import edited_tables
 from aim_maya.runtime.performance import CoefficientNetwork
 from aim_maya.runtime.shared import forget, shared_performance
 from tests.helpers.performances import neural_performance, neural_truth
@@ -60,16 +61,12 @@ def at_vertices(model: FaceModel, data: PerformanceData, i: int) -> tuple[np.nda
     return data.coefficients[i] @ basis.T, moved
 
 
-def plain(model: FaceModel, data: PerformanceData, i: int, detail: bool, edit: Edit = Edit()) -> np.ndarray:  # noqa: B008 - frozen
-    d, tables = model.data, model.data.tables(detail)
+def plain(model: FaceModel, data: PerformanceData, i: int, detail: bool) -> np.ndarray:
+    """Under the model's edit; how that moves the skin is known to tests/runtime/test_skin_field.py."""
+    d, edit, tables = model.data, model.edit, edited_tables(model.data, detail, model.moved)
+    tables.need(np.arange(len(tables.displacements)))
     c, o = at_vertices(model, data, i)
-    rest = (
-        tables.rest
-        + (np.asarray(edit.thickness) - 1).reshape(-1, 1)
-        * d.thickness[:, None].astype(np.float64)
-        * d.normals
-        + edit.bone_offset
-    )
+    rest = tables.rest.astype(np.float64) + (0 if model.moved is None else model.moved.offset)
     p = rest + np.asarray(edit.expression_gain).reshape(-1, 1) * (
         np.einsum("tv,tva->va", c, tables.displacements.astype(np.float64)) + o
     )
@@ -99,8 +96,10 @@ def test_edits_act_as_on_the_sliders(model: FaceModel, takes: dict[str, Performa
             expression_gain=rng.uniform(0, 2, v),
         ),
     ):
-        shown = model.edited(edit).performance_points(takes[kind], 2)
-        assert np.abs(shown - plain(model, takes[kind].data, 2, True, edit)).max() < 2e-3
+        edited = model.edited(edit)
+        assert edited.moved is not None
+        shown = edited.performance_points(takes[kind], 2)
+        assert np.abs(shown - plain(edited, takes[kind].data, 2, True)).max() < 2e-3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -60,7 +60,7 @@ def test_calls_in_one_deform_do_not_grow(maya: Any, tmp_path: Path) -> None:
         for size in ((400, 10), (400, 50), (6400, 50))
     }
     assert len(set(counts.values())) == 1, counts
-    assert next(iter(counts.values())) < 80
+    assert next(iter(counts.values())) < 90  # two an attribute that is read
 
 
 def test_no_memory_is_left_behind(maya: Any, tmp_path: Path) -> None:

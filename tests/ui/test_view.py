@@ -204,7 +204,13 @@ def test_an_edit_goes_in_and_out_of_the_window(qtbot: Any, window: ViewWindow, t
     assert panel.recipe().to_json() == recipe.to_json()
     panel.presets.setCurrentIndex(panel.presets.findData("wide_jaw"))
     panel.presets.activated.emit(panel.presets.currentIndex())
-    assert panel.recipe().bones == {"jaw_wider_mm": 6.0}
+    assert panel.recipe().bones == {"jaw_wider_mm": 5.0}
+    panel.presets.showPopup()
+    assert not panel.presets.itemIcon(panel.presets.findData("aged")).isNull()  # this face under each
+    panel.presets.hidePopup()
+    panel.amount.setValue(-50)  # a preset goes both ways
+    assert panel.recipe().bones == {"jaw_wider_mm": -2.5}
+    assert panel.presets.currentData() == "wide_jaw"
     (tmp_path / "edit.json").write_text(
         '{"thickness": {"lips_L": 1.5}, "expression_gain": {"brow": 2}, "jaw_gain": 0.5}'
     )
@@ -216,8 +222,8 @@ def test_an_edit_goes_in_and_out_of_the_window(qtbot: Any, window: ViewWindow, t
     (tmp_path / "edit.json").write_text('{"thicknes": 1}')
     panel.load_file(tmp_path / "edit.json")
     assert "Did you mean" in panel.message.text()  # type: ignore[union-attr]
-    panel.tissue["lips"].setValue(0)
-    assert "Bone came through the skin" in window.caption.text()
+    panel.gains["thickness"].setValue(0)
+    assert "the most that it holds" in window.caption.text()
 
 
 def test_mouse_and_keys(qtbot: Any, window: ViewWindow) -> None:

@@ -9,7 +9,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 
 from aim_maya.core.curves.take import parse_weights
@@ -17,8 +16,8 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.obj import write_obj
+from aim_maya.core.progress import Progress, Style
 from aim_maya.core.regions import REGIONS
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import build_edit
@@ -37,7 +36,7 @@ class Options:
     preset: str | None = None
     """One of the edits that come along; --list shows them."""
     amount: float = 1.0
-    """How much of the preset: 0 nothing, 1 all, 2 twice as much."""
+    """How much of the preset: 0 nothing, 1 all, -1 the other way."""
     set: tuple[str, ...] = ()
     """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3,
     jaw_longer_mm=5."""
@@ -53,6 +52,14 @@ class Options:
     pose: tuple[str, ...] = ()
     """Controls of the picture's lower row, as NAME=VALUE; else jawOpen, and where there is none, the target
     that moves the face most."""
+    check: bool = False
+    """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
+    rest and with the jaw open."""
+    sheet: Path | None = None
+    """Draw thickness 0.7 to 1.5 and both ends of every preset as one PNG: three views, jaw open, lids
+    closed; what turned by more than 20 degrees is red."""
+    progress: Style = "auto"
+    """How --check and --sheet report progress."""
     list: bool = False
     """Print presets, handles and regions, and end."""
     json: Path | None = None
@@ -67,6 +74,8 @@ def run(options: Options) -> dict[str, Any]:
     if options.model is None:
         raise AimError("No model is given.", remedy="aimface edit MODEL.aim --preset heavier -o NEW.aim")
     model = FaceModel.load(options.model, "cpu")
+    if options.check or options.sheet:
+        return _examined(model, options)
     recipes = _recipes(options)
     if options.out is None and options.picture is None and options.obj is None and options.save is None:
         raise AimError("There is nothing to write.", remedy="Give -o NEW.aim, --picture, --obj or --save.")
@@ -99,6 +108,23 @@ def run(options: Options) -> dict[str, Any]:
     return figures
 
 
+def _examined(model: FaceModel, options: Options) -> dict[str, Any]:
+    """The figures and the sheet of all edits."""
+    from trainer.evaluate.edit_check import check_edits, table, write_sheet
+
+    figures: dict[str, Any] = {}
+    with Progress(options.progress) as progress:
+        if options.check:
+            figures |= check_edits(model, progress)
+        if options.sheet:
+            figures["red"] = write_sheet(model, options.sheet, progress)
+    if options.check:
+        sys.stdout.write(table(figures))
+    if options.sheet:
+        sys.stdout.write(f"wrote {options.sheet}\n")
+    return figures
+
+
 def _recipes(options: Options) -> list[EditRecipe]:
     """The preset, and the edit file with what was set over it."""
     recipe = read_recipe(options.edit) if options.edit else EditRecipe()
@@ -110,6 +136,7 @@ def _recipes(options: Options) -> list[EditRecipe]:
 
 def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[str, ...]) -> None:
     from trainer.evaluate import pictures
+    from trainer.evaluate.edit_check import widest
     from trainer.evaluate.pictures import edits_figure, preset_row
 
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
@@ -117,23 +144,13 @@ def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[s
     figure = edits_figure(
         model,
         {"edited": edit} if changing else preset_row(),
-        parse_weights(pose, model.targets) if pose else _widest(model),
+        parse_weights(pose, model.targets) if pose else widest(model)[1],
     )
     with atomic_path(path) as temporary:
         temporary.write_bytes(pictures.png(figure))
 
 
-def _widest(model: FaceModel) -> Floats:
-    """(C,) weights of jawOpen, or of the target that moves the face most."""
-    rig, rest = model.data.rig, model.points({})
-    if "jawOpen" in rig.targets:
-        return rig.trained_pose("jawOpen")
-    poses = [rig.trained_pose(target) for target in rig.targets]
-    moved = [float(((model.points(pose) - rest) ** 2).sum()) for pose in poses]
-    return poses[int(np.argmax(moved))]
-
-
 def _listing() -> str:
     rows = ["presets:", *(f"  {name:<18} {about}" for name, (about, _) in PRESETS.items())]
-    rows += ["handles (bones, mm):", *(f"  {name:<18} {about}" for name, (about, _) in HANDLES.items())]
+    rows += ["handles (bones, mm):", *(f"  {name:<18} {handle.about}" for name, handle in HANDLES.items())]
     return "\n".join([*rows, f"regions: {', '.join(REGIONS)}; each with _L or _R for one side"]) + "\n"

@@ -16,18 +16,21 @@ from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.container import NO_BONES, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
+from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
 from aim_maya.runtime.session import open_session
+from aim_maya.runtime.skin_field import SkinRequest
 from trainer.actor.jaw import Jaw
 from trainer.learn.fields import network_fields
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
 from .graphs import FORMS, fields_graph, full_graph, pose_graph
+from .skin_fields import request_arrays, request_entry, skin_request
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
@@ -200,6 +203,8 @@ def export(
         arrays["regions"] = np.stack(list(soft_regions(actor.neutral, weight, sites).values())).astype(
             np.float16
         )[:, of]
+    request = _skin_request(problem, arrays, sites)
+    arrays |= {} if request is None else request_arrays(request)
     members = {
         "fields.onnx": fields_graph(networks, template.centre, template.scale, motion, blend),
         "pose.onnx": pose_graph(networks.targets, template.centre, motion, blend),
@@ -209,7 +214,24 @@ def export(
     manifest = _manifest(problem, networks, jaw, motion, training) | (
         {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
     )
+    manifest |= {} if request is None else {"skin": request_entry(request)}
     return write_checked(path, manifest, members, at.posed[:, of])
+
+
+def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:
+    """How the skin will follow edits, on the mesh as it was given; None for a face trained without bones."""
+    covered, welded = problem.constraints.covered, problem.welded
+    if not len(covered):
+        return None
+    seen = np.zeros(len(problem.actor.neutral.points), bool)
+    seen[covered] = True
+    owners = arrays.get("owners")
+    corners = welded.given.corners if owners is None else owners[welded.given.corners]
+    mesh = Mesh(arrays["neutral"].astype(np.float64), welded.given.counts, corners)
+    pieces = arrays.get("pieces")
+    return skin_request(
+        mesh, arrays["normals"], arrays["weight"], pieces, sites, seen[welded.of], problem.actor.mm_per_unit
+    )
 
 
 def bones_report(problem: Problem) -> str:

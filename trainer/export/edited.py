@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from aim_maya.core.posing import Detail, tolerance
 from aim_maya.core.regions import REGIONS
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.cached import edited_rest
+from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.skin_field import MovedSkin
 
 from .aim import write_checked
+from .skin_fields import request_arrays, request_entry, request_of
 
 # An edit written into the graphs of an actor.aim, so that they answer for the edited face without being told
 # of the edit.
@@ -215,17 +217,18 @@ class Rest:
     thickness: Floats
 
 
-def edited_rest_fields(data: ModelData, edit: Edit) -> Rest:
-    """Bones moved by their offset; what the neutral's own offset moves is tissue: t d0 n0 + offset has a new
-    thickness and normal."""
-    bone = data.bone + edit.bone_offset if np.ndim(edit.bone_offset) else data.bone
-    thickness = np.asarray(data.thickness * np.float32(edit.thickness))
-    normals = data.normals
-    if np.ndim(edit.rest_offset):
-        skin = thickness[:, None] * normals + edit.rest_offset
+def edited_rest_fields(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> Rest:
+    """Bones moved by their offset; how the skin moves over them, and the neutral's own offset, is tissue: t
+    d0 n0 + offset has a new thickness and normal."""
+    tables = tables_of(data, edit, moved)
+    bone = data.bone if tables.bone_offset is None else data.bone + tables.bone_offset
+    factor = np.float32(1) if tables.thickness is None else tables.thickness[:, 0]
+    thickness, normals = np.asarray(data.thickness * factor), data.normals
+    if tables.rest_offset is not None:
+        skin = thickness[:, None] * normals + tables.rest_offset
         thickness = np.linalg.norm(skin, axis=1)
         normals = skin / thickness[:, None]
-    parts = (edited_rest(data, edit, True), bone, normals, thickness)
+    parts = (edited_rest(data, edit, True, moved), bone, normals, thickness)
     return Rest(*(np.ascontiguousarray(part, np.float32) for part in parts))
 
 
@@ -237,11 +240,13 @@ def bake_edit(
 
     Raises AimError, and writes nothing, when the graphs do not agree with the edited model to 1e-3 mm.
     """
-    data, edit = model.data, edited.edit
-    rest = edited_rest_fields(data, edit)
+    data, edit, moved = model.data, edited.edit, edited.moved
+    rest = edited_rest_fields(data, edit, moved)
     sites = _moved_sites(data, rest.neutral)
-    members = edited_graphs(data.graphs, tables_of(data, edit)) | {
-        "mesh.npz": pack_arrays(**_arrays(data, edit, rest, sites is not None))
+    request = request_of(replace(data, landmarks=sites or data.landmarks, normals=rest.normals), rest.neutral)
+    arrays = _arrays(data, edit, rest, sites is not None, moved)
+    members = edited_graphs(data.graphs, tables_of(data, edit, moved)) | {
+        "mesh.npz": pack_arrays(**arrays, **({} if request is None else request_arrays(request)))
     }
     manifest: dict[str, Any] = {key: value for key, value in data.manifest.items() if key not in _ASIDE}
     manifest |= {
@@ -249,13 +254,14 @@ def bake_edit(
         "baked": _baked_jaw(data, edit),
         "edits": [*data.manifest.get("edits", []), _said(data, recipes, edited)],
     }
+    manifest |= {} if request is None else {"skin": request_entry(request)}
     if sites is not None:
         manifest |= {"landmarks": sites.to_json(), "regions": list(REGIONS)}
     return write_checked(out, manifest, members, agrees_with=edited)
 
 
-def tables_of(data: ModelData, edit: Edit) -> Tables:
-    """What the graphs are given."""
+def tables_of(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> Tables:
+    """What the graphs are given: of a skin that moves as a whole, what it moves beyond its bones."""
     v = len(data.neutral)
 
     def column(value: float | Floats) -> Floats | None:
@@ -270,9 +276,9 @@ def tables_of(data: ModelData, edit: Edit) -> Tables:
 
     return Tables(
         len(data.manifest.get("edits", [])),
-        column(edit.thickness),
+        column(edit.thickness if moved is None else 1.0),
         offset(edit.bone_offset),
-        offset(edit.rest_offset),
+        offset(edit.rest_offset if moved is None else moved.offset - edit.bone_offset + edit.rest_offset),
         column(edit.expression_gain),
         edit.jaw_gain,
         edit.jaw_arc,
@@ -280,15 +286,19 @@ def tables_of(data: ModelData, edit: Edit) -> Tables:
     )
 
 
-def _arrays(data: ModelData, edit: Edit, rest: Rest, with_regions: bool) -> dict[str, Any]:
+def _arrays(
+    data: ModelData, edit: Edit, rest: Rest, with_regions: bool, moved: MovedSkin | None
+) -> dict[str, Any]:
     mesh, detail, basis = data.mesh, data.detail, data.basis
-    if np.ndim(edit.expression_gain) or edit.expression_gain != 1.0:
-        gain = np.reshape(np.float32(edit.expression_gain), (1, -1, 1))
+    gained = bool(np.ndim(edit.expression_gain) or edit.expression_gain != 1.0)
+    gain = np.reshape(np.float32(edit.expression_gain), (1, -1, 1))
+    if gained:
         basis = basis * gain
-        detail = Detail.encode(
-            data.tables(True).displacements * gain,
-            tolerance(rest.neutral, float(data.manifest["mm_per_unit"])),
-        )
+    if gained or moved is not None:
+        shapes = edited_tables(data, True, moved)
+        shapes.need(np.arange(len(basis)))
+        within = tolerance(rest.neutral, float(data.manifest["mm_per_unit"]))
+        detail = Detail.encode(shapes.displacements * gain, within)
     arrays: dict[str, Any] = {
         "neutral": rest.neutral,
         "counts": mesh.counts,

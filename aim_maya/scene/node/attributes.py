@@ -12,7 +12,23 @@ from typing import Any
 
 # names of the presets that come along, in the order in which scenes store them; written out, because this
 # table is read where numpy is missing, too
-PRESET_NAMES = ["thinner", "heavier", "long_jaw", "wide_jaw", "strong_chin", "high_cheekbones", "heavy_brow"]
+PRESET_NAMES = [
+    "thinner",
+    "heavier",
+    "long_jaw",
+    "wide_jaw",
+    "strong_chin",
+    "high_cheekbones",
+    "heavy_brow",
+    "gaunt",
+    "fleshy",
+    "underbite",
+    "long_nose",
+    "wide_nose",
+    "broken_nose",
+    "aged",
+    "child_like",
+]
 TYPE_NAME = "aimDeformer"
 # in the range 0x80000-0xfffff for development; .mb files store it, so it never changes without a note
 TYPE_ID = 0x000A1FA5
@@ -115,10 +131,20 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         keyable=True, affects=_SKIN),
     Attribute("browForward", "hbf", "float", "mm: the brow ridge straight forward", "Brow Forward", 0.0, _MM,
         keyable=True, affects=_SKIN),
+    Attribute("jawForward", "hjf", "float", "mm: the jaw and the lower lip straight forward", "Jaw Forward",
+        0.0, _MM, keyable=True, affects=_SKIN),
+    Attribute("noseForward", "hnf", "float", "mm: the tip of the nose straight forward", "Nose Forward", 0.0,
+        _MM, keyable=True, affects=_SKIN),
+    Attribute("noseWider", "hnw", "float", "mm: both wings of the nose outwards", "Nose Wider", 0.0, _MM,
+        keyable=True, affects=_SKIN),
+    Attribute("noseBridge", "hnb", "float", "mm: the bridge of the nose forward", "Nose Bridge", 0.0, _MM,
+        keyable=True, affects=_SKIN),
+    Attribute("noseBent", "hnt", "float", "mm: the middle of the nose to the subject's left", "Nose Bent",
+        0.0, _MM, keyable=True, affects=_SKIN),
     Attribute("preset", "epr", "enum", "an edit that comes along, besides the sliders and the edit file",
         "Preset", 0, fields=("none", *PRESET_NAMES), affects=_SKIN),
-    Attribute("presetAmount", "epa", "float", "how much of the preset", "Preset Amount", 1.0, (0, 1),
-        keyable=True, affects=_SKIN),
+    Attribute("presetAmount", "epa", "float", "how much of the preset; below 0 the other way",
+        "Preset Amount", 1.0, (-1, 1), keyable=True, affects=_SKIN),
     Attribute("edit", "aimd", "file",
         "an anatomical edit (JSON, docs/reference/files.md); the sliders come on top of it", "Edit", affects=_ALL),
     Attribute("detail", "det", "bool", "on: exact at every trained pose; off: everything from the networks",
@@ -160,4 +186,9 @@ HANDLES = {
     "chinForward": "chin_forward_mm",
     "cheekbonesOut": "cheekbones_out_mm",
     "browForward": "brow_forward_mm",
+    "jawForward": "jaw_forward_mm",
+    "noseForward": "nose_forward_mm",
+    "noseWider": "nose_wider_mm",
+    "noseBridge": "nose_bridge_mm",
+    "noseBent": "nose_bent_mm",
 }

@@ -27,6 +27,7 @@ from vtkmodules.vtkRenderingCore import (
     vtkWindowToImageFilter,
 )
 
+from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
@@ -83,6 +84,7 @@ def _faces_of(mesh: Mesh, corners: int) -> NDArray[np.integer]:
 # A face drawn by VTK into memory: one way of drawing for the window, for pictures and for tests, with and
 # without a screen.
 
+_AWAY_MM = 545.0  # a camera from an adult's face that fills its picture
 SKIN = (0.92, 0.75, 0.66)
 _BEHIND, _ABOVE = (0.17, 0.17, 0.18), (0.30, 0.31, 0.33)
 
@@ -220,6 +222,18 @@ class FaceScene:
         camera.Azimuth(turn)
         self.renderer.ResetCamera()
         camera.Zoom(1.25)
+
+    def show_face(self, sites: FaceSites, turn: float) -> None:
+        """The face fills the picture, turned by some degrees: placed by its landmarks, whatever neck and
+        shoulders there are."""
+        middle = 0.5 * (sites.site("glabella") + sites.site("menton")) * [0, 1, 1]
+        middle[2] = 0.45 * middle[2] + 0.55 * float(sites.site("tragion")[2])
+        angle, away = np.radians(turn), _AWAY_MM * sites.size
+        camera = self.renderer.GetActiveCamera()
+        camera.SetViewAngle(22)
+        camera.SetFocalPoint(*sites.to_object(middle))
+        camera.SetPosition(*sites.to_object(middle + away * np.array([np.sin(angle), 0.0, np.cos(angle)])))
+        camera.SetViewUp(*sites.axes[1])
 
     def orbit(self, right: float, up: float) -> None:
         """Turn the camera about the face, degrees; never over its top."""

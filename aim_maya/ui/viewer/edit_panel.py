@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -19,6 +22,7 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -28,7 +32,7 @@ from PySide6.QtWidgets import (
 from aim_maya.core.errors import AimError
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.regions import REGIONS
-from aim_maya.runtime.edit import ALL, PRESETS, EditRecipe, Factor, read_recipe
+from aim_maya.runtime.edit import ALL, PRESETS, EditRecipe, Factor, preset, read_recipe
 from aim_maya.ui.app import show_error
 
 _GAINS = (
@@ -36,8 +40,42 @@ _GAINS = (
     ("expression_gain", "E&xpression gain", "The skin's own motion, times this"),
     ("thickness", "Thic&kness", "Soft tissue between bone and skin, times this"),
 )
-_FURTHEST_MM, _FINE = 12, 10
+_FINE = 10
 _FILTER = "Edit (*.json)"
+
+
+class PresetBox(QComboBox):
+    """The presets by name; `opened` before the list is first shown, for whoever can draw them."""
+
+    opened = Signal()
+    PICTURE = 72
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened = False
+        self.setIconSize(QSize(1, 1))  # of the closed box, which has room for the name alone
+        self.setMaximumHeight(self.sizeHint().height())
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def showPopup(self) -> None:
+        """Qt's own, after `opened`."""
+        if not self._opened:
+            self._opened = True
+            self.opened.emit()
+        self.setIconSize(QSize(self.PICTURE, self.PICTURE))
+        super().showPopup()
+
+    def hidePopup(self) -> None:
+        """Qt's own."""
+        super().hidePopup()
+        self.setIconSize(QSize(1, 1))
+
+    def picture(self, name: str, pixels: NDArray[np.uint8]) -> None:
+        """Show (H, W, 4) RGBA, the bottom row first, beside a preset's name."""
+        height, width = pixels.shape[:2]
+        upright = np.ascontiguousarray(pixels[::-1])
+        image = QImage(upright.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
+        self.setItemIcon(self.findData(name), QIcon(QPixmap.fromImage(image)))
 
 
 class EditPanel(QGroupBox):
@@ -56,10 +94,13 @@ class EditPanel(QGroupBox):
             for name in REGIONS
         }
         self.bones = {
-            name: self._slider(f"{about}, mm", -_FURTHEST_MM * _FINE, _FURTHEST_MM * _FINE, 0)
-            for name, (about, _) in HANDLES.items()
+            name: self._slider(f"{handle.about}, mm", *(round(mm * _FINE) for mm in handle.ends), 0)
+            for name, handle in HANDLES.items()
         }
-        self.presets, self.fold, self.more = QComboBox(), QToolButton(), QScrollArea()
+        self.presets, self.fold, self.more = PresetBox(), QToolButton(), QScrollArea()
+        self.amount = self._slider(
+            "How much of the preset, in percent; to the left the other way", -100, 100, 100
+        )
         self.load, self.save, self.reset = (
             QPushButton("&Open ..."),
             QPushButton("Sa&ve ..."),
@@ -67,7 +108,7 @@ class EditPanel(QGroupBox):
         )
         self._lay_out()
         self._connect()
-        for widget in (self.fold, self.presets):
+        for widget in (self.fold, self.presets, self.amount):
             widget.setEnabled(anatomy)
 
     def _slider(self, tip: str, low: int, high: int, value: int) -> QSlider:
@@ -79,6 +120,13 @@ class EditPanel(QGroupBox):
         slider.valueChanged.connect(self._moved)
         return slider
 
+    def _dose(self, percent: int) -> None:
+        """So much of the chosen preset."""
+        index = self.presets.currentIndex()
+        if not self._quiet and self.presets.itemData(index):
+            self.set_recipe(preset(self.presets.itemData(index), percent / 100))
+            self.presets.setCurrentIndex(index)
+
     def _lay_out(self) -> None:
         column, form, row = QVBoxLayout(self), QFormLayout(), QHBoxLayout()
         for name, text, _ in _GAINS:
@@ -88,9 +136,9 @@ class EditPanel(QGroupBox):
             self.presets.addItem(name.replace("_", " "), name)
             self.presets.setItemData(self.presets.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.presets.setAccessibleName("Presets")
-        preset = QLabel("Pr&eset")
-        preset.setBuddy(self.presets)
-        form.addRow(preset, self.presets)
+        name = QLabel("Pr&eset")
+        name.setBuddy(self.presets)
+        form.addRow(name, _row(self.presets, self.amount, _percent))
         self.fold.setText("Bones and re&gions")
         self.fold.setCheckable(True)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
@@ -122,6 +170,8 @@ class EditPanel(QGroupBox):
     def _connect(self) -> None:
         self.fold.toggled.connect(self._unfold)
         self.presets.activated.connect(self._choose)
+        self.amount.valueChanged.disconnect(self._moved)  # it moves the other sliders
+        self.amount.valueChanged.connect(self._dose)
         self.reset.clicked.connect(lambda: self.set_recipe(EditRecipe()))
         self.load.clicked.connect(self._load)
         self.save.clicked.connect(self._save)
@@ -180,7 +230,7 @@ class EditPanel(QGroupBox):
     def _choose(self, index: int) -> None:
         name = self.presets.itemData(index)
         if name:
-            self.set_recipe(PRESETS[name][1])
+            self.set_recipe(preset(name, self.amount.value() / 100))
             self.presets.setCurrentIndex(index)
 
     def _load(self) -> None:
@@ -195,20 +245,32 @@ class EditPanel(QGroupBox):
 
 
 def _add(form: QFormLayout, text: str, slider: QSlider, said: Callable[[int], str]) -> None:
-    label, number, row = QLabel(text), QLabel(), QHBoxLayout()
+    label = QLabel(text)
     label.setBuddy(slider)
     label.setToolTip(slider.toolTip())
+    form.addRow(label, _row(None, slider, said))
+
+
+def _row(first: QWidget | None, slider: QSlider, said: Callable[[int], str]) -> QHBoxLayout:
+    """The slider with its number in words after it, and perhaps a widget before."""
+    number, row = QLabel(), QHBoxLayout()
     number.setMinimumWidth(number.fontMetrics().horizontalAdvance("+12.0 mm"))
     number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     number.setText(said(slider.value()))
     slider.valueChanged.connect(lambda value: number.setText(said(value)))
+    if first is not None:
+        row.addWidget(first, 3)
     row.addWidget(slider, 1)
     row.addWidget(number)
-    form.addRow(label, row)
+    return row
 
 
 def _times(value: int) -> str:
     return f"x {value / 100:.2f}"
+
+
+def _percent(value: int) -> str:
+    return f"{value:+d} %" if value else "0 %"
 
 
 def _millimetres(value: int) -> str:

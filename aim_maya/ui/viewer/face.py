@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import heat
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import EditRecipe
 
 from .drawing import FaceScene, ShownMesh
@@ -74,6 +75,21 @@ class ViewedFace:
         model."""
         self.model = self.original.edited(edit)
         self.dress()
+
+    def preset_pictures(self, size: int) -> dict[str, NDArray[np.uint8]]:
+        """{preset: (size, size, 4) RGBA, the bottom row first} of this face under each. Raises AimError as
+        `edit` does."""
+        scene, skin = (
+            FaceScene(str(self.original.manifest["up"]), (size, size)),
+            ShownMesh(self.original.mesh),
+        )
+        scene.add(skin)
+        scene.show_face(self.original.data.sites, 35.0)
+        pictures = {}
+        for name in PRESETS:
+            skin.move(self.original.edited(preset(name)).points(np.zeros(len(self.weights))))
+            pictures[name] = scene.picture().copy()
+        return pictures
 
     def dress(self) -> None:
         """Show what `look` says. Raises AimError for bones and tissue of a face that was trained without."""

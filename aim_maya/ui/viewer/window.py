@@ -31,7 +31,7 @@ from aim_maya.runtime.edit import EditRecipe
 from aim_maya.ui.app import show_error
 
 from .drawing import FaceScene
-from .edit_panel import EditPanel
+from .edit_panel import EditPanel, PresetBox
 from .face import ViewedFace
 from .sliders import Player, TargetSliders
 
@@ -223,6 +223,7 @@ class ViewWindow(QWidget):
     def _connect(self) -> None:
         self.sliders.changed.connect(self._pose)
         self.edits.changed.connect(self._edit)
+        self.edits.presets.opened.connect(self._picture_presets)
         for box in (self.skin, self.bones, self.wires, self.detail):
             box.toggled.connect(self._dress)
         self.colours.currentIndexChanged.connect(self._dress)
@@ -242,6 +243,11 @@ class ViewWindow(QWidget):
     def _pose(self) -> None:
         self.face.pose(self.sliders.weights())
         self._show()
+
+    def _picture_presets(self) -> None:
+        """Beside every preset this face under it."""
+        for name, pixels in self.face.preset_pictures(PresetBox.PICTURE).items():
+            self.edits.presets.picture(name, pixels)
 
     def _edit(self) -> None:
         try:

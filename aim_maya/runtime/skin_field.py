@@ -1,0 +1,372 @@
+"""The skin follows an edit of the anatomy smoothly: of all smooth motions of the space round a face the one
+nearest to what the anatomy asks for.
+
+An edit asks vertex v for r_v = (t_v - 1) d_v n_v + offset_v, with a confidence c_v: full on outer skin over
+bone, none where skin faces skin (lips, lids, nostrils, ears, mouth), where nobody can say what bone asks for.
+What is done is a motion of space,
+
+    u(x) = sum_j phi(|x - z_j| / R) q_j
+    q    = argmin sum_v c_v area_v |u(x_v) - r_v|^2 + s sum_jk q_j K_jk q_k
+
+with the kernel phi(r) = (1 - r)^4 (4 r + 1) (H. Wendland 1995) at nodes z_j on the skin and K its values
+between them, whose energy is the field's bending (regularised regression in the kernel's native space:
+H. Wendland, Scattered Data Approximation, 2005). It is linear in r. A motion of space keeps apart what is
+apart and together what is together: two lips that touch at rest move as one, and so do the lids of a closed
+eye, since a trained shape is carried by the same motion:
+
+    e''_i = u(s0 + e'_i) - u(s0) + e'_i
+
+to first order the displacement turned and stretched as the skin below it is. Where a target's jaw moves,
+skin that it presses together or pulls apart has u fitted again, by the same rule, to the skin as it is
+posed. numpy alone: two products with a (V, nodes) matrix an edit, and one or two a target when it is first
+seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.mesh import Mesh, triangle_areas
+from aim_maya.core.typed import Floats, Ints
+
+from .edit import Edit
+
+_POSED_BENDING = 3.0  # there skin is pressed together: bending counts this much more
+_SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
+# a displacement beyond this is carried by the motion where it ends, a shorter one by the motion's gradient
+_FAR_MM = 1.0
+MOST_NODES = 2000
+_PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
+_ROWS = 8192  # points whose kernels are formed at once
+
+
+# The tables that a frame is summed from.
+
+
+class Scratch:
+    """Working memory for sums over the planar tables (T, 3V), used by one call at a time."""
+
+    def __init__(self, tables: SkinTables) -> None:
+        self._tables, self._key, size = tables, b"", tables.planar.shape[1]
+        self._rows = np.empty((0, size), np.float32)
+        self.sum = np.empty((2, 3, size // 3), np.float32)
+
+    def rows(self, active: NDArray[np.intp]) -> Floats:
+        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so
+        they are kept too."""
+        key = active.tobytes()
+        if self._key != key:
+            self._tables.need(active)
+            if len(self._rows) < len(active):
+                self._rows = np.empty((len(active), self._rows.shape[1]), np.float32)
+            np.take(self._tables.planar, active, axis=0, out=self._rows[: len(active)], mode="clip")
+            self._key = key
+        return self._rows[: len(active)]
+
+
+class SkinTables:
+    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit,
+    object space."""
+
+    def __init__(self, rest: Floats, displacements: Floats) -> None:
+        self.rest, self.displacements = rest, displacements
+        self._free: deque[Scratch] = deque()
+
+    @cached_property
+    def planar(self) -> Floats:
+        """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
+        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(
+            len(self.displacements), -1
+        )
+
+    def need(self, rows: NDArray[np.integer]) -> None:
+        """Make sure that these rows of `planar` and `displacements` are there: here they always are."""
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Working memory of these tables, shared by all edits that leave them as they are, since a scene may
+        hold hundreds of nodes on a model.
+
+        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them
+        between two calls.
+        """
+        try:
+            lent = self._free.pop()
+        except IndexError:
+            lent = Scratch(self)
+        try:
+            yield lent
+        finally:
+            self._free.append(lent)
+
+
+# The motion of an edit.
+
+
+@dataclass(frozen=True)
+class SkinRequest:
+    """What a file keeps of it. confidence, tissue (V,) uint8, 255 is 1; nodes (M,) int32 vertex ids.
+
+    tissue: the share of a thickness edit that is asked for; less on lids, which stay on the eyeball.
+    radius_mm: the kernel's; smoothness: s, mm^2.
+    """
+
+    confidence: Ints
+    tissue: Ints
+    nodes: Ints
+    radius_mm: float
+    smoothness: float
+
+
+class SkinField:
+    """The motions of one face: made once a model, at its first edit; read-only from then on."""
+
+    def __init__(
+        self,
+        request: SkinRequest,
+        sewn: Mesh,
+        thickness: Floats,
+        normals: Floats,
+        rigid: NDArray[np.bool_],
+        mm_per_unit: float,
+    ) -> None:
+        """sewn: the neutral, doubles on its seams used by no face; thickness (V,), normals (V, 3): the
+        anatomy's; rigid (V,): separate pieces that keep their form. Model unit, object space."""
+        self.mm, self._radius, self.rigid = mm_per_unit, request.radius_mm, rigid
+        self._thickness, self._normals = thickness, normals
+        self.confidence = (request.confidence / np.float32(255)).astype(np.float32)
+        self._tissue = (request.tissue / np.float32(255)).astype(np.float32)
+        self._middle = sewn.points.mean(0)
+        self.points = self._in_mm(sewn.points)
+        self.nodes = self.points[request.nodes]
+        self._ramps = np.concatenate([self._ramp(some) for some in self._chunks(self.points)])
+        self.kernels = _kernel(self._ramps)
+        area = self._areas(sewn)
+        self._weight = self.confidence * area
+        self.probes = np.union1d(
+            request.nodes, np.arange(0, len(self.points), 1 + len(self.points) // _PROBES)
+        )
+        self._request, self._area = request, area
+        self._inverse = self._inverted(self.kernels, self._weight, self._ramp(self.nodes))
+
+    def _inverted(self, kernels: Floats, weight: Floats, between: Floats, bending: float = 1.0) -> Floats:
+        """(M, M) from data's misfit to coefficients; between (M, M): 1 - r of nodes; bending times this."""
+        system = (kernels.T @ (weight[:, None] * kernels)).astype(np.float64)
+        system += bending * self._request.smoothness * _kernel(between).astype(np.float64)
+        system[np.diag_indices(len(system))] += 1e-7 * max(float(np.trace(system)) / len(system), 1e-12)
+        inverse: Floats = np.linalg.inv(system)
+        return inverse
+
+    def _in_mm(self, points: Floats) -> Floats:
+        """(..., 3) float32 about the middle of the face."""
+        return ((points - self._middle) * self.mm).astype(np.float32)
+
+    def _areas(self, mesh: Mesh) -> Floats:
+        """(V,) float32 mm^2; of doubles all of it at their owner."""
+        areas = triangle_areas(mesh.points, mesh.triangles) * self.mm**2
+        total = np.bincount(mesh.triangles.ravel(), np.repeat(areas / 3, 3), len(self.points))
+        return total.astype(np.float32)
+
+    @staticmethod
+    def _chunks(points: Floats) -> list[Floats]:
+        return [points[i : i + _ROWS] for i in range(0, max(len(points), 1), _ROWS)]
+
+    def _ramp(self, points: Floats, nodes: Floats | None = None) -> Floats:
+        """(P, M) float32 1 - r, 0 beyond the radius, for points (P, 3) mm and nodes (M, 3), or those at
+        rest."""
+        nodes = self.nodes if nodes is None else nodes
+        square = (points * points).sum(1)[:, None] + (nodes * nodes).sum(1)
+        square -= 2 * (points @ nodes.T)
+        np.maximum(square, 0, out=square)
+        np.sqrt(square, out=square)
+        square *= np.float32(-1 / self._radius)
+        square += 1
+        ramp: Floats = np.maximum(square, 0, out=square)
+        return ramp
+
+    def moved(self, edit: Edit) -> MovedSkin:
+        """The motion nearest to what a checked edit's thickness and bone offsets ask for."""
+        offset = self.rigid[:, None] * np.asarray(edit.bone_offset, np.float32)
+        return MovedSkin(self, self.solved(self.request(edit)), np.broadcast_to(offset, self.points.shape))
+
+    def request(self, edit: Edit) -> Floats:
+        """(V, 3) float32 mm: what the anatomy asks of every vertex."""
+        factor = (np.asarray(edit.thickness, np.float32) - np.float32(1)) * self._tissue * np.float32(self.mm)
+        asked: Floats = np.reshape(factor * self._thickness, (-1, 1)) * self._normals
+        return asked + np.float32(self.mm) * edit.bone_offset if np.ndim(edit.bone_offset) else asked
+
+    def solved(self, request: Floats) -> Floats:
+        """(M, 3) float32 coefficients q for r (V, 3), both mm."""
+        return (self._inverse @ (self.kernels.T @ (self._weight[:, None] * request))).astype(np.float32)
+
+    def at(self, points: Floats, coefficients: Floats) -> Floats:
+        """(P, 3) mm: u at points (P, 3), model unit."""
+        parts = [_kernel(self._ramp(some)) @ coefficients for some in self._chunks(self._in_mm(points))]
+        return np.concatenate(parts)
+
+    def refitted(self, posed: Floats, wanted: Floats, sliding: Floats) -> tuple[Floats, Floats]:
+        """(V, 3) the smooth motion of the space round skin posed (V, 3), nearest to what is wanted (V, 3)
+        of all of it, model unit; and (V,) how much it is to count: fully within half a radius of nodes that
+        slide (V,), 0 to 1."""
+        points, some = self._in_mm(posed), self.probes
+        nodes, slides = points[self._request.nodes], 2 * sliding[self._request.nodes].astype(np.float32)
+        share = float(self._area.sum()) / max(float(self._area[some].sum()), 1e-12)
+        kernels, weight = _kernel(self._ramp(points[some], nodes)), share * self._area[some]
+        inverse = self._inverted(kernels, weight, self._ramp(nodes, nodes), _POSED_BENDING)
+        q = inverse @ (kernels.T @ (weight[:, None] * wanted[some]))
+        fitted, counts = np.empty(points.shape, np.float32), np.empty(len(points), np.float32)
+        for start in range(0, len(points), _ROWS):
+            ramp = self._ramp(points[start : start + _ROWS], nodes)
+            fitted[start : start + _ROWS] = _kernel(ramp) @ q.astype(np.float32)
+            counts[start : start + _ROWS] = (ramp * slides).max(1)
+        return fitted, np.minimum(counts, 1)
+
+    def gradient(self, coefficients: Floats, at: Ints | slice = slice(None)) -> Floats:
+        """(S, 3, 3) du_a / dx_b at vertices (S,), or all: the kernel's is -20 (1 - r)^3 (x - z) / R^2."""
+        q, ramp = coefficients, self._ramps[at]
+        together = np.concatenate([q, (q[:, :, None] * self.nodes[:, None, :]).reshape(len(q), 9)], 1)
+        sums = (ramp * ramp * ramp) @ together
+        turn = sums[:, :3, None] * self.points[at][:, None, :] - sums[:, 3:].reshape(-1, 3, 3)
+        turn[self.rigid[at]] = 0
+        return np.float32(-20 / self._radius**2) * turn
+
+
+def _kernel(ramp: Floats) -> Floats:
+    """(1 - r)^4 (4 r + 1) from 1 - r."""
+    square = ramp * ramp
+    square *= square
+    square *= 5 - 4 * ramp
+    return square
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPoses:
+    """Where the targets were trained. matrix (T, T): row p, the activations of all targets there; turns (T,
+    3, 3), offsets (T, 3): the jaw there as a displacement about centre (3,); weight (V,) skinning."""
+
+    matrix: Floats
+    turns: Floats
+    offsets: Floats
+    weight: Floats
+    centre: Floats
+
+
+class MovedSkin:
+    """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral."""
+
+    def __init__(self, field: SkinField, coefficients: Floats, rigid_offset: Floats) -> None:
+        """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere."""
+        self._field, self._coefficients, self._rigid_offset = field, coefficients, rigid_offset
+        self._lock, self._bent = threading.Lock(), None
+        offset = field.kernels @ coefficients / np.float32(field.mm)
+        self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, offset)
+
+    @cached_property
+    def gradient(self) -> Floats:
+        """(V, 3, 3) float32: how the motion turns and stretches the skin at every vertex, less the
+        identity."""
+        return self._field.gradient(self._coefficients)
+
+    def strain(self) -> tuple[Ints, Floats]:
+        """Vertex ids (S,), spread over the mesh, and how much the motion stretches or turns the skin there
+        (S,), as a share of its length (Frobenius norm of the gradient): where it is below 1 nothing can
+        turn over."""
+        gradient = self._field.gradient(self._coefficients, self._field.probes)
+        return self._field.probes, np.sqrt((gradient * gradient).sum((1, 2)))
+
+    def scaled(self, amount: float) -> MovedSkin:
+        """So much of it."""
+        share = np.float32(amount)
+        return MovedSkin(self._field, self._coefficients * share, self._rigid_offset * share)
+
+    def at_ends(self, rest: Floats, displacement: Floats) -> Floats:
+        """(V, 3) u where a displacement (V, 3) from rest (V, 3) ends, all model unit."""
+        field, e = self._field, displacement
+        ends: Floats = self.offset + np.einsum("vab,vb->va", self.gradient, e)
+        far = np.flatnonzero(((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid)
+        if len(far):
+            ends[far] = field.at(rest[far] + e[far], self._coefficients) / np.float32(field.mm)
+        return ends
+
+    def carried(self, rest: Floats, displacement: Floats, poses: TrainedPoses, i: int) -> Floats:
+        """(V, 3) the displacement before skinning, at the trained pose i, of the edited face: displacement
+        (V, 3) is the unedited one's.
+
+            p = rest + e,   S = LBS(p),   LBS's 3x3 at p: B = I + k (R - I),   e'' = e - u(rest) + B^-1 U
+
+        U is B u(p). Where a moving jaw makes e large, skin slides over bone and p is no place where it ever
+        is: there, and round it, U is B u(rest) fitted again at S.
+        """
+        at = self.at_ends(rest, displacement)
+        turn, shift = poses.turns[i], poses.offsets[i]
+        if not turn.any() and not shift.any():
+            return displacement + at - self.offset
+        field, weight = self._field, poses.weight[:, None].astype(np.float64)
+        p = (rest + displacement).astype(np.float64)
+        jaw = (p - poses.centre) @ turn.T + shift
+        posed, blends = p + weight * jaw, np.eye(3) + weight[:, :, None] * turn
+        slid = np.minimum(np.linalg.norm(displacement, axis=1), np.linalg.norm(jaw, axis=1)) * field.mm
+        sliding = np.clip(slid / _SLIDING_MM, 0, 1)
+        at = at + sliding[:, None] * (self.offset - at)
+        wanted = np.einsum("vab,vb->va", blends, at)
+        fitted, share = field.refitted(posed, wanted.astype(np.float32), sliding)
+        share = np.where(field.rigid, 0, share)
+        moving = np.flatnonzero(share > 0)
+        if len(moving):
+            wanted[moving] += share[moving, None] * (fitted - wanted)[moving]
+            at[moving] = np.linalg.solve(blends[moving], wanted[moving][..., None])[..., 0]
+        return displacement + at - self.offset
+
+    def tables(self, of: SkinTables, poses: TrainedPoses) -> BentTables:
+        """The trained shapes under this edit; the same object every time."""
+        with self._lock:
+            if self._bent is None or self._bent.of is not of:
+                self._bent = BentTables(of, self, poses)
+            return self._bent
+
+
+class BentTables(SkinTables):
+    """Tables whose rows are carried by an edit's motion when they are first asked for: an animation uses a
+    few targets at a time, and a slider that is dragged forgets them again.
+
+    A combination's row is what its trained pose, carried, leaves over from its parents'.
+    """
+
+    def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
+        self.of, self._moved, self._poses, self._lock = of, moved, poses, threading.Lock()
+        t, v = of.displacements.shape[:2]
+        rows = np.empty((t, 3 * v), np.float32)  # memory of rows that nobody asks for is never touched
+        super().__init__(of.rest, rows.reshape(t, 3, v).transpose(0, 2, 1))
+        self.planar, self._ready = rows, np.zeros(t, bool)
+        self._parents = (poses.matrix != 0).sum(1)
+
+    def need(self, rows: NDArray[np.integer]) -> None:
+        """Carry those of these rows that are not there yet."""
+        if self._ready[rows].all():
+            return
+        with self._lock:
+            for i in rows[~self._ready[rows]]:
+                self._carry(int(i))
+
+    def _carry(self, i: int) -> None:
+        if self._ready[i]:
+            return
+        share, own = self._poses.matrix[i], self.of.displacements
+        active = np.flatnonzero(share)
+        total = np.tensordot(share[active].astype(np.float32), own[active], 1)
+        carried = self._moved.carried(self.rest, total, self._poses, i)
+        for j in active[active != i]:
+            known = self._parents[j] < self._parents[i]
+            if known:
+                self._carry(int(j))
+            carried = carried - share[j] * (self.displacements[j] if known else own[j])
+        self.displacements[i] = carried / share[i]
+        self._ready[i] = True

@@ -1,0 +1,304 @@
+"""The skin follows an edit as a whole: smooth, linear, nothing turned over, lips and lids as they were; old
+files as they did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.container import read_aim, unpack_arrays, write_aim
+from aim_maya.core.errors import AimError
+from aim_maya.core.posing import skin
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
+from aim_maya.runtime.edit import preset
+from aim_maya.runtime.skin_field import BentTables, SkinField
+from trainer.__main__ import main
+from trainer.evaluate import edit_check
+from trainer.evaluate.edit_check import Case, Pose, widest
+from trainer.export.skin_fields import request_of
+
+
+@pytest.fixture(scope="module")
+def model(small_draft: Path) -> FaceModel:
+    return FaceModel.load(small_draft, "cpu")
+
+
+@pytest.fixture(scope="module")
+def field(model: FaceModel) -> SkinField:
+    assert model.data.skin_field is not None
+    return model.data.skin_field
+
+
+@pytest.fixture(scope="module")
+def old(model: FaceModel) -> FaceModel:
+    """The same face from a file that says nothing of how its skin follows."""
+    return FaceModel(replace(model.data, skin_request=None, _made={}), Edit(), model._engine)
+
+
+# what an edit does
+
+
+@pytest.mark.parametrize(
+    "edit", [{"thickness": 0.85}, {"thickness": 1.15}, preset("heavier"), preset("long_jaw", -1)]
+)
+def test_nothing_turns_over_and_lips_and_lids_stay_shut(
+    model: FaceModel, old: FaceModel, edit: object
+) -> None:
+    edited = model.edited(edit)  # type: ignore[arg-type]
+    for pose in (Pose(model, "rest", np.zeros(len(model.targets))), Pose(model, *widest(model))):
+        figures = pose.figures(edited)
+        assert figures["turned_max_deg"] < 27  # the coarse head's folds; 20 on whole heads
+        assert figures["over"] == 0
+        assert figures["area_p01"] > 0.6
+        assert figures["area_p99"] < 1.7
+        assert figures["gap_max_mm"] < 0.3
+    assert edit_check._done(model, edited) > 0.85
+
+
+def test_thickness_tears_the_skin_of_a_file_of_before(old: FaceModel, model: FaceModel) -> None:
+    """What the smooth motion is there for: the same edit, vertex by vertex."""
+    rest = Pose(model, "rest", np.zeros(len(model.targets)))
+    torn, whole = (rest.figures(face.edited({"thickness": 0.7})) for face in (old, model))
+    assert torn["fold_p999_deg"] > 1.5 * whole["fold_p999_deg"]
+    assert old.edited({"thickness": 0.7}).moved is None
+
+
+def test_closed_lids_stay_closed_in_their_targets(model: FaceModel) -> None:
+    poses = [
+        Pose(model, target, model.data.rig.trained_pose(target))
+        for target in model.data.rig.targets
+        if "Blink" in target or "jawRight" in target
+    ]
+    assert poses
+    for edit in ({"thickness": 0.7}, {"thickness": 1.3}):
+        for pose in poses:
+            assert np.abs(pose.gaps(model.edited(edit))).max() < 0.3, pose.name
+
+
+def test_the_motion_is_linear_in_what_is_asked(model: FaceModel, field: SkinField) -> None:
+    rng, v = np.random.default_rng(0), len(model.data.neutral)
+    one = Edit(thickness=rng.uniform(0.9, 1.1, v).astype(np.float32))
+    two = Edit(bone_offset=rng.normal(size=(v, 3)).astype(np.float32) * 0.3)
+    both = Edit(one.thickness, two.bone_offset)
+    apart = field.moved(one).offset + field.moved(two).offset
+    assert field.moved(both).offset == pytest.approx(apart, abs=2e-4)
+    assert field.moved(one).scaled(0.3).offset == pytest.approx(0.3 * field.moved(one).offset, abs=1e-5)
+
+
+def test_a_painted_map_is_followed_smoothly(model: FaceModel) -> None:
+    rng = np.random.default_rng(1)
+    noise = model.edited(Edit(thickness=rng.uniform(0.5, 1.5, len(model.data.neutral)).astype(np.float32)))
+    assert noise.edit_notes == ()
+    figures = Pose(model, "rest", np.zeros(len(model.targets))).figures(noise)
+    assert figures["over"] == 0
+    assert figures["turned_max_deg"] < 30
+
+
+# expressions
+
+
+def test_a_target_is_carried_by_the_motion_of_space(model: FaceModel, field: SkinField) -> None:
+    """Against the formula, kernel by kernel, in double precision."""
+    data, edited = model.data, model.edited({"thickness": 1.25})
+    still = [i for i, turn in enumerate(data.trained_poses.turns) if not turn.any()]
+    reach = [float(np.abs(data.tables(True).displacements[i]).max()) for i in still]
+    i = still[int(np.argmax(reach))]
+    shape = edited.points(data.rig.trained_pose(data.rig.targets[i])).astype(np.float64)
+    x = (data.neutral + data.tables(True).displacements[i]).astype(np.float64)
+    q = field.solved(field.request(edited.edit)).astype(np.float64)
+    mm, middle = model.mm_per_unit, data.neutral.astype(np.float64).mean(0)
+    # type: ignore[union-attr]
+    nodes = (data.neutral[data.skin_request.nodes].astype(np.float64) - middle) * mm
+    # type: ignore[union-attr]
+    far = np.linalg.norm((x - middle)[:, None] * mm - nodes, axis=2) / data.skin_request.radius_mm
+    expected = x + (np.maximum(1 - far, 0) ** 4 * (4 * far + 1)) @ q / mm
+    assert np.abs(shape - expected)[~field.rigid].max() * mm < 0.02
+
+
+def test_a_target_with_a_jaw_is_near_what_its_jaw_carries(model: FaceModel) -> None:
+    """The motion, turned with the jaw as the skin is; fitted again only where the skin slides."""
+    data, edited = model.data, model.edited({"thickness": 1.2})
+    assert edited.moved is not None
+    i = data.rig.targets.index("jawOpen")
+    pose, transform = data.rig.trained_pose("jawOpen"), model.jaw({"jawOpen": 1.0})
+    moved = edited.points(pose) - model.points(pose)
+    p = data.neutral + data.tables(True).displacements[i]
+    carried = skin(p + edited.moved.offset, transform, data.weight, data.centre) - skin(
+        p, transform, data.weight, data.centre
+    )
+    assert np.linalg.norm(moved - carried, axis=1).mean() * model.mm_per_unit < 0.35
+    forehead = data.regions["forehead"] > 0.5
+    assert np.abs(moved - carried)[forehead].max() * model.mm_per_unit < 0.1
+
+
+def test_rows_are_carried_once_and_only_where_they_are_used(
+    model: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an edited frame costs from the second on: the same sum as an unedited one."""
+    seen: list[int] = []
+    carry = BentTables._carry
+
+    def counted(self: BentTables, i: int) -> None:
+        seen.append(i)
+        carry(self, i)
+
+    monkeypatch.setattr(BentTables, "_carry", counted)
+    edited = model.edited({"thickness": 1.1})
+    edited.points({})
+    assert seen == []
+    for amount in (0.2, 0.4, 0.6):
+        edited.points({"jawOpen": amount, "mouthSmile_L": 1.0})
+    rig = model.data.rig
+    assert sorted(seen) == np.flatnonzero(rig.activations({"jawOpen": 0.2, "mouthSmile_L": 1.0})).tolist()
+    assert edited.moved is not None
+    assert edited.moved.tables(model.data.tables(True), model.data.trained_poses) is edited.moved.tables(
+        model.data.tables(True), model.data.trained_poses
+    )
+
+
+# what is too much, and what a file may say
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"thickness": 20.0}, {"thickness": -3.0}, {"bones": {"jaw_longer_mm": 100.0}}, {"thickness": 1e8}],
+)
+def test_too_much_is_held_and_said_with_the_share_that_is_done(
+    model: FaceModel, edit: dict[str, float]
+) -> None:
+    edited = model.edited(edit)
+    assert "is the most that it holds" in edited.edit_notes[0]
+    assert "% of the edit is done" in edited.edit_notes[0]
+    figures = Pose(model, "rest", np.zeros(len(model.targets))).figures(edited)
+    assert figures["over"] == 0
+    assert np.isfinite(edited.points(np.full(len(model.targets), 0.3))).all()
+
+
+def test_bone_stays_under_the_skin(model: FaceModel, field: SkinField) -> None:
+    edit, _, moved = clamped(model.data, Edit(thickness=0.4))
+    left = tissue_left(model.data, edit, moved) * model.mm_per_unit
+    sure = (field.confidence > 0.75) & (model.data.thickness * model.mm_per_unit > 2)
+    assert (left[sure] > 0).mean() > 0.999
+
+
+def test_an_edit_without_tissue_and_bones_moves_no_skin(model: FaceModel) -> None:
+    assert moved_skin(model.data, Edit(jaw_gain=0.5, expression_gain=1.5)) is None
+    assert model.edited({"jaw_arc": 0.3}).moved is None
+
+
+def test_the_anatomy_asks_nothing_of_hidden_skin(model: FaceModel) -> None:
+    """Lips' inner sides, lids and open borders; and the file is hardly larger for it."""
+    request = model.data.skin_request
+    assert request is not None
+    sites, points = model.data.sites, model.data.sites.to_head(model.data.neutral)
+    seam = np.argsort(np.linalg.norm(points - sites.site("stomion"), axis=1))[:6]
+    assert request.confidence[seam].min() == 0
+    cheeks = model.data.regions["cheeks"] > 0.8
+    assert request.confidence[cheeks].mean() > 100
+    assert request.tissue[cheeks].min() == 255
+    spread = points[request.nodes]
+    apart = np.linalg.norm(spread[:, None] - spread, axis=2) + 1e3 * np.eye(len(spread))
+    assert apart.min() > 4
+    assert len(pack_arrays(a=request.confidence, b=request.tissue, c=request.nodes)) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "said"),
+    [
+        ("skin_nodes", np.array([0, 10**6], np.int32), "names vertex 1000000"),
+        ("skin_nodes", np.array([-1], np.int32), "names vertex"),
+        ("skin_nodes", np.zeros(5000, np.int32), "malformed"),
+        ("skin_confidence", np.zeros(7, np.uint8), "skin_confidence"),
+    ],
+)
+def test_an_altered_request_is_refused(
+    small_draft: Path, tmp_path: Path, name: str, array: np.ndarray, said: str
+) -> None:
+    manifest, members = read_aim(small_draft)
+    arrays = unpack_arrays(members["mesh.npz"], "x") | {name: array}
+    members["mesh.npz"] = pack_arrays(**arrays)
+    write_aim(
+        tmp_path / "x.aim",
+        {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")},
+        members,
+    )
+    with pytest.raises(AimError, match=said):
+        FaceModel.load(tmp_path / "x.aim", "cpu")
+
+
+def test_a_file_of_before_is_written_anew(small_draft: Path, tmp_path: Path, model: FaceModel) -> None:
+    manifest, members = read_aim(small_draft)
+    arrays = unpack_arrays(members["mesh.npz"], "x")
+    members["mesh.npz"] = pack_arrays(**{k: a for k, a in arrays.items() if not k.startswith("skin_")})
+    kept = {k: v for k, v in manifest.items() if k not in ("format", "schema", "members", "skin")}
+    write_aim(tmp_path / "old.aim", kept, members)
+    assert FaceModel.load(tmp_path / "old.aim", "cpu").data.skin_field is None
+    assert main(["edit", str(tmp_path / "old.aim"), "--check"]) == 2
+    assert main(["edit", str(tmp_path / "old.aim"), "-o", str(tmp_path / "new.aim")]) == 0
+    new = FaceModel.load(tmp_path / "new.aim", "cpu")
+    assert new.edited({"thickness": 1.2}).moved is not None
+    made = request_of(new.data)
+    assert made is not None
+    assert np.array_equal(made.nodes, new.data.skin_request.nodes)  # type: ignore[union-attr]
+
+
+def test_without_detail_the_rest_moves_and_the_networks_answer(model: FaceModel) -> None:
+    edited = model.edited({"thickness": 1.2})
+    weights = {"mouthSmile_L": 1.0}
+    assert edited.moved is not None
+    assert edited.points(weights, detail=False) - model.points(weights, detail=False) == pytest.approx(
+        edited.moved.offset, abs=2e-4
+    )
+    plain = CachedEvaluator(model.data, edited.edit, True, edited.moved)
+    assert np.array_equal(plain.points(model.data.rig.activations(weights), None), edited.points(weights))
+
+
+# the check and the sheet
+
+
+def test_the_check_prints_every_figure(
+    small_draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [Case("thickness", "thickness 0.7", edit_check.EditRecipe(thickness=0.7))]
+    names = {case.name for case in edit_check.cases()}
+    assert {"thickness 1.3", "heavier +1", "heavier -1", "jaw_longer_mm -7"} <= names
+    monkeypatch.setattr(edit_check, "cases", lambda: few)
+    monkeypatch.setattr(edit_check, "SHEET", (1.3,))
+    monkeypatch.setattr(edit_check, "PRESETS", {"long_jaw": edit_check.PRESETS["long_jaw"]})
+    out, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"
+    arguments = [
+        "edit",
+        str(small_draft),
+        "--check",
+        "--sheet",
+        str(sheet),
+        "--json",
+        str(out),
+        "--progress",
+        "none",
+    ]
+    assert main(arguments) == 0
+    import json
+
+    row = json.loads(out.read_text())["rows"][0]
+    assert {
+        "turned",
+        "over",
+        "area_p01",
+        "area_p99",
+        "fold_p999_deg",
+        "gap_max_mm",
+        "intersecting_more",
+    } <= set(row["rest"])
+    assert 0.8 < row["done"] < 1.1
+    assert "thickness 0.7" in capsys.readouterr().out
+    from PIL import Image
+
+    picture = np.asarray(Image.open(sheet))
+    assert picture.shape == (4 * 330, 7 * 300, 3)
+    assert picture.std() > 20

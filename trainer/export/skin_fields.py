@@ -1,0 +1,143 @@
+"""Where the anatomy may ask something of the skin, and where the skin's smooth motion has its nodes: what an
+actor.aim keeps for aim_maya.runtime.skin_field.
+
+All of it is found from the neutral's geometry and the learned normals: no vertex lists, any topology.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aim_maya.core.face_sites import FaceSites
+from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
+from aim_maya.core.regions import smooth_step, soft_regions
+from aim_maya.core.typed import Floats, Ints
+from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.skin_field import SkinRequest
+from trainer.geometry.surface import Surface
+
+# Lengths are mm of an adult face; a larger or smaller one has them in proportion.
+RADIUS_MM, SMOOTHNESS = 60.0, 10.0  # of the kernel; bending against area times misfit squared
+_FACING_MM = 30.0  # skin that sees skin this near before it is a lid, a lip, a nostril, an ear, the mouth
+_THIN_MM = 4.0  # and so is skin with other skin this close behind it
+_RINGS = 2  # around all these
+_AGREE = (0.6, 0.85)  # cosine between skin's and anatomy's normal: not at all, and fully
+_UNSEEN = 0.5  # confidence of outer skin under which no bone was seen
+_HELD = 0.5  # and of eyes and lids, which are asked to stay on the eyeball
+_EYE = (0.62, 0.42)  # of an eye's width, to the sides and up and down: lids lie within
+_LIDS = 0.3  # of an edit of tissue is asked of the lids' outer skin, which lies on the eyeball
+_SPACING_MM, _COARSE = 11.0, 2.5  # of nodes on the face; how many times as far apart elsewhere
+_MOST = 600
+
+
+def skin_request(
+    mesh: Mesh,
+    normals: Floats,
+    weight: Floats,
+    pieces: Ints | None,
+    sites: FaceSites | None,
+    seen: NDArray[np.bool_] | None,
+    mm_per_unit: float,
+) -> SkinRequest:
+    """mesh: the neutral with its seams closed; normals (V, 3) of the anatomy, weight (V,) skinning; pieces
+    (V,) above 0 on eyes and teeth; seen (V,): bone was seen under this vertex, None where nobody knows."""
+    size = 1.0 if sites is None else max(sites.size, 0.05)
+    scale = mm_per_unit / size  # from the model unit to mm of an adult face
+    skin = vertex_normals(mesh)
+    piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
+    hidden = _hidden(mesh, skin, scale) | piece
+    agree = np.clip(((skin * normals).sum(1) - _AGREE[0]) / (_AGREE[1] - _AGREE[0]), 0, 1)
+    sure = np.ones(len(agree)) if seen is None else np.where(seen, 1.0, _UNSEEN)
+    confidence = np.where(_grown(mesh, hidden), 0.0, agree * sure)
+    away = np.full(len(agree), np.inf) if sites is None else _from_eyes(mesh, sites)
+    held = hidden & (away < 1.2)
+    confidence[held] = _HELD
+    tissue = _LIDS + (1 - _LIDS) * smooth_step(away, 0.9, 1.6)
+    tissue[held | piece] = 0
+    spacing = np.full(len(agree), _SPACING_MM * 1.5)
+    if sites is not None:
+        face = np.clip(3 * sum(soft_regions(mesh, weight, sites).values()), 0, 1)
+        spacing = _SPACING_MM * (1 + (_COARSE - 1) * (1 - face))
+    used = np.zeros(len(agree), bool)
+    used[mesh.corners] = True
+    return SkinRequest(
+        np.rint(255 * confidence).astype(np.uint8),
+        np.rint(255 * tissue).astype(np.uint8),
+        _nodes(mesh.points * scale, spacing, used & ~piece),
+        RADIUS_MM * size,
+        SMOOTHNESS * size**2,
+    )
+
+
+def request_of(data: ModelData, neutral: Floats | None = None) -> SkinRequest | None:
+    """The request of a model's file on its neutral, or on an edited one (V, 3); None for a face without
+    anatomy."""
+    if not data.has_anatomy:
+        return None
+    mesh = data.sewn if neutral is None else data.sewn.with_points(neutral)
+    mm = float(data.manifest["mm_per_unit"])
+    made = skin_request(mesh, data.normals, data.weight, data.pieces, data.landmarks, None, mm)
+    kept = data.skin_request
+    return (
+        made
+        if kept is None
+        else SkinRequest(kept.confidence, kept.tissue, made.nodes, made.radius_mm, made.smoothness)
+    )
+
+
+def request_arrays(request: SkinRequest) -> dict[str, Ints]:
+    """As mesh.npz keeps it."""
+    return {
+        "skin_confidence": request.confidence,
+        "skin_tissue": request.tissue,
+        "skin_nodes": request.nodes.astype(np.int32),
+    }
+
+
+def request_entry(request: SkinRequest) -> dict[str, float]:
+    """As the manifest keeps it."""
+    return {"radius_mm": request.radius_mm, "smoothness": request.smoothness}
+
+
+def _hidden(mesh: Mesh, normals: Floats, scale: float) -> NDArray[np.bool_]:
+    """(V,) skin that faces skin, thin folds of skin, and open borders."""
+    surface, start = Surface.of(mesh), 0.05 / scale
+    before = surface.cast(mesh.points + start * normals, normals)[1] * scale < _FACING_MM
+    behind = surface.cast(mesh.points - start * normals, -normals)[1] * scale < _THIN_MM
+    return before | behind | boundary_vertices(mesh)
+
+
+def _grown(mesh: Mesh, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    a, b = mesh.edges.T
+    for _ in range(_RINGS):
+        wider = marked.copy()
+        wider[a] |= marked[b]
+        wider[b] |= marked[a]
+        marked = wider
+    return marked
+
+
+def _from_eyes(mesh: Mesh, sites: FaceSites) -> Floats:
+    """(V,) how far from the nearer eye's middle, 1 at its lids' outer edge."""
+    points, nearest = sites.to_head(mesh.points), np.full(len(mesh.points), np.inf)
+    for side in ("_l", "_r"):
+        inner, outer = sites.points[f"endocanthion{side}"], sites.points[f"exocanthion{side}"]
+        width, offset = float(np.linalg.norm(outer - inner)), points - 0.5 * (inner + outer)
+        reach = width * np.array([_EYE[0], _EYE[1], 1.0])
+        nearest = np.minimum(nearest, np.linalg.norm(offset / reach, axis=1))
+    return nearest
+
+
+def _nodes(points: Floats, spacing: Floats, allowed: NDArray[np.bool_]) -> Ints:
+    """Vertex ids so far apart as `spacing` (V,) says there, the farthest from all others first; points (V,
+    3) in the same unit."""
+    left = np.where(allowed, np.inf, -1.0)
+    ids = [int(np.flatnonzero(allowed)[0])]
+    while len(ids) < _MOST:
+        left = np.minimum(left, np.linalg.norm(points - points[ids[-1]], axis=1) / spacing)
+        following = int(left.argmax())
+        if left[following] < 1:
+            break
+        ids.append(following)
+    return np.array(ids, np.int32)
