@@ -1,15 +1,19 @@
-"""Write the built-in sample actor (a procedural head with skull, jaw and teeth) as an actor folder."""
+"""Write a built-in head as an actor folder: the ICT-FaceKit head with its 53 targets, bones and teeth, or a
+procedural one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
+from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
-from trainer.sample import sample_actor
+from trainer.sample import sample_actor, write_ict_head
+
+Head = Literal["ict", "procedural"]
 
 
 @dataclass
@@ -18,16 +22,28 @@ class Options:
 
     folder: tyro.conf.Positional[Path]
     """Folder to write."""
+    head: Head = "ict"
+    """ict: the generic head of ICT-FaceKit (MIT), exactly as published. procedural: made by a program, with an
+    in-between and a combination."""
     json: Path | None = None
     """Write the figures here as JSON."""
 
 
 def run(options: Options) -> dict[str, Any]:
     """Write the folder."""
-    actor = sample_actor()
-    write_actor(actor, options.folder)
+    actor = write_head(options.head, options.folder)
     return {
         "folder": str(options.folder),
+        "head": options.head,
         "vertices": len(actor.neutral.points),
         "targets": list(actor.rig.targets),
     }
+
+
+def write_head(head: Head, folder: Path) -> Actor:
+    """Write that head as an actor folder."""
+    if head == "ict":
+        return write_ict_head(folder)
+    actor = sample_actor()
+    write_actor(actor, folder)
+    return actor
