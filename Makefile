@@ -1,12 +1,15 @@
 # make demo: the whole line on the sample actor.  make test: lint, types, tests.  Both make their own virtual environment.
 # make fuzz: every reader against 2,000 damaged files each.  make matrix: core and runtime on other versions of Python and numpy.
-# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
+# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.  make dist: the wheel, tried in a fresh environment.
+# make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
+# make reproduce: the benchmark of benchmark/, from training to the page; QUICK=1 is done in ten minutes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+TOOLS = $(VENV)/tools
 FUZZ ?= 2000
 
-.PHONY: venv demo test fuzz matrix audit lint module clean
+.PHONY: venv demo test fuzz matrix audit lint module dist docs sbom reproduce clean
 
 venv: $(VENV)/.ready
 
@@ -41,6 +44,26 @@ audit: venv
 
 module:
 	$(PYTHON) mod/build.py
+
+$(TOOLS)/.ready: packaging/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q -r packaging/tools.txt
+	touch $@
+
+dist: $(TOOLS)/.ready
+	$(TOOLS)/bin/python packaging/check.py
+
+docs: $(TOOLS)/.ready
+	$(TOOLS)/bin/mkdocs build --strict --clean --quiet
+	@echo "open out/site/index.html"
+
+sbom: venv $(TOOLS)/.ready
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json $(BIN)/python
+	@echo dist/sbom.cdx.json
+
+reproduce: venv
+	$(BIN)/python benchmark/reproduce.py $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

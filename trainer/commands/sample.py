@@ -11,7 +11,7 @@ import tyro
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
-from trainer.sample import sample_actor, write_ict_head
+from trainer.sample import write_ict_head
 
 Head = Literal["ict", "procedural"]
 
@@ -44,6 +44,8 @@ def write_head(head: Head, folder: Path) -> Actor:
     """Write that head as an actor folder."""
     if head == "ict":
         return write_ict_head(folder)
+    from trainer.sample import sample_actor  # needs scipy, which the other head does not
+
     actor = sample_actor()
     write_actor(actor, folder)
     return actor
