@@ -1,4 +1,4 @@
-# `rez build --install` in this folder: the Maya module, unpacked, as a package of a studio.
+"""`rez build --install` in this folder: the Maya module, unpacked, as a package of a studio."""
 
 name = "aim_maya"
 version = "0.1.0"
@@ -9,5 +9,5 @@ private_build_requires = ["python-3"]
 build_command = "python {root}/build.py {root} {build_path} {install_path}"
 
 
-def commands():
+def commands():  # noqa: D103
     env.MAYA_MODULE_PATH.append("{root}")  # noqa: F821  rez gives it

@@ -40,6 +40,8 @@ class Options:
     """The actor; with lower teeth its jaw is judged, too."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/ablate")
     """Folder for the models, their run folders and table.md."""
+    only: tuple[str, ...] | None = None
+    """Only these rows of the table, by name."""
     progress: Style = "auto"
     """How to report progress."""
     json: Path | None = None
@@ -60,7 +62,9 @@ def run(options: Options) -> dict[str, Any]:
         sys.stdout.write(f"{name}: {shown}\n")
         sys.stdout.flush()
 
-    figures = ablate(load_actor(options.actor), options.config, options.out, options.progress, told)
+    figures = ablate(
+        load_actor(options.actor), options.config, options.out, options.progress, told, options.only
+    )
     if all("error" in f for f in figures.values()):
         raise AimError(
             "No variant could be trained.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
 from aim_maya.core.progress import Style
 from aim_maya.core.run_folder import RunFolder
@@ -42,12 +42,27 @@ def variants(config: TrainConfig) -> dict[str, TrainConfig]:
 
 
 def ablate(
-    actor: Actor, config: TrainConfig, folder: Path, style: Style, told: Callable[[str, dict[str, Any]], None]
+    actor: Actor,
+    config: TrainConfig,
+    folder: Path,
+    style: Style,
+    told: Callable[[str, dict[str, Any]], None],
+    only: tuple[str, ...] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Train every variant into `folder`; told(row, figures) as each is known. A variant that cannot be
-    trained has its error as a figure."""
+    """Train every variant, or only those named, into `folder`; told(row, figures) as each is known. A variant
+    that cannot be trained has its error as a figure. Raises AimError for a name that no variant has."""
     figures: dict[str, dict[str, Any]] = {}
-    for name, changed in variants(config).items():
+    all_of_them = variants(config)
+    for name in only or ():
+        if name not in all_of_them:
+            raise AimError(
+                f"There is no variant '{name}'.",
+                nearest_name(name, all_of_them),
+                f"Variants: {', '.join(all_of_them)}.",
+            )
+    for name, changed in all_of_them.items():
+        if only and name not in only:
+            continue
         stem = "".join(c if c.isalnum() else "_" for c in name)
         run = RunFolder(folder / f"{stem}.run")
         run.metrics.unlink(missing_ok=True)
