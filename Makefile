@@ -1,4 +1,4 @@
-# make demo: the whole line on the sample actor.  make test: lint, types, tests.  Both make their own virtual environment.
+# make face: a real head and its finished model, in the viewer.  make demo: the whole line on that head.  make test: lint, types, tests.  Both make their own virtual environment.
 # make fuzz: every reader against 2,000 damaged files each.  make matrix: core and runtime on other versions of Python and numpy.
 # make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.  make dist: the wheel, tried in a fresh environment.
 # make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 TOOLS = $(VENV)/tools
 FUZZ ?= 2000
 
-.PHONY: venv demo test fuzz matrix audit lint module dist docs sbom reproduce clean
+.PHONY: venv face demo test fuzz matrix audit lint module dist docs sbom reproduce clean
 
 venv: $(VENV)/.ready
 
@@ -19,6 +19,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/api maya-stubs
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/cmds types-maya
 	touch $@
+
+face: venv
+	$(BIN)/aimface sample out/face --trained
+	$(BIN)/aimface view out/face.aim
 
 demo: venv
 	$(BIN)/aimface demo --out out/demo

@@ -4,7 +4,10 @@ licences.
 
 from __future__ import annotations
 
+import io
 import json
+import lzma
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +20,10 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points
+from aim_maya.runtime import FaceModel
 from trainer.__main__ import main
 from trainer.sample import ict_head, packed, read_packed
-from trainer.sample.packed import STEPS, UV_STEPS, write_packed
+from trainer.sample.packed import STEPS, UV_STEPS, pack_model, write_packed
 
 
 def rounded(actor: Actor) -> Actor:
@@ -61,7 +65,7 @@ def test_the_head_is_exactly_the_published_one(ict_rig: Path) -> None:
 
 def test_sample_writes_it_with_its_licences(tmp_path: Path) -> None:
     folder, head = tmp_path / "ict", ict_head()
-    assert main(["sample", str(folder), "--json", str(tmp_path / "s.json")]) == 0
+    assert main(["sample", str(folder), "--trained", "--json", str(tmp_path / "s.json")]) == 0
     assert json.loads((tmp_path / "s.json").read_text())["targets"] == list(head.shapes)
     assert [file.stem for file in visible_files(folder / "shapes", ".obj")] == list(head.shapes)
     assert np.array_equal(read_points(folder / "shapes/jawOpen.obj"), head.shapes["jawOpen"])
@@ -70,11 +74,40 @@ def test_sample_writes_it_with_its_licences(tmp_path: Path) -> None:
     licences = (folder / "LICENSES.txt").read_text()
     assert "USC Institute for Creative Technologies" in licences
     assert "Ken Martin, Will Schroeder, Bill Lorensen" in licences
+    the_finished_model_is_exact(FaceModel.load(tmp_path / "ict.aim", "cpu"), head)
+    pack_model(tmp_path / "ict.aim", tmp_path / "again.xz")
+    shipped = Path(packed.__file__).parent / "heads/ict_rig.aim.xz"
+    assert members_of(tmp_path / "again.xz").items() >= members_of(shipped).items()
 
 
-def test_the_file_is_small() -> None:
+def members_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(lzma.decompress(path.read_bytes()))) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
+
+
+def the_finished_model_is_exact(model: FaceModel, head: Actor) -> None:
+    """Its shapes are the head's, its networks were trained well, its jaw turns."""
+    worst, networks = 0.0, []
+    for target, points in head.shapes.items():
+        worst = max(worst, float(np.abs(model.points({target: 1.0}) - points).max()))
+        learned = model.points({target: 1.0}, detail=False)
+        networks.append(np.linalg.norm(learned - points, axis=1).mean())
+    assert worst < 0.001
+    assert np.mean(networks) < 0.04
+    half = model.points({"jawOpen": 0.5}) - (head.neutral.points + head.shapes["jawOpen"]) / 2
+    assert 1.5 < np.linalg.norm(half, axis=1).max() < 4
+
+
+def test_only_one_head_has_a_finished_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", str(tmp_path / "s"), "--head", "procedural", "--trained"]) == 2
+    assert "no finished model of the procedural head" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_files_are_small() -> None:
     heads = Path(packed.__file__).parent / "heads"
-    assert sum(file.stat().st_size for file in heads.iterdir()) < 3_000_000
+    assert (heads / "ict_rig.npz").stat().st_size < 3_000_000
+    assert (heads / "ict_rig.aim.xz").stat().st_size < 1_500_000
 
 
 def test_what_would_be_rounded_is_refused(small: Actor, tmp_path: Path) -> None:
