@@ -58,7 +58,7 @@ dist: $(TOOLS)/.ready
 	$(TOOLS)/bin/python packaging/check.py
 
 docs: $(TOOLS)/.ready
-	$(TOOLS)/bin/mkdocs build --strict --clean --quiet
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --clean --quiet
 	@echo "open out/site/index.html"
 
 sbom: venv $(TOOLS)/.ready

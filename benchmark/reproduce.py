@@ -36,24 +36,30 @@ NEURAL = "AIM local, neural"
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done. Each entry is the end of a command line."""
+    """How much is done: frames taken of every clip, 0 for all of them; for how many actors the slow networks are
+    fitted; the others are ends of command lines.
+    """
 
+    of_a_clip: int = 0
     train: tuple[str, ...] = ()
     compare: tuple[str, ...] = ("--seeds", "3")
     neural: tuple[str, ...] = ("--every", "2")
+    neural_actors: int = 2
     curve: tuple[str, ...] = ("--every", "4", "--methods", "GBS", "PBS", "ALM", "AIM local")
     ablate: tuple[str, ...] = ()
 
 
 FULL = Plan()
 QUICK = Plan(
+    of_a_clip=4,
     train=("--steps", "600", "--anatomy-steps", "400"),
-    compare=("--every", "12", "--seeds", "1", "--settings", "all", "noise", "landmarks"),
-    neural=("--every", "12", "--neural-steps", "300"),
-    curve=("--every", "24", "--methods", "PBS", "AIM local", "--curve-unknowns", "300", "1200", "5000"),
+    compare=("--seeds", "1", "--settings", "all", "noise", "landmarks"),
+    neural=("--neural-steps", "1000"),
+    neural_actors=1,
+    curve=("--every", "6", "--methods", "PBS", "AIM local", "--curve-unknowns", "300", "1200", "2400"),
     ablate=(
-        *("--steps", "300", "--anatomy-steps", "300"),
-        *("--only", "as configured", "ReLU", "template closed", "the paper's losses and form"),
+        *("--steps", "500", "--anatomy-steps", "400"),
+        *("--only", "as configured", "ReLU", "the paper's losses and form"),
     ),
 )
 
@@ -86,15 +92,28 @@ class Run:
         return read_json(file)
 
 
-def unpack(name: str, out: Path) -> None:
-    """The actor's folder and its true frames, as the commands read them."""
-    write_actor(read_packed(HERE / name / "head.npz"), out / name)
+def unpack(name: str, out: Path, of_a_clip: int = 0) -> None:
+    """The actor's folder and its true frames, as the commands read them: all, or the middle of every clip."""
+    actor = read_packed(HERE / name / "head.npz")
+    write_actor(actor, out / name)
     packed = read_arrays(HERE / name / "performance_open.npz")
-    neutral = read_packed(HERE / name / "head.npz").neutral.points
-    frames = (neutral + packed["frames_q"] * float(packed["scale_mm"])).astype(np.float32)
-    beside = {key: packed[key] for key in ("fps", "clip", "jaw_matrices")}
-    np.savez(out / f"{name}.npz", frames=frames, **beside)
+    clip = packed["clip"]
+    kept = np.concatenate([middle(np.flatnonzero(clip == c), of_a_clip) for c in np.unique(clip)])
+    frames = actor.neutral.points + packed["frames_q"][kept] * float(packed["scale_mm"])
+    np.savez(
+        out / f"{name}.npz",
+        frames=frames.astype(np.float32),
+        fps=packed["fps"],
+        clip=clip[kept],
+        jaw_matrices=packed["jaw_matrices"][kept],
+    )
     write_text(out / "LICENSES.txt", read_text(HERE / "LICENSES.txt"))
+
+
+def middle(frames: np.ndarray, count: int) -> np.ndarray:
+    """So many neighbours from the middle; 0: all."""
+    first = (len(frames) - count) // 2
+    return frames[max(first, 0) :][:count] if count else frames
 
 
 def reproduce(plan: Plan, actors: list[str], run: Run) -> dict[str, Any]:
@@ -102,7 +121,7 @@ def reproduce(plan: Plan, actors: list[str], run: Run) -> dict[str, Any]:
     out, found = run.out, {"train": {}, "compare": {}, "curve": {}, "ablate": {}}
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for name in actors:
-        unpack(name, out)
+        unpack(name, out, plan.of_a_clip)
         model, frames = out / f"{name}.aim", out / f"{name}.npz"
         found["train"][name] = run.figures(f"train-{name}", "train", out / name, "-o", model, *plan.train)
         given = (out / name, frames, "--model", model, "--score-vertices", "0:6706")
@@ -110,10 +129,11 @@ def reproduce(plan: Plan, actors: list[str], run: Run) -> dict[str, Any]:
         found["compare"][name] = run.figures(
             f"compare-{name}", "compare", *given, "-o", out / f"compare-{name}", *plan.compare
         )["results"]
-        found["compare"][name] += run.figures(
-            *(f"neural-{name}", "compare", *given, "-o", out / f"neural-{name}"),
-            *("--methods", NEURAL, "--settings", "all", *plan.neural),
-        )["results"]
+        if name in actors[: plan.neural_actors]:
+            found["compare"][name] += run.figures(
+                *(f"neural-{name}", "compare", *given, "-o", out / f"neural-{name}"),
+                *("--methods", NEURAL, "--settings", "all", *plan.neural),
+            )["results"]
     last = actors[-1]
     found["curve"][last] = run.figures(
         *(f"curve-{last}", "compare", out / last, out / f"{last}.npz", "--model", out / f"{last}.aim"),
