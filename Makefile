@@ -1,12 +1,15 @@
-# make demo: the whole line on the sample actor.  make test: lint, types, tests.  Both make their own virtual environment.
+# make face: a real head and its finished model, in the viewer.  make demo: the whole line on that head.  make test: lint, types, tests.  Both make their own virtual environment.
 # make fuzz: every reader against 2,000 damaged files each.  make matrix: core and runtime on other versions of Python and numpy.
-# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
+# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.  make dist: the wheel, tried in a fresh environment.
+# make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
+# make reproduce: the benchmark of benchmark/, from training to the page; QUICK=1 is done in ten minutes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+TOOLS = $(VENV)/tools
 FUZZ ?= 2000
 
-.PHONY: venv demo test fuzz matrix audit lint module clean
+.PHONY: venv face demo test fuzz matrix audit lint module dist docs sbom reproduce clean
 
 venv: $(VENV)/.ready
 
@@ -16,6 +19,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/api maya-stubs
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt --target $(VENV)/stubs/cmds types-maya
 	touch $@
+
+face: venv
+	$(BIN)/aimface sample out/face --trained
+	$(BIN)/aimface view out/face.aim
 
 demo: venv
 	$(BIN)/aimface demo --out out/demo
@@ -41,6 +48,26 @@ audit: venv
 
 module:
 	$(PYTHON) mod/build.py
+
+$(TOOLS)/.ready: packaging/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q -r packaging/tools.txt
+	touch $@
+
+dist: $(TOOLS)/.ready
+	$(TOOLS)/bin/python packaging/check.py
+
+docs: $(TOOLS)/.ready
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --clean --quiet
+	@echo "open out/site/index.html"
+
+sbom: venv $(TOOLS)/.ready
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json $(BIN)/python
+	@echo dist/sbom.cdx.json
+
+reproduce: venv
+	$(BIN)/python benchmark/reproduce.py $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

@@ -16,7 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FOLDERS = ("aim_maya", "icons", "bin", "plug-ins", "tests/in_maya")  # in the module, under the same names
+FOLDERS = (
+    "aim_maya",
+    "icons",
+    "bin",
+    "plug-ins",
+    "tests/in_maya",
+    "docs",
+)  # in the module, under the same names
 PLACED = {"trainer": "training/trainer"}  # out of Maya's way: only the trainer's own Python looks there
 MODULE = "aim_maya"
 SINGLE = {  # in the repository -> in the zip
@@ -26,7 +33,7 @@ SINGLE = {  # in the repository -> in the zip
     "mod/aim_maya.mod": "aim_maya.mod",
     "mod/install_aim_maya.py": "install_aim_maya.py",
 }
-LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|render\.py)(/|$)|\.pyc$")
+LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|render\.py)(/|$)|\.(pyc|gif)$")
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 

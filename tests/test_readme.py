@@ -5,6 +5,7 @@ Their command lines: test_command_lines.py; links and pictures: test_docs.py.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -30,6 +31,21 @@ def test_python_blocks_run(
     for block in BLOCKS[page]:
         exec(compile(block, page.name, "exec"), {})
     assert capsys.readouterr().out
+
+
+def test_the_notebook_runs(
+    draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(draft, tmp_path / "actor.aim")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    (path,) = (ROOT / "docs").rglob("*.ipynb")
+    names: dict[str, object] = {}
+    for number, cell in enumerate(json.loads(path.read_text("utf-8"))["cells"]):
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []  # nothing of a machine is kept
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+            assert capsys.readouterr().out
 
 
 def test_the_readme_shows_python() -> None:

@@ -7,6 +7,7 @@ import importlib
 import io
 import math
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +16,8 @@ from aim_maya import __version__
 from aim_maya.core.errors import AimError, Cancelled, first_line, nearest_name
 
 COMMANDS = {
-    "demo": "the whole line on the built-in sample actor, in minutes",
-    "sample": "write the built-in sample actor as an actor folder",
+    "demo": "the whole line on the head that comes with the package, in minutes",
+    "sample": "write a built-in head as an actor folder",
     "check": "look at an actor before training: what is found, what is not used, and why",
     "train": "train an actor folder into an actor.aim",
     "info": "say what an actor.aim holds",
@@ -55,6 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault(*SHORT_WAITS)
     _print_any_name()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        given, path = _without_log(given)
+        if not path:
+            return _main(given)
+        from aim_maya.core.progress import said_to
+
+        with said_to(path, f"aimface {__version__}: aimface {shlex.join(given)}") as end:
+            code = _main(given)
+            end(f"exit code {code}")
+            return code
+    except AimError as error:  # of --log itself
+        _complain(error)
+        return _ended(given, BAD_INPUT, error)
+
+
+def _main(given: list[str]) -> int:
+    """One command, whatever becomes of it; returns the exit code."""
     if not given or given[0] in ("-h", "--help"):
         sys.stdout.write(_overview())
         return DONE if given else BAD_INPUT
@@ -86,6 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError:  # nobody reads any more, or the log's disk is full: the work is done all the same
         _print_nowhere()
     return code
+
+
+def _without_log(arguments: Sequence[str]) -> tuple[list[str], str]:
+    """The arguments without --log FILE, and the file: '' without one. Raises AimError where it names none,
+    or one of the command's own.
+    """
+    kept, named, rest = list[str](), "", iter(arguments)
+    for word in rest:
+        if word == "--log" or word.startswith("--log="):
+            named = word.removeprefix("--log=") if "=" in word else next(rest, "")
+            if not named:
+                raise AimError("--log has no file.", remedy="Give one: --log work.log.")
+        else:
+            kept.append(word)
+    if named and named in (word.partition("=")[2] if word.startswith("--") else word for word in kept):
+        what = f"--log names {named}, which the command reads or writes itself."
+        raise AimError(what, "It would be lost.", "Choose another file.")
+    return kept, named
 
 
 def _print_any_name() -> None:
@@ -201,7 +237,9 @@ def _overview() -> str:
     lines = "\n".join(f"  {name:<9} {text}" for name, text in COMMANDS.items())
     return (
         f"aimface {__version__}: facial rigs that know their anatomy\n\nusage: aimface COMMAND "
-        f"[options]\n\n{lines}\n\naimface COMMAND --help tells more.\n"
+        f"[options]\n\n{lines}\n\naimface COMMAND --help tells more. --log FILE, of every command, "
+        "also writes what it says to the end of FILE.\nExit codes: 0 done, 1 the machine or this program "
+        "failed, 2 the request cannot be met, 130 stopped.\n"
     )
 
 

@@ -74,7 +74,7 @@ _SHAPE_FOLDERS = frozenset(
     ["shapes", "shape", "targets", "blendshapes", "blendshape", "morphs", "morphtargets", "expressions"]
 )
 _SCENES = frozenset(".fbx .usd .usda .usdc .usdz .abc .glb .gltf .ma .mb .blend .ply .stl".split())  # noqa: SIM905
-_QUIET = {"dataset.npz"}
+_QUIET = {"dataset.npz", "LICENSES.txt"}
 
 
 @dataclass(frozen=True)

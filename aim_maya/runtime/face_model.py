@@ -179,8 +179,15 @@ class FaceModel:
         return _loaded_again, (*options, self._edit, self._notes, self.manifest.get("members"))
 
     @property
+    def controls(self) -> tuple[str, ...]:
+        """The names of the sliders, in order: what weights are given for. Each drives one or more targets
+        (`data.rig.targets`).
+        """
+        return self.targets
+
+    @property
     def targets(self) -> tuple[str, ...]:
-        """The controls, in order: what weights are given for."""
+        """The same as `controls`, under its first name."""
         return self._data.rig.names
 
     @property

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -159,3 +160,36 @@ def test_weights_beyond_all_shapes(draft: Path, tmp_path: Path, capsys: pytest.C
     take.write_text("time,jawOpen\n0,0\n0.1,1e31\n")
     assert main(["bake", str(draft), str(take), "-o", str(tmp_path / "o.npz")]) == 2
     assert "beyond 1e30" in capsys.readouterr().err
+
+
+def test_a_log_of_every_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "logs" / "work.log"
+    assert main(["trian", "--log", str(log)]) == 2
+    with pytest.raises(SystemExit):
+        main(["train", f"--log={log}"])
+    monkeypatch.setattr(info, "run", lambda _options: sys.stdout.write("half\x1b[1m a line") and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["info", "x.aim", "--log", str(log), "--json", str(tmp_path / "x.json")])
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d .", line) for line in lines)
+    said = "\n".join(line[20:] for line in lines)
+    for text in (
+        "aimface trian\n",
+        "Error: There is no command 'trian'.",
+        "half a line\n",
+        "ZeroDivisionError",
+        "ended by a fault after",
+    ):
+        assert text in said
+    assert said.count("exit code 2 after") == 2
+    assert sys.stdout.__class__.__name__ != "_Copied"
+
+
+def test_a_log_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, why in (
+        (["info", "x.aim", "--log", str(tmp_path)], "Cannot write the log"),
+        (["info", "x.aim", "--log", "x.aim"], "which the command reads or writes itself"),
+        (["info", "x.aim", "--log"], "--log has no file"),
+    ):
+        assert main(arguments) == 2
+        assert why in capsys.readouterr().err

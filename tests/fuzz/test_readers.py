@@ -30,6 +30,8 @@ from aim_maya.core.container import AIM, AIMPERF, model_hash, read_manifest
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.runtime import FaceModel, Performance
+from tests.actor.test_packed import rounded
+from trainer.sample.packed import write_packed
 
 from .damage import (
     Draw,
@@ -95,6 +97,15 @@ def read_the_actor(path: Path, tiny: Path) -> None:
     actor = read_actor(path)
     assert np.isfinite(actor.neutral.points).all()
     assert all(np.isfinite(points).all() for points in actor.shapes.values())
+
+
+def read_packed_head(path: Path, tiny: Path) -> None:
+    from trainer.sample import read_packed
+
+    actor = read_packed(path)
+    assert np.isfinite(actor.neutral.points).all()
+    assert np.isfinite(actor.stack).all()
+    assert all(points.shape[1] == 3 for points in actor.lower_teeth_shapes.values())
 
 
 def read_scans(path: Path, tiny: Path) -> None:
@@ -227,6 +238,15 @@ def dataset(draw: Draw, tiny: Path, folder: Path) -> Path:
     whole = folder / "whole.npz"
     if not whole.exists():
         write_dataset(read_actor(small_actor(tiny, folder)), whole)
+    with np.load(whole, allow_pickle=False) as arrays:
+        (folder / "a.npz").write_bytes(arrays_damaged(draw, dict(arrays)))
+    return folder / "a.npz"
+
+
+def packed_head(draw: Draw, tiny: Path, folder: Path) -> Path:
+    whole = folder / "whole.npz"
+    if not whole.exists():
+        write_packed(rounded(read_actor(small_actor(tiny, folder))), whole)
     with np.load(whole, allow_pickle=False) as arrays:
         (folder / "a.npz").write_bytes(arrays_damaged(draw, dict(arrays)))
     return folder / "a.npz"
@@ -407,6 +427,7 @@ READERS: dict[str, tuple[Callable[[Draw, Path, Path], Path], Callable[[Path, Pat
     "actor folder": (actor_folder, read_the_actor),
     "obj": (actor_obj, read_the_actor),
     "dataset": (dataset, read_the_actor),
+    "packed head": (packed_head, read_packed_head),
     "scans": (scans, read_scans),
     "curves": (curves, read_curves),
     "edit": (edit, read_edit),

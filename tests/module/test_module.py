@@ -39,7 +39,7 @@ builder, installer = script("build"), script("install_aim_maya")
 def tree(tmp_path: Path) -> Path:
     """The parts of the repository that are packed, with a plug-in and with things that must stay out."""
     root = tmp_path / "my repository"
-    for folder in ("aim_maya", "icons", "bin", "mod", "plug-ins", "tests/in_maya", "trainer"):
+    for folder in ("aim_maya", "icons", "bin", "mod", "plug-ins", "tests/in_maya", "trainer", "docs"):
         shutil.copytree(ROOT / folder, root / folder)
     for file in ("LICENSE", "constraints.txt"):
         shutil.copy(ROOT / file, root)
@@ -76,6 +76,9 @@ def test_zip_holds_what_a_user_needs(tree: Path, tmp_path: Path) -> None:
         "aim_maya/training/trainer/__main__.py",
         "aim_maya/aim_maya/core/training_options.py",
         "aim_maya/README-INSTALL.txt",
+        "aim_maya/docs/guide/maya.md",
+        "aim_maya/docs/pictures/shelf.png",
+        "aim_maya/training/trainer/sample/heads/LICENSES.txt",
         "aim_maya.mod",
         "install_aim_maya.py",
     }

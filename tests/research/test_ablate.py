@@ -14,9 +14,8 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.training_options import TrainConfig, config_from_json
 from trainer import train as train_module
 from trainer.commands import ablate as command
+from trainer.commands.ablate import variants
 from trainer.learn.problem import prepare
-from trainer.research import ablate as ablate_module
-from trainer.research.ablate import variants
 
 
 def test_one_thing_changes_at_a_time() -> None:
@@ -69,7 +68,9 @@ def test_the_table_has_every_row_and_names_what_failed(
         "as configured": config,
         "jaw: poses": TrainConfig(preset="draft", device="cpu", jaw="poses"),
         "refused": config,
+        "not asked for": config,
     }
+    wanted = ("as configured", "jaw: poses", "refused")
     plain = train_module.export
 
     def strict(problem: Any, networks: Any, jaw: Any, path: Path, training: Any) -> Any:
@@ -78,8 +79,12 @@ def test_the_table_has_every_row_and_names_what_failed(
         return plain(problem, networks, jaw, path, training)
 
     monkeypatch.setattr(train_module, "export", strict)
-    monkeypatch.setattr(ablate_module, "variants", lambda _: chosen)
-    figures = command.run(command.Options(tmp_path / "actor", tmp_path / "out", "none", None, config))
+    monkeypatch.setattr(command, "variants", lambda _: chosen)
+    actor, out = tmp_path / "actor", tmp_path / "out"
+    with pytest.raises(AimError, match="Did you mean 'as configured'"):
+        command.run(command.Options(actor, out, "none", None, config, ("as configurd",)))
+    figures = command.run(command.Options(actor, out, "none", None, config, wanted))
+    assert tuple(figures) == wanted
     assert figures["as configured"]["jaw_mean"] < 1e-6
     assert "jaw_poses.json" in figures["jaw: poses"]["error"]
     assert figures["refused"]["skin_mean"] == figures["as configured"]["skin_mean"]

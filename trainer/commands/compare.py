@@ -72,6 +72,10 @@ class Options:
     """Where tuned options are kept. Those of this very actor are never used on it."""
     curve: bool = False
     """Also the error against the number of unknowns, first seed."""
+    curve_unknowns: tuple[int, ...] = UNKNOWNS
+    """These numbers of them."""
+    neural_steps: int = 0
+    """Iterations of 'AIM local, neural'; 0 takes the paper's 10,000 for every 128 frames."""
     resume: bool = False
     """Go on from results.jsonl in the folder, as far as it was made from the same."""
     mm_per_unit: float | None = None
@@ -103,6 +107,9 @@ def _check(options: Options) -> None:
     for name in ("seeds", "every", "unknowns"):
         if getattr(options, name) < 1:
             raise AimError(f"--{name} is {getattr(options, name)}.", remedy="Give a whole number from 1.")
+    if min(options.curve_unknowns, default=0) < 1 or options.neural_steps < 0:
+        what = "--curve-unknowns needs whole numbers from 1, --neural-steps one from 0."
+        raise AimError(what, remedy="Leave them out to take what they are by default.")
 
 
 def _plan(options: Options, progress: Progress, curves: Curves | None = None) -> tuple[Comparison, str]:
@@ -126,7 +133,7 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
         take = take.every(QUICK if options.quick else options.every)
     else:
         take = curve_take(face, curves, RATES[0], scored)[0]
-    rows = chosen_rows(options.methods, model is not None)
+    rows = chosen_rows(options.methods, model is not None, options.neural_steps)
     settings = known_settings(options.settings, take, progress) if curves is None else []
     teeth = None if actor.lower_teeth is None else actor.lower_teeth.points * actor.mm_per_unit
     (options.out / "maps").mkdir(parents=True, exist_ok=True)
@@ -174,7 +181,7 @@ def _compare(plan: Comparison, up: str, options: Options, progress: Progress) ->
         )
 
     results = compare(plan, progress, resume=options.resume, told=told)
-    points = curve(plan, UNKNOWNS, progress, told) if options.curve else []
+    points = curve(plan, options.curve_unknowns, progress, told) if options.curve else []
     parts = []
     if points:
         write_curve(points, plan.folder / "curve.png")

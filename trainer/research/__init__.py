@@ -2,6 +2,6 @@
 
 from aim_maya.core.lazy import lazy
 
-__all__ = ["Comparison", "chosen_rows", "read_take", "variants"]
+__all__ = ["Comparison", "chosen_rows", "read_take"]
 
-__getattr__ = lazy(__name__, ablate="variants", compare="Comparison", methods="chosen_rows", take="read_take")
+__getattr__ = lazy(__name__, compare="Comparison", methods="chosen_rows", take="read_take")

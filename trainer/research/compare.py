@@ -222,7 +222,9 @@ def _tuned_cases(
     for setting, seed, row in plan.cases():
         try:
             options = (
-                tuned_elsewhere(store, plan.face.name, row.name, setting.name) if row.grids else ({}, "")
+                tuned_elsewhere(store, plan.face.name, row.name, setting.name)
+                if row.grids
+                else (dict(row.fixed), "")
             )
         except AimError as error:
             left_out[f"{row.name} in {setting.name}"] = error

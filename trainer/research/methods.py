@@ -9,7 +9,7 @@ every grid for the first setting and then from the best of the one before; asked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -223,7 +223,7 @@ class Row:
     """make(face, unknowns, tuned) -> the method with about that many unknowns a frame. grids: {option: values
     searched}; needs_anatomy: only with a trained model.
 
-    asked_for: too slow to be among the rows unless it is named.
+    asked_for: too slow to be among the rows unless it is named. fixed: options that are not searched.
     """
 
     name: str
@@ -232,6 +232,7 @@ class Row:
     local: bool = True
     needs_anatomy: bool = False
     asked_for: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _decades(first: int, last: int) -> tuple[float, ...]:
@@ -297,7 +298,7 @@ ROWS = {
         ),
         Row(
             "AIM local, neural",
-            lambda face, _, __: Aim(face, AimOptions("local", "neural")),
+            lambda face, _, fixed: Aim(face, AimOptions("local", "neural", **fixed)),
             {},
             local=False,
             needs_anatomy=True,
@@ -307,8 +308,9 @@ ROWS = {
 }
 
 
-def chosen_rows(names: tuple[str, ...] | None, with_model: bool) -> list[Row]:
-    """The rows by name, or all that can be had. Raises AimError for an unknown name, and for one that needs a
+def chosen_rows(names: tuple[str, ...] | None, with_model: bool, neural_steps: int = 0) -> list[Row]:
+    """The rows by name, or all that can be had; neural_steps: iterations of the neural solver, 0 for the
+    paper's. Raises AimError for an unknown name, and for one that needs a
     model that is not there."""
     for name in names or ():
         if name not in ROWS:
@@ -320,7 +322,7 @@ def chosen_rows(names: tuple[str, ...] | None, with_model: bool) -> list[Row]:
                 f"The method '{name}' needs the anatomy of a trained model.", remedy="Give --model FILE.aim."
             )
     return [
-        row
+        replace(row, fixed={"iterations": neural_steps}) if neural_steps and row.asked_for else row
         for row in ROWS.values()
         if (row.name in names if names else not row.asked_for and (with_model or not row.needs_anatomy))
     ]

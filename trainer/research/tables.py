@@ -112,7 +112,7 @@ def _known(value: float | None) -> object:
 
 # Error against unknowns: on dense data more unknowns always win, so that a single number says little.
 
-UNKNOWNS = (300, 600, 1200, 2000, 3000)
+UNKNOWNS = (300, 600, 1200, 2000, 3000, 5000)
 
 
 def curve(
@@ -129,7 +129,11 @@ def curve(
     ]
     progress.stage("error against unknowns", len(cases))
     for done, (setting, row, n) in enumerate(cases):
-        options = tuned_elsewhere(store, plan.face.name, row.name, setting.name)[0] if row.grids else {}
+        options = (
+            tuned_elsewhere(store, plan.face.name, row.name, setting.name)[0]
+            if row.grids
+            else dict(row.fixed)
+        )
         scene = watched(make_scene(plan.face, plan.take, setting, 0), progress, done, len(cases))
         found.append(
             {"method": row.name, "setting": setting.name, "asked": n}
