@@ -22,7 +22,14 @@ from trainer.__main__ import main
 from trainer.actor.bones import DEPTHS_MM, EXPECTED_MM, estimate_bones, place_sites, with_bones
 from trainer.actor.constraints import find_constraints
 from trainer.actor.landmarks import BONE_REGIONS, bone_regions, find_landmarks
-from trainer.evaluate.anatomy import anatomy_accuracy, bone_accuracy, nearest_bone, outside_skin, region_of
+from trainer.evaluate.anatomy import (
+    anatomy_accuracy,
+    bone_accuracy,
+    nearest_bone,
+    outside_skin,
+    region_of,
+    roughness,
+)
 from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.geometry.surface import inward_room, outside
 from trainer.learn.fields import network_fields
@@ -153,6 +160,23 @@ def test_learned_anatomy_stays_inside_and_on_its_own_bone(sample: Actor) -> None
     assert score["sites"]["pogonion"]["table"] == DEPTHS_MM["pogonion"]
     pushed = replace(at, bone=sample.neutral.points + 2 * at.normals)
     assert outside_skin(sample, pushed.bone) > 0.9 * len(pushed.bone)
+
+
+def test_roughness_counts_cliffs_and_turns_of_the_outer_skin(sample: Actor) -> None:
+    mesh = sample.neutral
+    normals = np.tile([0.0, 0.0, 1.0], (len(mesh.points), 1))
+    even = roughness(mesh, np.full(len(mesh.points), 8.0), normals, sample.mm_per_unit)
+    assert even["steep_share"] == even["slope_max"] == even["turn_max"] == 0.0
+    assert 0.5 * len(mesh.edges) < even["outer_edges"] < len(mesh.edges)  # the mouth bag is not asked
+    left = mesh.points[:, 0] < 0
+    cliff = roughness(mesh, np.where(left, 8.0, 60.0), normals, sample.mm_per_unit)
+    ramp = roughness(mesh, 20 + 0.5 * mesh.points[:, 0], normals, sample.mm_per_unit)
+    assert 0 < cliff["steep_share"] < 0.05
+    assert ramp["slope_max"] <= 0.5 + 1e-6
+    bent = np.where(left[:, None], [0.0, np.sin(0.5), np.cos(0.5)], normals)
+    assert roughness(mesh, mesh.points[:, 0], bent, sample.mm_per_unit)["turn_max"] == pytest.approx(
+        np.degrees(0.5)
+    )
 
 
 def test_a_point_on_the_jaw_is_on_the_jaw(sample: Actor) -> None:

@@ -16,7 +16,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 from aim_maya.core.typed import Floats, Ints
-from trainer.geometry.surface import Surface, spread
+from trainer.geometry.surface import Surface, exposed, spread
 
 from .weld import pieces
 
@@ -121,7 +121,8 @@ def find_constraints(actor: Actor) -> Constraints:
     triangle, distance = surface.cast(skin.points, -normals)
     near = (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
     on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
-    bone_normals = _outward(bones, triangle, near & _exposed(skin, normals), on_jaw, normals)
+    outer = exposed(skin, normals, LONGEST_MM / mm)
+    bone_normals = _outward(bones, triangle, near & outer, on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
     kept = near & (facing >= STEEPEST)
     kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
@@ -174,13 +175,6 @@ def _outward(
         if heard.any() and np.median((facing * normals).sum(1)[heard]) < 0:
             facing[one] *= -1
     return facing
-
-
-def _exposed(skin: Mesh, normals: Floats) -> NDArray[np.bool_]:
-    """(V,) True where nothing of the skin lies in front of the vertex: not in a mouth bag, a nostril or an
-    ear."""
-    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
-    return Surface.of(skin).cast(skin.points + start * normals, normals)[0] < 0
 
 
 def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]:

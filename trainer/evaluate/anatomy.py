@@ -20,9 +20,10 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.core.typed import Floats
 from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
-from trainer.actor.constraints import JAW, SKULL, Constraints
+from trainer.actor.constraints import JAW, LONGEST_MM, SKULL, Constraints
 from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
-from trainer.geometry.surface import Surface, outside
+from trainer.geometry.smooth import edge_lengths
+from trainer.geometry.surface import Surface, exposed, outside
 from trainer.learn.fields import NetworkFields, network_fields
 from trainer.learn.loop import Training
 from trainer.learn.problem import Problem
@@ -45,6 +46,7 @@ def anatomy_accuracy(problem: Problem, at: NetworkFields) -> dict[str, Any]:
     actor, landmarks = problem.actor, problem.tissue.landmarks
     figures: dict[str, Any] = constraint_accuracy(problem.constraints, at, actor.mm_per_unit)
     figures["outside_skin"] = outside_skin(actor, at.bone)
+    figures |= roughness(actor.neutral, at.thickness, at.normals, actor.mm_per_unit)
     if landmarks is not None:
         figures["regions"] = region_accuracy(problem.constraints, at, landmarks, actor)
         figures["sites"] = site_depths(problem.constraints, at, landmarks, actor)
@@ -88,6 +90,31 @@ def outside_skin(actor: Actor, bone: Floats) -> int:
     skin = actor.neutral
     below = skin.points - _BORDER_MM / actor.mm_per_unit * vertex_normals(skin)
     return int((outside(bone, skin) & ~outside(below, skin)).sum())
+
+
+def roughness(mesh: Mesh, thickness: Floats, normals: Floats, mm_per_unit: float) -> dict[str, float]:
+    """How rough the anatomy is along the edges of the outer skin, as an edit would show it.
+
+    mesh: the neutral; thickness (V,) and unit normals (V, 3) at its vertices, model unit. Outer edges: no skin
+    within 30 mm in front of either end. Figures: outer_edges; steep_share of them where thickness changes by
+    more than 1 mm a mm; slope_p99, slope_max, mm a mm; turn_p99, turn_max, degrees of the normal an edge.
+    """
+    lengths = edge_lengths(mesh)
+    outer = exposed(mesh, vertex_normals(mesh), LONGEST_MM / mm_per_unit)
+    kept = outer[mesh.edges].all(1) & (lengths > 0)
+    if not kept.any():
+        return {}
+    one, other = mesh.edges[kept].T
+    slope = np.abs(thickness[one] - thickness[other]) / lengths[kept]
+    turn = 2 * np.degrees(np.arcsin(np.clip(np.linalg.norm(normals[one] - normals[other], axis=1) / 2, 0, 1)))
+    return {
+        "outer_edges": int(kept.sum()),
+        "steep_share": float((slope > 1).mean()),
+        "slope_p99": float(np.quantile(slope, 0.99)),
+        "slope_max": float(slope.max()),
+        "turn_p99": float(np.quantile(turn, 0.99)),
+        "turn_max": float(turn.max()),
+    }
 
 
 def region_accuracy(

@@ -22,6 +22,7 @@ from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
 from . import pictures
+from .anatomy import roughness
 from .score import distribution, target_rows
 
 # The report's page on skull, jaw and what was learned of them: pictures from front and side, and the figures
@@ -396,6 +397,13 @@ def _table(model: FaceModel, measured: Measured, metrics: dict[str, Any] | None)
             )
         )
         rows.append(("bone points outside the skin", str(metrics["anatomy"]["outside_skin"])))
+    anatomy = model.anatomy if model.data.has_anatomy else None
+    rough = anatomy and roughness(model.mesh, anatomy.thickness, anatomy.normals, model.mm_per_unit)
+    if rough:
+        rows += [
+            ("outer edges where thickness changes by over 1 mm a mm", f"{100 * rough['steep_share']:.2f} %"),
+            ("the anatomy normal's turn along an outer edge, p99", f"{rough['turn_p99']:.1f} degrees"),
+        ]
     if metrics:
         rows.append(("time", f"{metrics['seconds']['total']:.0f} s on {metrics['device']}"))
     body = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)

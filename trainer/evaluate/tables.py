@@ -52,8 +52,10 @@ def accuracy_table(metrics: dict[str, Any]) -> str:
         ("unseen_surface_p95", "bone point to bone surface, unseen, p95"),
         ("wrong_bone_share", "bone point nearest to the other bone, unseen, share"),
         ("outside_skin", "bone points outside the skin"),
+        ("steep_share", "outer edges where thickness changes by over 1 mm a mm, share"),
+        ("turn_p99", "anatomy normal, turn along an outer edge, p99, degrees"),
     ):
-        rows += [[label, float(metrics["anatomy"][key]), ""]] if metrics["anatomy"] else []
+        rows += [[label, float(metrics["anatomy"][key]), ""]] if key in metrics["anatomy"] else []
     for region, figures in metrics.get("left_out", {}).items():
         rows.append([f"without the {region}: to ray hit, median", float(figures["unseen_hit_median"]), ""])
         rows.append(

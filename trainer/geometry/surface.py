@@ -80,6 +80,14 @@ class Closest:
         return shares
 
 
+def exposed(skin: Mesh, normals: Floats, reach: float) -> NDArray[np.bool_]:
+    """(V,) outer skin: True where nothing of the skin lies within `reach` in front of the vertex, along
+    normals (V, 3); False in a mouth bag, a nostril, the folds of an ear, between closed lids."""
+    start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
+    way = Surface.of(skin).cast(skin.points + start * normals, normals)[1]
+    return np.asarray(way > reach)
+
+
 # The facial plane of a head, and where each vertex has its mirror image.
 
 _NEIGHBOURS = 4
