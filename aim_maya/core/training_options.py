@@ -50,6 +50,9 @@ class LossWeights:
     L_D)."""
     inside: float = 0.0
     """Thickness no larger than there is room for inside the skin (ours)."""
+    gentle: float = 0.0
+    """Thickness that changes by less than 1 mm a mm along outer skin, and a normal that turns by less than 15
+    degrees an edge (ours: what an edit scales has no cliffs)."""
     normal_skin: float = 0.0
     """Anatomy normal towards the skin's normal (ours: they are the same where a ray found the bone)."""
     skinning_fit: float = 0.0
@@ -58,7 +61,7 @@ class LossWeights:
 
 
 PAPER = LossWeights(thickness_zero=7.5e-4, symmetry=1e-4, skinning_zero=1e2)
-AIM = LossWeights(neutral=0.3, thickness_smooth=1.0, inside=5.0, normal_skin=0.3, skinning_fit=1.0)
+AIM = LossWeights(neutral=0.3, thickness_smooth=1.0, inside=5.0, gentle=1.0, normal_skin=0.3, skinning_fit=1.0)
 LOSSES = {"aim": AIM, "paper": PAPER}
 
 

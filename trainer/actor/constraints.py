@@ -1,4 +1,4 @@
-"""Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal; and
+"""Anatomical constraints: the bone under each skin vertex of the neutral, along smooth ways inwards; and
 whether skull and jaw are what they are called.
 
 n = (s0 - b) / d, b the ray's hit, d its distance (AIM, the sparse anatomy of L_A)
@@ -16,6 +16,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 from aim_maya.core.typed import Floats, Ints
+from trainer.geometry.smooth import smooth_directions
 from trainer.geometry.surface import Surface, exposed, spread
 
 from .weld import pieces
@@ -61,7 +62,7 @@ def check_bones(actor: Actor) -> None:
         )
 
 
-# Anatomical constraints: the bone under each skin vertex of the neutral, along the inward normal.
+# Anatomical constraints: the bone under each skin vertex of the neutral, along smooth ways inwards.
 
 LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
 SHORTEST_MM = 0.5
@@ -69,6 +70,8 @@ ASTRAY = 2.0  # times as far as the nearest bone: a ray that goes further has mi
 STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
 FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
 SKULL, JAW = 0, 1
+_FORMS_MM = 3.0  # forms of this size and less do not turn the rays: wings of the nose, lips, rims of ears
+_TURN, _ASTRAY = np.radians(12.5), np.radians(45.0)  # along an edge; away from the skin's own normal
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,11 @@ def find_constraints(actor: Actor) -> Constraints:
     skin = actor.neutral
     check_bones(actor)
     _check_inside(actor, bones)
-    normals = vertex_normals(skin)
     surface, mm = Surface.of(bones), actor.mm_per_unit
+    outer, normals = ways_out(skin, mm)
     triangle, distance = surface.cast(skin.points, -normals)
     near = (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
     on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
-    outer = exposed(skin, normals, LONGEST_MM / mm)
     bone_normals = _outward(bones, triangle, near & outer, on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
     kept = near & (facing >= STEEPEST)
@@ -150,6 +152,18 @@ def find_constraints(actor: Actor) -> Constraints:
         bones,
         len(actor.skull.counts),
     )
+
+
+def ways_out(skin: Mesh, mm_per_unit: float) -> tuple[NDArray[np.bool_], Floats]:
+    """(V,) outer skin, and the anatomy normals (V, 3): the skin's own without its small forms there, its own
+    elsewhere.
+
+    Rays along the skin's very normals cross each other below a fold and meet bones far apart; what is learned
+    from them is as rough.
+    """
+    own = vertex_normals(skin)
+    outer = exposed(skin, own, LONGEST_MM / mm_per_unit)
+    return outer, smooth_directions(skin, own, outer, _FORMS_MM / mm_per_unit, _TURN, _ASTRAY)
 
 
 def no_constraints() -> Constraints:

@@ -1,5 +1,5 @@
-"""Smooth fields on a mesh: the graph Laplacian, least-squares extension of values known at some vertices, and
-a basis of wide bumps.
+"""Smooth fields on a mesh: the graph Laplacian, least-squares extension of values known at some vertices,
+directions without small forms, fields no steeper than they may be, and a basis of wide bumps.
 
 Bumps sit at centres found by farthest-point sampling along the surface and blend to one everywhere. Their
 span is turned (Rayleigh and Ritz) into modes of the mesh's Laplacian, from flat to fine, so that a prior can
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import SuperLU, splu
@@ -74,6 +75,84 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     flat = (confidence[:, None] * values.reshape(len(values), -1)).astype(np.float64)
     mean = flat.sum(0) / max(float(confidence.sum()), 1e-30)
     return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
+
+
+def smooth_directions(
+    mesh: Mesh, given: Floats, among: NDArray[np.bool_], reach: float, turn: float, astray: float
+) -> Floats:
+    """Unit directions (V, 3) near `given` that turn gently along the edges between vertices of `among` (V,).
+
+    They minimise integral |n - given|^2 + reach^2 |grad n|^2 (reach: model unit, the size of the forms that go),
+    solved again and again with more stiffness where an edge turns by more than `turn`, and more hold where a
+    direction leaves the given one by more than `astray` (radians). One that ends up across its own stays as it
+    was given, as do all outside `among`.
+    """
+    e, area = mesh.edges, vertex_areas(mesh)
+    stiffness = np.where(among[e].all(1), reach**2 * _edge_stiffness(mesh), 0.0)
+    hold = np.ones(len(given))
+    found = given
+    for _ in range(_ROUNDS):
+        system = sp.diags(area * hold) + _graph_form(mesh, stiffness)
+        found = _factorised(system).solve((area * hold)[:, None] * given)
+        found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        stiffness *= np.maximum(1.0, np.linalg.norm(found[e[:, 0]] - found[e[:, 1]], axis=1) / turn)
+        hold *= np.maximum(1.0, np.arccos(np.clip((found * given).sum(1), -1, 1)) / astray)
+    across = (found * given).sum(1) < _ACROSS
+    return np.where(across[:, None], given, found)
+
+
+_ROUNDS = 8
+_ACROSS = 0.2  # cosine between a direction and the one it came from
+
+
+def _edge_stiffness(mesh: Mesh) -> Floats:
+    """(E,) w with sum w |f_i - f_j|^2 about the integral of |grad f|^2; positive on any polygons, however
+    thin."""
+    e, length = mesh.edges, edge_lengths(mesh)
+    degree = np.maximum(np.bincount(e.ravel(), minlength=len(mesh.points)), 1)
+    share = vertex_areas(mesh) / degree
+    least = 0.05 * float(np.median(length)) if len(length) else 1.0
+    stiffness: Floats = 2 * (share[e[:, 0]] + share[e[:, 1]]) / np.maximum(length, max(least, 1e-12)) ** 2
+    return stiffness
+
+
+def _graph_form(mesh: Mesh, weights: Floats) -> sp.spmatrix:
+    """(V, V) symmetric K with f K f = sum over edges of weights (E,) |f_i - f_j|^2."""
+    e, n = mesh.edges, len(mesh.points)
+    links = sp.csr_matrix(
+        (np.tile(weights, 2), (np.r_[e[:, 0], e[:, 1]], np.r_[e[:, 1], e[:, 0]])), shape=(n, n)
+    )
+    return sp.diags(np.asarray(links.sum(axis=1)).ravel()) - links
+
+
+def slope_limited(mesh: Mesh, field: Floats, steepest: float, among: NDArray[np.bool_]) -> Floats:
+    """A field (V,) near `field` that changes by at most `steepest` times the length of every edge between
+    vertices of `among` (V,): a cliff becomes a slope, half of it on either side.
+
+    The mean of the largest such field below `field` and the smallest above it.
+    """
+    top = float(field.max(initial=0.0))
+    above = top - slope_below(mesh, top - field, steepest, among)
+    return 0.5 * (slope_below(mesh, field, steepest, among) + above)
+
+
+def slope_below(mesh: Mesh, field: Floats, steepest: float, among: NDArray[np.bool_]) -> Floats:
+    """The largest field (V,) nowhere above `field` >= 0 with such slopes: min over u of field(u) + steepest x
+    way along the edges to u.
+
+    Vertices outside `among` are held down by those within, and hold none down themselves.
+    """
+    n = len(field)
+    ends = np.concatenate([mesh.edges, mesh.edges[:, ::-1]])
+    e = ends[among[ends[:, 0]]]
+    ways = np.maximum(steepest * np.linalg.norm(mesh.points[e[:, 0]] - mesh.points[e[:, 1]], axis=1), 1e-12)
+    begin = np.maximum(field, 1e-12)  # the field as edges from one more vertex; an edge of 0 would be none
+    graph = sp.csr_matrix(
+        (np.r_[ways, begin], (np.r_[e[:, 0], np.full(n, n)], np.r_[e[:, 1], np.arange(n)])),
+        shape=(n + 1, n + 1),
+    )
+    below: Floats = dijkstra(graph, indices=n)[:n]
+    return below
 
 
 def _factorised(system: sp.spmatrix) -> SuperLU:

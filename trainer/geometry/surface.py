@@ -207,11 +207,14 @@ def outside(points: Floats, skin: Mesh, least: float = _HALF) -> NDArray[np.bool
     return out
 
 
-def inward_room(skin: Mesh, points: Floats, normals: Floats, longest: float) -> Floats:
+def inward_room(
+    skin: Mesh, points: Floats, normals: Floats, longest: float, share: Floats | float = 0.5
+) -> Floats:
     """(P,) how far from points (P, 3) on the skin a bone point may go along -normals (P, 3) and be inside, at
     most `longest`, model unit.
 
-    Of a thin fold (an ear) half the thickness, since the bone points of its other side need room as well.
+    Of a thin fold (an ear) only a share (P,), half unless told, since the bone points of its other side need
+    room as well.
     """
     depths = longest * _STEPS[:, None]
     below = points - depths[..., None] * normals
@@ -222,7 +225,7 @@ def inward_room(skin: Mesh, points: Floats, normals: Floats, longest: float) -> 
         0
     )  # from the skin inwards: a depth counts only while all before it were inside
     through = np.minimum(free, _way_out(skin, points, normals))
-    return np.where(through < longest, 0.5 * through, longest)
+    return np.where(through < longest, share * through, longest)
 
 
 def _way_out(skin: Mesh, points: Floats, normals: Floats) -> Floats:

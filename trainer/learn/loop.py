@@ -26,6 +26,8 @@ from .solvers import Muon
 PLATEAU = 4.0
 ANCHORS = 384  # constraint vertices a step
 TIGHT = 384  # vertices a step with little room for a bone point below them
+EDGES = 384  # edges a step that are to be gentle
+SLOPE, TURN = 0.95, 0.23  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
 LOOK = (0.35, 1.0)  # where in the schedule to judge
@@ -231,6 +233,8 @@ class Training:
             terms.add("anatomy_normal", lambda: losses.anatomy_normal(normal, t.anchor_normal[at]))
         if len(t.tight):
             terms.add("inside", self._inside)
+        if len(t.edges):
+            terms.add("gentle", self._gentle)
         terms.add("thickness_zero", lambda: losses.thickness_zero(self._sample(t.uncovered).thickness / BONE))
         if len(t.jawless):
             terms.add("skinning_zero", lambda: losses.skinning_zero(self._sample(t.jawless).weight))
@@ -240,6 +244,14 @@ class Training:
         t = self.tables
         at = self._draw_of(t.tight, TIGHT)
         return losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / BONE, t.tight_room[at] / BONE)
+
+    def _gentle(self) -> Tensor:
+        t = self.tables
+        at = self._draw_of(t.edges, EDGES)
+        thickness, normal = (x.view(EDGES, 2, -1) for x in self.networks.tissue(t.c[t.edges[at].flatten()]))
+        slope = (thickness[:, 0] - thickness[:, 1]).abs() / t.edge_lengths[at]
+        turn = (normal[:, 0] - normal[:, 1]).norm(dim=1)
+        return losses.beyond(slope, SLOPE) + losses.beyond(turn, TURN)
 
     def _symmetry(self) -> Tensor:
         t = self.tables

@@ -102,6 +102,7 @@ class TrainingTables:
     Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label;
     mirrored (V, 3) template points; plane. Per face: corners (F, n) padded with the first corner, filled (F,
     n). Anchors: ids, bone, thickness, normal. tight: ids with little room below them, and how much, (N, 1).
+    edges (E, 2): of the outer skin, where its tissue is steep or ends; edge_lengths (E, 1).
     """
 
     c: Tensor
@@ -117,6 +118,8 @@ class TrainingTables:
     anchor_normal: Tensor
     tight: Tensor
     tight_room: Tensor
+    edges: Tensor
+    edge_lengths: Tensor
     uncovered: Tensor
     jawless: Tensor
     matrix: Tensor | None
@@ -168,9 +171,10 @@ def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
     def ids(array: NDArray[np.integer]) -> Tensor:
         return torch.tensor(np.asarray(array, np.int64), device=device)
 
-    used = constraints.used
-    uncovered = np.setdiff1d(np.arange(v), constraints.covered[used])
+    used = problem.tissue.holds(actor, constraints)
+    uncovered = np.setdiff1d(np.arange(v), constraints.covered[constraints.used])
     tight = np.flatnonzero(problem.tissue.room < problem.tissue.room.max())
+    edges, lengths = problem.tissue.steep_edges(actor.neutral)
     corners, filled = _padded_faces(problem)
     plane = problem.mirror.plane
     return TrainingTables(
@@ -187,6 +191,8 @@ def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
         anchor_normal=tensor(constraints.normal[used]),
         tight=ids(tight),
         tight_room=tensor(problem.tissue.room[tight, None] / template.scale),
+        edges=ids(edges),
+        edge_lengths=tensor(lengths[:, None] / template.scale),
         uncovered=ids(uncovered),
         jawless=ids(_jawless(problem)),
         matrix=None if np.array_equal(problem.matrix, np.eye(t)) else tensor(problem.matrix),

@@ -3,7 +3,8 @@ may lie at all.
 
 The paper pulls thickness to zero there (L_D). Tissue over facial bone is 2 to 20 mm deep, and where the table
 knows how deep, the used constraints only have to tell how this face differs from it: label = table + smooth
-extension of (constraint - table).
+extension of (constraint - table). Beside a bone's edge neighbouring rays meet bones centimetres apart: there
+the label is a slope, as tissue is, and what an edit scales has no cliffs.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import vertex_normals
-from aim_maya.core.typed import Floats
+from aim_maya.core.mesh import Mesh, vertex_normals
+from aim_maya.core.typed import Floats, Ints
 from trainer.actor.bones import expected_depth
-from trainer.actor.constraints import LONGEST_MM, Constraints
+from trainer.actor.constraints import LONGEST_MM, Constraints, ways_out
 from trainer.actor.landmarks import Landmarks, find_landmarks
-from trainer.geometry.smooth import bent_least, extend
-from trainer.geometry.surface import Plane, inward_room
+from trainer.geometry.smooth import bent_least, edge_lengths, extend, slope_below, slope_limited
+from trainer.geometry.surface import Plane, inward_room, outside
 
 # confidence in the table at every vertex, of a constraint's own: it decides centimetres away from them, not
 # between them
@@ -28,14 +30,17 @@ _PULL = 5e-5
 _LEAST_MM = 0.5
 _BARE_MM = 1.0  # without bones: so that points have somewhere to be, not an anatomy
 _SMOOTH = 0.1
+_STEEPEST = 0.95  # mm a mm of outer skin; the networks add theirs to it
+_SHARE = 0.9  # of a fold's thickness for its outer side, where the other is not outer skin
+_HOLDS_MM = 0.5  # a constraint further from the label than this lies over an edge, and is not learned from
 _TIGHT_MM = 4.0
-_FORMS = (3.0, 30.0, 300.0)  # how much of the small forms goes
+_FORMS = (0.0, 3.0, 30.0, 300.0)  # how much of the small forms goes
 
 
 @dataclass(frozen=True)
 class Tissue:
     """label (V,) thickness to learn, normals (V, 3) to learn, room (V,) how deep a bone point may lie along
-    them, expected (V,) the table's, or None; model unit.
+    them, outer (V,) outer skin, expected (V,) the table's, or None; model unit.
 
     landmarks: None when the face has none that could be found; note: a sentence for the log.
     """
@@ -43,19 +48,38 @@ class Tissue:
     label: Floats
     normals: Floats
     room: Floats
+    outer: NDArray[np.bool_]
     expected: Floats | None
     landmarks: Landmarks | None
     note: str
 
+    def holds(self, actor: Actor, constraints: Constraints) -> NDArray[np.bool_]:
+        """(C,) the used constraints that the label agrees with: those to learn from."""
+        apart = np.abs(self.label[constraints.covered] - constraints.thickness) * actor.mm_per_unit
+        return constraints.used & (apart <= _HOLDS_MM)
+
+    def steep_edges(self, mesh: Mesh) -> tuple[Ints, Floats]:
+        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges, and
+        their lengths (E,), model unit: where the networks need to be told to be gentle."""
+        lengths, ends = edge_lengths(mesh), ~self.outer
+        for _ in range(2):
+            reached = mesh.edges[ends[mesh.edges].any(1)]
+            ends = ends.copy()
+            ends[reached.ravel()] = True
+        one, other = mesh.edges.T
+        steep = np.abs(self.label[one] - self.label[other]) > 0.5 * _STEEPEST * lengths
+        kept = self.outer[mesh.edges].all(1) & (lengths > 0) & (steep | ends[mesh.edges].any(1))
+        return mesh.edges[kept], lengths[kept]
+
     def relearned(self, actor: Actor, constraints: Constraints) -> Tissue:
         """The same tissue with labels from other constraints."""
-        return replace(self, label=_label(actor, constraints, self.expected, self.room))
+        return replace(self, label=_label(actor, constraints, self.expected, self.room, self.outer))
 
 
 def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane | None = None) -> Tissue:
     """Labels by `prior`: 'depth' (the table), or 'smooth' (the constraints alone). plane: the facial plane,
     where it is known already."""
-    normals, room = _ways_in(actor, constraints)
+    normals, room, outer = _ways_in(actor, constraints)
     landmarks, expected, note = None, None, "thickness prior: smooth"
     bare = not len(constraints.covered)
     try:
@@ -70,37 +94,44 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane
     if bare:
         even = np.full(len(room), _BARE_MM / actor.mm_per_unit)
         return Tissue(
-            np.minimum(even, room), normals, room, None, landmarks, "no bones: no thickness to learn"
+            np.minimum(even, room), normals, room, outer, None, landmarks, "no bones: no thickness to learn"
         )
     if landmarks is not None and prior == "depth":
         expected = expected_depth(actor.neutral, landmarks) / actor.mm_per_unit
         note = f"thickness prior: published tissue depths (landmarks: {landmarks.report})"
-    return Tissue(_label(actor, constraints, expected, room), normals, room, expected, landmarks, note)
+    label = _label(actor, constraints, expected, room, outer)
+    return Tissue(label, normals, room, outer, expected, landmarks, note)
 
 
-def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats]:
-    """(V, 3) normals and (V,) room along them: the skin's own, but where a rim or fold leaves hardly any
-    room, those of the skin without its small forms, if there is more along them. Covered vertices keep their
-    own: the bone was found along it.
+def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """(V, 3) normals, (V,) room along them, and (V,) outer skin: `ways_out`; but where a rim or fold leaves
+    hardly any room, the normals of the skin without more or less of its small forms, if there is more along
+    them.
     """
     mesh, longest = actor.neutral, LONGEST_MM / actor.mm_per_unit
-    normals = vertex_normals(mesh)
-    room = inward_room(mesh, mesh.points, normals, longest)
-    free = np.ones(len(room), bool)
-    free[constraints.covered] = False
+    outer, normals = ways_out(mesh, actor.mm_per_unit)
+    room = inward_room(mesh, mesh.points, normals, longest, np.where(outer, _SHARE, 0.5))
+    tight = np.where(outer, _LEAST_MM, _TIGHT_MM) / actor.mm_per_unit
     for smoothness in _FORMS:
-        ids = np.flatnonzero(free & (room < _TIGHT_MM / actor.mm_per_unit))
+        ids = np.flatnonzero(room < tight)
         if not len(ids):
             break
         other = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, smoothness))[ids]
         wider = inward_room(mesh, mesh.points[ids], other, longest)
         better = wider > room[ids]
         normals[ids[better]], room[ids[better]] = other[better], wider[better]
-    return normals, room
+    if not len(constraints.covered):
+        return normals, room, outer
+    met = ~outside(constraints.bone, mesh)  # no skin lies before a bone that a ray has met
+    ids = constraints.covered[met]
+    normals[ids], room[ids] = constraints.normal[met], np.maximum(room[ids], constraints.thickness[met])
+    return normals, room, outer
 
 
-def _label(actor: Actor, constraints: Constraints, expected: Floats | None, room: Floats) -> Floats:
-    """(V,) thickness, never deeper than there is room."""
+def _label(
+    actor: Actor, constraints: Constraints, expected: Floats | None, room: Floats, outer: NDArray[np.bool_]
+) -> Floats:
+    """(V,) thickness, never deeper than there is room, and gentle along the outer skin."""
     ids = constraints.covered[constraints.used]
     known = constraints.thickness[constraints.used]
     base = np.zeros(len(room)) if expected is None else expected
@@ -111,4 +142,5 @@ def _label(actor: Actor, constraints: Constraints, expected: Floats | None, room
     label = base + extend(actor.neutral, values, sure, _SMOOTH)
     least = _LEAST_MM / actor.mm_per_unit
     bounded = np.clip(label, min(known.min(initial=np.inf), least), max(known.max(initial=0.0), base.max()))
-    return np.minimum(bounded, np.maximum(room, least))
+    gentle = slope_limited(actor.neutral, bounded, _STEEPEST, outer)
+    return slope_below(actor.neutral, np.minimum(gentle, np.maximum(room, least)), _STEEPEST, outer)
