@@ -156,6 +156,10 @@ def test_learned_anatomy_stays_inside_and_on_its_own_bone(sample: Actor) -> None
     score = anatomy_accuracy(problem, at)
     assert score["outside_skin"] == 0
     assert score["wrong_bone_share"] < 0.03
+    assert score["steep_share"] < 0.015  # after a seventh of the steps
+    label = roughness(sample.neutral, problem.tissue.label, problem.tissue.normals, sample.mm_per_unit)
+    assert label["slope_max"] < 1
+    assert label["turn_p99"] < 15
     assert set(score["regions"]) <= set(BONE_REGIONS)
     assert score["sites"]["pogonion"]["table"] == DEPTHS_MM["pogonion"]
     pushed = replace(at, bone=sample.neutral.points + 2 * at.normals)

@@ -10,10 +10,12 @@ import pytest
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import vertex_normals
 from tests.conftest import grid_mesh
-from trainer.actor.constraints import JAW, SKULL, find_constraints
+from trainer.actor.constraints import JAW, SKULL, find_constraints, ways_out
 from trainer.actor.jaw import find_jaw, skinning_labels
-from trainer.geometry.smooth import extend
+from trainer.evaluate.anatomy import roughness
+from trainer.geometry.smooth import extend, slope_below, slope_limited, smooth_directions
 from trainer.geometry.surface import Surface, spread
 from trainer.sample import true_jaw_poses
 
@@ -127,3 +129,56 @@ def test_extension_fills_in_smoothly() -> None:
     found = extend(mesh, slope * sure, sure, 1e-3)
     inside = ((mesh.points[:, :2] > 1) & (mesh.points[:, :2] < 7)).all(1)
     assert np.abs(found - slope)[inside].max() < 0.25
+
+
+def test_a_cliff_becomes_a_slope_on_both_sides() -> None:
+    mesh = grid_mesh(9, 21)
+    x = mesh.points[:, 0]
+    everywhere, cliff = np.ones(len(x), bool), np.where(x < x.mean(), 2.0, 10.0)
+    gentle = slope_limited(mesh, cliff, 1.0, everywhere)
+    slope = np.abs(np.diff(gentle[mesh.edges], axis=1)[:, 0])  # edges of length 1
+    assert slope.max() <= 1 + 1e-9
+    assert gentle[x == x.min()] == pytest.approx(2.0)
+    assert gentle[x == x.max()] == pytest.approx(10.0)
+    assert gentle[x == 9] == pytest.approx(5.5)  # half of it on either side
+    assert gentle[x == 10] == pytest.approx(6.5)
+    assert slope_limited(mesh, 0.9 * x, 1.0, everywhere) == pytest.approx(0.9 * x)
+
+
+def test_a_ceiling_lowers_what_is_near_it_within_the_skin_asked_for() -> None:
+    mesh = grid_mesh(9, 21)
+    x = mesh.points[:, 0]
+    ceiling = np.where(x == x.max(), 1.0, 30.0)
+    below = slope_below(mesh, np.minimum(12.0, ceiling), 1.0, np.ones(len(x), bool))
+    assert (below <= np.minimum(12.0, ceiling) + 1e-9).all()
+    assert below[x == x.max() - 4] == pytest.approx(5.0)
+    assert below[x == x.min()] == pytest.approx(12.0)
+    inside = x < x.max()  # what lies outside holds nothing down
+    assert slope_below(mesh, np.minimum(12.0, ceiling), 1.0, inside)[inside] == pytest.approx(12.0)
+
+
+def test_directions_turn_gently_over_an_edge_and_keep_elsewhere() -> None:
+    mesh = grid_mesh(9, 21)
+    x = mesh.points[:, 0]
+    right = x > x.mean()
+    given = np.where(right[:, None], [0.6, 0.0, 0.8], [-0.6, 0.0, 0.8])  # a roof: 74 degrees at one edge
+    found = smooth_directions(mesh, given, np.ones(len(x), bool), 0.5, np.radians(12), np.radians(45))
+    turn = 2 * np.degrees(np.arcsin(np.linalg.norm(np.diff(found[mesh.edges], axis=1)[:, 0], axis=1) / 2))
+    assert turn.max() < 16
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1.0)
+    assert found[x == x.min()] == pytest.approx(given[x == x.min()], abs=0.03)
+    kept = smooth_directions(mesh, given, right, 0.5, np.radians(12), np.radians(45))
+    assert np.array_equal(kept[~right], given[~right])
+
+
+def test_rays_go_in_along_smooth_ways(sample: Actor) -> None:
+    c = find_constraints(sample)
+    outer, normals = ways_out(sample.neutral, sample.mm_per_unit)
+    assert np.array_equal(c.normal, normals[c.covered])
+    rough = roughness(sample.neutral, np.ones(len(normals)), normals, sample.mm_per_unit)
+    own = roughness(sample.neutral, np.ones(len(normals)), vertex_normals(sample.neutral), sample.mm_per_unit)
+    assert rough["turn_p99"] < 15 < own["turn_p99"]
+    turned = (vertex_normals(sample.neutral) * normals).sum(1)
+    assert turned[outer].min() > 0
+    assert np.median(turned[outer]) > np.cos(np.radians(5))
+    assert turned[~outer] == pytest.approx(1.0)

@@ -33,6 +33,7 @@ def test_one_thing_changes_at_a_time() -> None:
         "jaw: free",
         "prior: smooth",
         "without inside",
+        "without gentle",
         "without thickness_smooth",
         "without normal_skin",
         "without skinning_fit",

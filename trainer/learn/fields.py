@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aim_maya.core.mesh import vertex_normals
 from aim_maya.core.typed import Floats
 from trainer.geometry.surface import outside
 
@@ -100,7 +101,9 @@ def bring_inside(
     outside (on open borders) cannot be helped and are left alone. look: called at every step; what it raises
     stops the work.
     """
-    correction = _Correction(networks, tables, look)
+    outer, skin = problem.tissue.outer, vertex_normals(problem.actor.neutral)
+    ways = np.where(outer[:, None], skin, problem.tissue.normals)  # smooth ways may graze the rim of a lip
+    correction = _Correction(networks, tables, ways, look)
     limit = np.full(len(tables.c), np.inf)
     for turn in range(ROUNDS):
         found, depth = _outside_now(problem, networks, tables)
@@ -121,8 +124,11 @@ class _Correction:
     """Steps of D and N that push some vertices' thickness below a limit and hold everything else where it
     was."""
 
-    def __init__(self, networks: FaceNetworks, tables: TrainingTables, look: Callable[[], None]) -> None:
+    def __init__(
+        self, networks: FaceNetworks, tables: TrainingTables, ways: Floats, look: Callable[[], None]
+    ) -> None:
         self.networks, self.tables, self.look = networks, tables, look
+        self.ways = torch.as_tensor(ways, dtype=torch.float32, device=tables.c.device)
         with torch.no_grad():
             self.kept = torch.cat(networks.tissue(tables.c), 1)
         self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
@@ -137,7 +143,6 @@ class _Correction:
         chosen = np.flatnonzero(np.isfinite(limit))
         ids = torch.as_tensor(chosen, device=device)
         most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=device)
-        skin_normal = t.unpack(t.rows[ids])[2]
         for step in range(steps):
             self.optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
             anywhere = torch.randint(len(t.c), (KEPT,), generator=self.generator).to(device)
@@ -154,7 +159,7 @@ class _Correction:
             thickness, normal = self.networks.tissue(t.c[ids])
             loss = (
                 losses.beyond(thickness / 0.05, most / 0.05)
-                + losses.anatomy_normal(normal, skin_normal)
+                + losses.anatomy_normal(normal, self.ways[ids])
                 + _HOLD * held
             )
             self.optimiser.zero_grad(set_to_none=True)
