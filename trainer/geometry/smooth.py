@@ -77,6 +77,10 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
 
 
+_ROUNDS = 8
+_ACROSS = 0.2  # cosine between a direction and the one it came from
+
+
 def smooth_directions(
     mesh: Mesh, given: Floats, among: NDArray[np.bool_], reach: float, turn: float, astray: float
 ) -> Floats:
@@ -99,10 +103,6 @@ def smooth_directions(
         hold *= np.maximum(1.0, np.arccos(np.clip((found * given).sum(1), -1, 1)) / astray)
     across = (found * given).sum(1) < _ACROSS
     return np.where(across[:, None], given, found)
-
-
-_ROUNDS = 8
-_ACROSS = 0.2  # cosine between a direction and the one it came from
 
 
 def _edge_stiffness(mesh: Mesh) -> Floats:
