@@ -119,7 +119,9 @@ _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.m
 
 
 def arithmetic(text: str, names: dict[str, float]) -> float:
-    """Value of one expression of + - * /, signs, and a few of MEL's functions (angles are radians there)."""
+    """Value of one expression of + - * /, signs, and MEL's max, min, sin, cos (radians, says the MEL command
+    reference) and sqrt.
+    """
 
     def walk(node: ast.AST) -> float:
         if isinstance(node, ast.Expression):
