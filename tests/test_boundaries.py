@@ -71,7 +71,7 @@ def test_a_walk_notices_a_forbidden_import() -> None:
     assert "blocked: torch" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["bake", "info", "bench", "doctor", "farm", "ui", "view"])
+@pytest.mark.parametrize("command", ["bake", "rig", "info", "bench", "doctor", "farm", "ui", "view"])
 def test_commands_for_farm_blades_need_nothing_of_the_training(command: str) -> None:
     code = (
         "import sys\nsys.modules |= dict.fromkeys(('torch', 'igl', 'scipy'))\nimport "

@@ -25,6 +25,7 @@ COMMANDS = {
     "retarget": "carry a performance to another actor: an .aimperf of its model",
     "report": "a self-contained HTML page of pictures and figures",
     "bake": "weight curves to USD, Alembic, npz or an OBJ sequence",
+    "rig": "a native rig for USD, glTF, Blender and FBX: exact, with no plug-in",
     "curves": "look at weight curves, resample and convert them",
     "ui": "the training window, without Maya",
     "edit": "edit a face by its anatomy, and bake the edited actor",

@@ -103,12 +103,16 @@ class NativeRig:
     parts: tuple[RigidPart, ...] = ()
 
     @classmethod
-    def of(cls, model: FaceModel, parts: Iterable[RigidPart] = (), detail: bool = True) -> NativeRig:
-        """The rig of a model under its edit. Raises AimError for an edit that bends the jaw's arc, or poses
-        the jaw by what is no rigid motion."""
+    def of(
+        cls, model: FaceModel, parts: Iterable[RigidPart] = (), detail: bool = True, *, any_arc: bool = False
+    ) -> NativeRig:
+        """The rig of a model under its edit. any_arc: on the arc whatever the edit says of it.
+
+        Raises AimError for an edit that bends the jaw's arc, or poses the jaw by what is no rigid motion.
+        """
         data, edit, pose = model.data, model.edit, model.jaw_pose
         arc = edit.jaw_arc * data.baked.arc
-        if pose is None and arc != 1.0:
+        if pose is None and arc != 1.0 and not any_arc:
             raise AimError(
                 f"This edit has jaw_arc {arc:g}, and a native rig has no linear look.",
                 "Its jaw joint turns on the arc.",
@@ -153,6 +157,27 @@ class NativeRig:
         """(T, 6) float64 of all targets."""
         return np.array([t.twist for t in self.targets]).reshape(-1, 6)
 
+    def knots_of(self, control: int) -> tuple[Ints, dict[float, Floats]]:
+        """ids (M,) of the vertices that a control moves, and {weight: deltas (M, 3)} at its knots, for hosts
+        whose in-betweens go straight from one to the next and on beyond the outermost.
+
+        Where two knots lie on one side of zero the outermost target scales on from zero instead: a knot at
+        twice its weight, of twice its deltas, holds that.
+        """
+        own = {
+            t.drive.value: t for t in self.targets if isinstance(t.drive, Knot) and t.drive.control == control
+        }
+        ids = np.unique(np.concatenate([np.zeros(0, np.int32), *(t.ids for t in own.values())]))
+        found: dict[float, Floats] = {}
+        for value, target in own.items():
+            found[value] = deltas = np.zeros((len(ids), 3), np.float32)
+            deltas[np.searchsorted(ids, target.ids)] = target.deltas
+        grid = sorted([0.0, *found])
+        for outer, inner in ((grid[0], grid[1]), (grid[-1], grid[-2])) if found else ():
+            if outer != 0.0 and inner != 0.0:
+                found[2 * outer] = 2 * found[outer]
+        return ids.astype(np.int32), found
+
     def activations(self, weights: Weights) -> Floats:
         """(T,) float64 of every target for the controls' weights. Raises AimError as FaceModel.points."""
         return self.rig.activations(weights)
@@ -176,10 +201,22 @@ class NativeRig:
             shaped[target.ids] += amount * target.deltas
         return skin(shaped, self.jaw(activations), self.weight, self.centre).astype(np.float32)
 
+    @property
+    def size(self) -> float:
+        """The longest side of the face's box, model unit."""
+        return float(np.ptp(self.rest, axis=0).max())
+
+    def change_to(self, mm_per_unit: float, up: str) -> Floats:
+        """(4, 4) what takes points into another unit and, by a quarter turn, `up` onto another axis."""
+        change = np.eye(4)
+        turn = np.eye(3) if up == self.up else _turn(self.up, up)
+        change[:3, :3] = self.mm_per_unit / mm_per_unit * turn
+        return change
+
     def in_space(self, mm_per_unit: float, up: str) -> NativeRig:
         """The same rig in another unit, its `up` axis turned onto another one; a turn, never a reflection."""
-        turn = np.eye(3) if up == self.up else _turn(self.up, up)
-        moved = self.mm_per_unit / mm_per_unit * turn
+        moved = self.change_to(mm_per_unit, up)[:3, :3]
+        turn = moved * (mm_per_unit / self.mm_per_unit)
 
         def twisted(twist: Floats) -> Floats:
             return np.concatenate([turn @ twist[:3], moved @ twist[3:]])
@@ -199,6 +236,31 @@ class NativeRig:
             rest_twist=twisted(self.rest_twist),
             parts=tuple(replace(p, mesh=p.mesh.with_points(p.mesh.points @ moved.T)) for p in self.parts),
         )
+
+
+def shape_names(rig: Rig) -> list[str]:
+    """Names of the targets where each is a shape of its own: that of the control which moves it alone, so
+    that curves and capture find it; knots beside others and combinations keep the target's.
+
+    Raises AimError where two are alike.
+    """
+    names = [c.name if len(c.knots) == 1 else t for c in rig.controls for _, t in c.knots]
+    names += [p.target for p in rig.poses]
+    check_names(names)
+    return names
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises AimError for two shapes of one name, whatever the case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.lower() in seen:
+            raise AimError(
+                f"Two shapes of the native rig would be called '{seen[name.lower()]}' and '{name}'.",
+                "A control has the name of a target that belongs to another one.",
+                "Rename one of them in actor.json and train again.",
+            )
+        seen[name.lower()] = name
 
 
 def drives(rig: Rig) -> list[Knot | Combination]:

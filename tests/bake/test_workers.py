@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from aim_maya.core.errors import AimError
-from trainer.bake.workers import can_use_worker, worker_frames
+from trainer.bake.shot import can_use_worker, worker_frames
 
 pytestmark = pytest.mark.skipif(not can_use_worker(), reason="no worker is used here")
 
@@ -87,7 +87,7 @@ def test_a_parent_that_stops_early() -> None:
 def test_a_parent_that_is_killed_takes_its_worker_along() -> None:
     code = (
         "import os, sys, time\n"
-        "from trainer.bake.workers import worker_frames\n"
+        "from trainer.bake.shot import worker_frames\n"
         "def fill(i, out): out[:] = os.getpid()\n"
         "with worker_frames(fill, 100, 1) as frames:\n"
         "    sys.stdout.write(f'{int(next(frames)[0])}\\n')\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
 from bisect import bisect_right
@@ -113,11 +114,14 @@ def compute_conversion(data: Data, key: Key) -> None:
     data.put("output", (), data.get("input") * data.get("conversionFactor"))
 
 
+_FUNCTIONS = {"max": max, "min": min, "sin": math.sin, "cos": math.cos, "sqrt": math.sqrt}
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 def arithmetic(text: str, names: dict[str, float]) -> float:
-    """Value of one expression of + - * / and signs."""
+    """Value of one expression of + - * /, signs, and MEL's max, min, sin, cos (radians, says the MEL command
+    reference) and sqrt.
+    """
 
     def walk(node: ast.AST) -> float:
         if isinstance(node, ast.Expression):
@@ -130,23 +134,31 @@ def arithmetic(text: str, names: dict[str, float]) -> float:
             return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))  # type: ignore[operator]
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -walk(node.operand)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
+            return _FUNCTIONS[node.func.id](*map(walk, node.args))
         raise ValueError(f"the stand-in's expressions know arithmetic only: {text!r}")
 
     return walk(ast.parse(text.strip(), mode="eval"))
 
 
 def compute_expression(data: Data, key: Key) -> None:
-    """`.O[k] = arithmetic of .I[k], time and frame;` for every output."""
+    """`.O[k] = ...;` and `float $x = ...;`, arithmetic of .I[k], $x, time and frame, from the top to the
+    bottom.
+    """
     session = data.evaluator.session
     ticks = session.time if data.context.time is None else data.context.time
     if data.connected("time"):
         ticks = data.get("time")
     names = {"time": ticks / 6000.0, "frame": ticks / session.ticks_per_frame}
-    text = data.get("internalExpression") or ""
-    for output, formula in re.findall(r"\.O\[(\d+)\]\s*=\s*([^;]+)", text):
-        inputs = {f"I{k}": float(data.get("input", int(k))) for k in re.findall(r"\.I\[(\d+)\]", formula)}
-        formula = re.sub(r"\.I\[(\d+)\]", r"I\1", formula)
-        data.put("output", (int(output),), arithmetic(formula, {**names, **inputs}))
+    names |= {f"I{k}": float(data.get("input", k)) for k in data.indices("input")}
+    for statement in (data.get("internalExpression") or "").split(";"):
+        left, equals, right = (part.strip() for part in statement.partition("="))
+        if equals:
+            value = arithmetic(re.sub(r"\.I\[(\d+)\]", r"I\1", right).replace("$", "local_"), names)
+            if left.startswith(".O["):
+                data.put("output", (int(left[3:-1]),), value)
+            else:
+                names[left.removeprefix("float").strip().replace("$", "local_")] = value
 
 
 def register() -> None:

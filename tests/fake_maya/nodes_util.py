@@ -17,6 +17,11 @@ def compute_multiply_matrices(data: Data, key: Key) -> None:
     data.put("matrixSum", (), result)
 
 
+def compute_four_by_four(data: Data, key: Key) -> None:
+    """output = the sixteen numbers in00 to in33, by rows."""
+    data.put("output", (), np.array([[data.get(f"in{r}{c}") for c in range(4)] for r in range(4)]))
+
+
 SET = """
 dagSetMembers dsm generic[] hid noindex
 dnSetMembers dnsm message[] hid noindex
@@ -51,6 +56,9 @@ def register() -> None:
     """Declare the types."""
     multiply = "matrixIn i matrix[] >matrixSum\nmatrixSum o matrix ro nostore"
     declare("multMatrix", "node", multiply, compute=compute_multiply_matrices, api_type="kMatrixMult")
+    rows = "".join(f"in{r}{c} i{r}{c} double ={int(r == c)} >output\n" for r in range(4) for c in range(4))
+    text, kind = f"{rows}output o matrix ro nostore", "kFourByFourMatrix"
+    declare("fourByFourMatrix", "node", text, compute=compute_four_by_four, api_type=kind)
     declare("network", "node", api_type="kAffect")
     kinds = "scriptType st enum enum:Demand,Execute,GuiOpen=2\nsourceType stp enum enum:Mel,Python"
     declare("script", "node", f"before b string\nafter a string\n{kinds}", api_type="kScript")

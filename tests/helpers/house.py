@@ -46,6 +46,7 @@ LAYERS: dict[str, list[tuple[str, ...]]] = {
         ("fit",),
         ("retarget",),
         ("bake",),
+        ("rig",),
         ("farm", "research"),
         ("commands",),
         ("__main__",),

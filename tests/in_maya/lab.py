@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aim_maya.core.mesh import Mesh
 from aim_maya.scene.node.registration import load
 
-from .tiny import tiny, write_tiny
+from .tiny import Tiny, tiny, write_tiny
 
 Floats = NDArray[np.floating]
 CLOSE = 2e-4  # centimetres: four units in the last place of a coordinate of 150, and the detail layer's step
@@ -40,8 +40,8 @@ class Lab:
     """One empty scene. folder: for files. head: the made-up head, model: its actor.aim. The plug-in is there
     as scripts have it there, by the product's own `load`; fresh: nobody has asked for it yet."""
 
-    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
-        self.folder, self.head = folder, tiny()
+    def __init__(self, folder: Path, head: Tiny | None = None, *, fresh: bool = False) -> None:
+        self.folder, self.head = folder, head or tiny()
         cmds.file(newFile=True, force=True)
         if not fresh:
             load()
@@ -79,6 +79,7 @@ class Lab:
         index: dict[str, int] = {}
         for control in head.rig.controls:
             index[control.name] = control.index + shift
+            cmds.setAttr(f"{node}.weight[{index[control.name]}]", 0.0)
             for value, target in sorted(control.knots, reverse=True):
                 self._target(
                     node, base, index[control.name], target, head.shapes[target], value, keep=keep_targets

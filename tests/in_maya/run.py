@@ -80,6 +80,7 @@ def all_checks() -> list[Callable[[Any], None]]:
         checks_edit,
         checks_host,
         checks_inputs,
+        checks_native,
         checks_node,
         checks_performance,
         checks_scene,
@@ -91,6 +92,7 @@ def all_checks() -> list[Callable[[Any], None]]:
         *checks_session.CHECKS,  # first: nobody has loaded the plug-in yet
         *on_node,
         *checks_attach.CHECKS,
+        *checks_native.CHECKS,
         *checks_capture.CHECKS,
         *checks_scene.CHECKS,
         *checks_batch.CHECKS,

@@ -10,13 +10,13 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.posing import tolerance
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.native_rig import Combination, Knot, NativeRig, RigidPart, Target
-
-from .heads import random_weights, write_rich
+from tests.in_maya.rich import random_weights, rich
+from tests.in_maya.tiny import write_tiny
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> FaceModel:
-    return FaceModel.load(write_rich(tmp_path_factory.mktemp("rich") / "rich.aim"), "cpu")
+    return FaceModel.load(write_tiny(tmp_path_factory.mktemp("rich") / "rich.aim", rich()), "cpu")
 
 
 def edits(model: FaceModel) -> list[Edit]:

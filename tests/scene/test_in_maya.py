@@ -18,6 +18,7 @@ PARTS = (
     "checks_performance",
     "checks_edit",
     "checks_attach",
+    "checks_native",
     "checks_capture",
     "checks_scene",
     "checks_batch",

@@ -152,6 +152,30 @@ def test_combination_and_driven_keys(maya: Session) -> None:
     assert cmds.listConnections("combo.inputWeight[0]", plugs=True) == ["bs.target0"]
 
 
+def test_an_expression_of_several_lines_drives_a_joint(maya: Session) -> None:
+    """Variables from the top to the bottom, several outputs; a 4x4 by its rows; the joint carries its share."""
+    from maya import cmds
+
+    mesh = maya.add_mesh("face", np.array([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]), [3], [0, 1, 2])
+    joint = cmds.createNode("joint", name="jaw")
+    skin = cmds.skinCluster(joint, mesh, toSelectedBones=True)[0]
+    cmds.setAttr(f"{skin}.weightList[1].weights[0]", 0.25)
+    slider, matrix = cmds.createNode("transform", name="slider"), cmds.createNode("fourByFourMatrix")
+    cmds.connectAttr(f"{matrix}.output", f"{joint}.offsetParentMatrix")
+    cmds.expression(
+        string=f"float $t = max({slider}.translateX, -1.0) * 0.5;\nfloat $c = cos($t);\n"
+        f"{matrix}.in00 = $c;\n{matrix}.in01 = sin($t);\n{matrix}.in10 = -sin($t);\n{matrix}.in11 = $c;\n"
+        f"{matrix}.in31 = sqrt(min(4.0, 9.0));"
+    )
+    for x in (0.0, 1.2, -5.0):
+        cmds.setAttr(f"{slider}.translateX", x)
+        t = max(x, -1.0) / 2
+        turned = [[0, 2, 0], [4 * np.cos(t), 4 * np.sin(t) + 2, 0], [-4 * np.sin(t), 4 * np.cos(t) + 2, 0]]
+        expected = np.array(turned)
+        expected[1] = 0.25 * expected[1] + 0.75 * np.array([4, 0, 0])
+        assert maya.points("face") == pytest.approx(expected, abs=1e-5)
+
+
 def test_keys_and_expression(maya: Session) -> None:
     from maya import cmds
 

@@ -18,12 +18,13 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
 from aim_maya.runtime import FaceModel, Performance
-from trainer.bake.formats.alembic import alembic_provenance, check_alembic, write_alembic
+from aim_maya.runtime.native_rig import RigidPart
+from trainer.bake.formats.blender import alembic_provenance, check_alembic, write_alembic
 from trainer.bake.formats.plain import npz_provenance, write_npz, write_objs
 from trainer.bake.formats.skel import write_skel
 from trainer.bake.formats.usd import USD_ENDINGS, usd_provenance, write_usd
 
-from .shot import Part, Provenance, Shot, bones, provenance, teeth, teeth_files
+from .shot import Provenance, Shot, bones, provenance, teeth, teeth_files
 from .take import (
     CurveSource,
     PerformanceSource,
@@ -87,7 +88,9 @@ def bake(
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
-    take, source, unmatched = _shown(model, curves_path, options)
+    take, source, unmatched = shown(
+        model, curves_path, options, "UsdSkel" if options.skel else "", options.head
+    )
     wanted, rate = take.frames, exact_rate(take.curves.fps)
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
@@ -160,26 +163,33 @@ def _kind(out: Path, options: BakeOptions) -> str:
     return kind
 
 
-def _shown(model: FaceModel, path: Path, options: BakeOptions) -> tuple[Taken, ShotFrames, list[str]]:
+def shown(
+    model: FaceModel, path: Path, options: TakeOptions, one_weight: str = "", head: bool = True
+) -> tuple[Taken, ShotFrames, list[str]]:
     """The sampled take, what it shows on the model, and sentences on columns without a control and on the
-    weights' scale."""
+    weights' scale.
+
+    one_weight: what has one weight a blend shape, and so takes global performances alone. head: whether the
+    head of a performance moves. Raises AimError for what cannot be read, or is of another model.
+    """
+    detail = bool(getattr(options, "detail", True))
     if not is_performance(path):
         take = sampled(path, options)
-        return take, *CurveSource.of(model, take, options.gaps, options.detail, options.scale)
+        return take, *CurveSource.of(model, take, options.gaps, detail, options.scale)
     performance = Performance.load(path)
     performance.check(model.data)
-    if options.skel and not performance.is_global:
+    if one_weight and not performance.is_global:
         raise AimError(
-            f"{path} cannot be baked as UsdSkel: its coefficients vary over the face.",
-            "UsdSkel has one weight a blend shape.",
-            "Leave --skel out, or fit with --mode global.",
+            f"{path} cannot be baked as {one_weight}: its coefficients vary over the face.",
+            "That has one weight a blend shape.",
+            "Bake points (`aimface bake` to .usd, .abc or .npz), or fit with --mode global.",
         )
     check_rates(options)
     check_unscaled(options)
     read = clock(performance, options.curve_fps)
     warning = performance.warning(model.data)
     take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)
-    return take, PerformanceSource(model, performance, take.moments, options.detail, options.head), []
+    return take, PerformanceSource(model, performance, take.moments, detail, head), []
 
 
 def _provenance(
@@ -199,7 +209,7 @@ def _provenance(
     )
 
 
-def _parts(model: FaceModel, options: BakeOptions) -> tuple[Part, ...]:
+def _parts(model: FaceModel, options: BakeOptions) -> tuple[RigidPart, ...]:
     return (teeth(options.actor, model) if options.actor else ()) + (bones(model) if options.bones else ())
 
 

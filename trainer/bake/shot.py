@@ -4,9 +4,19 @@ says it was made from."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+import mmap
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from fractions import Fraction
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,28 +31,14 @@ from aim_maya.core.obj import read_obj
 from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.native_rig import RigidPart
 
 from .take import ShotFrames
-from .workers import can_use_worker, worker_frames
 
 # A shot: a model, what it shows at every sampled frame, and what moves with the skin. Frames are made one at
 # a time.
 
 _WORTH_A_WORKER = 64  # frames
-
-
-@dataclass(frozen=True)
-class Part:
-    """A mesh beside the skin, model unit, object space of the neutral: 'jaw' moves rigidly with the jaw,
-    'skull' with the head alone.
-
-    A mesh without faces is a cloud of points.
-    """
-
-    name: str
-    mesh: Mesh
-    follows: Literal["jaw", "skull"]
-    material: str
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Shot:
     step: Fraction
     provenance: Provenance
     detail: bool = True
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RigidPart, ...] = ()
     material: str = "skin"
     normals: bool = False
     progress: Progress = field(default_factory=lambda: Progress("none"))
@@ -129,11 +125,11 @@ class Shot:
             yield Frame(i, self.numbers[i], flat[:-6].reshape(-1, 3), flat[-6:].reshape(2, 3))
             self.progress.step(i + 1, len(self.numbers), frame=float(self.numbers[i]))
 
-    def moves(self, part: Part) -> bool:
+    def moves(self, part: RigidPart) -> bool:
         """Whether a part is not in the same place in every frame."""
         return part.follows == "jaw" or self.source.moves_head
 
-    def motion(self, part: Part, i: int) -> Floats:
+    def motion(self, part: RigidPart, i: int) -> Floats:
         """(4, 4) float64 motion of a part at frame i: the head's, or that of the jaw on it."""
         head = self.source.head(i)
         return head @ self.source.jaw(i) if part.follows == "jaw" else head
@@ -206,7 +202,7 @@ def teeth_files(actor: Path) -> list[Path]:
     return found
 
 
-def teeth(actor: Path, model: FaceModel) -> tuple[Part, ...]:
+def teeth(actor: Path, model: FaceModel) -> tuple[RigidPart, ...]:
     """The teeth of an actor folder in the model's unit: the upper ones are the skull's, the lower ones follow
     the jaw.
 
@@ -223,11 +219,11 @@ def teeth(actor: Path, model: FaceModel) -> tuple[Part, ...]:
                 "They are in another unit or space, or belong to another actor.",
                 "Export them in the neutral's space and unit.",
             )
-        parts.append(Part(file.stem, mesh, TEETH[file.stem], "teeth"))
+        parts.append(RigidPart(file.stem, mesh, TEETH[file.stem], "teeth"))
     return tuple(parts)
 
 
-def bones(model: FaceModel) -> tuple[Part, ...]:
+def bones(model: FaceModel) -> tuple[RigidPart, ...]:
     """The learned bone point under every skin vertex: those of the jaw (skinning weight >= 0.5) follow it,
     the others are the skull's."""
     anatomy = model.anatomy
@@ -238,7 +234,95 @@ def bones(model: FaceModel) -> tuple[Part, ...]:
         ("jaw_points", of_jaw, "jaw"),
     )
     return tuple(
-        Part(name, Mesh(anatomy.bone_points[chosen].astype(np.float64), nothing, nothing), follows, "bone")
+        RigidPart(
+            name, Mesh(anatomy.bone_points[chosen].astype(np.float64), nothing, nothing), follows, "bone"
+        )
         for name, chosen, follows in clouds
         if chosen.any()
     )
+
+
+# Frames evaluated in a worker process while this one writes them: USD's calls keep Python's lock, so a thread
+# would wait for them.
+
+Fill = Callable[[int, Floats], object]
+_BLOCK, _BLOCKS = 16, 4  # frames that are asked for at once, as many as one product sums; how many lie ready
+_job: tuple[Fill, Floats, int]  # of the worker: what fills a frame, the ring of frames, their number
+
+
+def can_use_worker() -> bool:
+    """Whether a worker is of use and safe: Linux (macOS' BLAS does not survive a fork), and a second core for
+    it.
+    """
+    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+
+
+@contextlib.contextmanager
+def worker_frames(fill: Fill, count: int, size: int) -> Iterator[Iterator[Floats]]:
+    """For i = 0, 1, ... the `size` float32 that fill(i, them) wrote in a worker, which begins now. Each is
+    valid until the next is asked for.
+
+    fill must not need threads or locks of this process, of which the worker is a fork. Iterating raises
+    AimError when the worker fails or is killed.
+    """
+    ring = np.frombuffer(mmap.mmap(-1, _BLOCK * _BLOCKS * size * 4), np.float32).reshape(-1, size)
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(1, context, _begin, (fill, ring, count))
+    firsts = iter(range(0, count, _BLOCK))
+    asked: deque[Future[str]] = deque()
+
+    def ask() -> None:
+        if (first := next(firsts, None)) is not None:
+            with contextlib.suppress(
+                BrokenProcessPool
+            ):  # what lies ready is still taken, then its end is told
+                asked.append(pool.submit(_fill_block, first))
+
+    def frames() -> Iterator[Floats]:
+        for first in range(0, count, _BLOCK):
+            try:
+                why = asked.popleft().result() if asked else "it was killed"
+            except BrokenProcessPool:
+                why = "it was killed"
+            if why:
+                raise AimError(
+                    f"The process that evaluates frames stopped after frame {first} of {count}: {why}.",
+                    "Memory may be short.",
+                    "Try again.",
+                )
+            for i in range(first, min(first + _BLOCK, count)):
+                yield ring[i % len(ring)]
+            ask()
+
+    try:
+        for _ in range(_BLOCKS):
+            ask()
+        yield frames()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(fill: Fill, ring: Floats, count: int) -> None:
+    """In the worker: Ctrl-C is the parent's to hear; when the parent is gone, so is the worker."""
+    global _job
+    _job = fill, ring, count
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _fill_block(first: int) -> str:
+    """In the worker: '', or why it failed."""
+    fill, ring, count = _job
+    try:
+        for i in range(first, min(first + _BLOCK, count)):
+            fill(i, ring[i % len(ring)])
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        return str(error)[:400] or type(error).__name__
+    return ""

@@ -21,7 +21,7 @@ from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.buffers import to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
-from aim_maya.scene.rig.blend_shape import find_node, mesh_shape
+from aim_maya.scene.rig.blend_shape import find_native, find_node, mesh_shape, native_parts
 from aim_maya.scene.rig.chain import stack
 from aim_maya.scene.rig.meshes import (
     copy_mesh,
@@ -164,13 +164,20 @@ def drive(face: str, objects: list[str]) -> list[str]:
     kept then, so do it in the bind pose, with the objects under the head. Raises AimError for an object that
     is already driven, or is the face itself.
     """
-    node = find_node(face)
-    shape = shape_after(node)
+    native = find_native(face)
+    own = native_parts(native, "skinCluster") if native else []
+    shape = shape_after(own[0] if own else find_node(face))
     transform = transform_of(shape)
     objects = [_checked(name, transform) for name in objects]
-    skinned = any(cmds.nodeType(slot.node) == "skinCluster" for slot in stack(shape))
+    skinned = any(cmds.nodeType(slot.node) == "skinCluster" and slot.node not in own for slot in stack(shape))
     with undo_chunk("aimDriveTeeth"):
-        return [_drive_one(node, transform, name, fixed=skinned) for name in objects]
+        jaw = native_jaw(native) if native else f"{find_node(face)}.outJawMatrix"
+        return [_drive_one(jaw, transform, name, fixed=skinned) for name in objects]
+
+
+def native_jaw(native: str) -> str:
+    """The plug with the motion of a native rig's jaw joint, in the face's object space."""
+    return f"{native_parts(native, 'multMatrix')[0]}.matrixSum"
 
 
 def release(objects: list[str]) -> None:
@@ -185,10 +192,10 @@ def release(objects: list[str]) -> None:
             _release(node_of(source))
 
 
-def release_all(node: str) -> list[str]:
-    """Release whatever follows the jaw of a node, so that it does not stay in its last pose when the node
-    goes; returns the objects."""
-    followers = {node_of(plug) for plug in destinations_of(f"{node}.outJawMatrix")}
+def release_all(jaw: str) -> list[str]:
+    """Release whatever follows the plug of a jaw, so that it does not stay in its last pose when that goes;
+    returns the objects."""
+    followers = {node_of(plug) for plug in destinations_of(jaw)}
     return [name for mult in sorted(followers) if _is_ours(mult) for name in _release(mult)]
 
 
@@ -226,7 +233,7 @@ def _checked(name: str, face: str) -> str:
     return name
 
 
-def _drive_one(node: str, face: str, name: str, *, fixed: bool) -> str:
+def _drive_one(jaw: str, face: str, name: str, *, fixed: bool) -> str:
     parent = (cmds.listRelatives(name, parent=True, fullPath=True) or [None])[0]
     mult = str(cmds.createNode("multMatrix", name=f"{short(name)}_{_NODE}", skipSelect=True))
     cmds.addAttr(mult, longName="aimOffset", attributeType="matrix")
@@ -245,6 +252,6 @@ def _drive_one(node: str, face: str, name: str, *, fixed: bool) -> str:
         if parent:
             cmds.connectAttr(f"{parent}.worldMatrix[0]", f"{mult}.matrixIn[1]")
             cmds.connectAttr(f"{parent}.worldInverseMatrix[0]", f"{mult}.matrixIn[5]")
-    cmds.connectAttr(f"{node}.outJawMatrix", f"{mult}.matrixIn[{2 if fixed else 3}]")
+    cmds.connectAttr(jaw, f"{mult}.matrixIn[{2 if fixed else 3}]")
     cmds.connectAttr(f"{mult}.matrixSum", f"{name}.offsetParentMatrix")
     return mult

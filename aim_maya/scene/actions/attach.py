@@ -24,6 +24,7 @@ from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import (
     Structure,
     base_weights,
+    find_native,
     mesh_shape,
     neutral_state,
     only_blend_shape,
@@ -139,8 +140,20 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
     their sizes.
     """
     load()
+    plan = compare(mesh, model, blend_shape, mode)
+    _check_aliases(plan.structure)
+    return plan
+
+
+def compare(mesh: str, model: str, blend_shape: str | None = None, mode: str | None = None) -> Attachment:
+    """plan_attach for whatever takes the blendShape's place: no name is in the way of a node's attributes.
+    Raises AimError as it does."""
     paths.refresh()
     shape = mesh_shape(mesh)
+    if find_native(shape) is not None:
+        raise AimError(
+            f"{short(mesh)} has a native rig.", "Its skinCluster moves the jaw already.", "Restore first."
+        )
     structure = read_structure(blend_shape or only_blend_shape(shape), shape)
     if mode is None:
         mode = "overlay" if cmds.referenceQuery(structure.node, isNodeReferenced=True) else "replace"
@@ -148,7 +161,6 @@ def plan_attach(mesh: str, model: str, blend_shape: str | None = None, mode: str
         raise AimError(f"There is no mode '{mode}'.", nearest_name(mode, MODES), f"Use {' or '.join(MODES)}.")
     face = current_model(paths.find(model, own=paths.own_folders(structure.node)))
     check_rest(structure, face)
-    _check_aliases(structure)
     matched, unmatched = _match(structure, face)
     if mode == "replace":
         unmatched += group_notes(structure)

@@ -14,11 +14,11 @@ from aim_maya.core.errors import AimError
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig import chain
-from aim_maya.scene.rig.blend_shape import find_node
+from aim_maya.scene.rig.blend_shape import NATIVE, NATIVE_FOR, find_native, find_node, native_parts
 from aim_maya.scene.rig.followers import move_node, stop_feeding
 from aim_maya.scene.rig.plugs import node_of, ramp, source_of
 
-from .anatomy import release_all
+from .anatomy import native_jaw, release_all
 
 # What attach writes on its node so that restore needs nothing else: the mode and the geometry's index on the
 # blendShape.
@@ -56,6 +56,16 @@ def read(node: str) -> Record:
         ) from error
 
 
+NATIVE_TYPES = (
+    "transform",
+    "skinCluster",
+    "expression",
+    "fourByFourMatrix",
+    "multMatrix",
+    "combinationShape",
+)
+"""Types of the nodes that a native rig is made of, beside its blendShape; the joints go with their group."""
+
 # Restore: take an aimDeformer out again, in one undo step. What was keyed meanwhile stays with the weights.
 
 _log = logging.getLogger("aim_maya")
@@ -67,6 +77,9 @@ def restore(mesh: str) -> str | None:
 
     mesh: the mesh, or the aimDeformer. Raises AimError; then the scene is as it was.
     """
+    native = find_native(mesh)
+    if native is not None:
+        return _restore_native(native)
     node = find_node(mesh)
     kept = read(node)
     source = source_of(f"{node}.blendShape")
@@ -77,22 +90,47 @@ def restore(mesh: str) -> str | None:
             "Undo that, or bake a native blendShape back.",
         )
     with undo_chunk("aimRestore"):
-        released = release_all(node)
+        released = release_all(f"{node}.outJawMatrix")
         if kept.mode == "replace" and source is not None:
             _put_back(node, chain.Slot(node_of(source), kept.geometry))
         else:
             chain.take_out(chain.Slot(node, 0))
         cmds.delete(node)
-    if released:
-        _log.info("no longer following the jaw: %s", ", ".join(released))
+    _say(released)
     return node_of(source) if source is not None else None
 
 
-def _put_back(node: str, old: chain.Slot) -> None:
+def _restore_native(native: str) -> str:
+    """Take a native rig out: its skinCluster, joints and expression go, and the blendShape that it stands in
+    for comes back."""
+    source = source_of(f"{native}.{NATIVE_FOR}")
+    if source is None:
+        raise AimError(
+            f"The blendShape that {native} stands in for is gone.",
+            "It was deleted from the scene.",
+            "Undo that.",
+        )
+    kept = json.loads(cmds.getAttr(f"{native}.{NATIVE}"))
+    with undo_chunk("aimRestore"):
+        released = release_all(native_jaw(native))
+        parts = [n for kind in NATIVE_TYPES for n in native_parts(native, kind)]
+        chain.take_out(chain.Slot(native_parts(native, "skinCluster")[0], 0))
+        _put_back(native, chain.Slot(node_of(source), int(kept["geometry"])), frozenset(kept["own"]))
+        cmds.delete([*parts, native])
+    _say(released)
+    return node_of(source)
+
+
+def _say(released: list[str]) -> None:
+    if released:
+        _log.info("no longer following the jaw: %s", ", ".join(released))
+
+
+def _put_back(node: str, old: chain.Slot, own: frozenset[int] = frozenset()) -> None:
     stop_feeding(node, old.node)
     chain.take_place(chain.Slot(node, 0), old)
     _paint_back(node, old)
-    move_node(node, old.node)
+    move_node(node, old.node, own)
 
 
 def _paint_back(node: str, old: chain.Slot) -> None:

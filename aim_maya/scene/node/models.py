@@ -24,11 +24,11 @@ from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.face_model import blended_jaw
 from aim_maya.runtime.performance import Playing
-from aim_maya.runtime.shared import forget, shared_model, shared_performance
+from aim_maya.runtime.shared import current_model, forget, shared_model, shared_performance
 from aim_maya.scene.maya.undo import undo_chunk
 
 from . import paths
-from .attributes import TYPE_NAME
+from .attributes import HANDLES, TYPE_NAME
 from .registration import load
 from .settings import BaseEdit, EditSettings, ModelSettings, PerformanceSettings
 from .weights import PaintedMap, positions
@@ -175,6 +175,26 @@ def _file_warnings(model: FaceModel) -> list[str]:
     except OSError:
         warnings.append("warning: the file is no longer on disk; the model in memory is used")
     return warnings
+
+
+def edited_model(node: str, painted: Floats | None) -> FaceModel:
+    """The model of an aimDeformer under the edit that its attributes say now; painted (V,): its thickness
+    map. Raises AimError as `model` and `deformation` do."""
+
+    def get(name: str) -> Any:
+        return cmds.getAttr(f"{node}.{name}")
+
+    model = current_model(paths.file_of(node), "cpu")
+    bones = tuple((handle, mm) for name, handle in HANDLES.items() if (mm := get(name)) != 0.0)
+    chosen = str(cmds.getAttr(f"{node}.preset", asString=True))
+    base = BaseEdit(get("edit") or "", get("reload"), chosen, get("presetAmount"), bones)
+    own = Edit(
+        get("thickness") * (1.0 if painted is None else painted),
+        jaw_gain=get("jawGain"),
+        expression_gain=get("expressionGain"),
+        jaw_arc=get("jawArc"),
+    )
+    return model.edited(_laid_out(model, base, paths.own_folders(node)).then(own))
 
 
 def _laid_out(model: FaceModel, base: BaseEdit, own: tuple[str, ...]) -> Edit:

@@ -264,3 +264,25 @@ def find_node(mesh: str) -> str:
             "Select the mesh that a model was attached to.",
         )
     return found[0]
+
+
+# A native rig in the place of a blendShape: its own blendShape knows what it stands in for and what belongs
+# to it.
+
+NATIVE, NATIVE_PARTS, NATIVE_FOR = "aimNativeRig", "aimParts", "aimBlendShape"
+
+
+def find_native(mesh: str) -> str | None:
+    """The blendShape of a native rig on a mesh, or the node itself; None where there is none, and for an
+    aimDeformer."""
+    if cmds.ls(mesh, type=TYPE_NAME):
+        return None
+    nodes = [mesh] if cmds.ls(mesh, type="blendShape") else find_blend_shapes(mesh_shape(mesh))
+    return next((n for n in nodes if cmds.attributeQuery(NATIVE, node=n, exists=True)), None)
+
+
+def native_parts(node: str, kind: str) -> list[str]:
+    """The nodes of a type that belong to a native rig, by its blendShape."""
+    indices = cmds.getAttr(f"{node}.{NATIVE_PARTS}", multiIndices=True) or []
+    found = [source_of(f"{node}.{NATIVE_PARTS}[{i}]") for i in indices]
+    return [node_of(plug) for plug in found if plug and cmds.nodeType(node_of(plug)) == kind]

@@ -28,12 +28,12 @@ def _indices(plug: str) -> list[int]:
     return cmds.getAttr(plug, multiIndices=True) or []
 
 
-def move_node(old: str, new: str) -> None:
+def move_node(old: str, new: str, leave: frozenset[int] = frozenset()) -> None:
     """Aliases, values, keys, driven keys, expressions, combinations, layers, locks, mutes, node state and
     envelope: old -> new.
 
     Both nodes have weight[] and the visibilities; indices stay. The old node keeps its own aliases: it comes
-    back.
+    back. leave: indices of weights that are the old node's own.
     """
     table = cmds.aliasAttr(old, query=True) or []
     aliases = {
@@ -41,7 +41,8 @@ def move_node(old: str, new: str) -> None:
         for alias, plug in zip(table[::2], table[1::2], strict=False)
         if plug.startswith(("weight[", "w["))
     }
-    present, weights = set(_indices(f"{new}.weight")), _indices(f"{old}.weight")
+    weights = [i for i in _indices(f"{old}.weight") if i not in leave]
+    present = set(_indices(f"{new}.weight"))
     for index in weights:
         if index not in present:
             cmds.setAttr(f"{new}.weight[{index}]", 0.0)  # an alias needs an element
@@ -52,7 +53,7 @@ def move_node(old: str, new: str) -> None:
     for index in present - set(weights):  # an element at its default may not survive a file: it means zero
         cmds.setAttr(f"{new}.weight[{index}]", 0.0)
     for name in _VISIBILITY:
-        for index in _indices(f"{old}.{name}"):
+        for index in (i for i in _indices(f"{old}.{name}") if i not in leave):
             move_plug(f"{old}.{name}[{index}]", f"{new}.{name}[{index}]", keep=(old, new))
     for name in _SINGLE:
         move_plug(f"{old}.{name}", f"{new}.{name}", keep=(old, new))

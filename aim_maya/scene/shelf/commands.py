@@ -222,6 +222,23 @@ def capture() -> str:
 
 
 @reported
+def native_rig() -> str:
+    """Put Maya's own nodes in the place of the selected face's blendShape or model; asks for the model where
+    none is attached."""
+    from aim_maya.scene.actions.native_rig import native_rig as build
+    from aim_maya.scene.node.attributes import TYPE_NAME
+    from aim_maya.scene.rig.blend_shape import mesh_shape
+    from aim_maya.scene.rig.chain import stack
+
+    mesh = _selected(1, "the face has to be")[0]
+    attached = any(cmds.nodeType(slot.node) == TYPE_NAME for slot in stack(mesh_shape(mesh)))
+    made = build(mesh, None if attached else _ask_file("Make a native rig of a model", 1, _MODEL_FILTER))
+    for note in made.notes:
+        log.logger.warning("%s", note)
+    return made.blend_shape
+
+
+@reported
 def bake_back() -> str:
     """Copy the selected face with a native blendShape that approximates its model."""
     from aim_maya.scene.actions.native import bake_native

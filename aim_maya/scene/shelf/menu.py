@@ -122,6 +122,13 @@ ENTRIES: tuple[Entry, ...] = (
         on_shelf=False,
     ),
     Entry(
+        "Native rig",
+        "aim_attach.png",
+        "Maya's own nodes in the model's place, exact: blendShape, then skinCluster; Restore takes them out",
+        _CALL.format("native_rig"),
+        on_shelf=False,
+    ),
+    Entry(
         "Bake back",
         "aim_attach.png",
         "Copy the face with a native blendShape that approximates the model",

@@ -208,20 +208,22 @@ _PLUG = re.compile(r"[A-Za-z_:|][\w:|]*\.[A-Za-z_][\w.\[\]]*")
 
 @command("expression", "string name")
 def expression(session: Session, args: list[Any], flags: Flags) -> Any:
-    """`node.attr = arithmetic of node.attr, time, frame;` becomes .O and .I with connections."""
+    """`node.attr = ...;` becomes .O and .I with connections; `float $x = ...;` stays as it is."""
     node = session.graph.create("expression", flags.get("name") or "expression1")
     inputs: dict[str, int] = {}
-    lines = []
-    for output, statement in enumerate(s for s in flags["string"].split(";") if s.strip()):
-        left, _, right = statement.partition("=")
-        target = need_plug(session, left.strip())
+    lines: list[str] = []
+    outputs = 0
 
-        def replace(match: re.Match[str]) -> str:
-            number = inputs.setdefault(match[0], len(inputs))
-            return f".I[{number}]"
+    def replace(match: re.Match[str]) -> str:
+        return f".I[{inputs.setdefault(match[0], len(inputs))}]"
 
-        lines.append(f".O[{output}] = {_PLUG.sub(replace, right.strip())};")
-        session.graph.connect(node, ("output", (output,)), target.node, target.key)
+    for statement in filter(str.strip, flags["string"].split(";")):
+        left, _, right = (part.strip() for part in statement.partition("="))
+        if "$" not in left:
+            target = need_plug(session, left)
+            session.graph.connect(node, ("output", (outputs,)), target.node, target.key)
+            left, outputs = f".O[{outputs}]", outputs + 1
+        lines.append(f"{left} = {_PLUG.sub(replace, right)};")
     for name, number in inputs.items():
         source = need_plug(session, name)
         session.graph.connect(source.node, source.key, node, ("input", (number,)))

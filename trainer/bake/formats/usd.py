@@ -15,12 +15,13 @@ import numpy as np
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.typed import Floats
-from trainer.bake.shot import Frame, Part, Provenance, Shot
+from aim_maya.runtime.native_rig import RigidPart
+from trainer.bake.shot import Frame, Provenance, Shot
 from trainer.usd.stage import CrateStream, usd, usd_errors, usd_failures, write_as_text
 
 # What stays in a baked USD scene: metadata, meshes with faces and UVs, materials bound by name.
 
-_COLOURS = {"skin": (0.72, 0.52, 0.43), "teeth": (0.86, 0.83, 0.76), "bone": (0.80, 0.74, 0.60)}
+COLOURS = {"skin": (0.72, 0.52, 0.43), "teeth": (0.86, 0.83, 0.76), "bone": (0.80, 0.74, 0.60)}
 
 
 def set_stage(stage: Any, shot: Shot, kind: str = "Xform") -> str:
@@ -95,7 +96,7 @@ def bind_material(stage: Any, root: str, shape: Any, name: str) -> None:
         shader = UsdShade.Shader.Define(stage, f"{path}/surface")
         shader.CreateIdAttr("UsdPreviewSurface")
         shader.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).Set(
-            Gf.Vec3f(*_COLOURS.get(name, _COLOURS["skin"]))
+            Gf.Vec3f(*COLOURS.get(name, COLOURS["skin"]))
         )
         shader.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(0.6)
         material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
@@ -177,7 +178,7 @@ def _write(shot: Shot, path: Path, out: Path) -> None:
         stream.finish()
 
 
-def _still(stage: Any, root: str, shot: Shot) -> tuple[str, dict[str, Part]]:
+def _still(stage: Any, root: str, shot: Shot) -> tuple[str, dict[str, RigidPart]]:
     """Define every prim; returns the skin's path and the parts that move, by their paths."""
     from pxr import UsdGeom
 
@@ -198,7 +199,7 @@ def _still(stage: Any, root: str, shot: Shot) -> tuple[str, dict[str, Part]]:
     return str(skin.GetPath()), carried
 
 
-def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, Part], shot: Shot) -> None:
+def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, RigidPart], shot: Shot) -> None:
     from pxr import Gf
 
     code = float(frame.number)

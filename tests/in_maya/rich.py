@@ -1,10 +1,9 @@
-"""What native rigs are tested on: the made-up head with knots on both sides of zero, knots beyond 1, and
+"""What native rigs are tried on: the made-up head with knots on both sides of zero, knots beyond 1, and
 combinations of both methods; and weights as animators set them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,12 @@ from numpy.typing import NDArray
 from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.posing import skin
 from aim_maya.runtime.native_rig import reach
-from tests.in_maya.tiny import CENTRE, tiny, write_tiny
+
+from .tiny import CENTRE, Tiny, tiny
 
 
-def write_rich(path: Path) -> Path:
-    """The head's actor.aim: eight controls, twelve knots, two combinations, four of them with a turning jaw."""
+def rich() -> Tiny:
+    """The head: eight controls, eleven knots, two combinations, five of these with a jaw that moves."""
     head = tiny()
     rest, shapes, jaw = head.mesh.points, dict(head.shapes), head.jaw_poses["jawOpen"]
     half, side = np.eye(4), np.eye(4)
@@ -44,7 +44,7 @@ def write_rich(path: Path) -> Path:
     )
     motions = head.jaw_poses | {"jawFwd": half, "jawLeft": side, "jawRight": np.linalg.inv(side)}
     motions["jawOpenSmile"] = jaw
-    return write_tiny(path, replace(head, rig=rig, shapes=shapes, jaw_poses=motions))
+    return replace(head, rig=rig, shapes=shapes, jaw_poses=motions)
 
 
 def random_weights(rig: Rig, count: int, seed: int = 0) -> NDArray[np.float64]:

@@ -1,5 +1,5 @@
-"""Alembic through Blender (the package bpy, GPL): in a process of its own, fed with Point Cache 2 files, so
-that neither holds all frames.
+"""What Blender writes (the package bpy, GPL), in a process of its own: Alembic, fed with Point Cache 2 files
+so that neither holds all frames; and any other file that in_blender.py makes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, read_json, write_json
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
+from trainer.bake.formats.in_blender import NAME
 from trainer.bake.shot import Provenance, Shot, moved
 
 # Point Cache 2 (.pc2): a header and float32 points frame after frame; how frames reach Blender without being
@@ -50,17 +52,57 @@ class PointCache2:
 # neither memory nor USD libraries mix.
 
 _MOST_FRAMES = 1_000_000  # Blender's own limit is a little above
-_SCRIPT = Path(__file__).with_name("blender_alembic.py")
+_SCRIPT = Path(__file__).with_name("in_blender.py")
+
+
+def check_bpy(what: str) -> None:
+    """Raises AimError, naming the extra, when bpy is not installed."""
+    if importlib.util.find_spec("bpy") is None:
+        raise AimError(
+            f"{what} needs the package bpy (Blender), which is not installed.",
+            remedy='pip install -e ".[blender]" -c constraints.txt',
+        )
+
+
+@contextlib.contextmanager
+def blender_job(out: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder for the job's files, and the file that Blender is to write; both are beside `out`, which is
+    replaced when the block ends well."""
+    with (
+        atomic_path(out) as temporary,
+        tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name,
+    ):
+        folder = Path(name)
+        made = folder / f"made{out.suffix.lower()}"
+        yield folder, made.resolve()
+        made.replace(temporary)
+
+
+def run_in_blender(folder: Path, made: Path, job: dict[str, Any], out: Path) -> None:
+    """Do a job of in_blender.py. Raises AimError with Blender's last words when it fails; `out` is named."""
+    write_json(folder / "job.json", job)
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPT), str(folder / "job.json")], capture_output=True, text=True, check=False
+    )
+    if done.returncode or not made.is_file() or made.stat().st_size == 0:
+        said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        if done.returncode == NAME:
+            raise AimError(
+                f"{out} cannot be written: {said}.",
+                "The name is taken, or longer than Blender holds.",
+                "Rename it in actor.json and train again.",
+            )
+        raise AimError(
+            f"Blender could not write {out}: {said[:200]}",
+            "The disk may be full, or bpy is damaged.",
+            "Nothing was left behind; try again.",
+        )
 
 
 def check_alembic(step: Fraction, first: Fraction) -> None:
     """Raises AimError when bpy is not installed, or for samples that Alembic's writer in Blender cannot
     place."""
-    if importlib.util.find_spec("bpy") is None:
-        raise AimError(
-            "Baking to Alembic needs the package bpy (Blender), which is not installed.",
-            remedy='pip install -e ".[blender]" -c constraints.txt',
-        )
+    check_bpy("Baking to Alembic")
     if (first / step).denominator != 1 or not abs(first / step) < _MOST_FRAMES:
         raise AimError(
             "Alembic's samples lie on multiples of the step from time 0 on; the step is "
@@ -77,27 +119,9 @@ def write_alembic(shot: Shot, out: Path) -> None:
     Raises AimError when bpy is missing, or with Blender's last words when it fails.
     """
     check_alembic(shot.step, shot.numbers[0])
-    with (
-        atomic_path(out) as temporary,
-        tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder,
-    ):
-        write_json(Path(folder) / "job.json", _job(shot, Path(folder), temporary))
-        done = subprocess.run(
-            [sys.executable, str(_SCRIPT), str(Path(folder) / "job.json")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode or temporary.stat().st_size == 0:
-            said = (
-                done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-            ).splitlines()[-1]
-            raise AimError(
-                f"Blender could not write {out}: {said[:200]}",
-                "The disk may be full, or bpy is damaged.",
-                "Nothing was left behind; try again.",
-            )
-        _sidecar(out).unlink(missing_ok=True)
+    with blender_job(out) as (folder, made):
+        run_in_blender(folder, made, _job(shot, folder, made), out)
+    _sidecar(out).unlink(missing_ok=True)
     write_json(_sidecar(out), shot.provenance.to_dict())
 
 
@@ -122,14 +146,14 @@ def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
             for part in filter(shot.moves, shot.parts):
                 files[part.name].write(_z_up(moved(part.mesh.points, shot.motion(part, frame.index))))
     for name, (mesh, _) in meshes.items():
-        _write_mesh(folder / f"{name}.npz", mesh)
+        write_mesh(folder / f"{name}.npz", _z_up(mesh.points), mesh)
     parts = [
         {"name": n, "material": m, "mesh": f"{n}.npz", "cache": f"{n}.pc2" if n in caches else None}
         for n, (_, m) in meshes.items()
     ]
     rate = shot.fps / shot.step
     return {
-        "out": str(out.resolve()),
+        "out": str(out),
         "root": shot.name,
         "parts": parts,
         "fps": int(-(-rate // 1)),
@@ -146,11 +170,13 @@ def _z_up(points: Floats) -> Floats:
     return np.asarray(points[:, [0, 2, 1]] * np.array([1, -1, 1], points.dtype))
 
 
-def _write_mesh(path: Path, mesh: Mesh) -> None:
+def write_mesh(path: Path, points: Floats, mesh: Mesh, **more: Floats) -> None:
+    """The mesh's faces and UVs on points (V, 3), and arrays beside them, for in_blender.py."""
     arrays: dict[str, Any] = {
-        "points": _z_up(mesh.points).astype(np.float32),
+        "points": points.astype(np.float32),
         "counts": mesh.counts,
         "corners": mesh.corners,
+        **more,
     }
     if mesh.uvs is not None and mesh.uv_corners is not None:
         arrays["uvs"] = np.where(mesh.uv_corners[:, None] < 0, 0.0, mesh.uvs[mesh.uv_corners]).astype(
