@@ -24,7 +24,7 @@ class Options:
     model: tyro.conf.Positional[Path]
     """The .aim file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """OUT.usd, .usda, .usdc, .glb, .blend or .fbx."""
+    """OUT.usd, .usda, .usdc, .glb, .blend or .fbx; .html is a page that shows the face to anyone."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where a performance's networks run."""
     progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"

@@ -1,10 +1,12 @@
-"""One self-contained HTML page about a trained model, its skull and its jaw, in pictures that a rigger
-understands.
+"""One self-contained HTML page about a trained model: a verdict in words and numbers, the face itself to be
+moved, the targets that deserve a look first, and everything else in folds.
 """
 
 from __future__ import annotations
 
 import html
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,11 @@ from aim_maya.core.mesh import Mesh
 from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.native_rig import RigidPart
 
 from . import pictures
 from .anatomy import roughness
+from .page import FaceInPage, Shown, asset, face_in_page, policy_tag
 from .score import distribution, target_rows
 
 # The report's page on skull, jaw and what was learned of them: pictures from front and side, and the figures
@@ -37,13 +41,10 @@ def anatomy_section(model: FaceModel, actor: Actor | None, metrics: dict[str, An
     source = str(model.manifest.get("bones", "given"))
     if not model.data.has_anatomy:
         return (
-            "<h2>No anatomy</h2><p class=note>This face was trained without bones: it has "
-            "expressions alone, and cannot be edited by tissue or bones.</p>"
+            "<p class=note>This face was trained without bones: it has expressions alone, and cannot be "
+            "edited by tissue or bones.</p>"
         )
-    parts = [
-        "<h2>Skull, jaw and the learned anatomy</h2>",
-        f"<p class=note>Bones: {html.escape(source)}.</p>",
-    ]
+    parts = [f"<p class=note>Bones: {html.escape(source)}.</p>"]
     parts.append(
         pictures.embedded(anatomy_figure(model, actor), "bones and learned bone points from front and side")
     )
@@ -92,7 +93,7 @@ def _anatomy_table(title: str, head: list[str], rows: list[list[str]]) -> str:
         return ""
     cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
     return (
-        f"<h2>{html.escape(title)}</h2><table><tr>"
+        f"<h3>{html.escape(title)}</h3><table><tr>"
         + "".join(f"<th>{html.escape(h)}</th>" for h in head)
         + f"</tr>{cells}</table>"
     )
@@ -136,7 +137,7 @@ def _sites(metrics: dict[str, Any]) -> str:
     )
 
 
-# One self-contained HTML page about a trained model, in pictures that a rigger understands.
+# The page.
 
 WORST = 4
 _ANATOMY = (
@@ -145,10 +146,14 @@ _ANATOMY = (
     ("unseen_surface_median", "bone point to the bone, unseen, median"),
     ("unseen_surface_p95", "bone point to the bone, unseen, p95"),
 )
-
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}
-h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}img{max-width:100%}
-table{border-collapse:collapse}td,th{padding:.25em .9em;text-align:left;border-bottom:1px solid #eee}td+td{text-align:right}p.note{color:#666}"""
+# Up to what a face is good, and usable: mean error of the skin in mm, and the share of its motion that the
+# worst target misses.
+_GOOD, _USABLE = (0.1, 0.10), (0.3, 0.25)
+_WORDS, _MIDDLE = (
+    {"eyes": "eye", "cheeks": "cheek", "jaw_line": "jaw line"},
+    ("forehead", "nose", "lips", "chin"),
+)
+_STILL_TARGET_MM = 0.5  # a target that moves less is no reason to worry
 
 
 def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -> None:
@@ -181,8 +186,8 @@ def write_report(
     metrics: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the page. With an actor, errors are measured against its shapes; without, against the shapes the
-    file holds.
+    """Write the page. With an actor, errors are measured against its shapes and its bones are shown;
+    without, against the shapes the file holds.
 
     Raises AimError when the actor is another one, and for metrics that are none of a training.
     """
@@ -190,23 +195,210 @@ def write_report(
     if metrics is not None:
         _check_metrics(metrics)
     measured = _measured(model, actor, told)
-    sections = []
-    for name, section in (
-        ("picture of the face", lambda: _hero(model)),
-        ("picture of the jaw", lambda: _anatomy(model)),
-        ("picture of the anatomy", lambda: anatomy_section(model, actor, metrics)),
-        ("pictures of the errors", lambda: _errors(model, measured)),
-        ("tables", lambda: _curve(model, metrics) + _table(model, measured, metrics)),
-    ):
-        told.stage(name)
-        sections.append(section())
-    name = html.escape(str(model.manifest["name"]))
-    page = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{name}: AIM "
-        f"report</title><style>{_STYLE}</style><h1>{name}</h1>" + "".join(sections)
+    shown = Shown(parts=_parts(actor), errors=measured.error.astype(np.float32))
+    face = face_in_page(model, shown, embedded=True, progress=told)
+    rows = _rows(model, measured)
+    sections: list[tuple[str, str]] = []
+    for title, stage, section in _sections(model, actor, measured, rows, metrics):
+        told.stage(stage)
+        if made := section():
+            sections.append((title, made))
+    write_text(out, _page(model, face, _verdict(model, measured, rows, metrics), sections, actor))
+    return {
+        "report": str(out),
+        "bytes": out.stat().st_size,
+        "verdict": _verdict(model, measured, rows, metrics),
+    }
+
+
+def _sections(
+    model: FaceModel,
+    actor: Actor | None,
+    measured: Measured,
+    rows: Sequence[dict[str, Any]],
+    metrics: dict[str, Any] | None,
+) -> list[tuple[str, str, Callable[[], str]]]:
+    """Title, what the progress says, and what makes it; in the page's order."""
+    return [
+        ("Targets, those to look at first", "table of the targets", lambda: _targets(rows)),
+        ("The jaw on its arc", "picture of the jaw", lambda: _jaw_section(model)),
+        (
+            "Skull, jaw and the learned anatomy",
+            "picture of the anatomy",
+            lambda: anatomy_section(model, actor, metrics),
+        ),
+        ("Errors of the networks", "pictures of the errors", lambda: _errors(model, measured)),
+        ("The training", "curve of the training", lambda: _curve(model, metrics)),
+        ("All figures", "figures", lambda: _figures(model, measured, metrics)),
+    ]
+
+
+def _page(
+    model: FaceModel, face: FaceInPage, verdict: str, sections: Sequence[tuple[str, str]], actor: Actor | None
+) -> str:
+    name, about = html.escape(str(model.manifest["name"])), html.escape(_about(model, actor))
+    word, _, words = verdict.partition(". ")
+    links = "".join(f"<a href='#s{i}'>{title}</a>" for i, (title, _) in enumerate(sections))
+    folds = "".join(
+        f"<details id=s{i}{' open' if not i else ''}><summary>{title}</summary>{body}</details>"
+        for i, (title, body) in enumerate(sections)
     )
-    write_text(out, page + "</html>\n")
-    return {"report": str(out), "bytes": out.stat().st_size}
+    return (
+        f"<!doctype html>\n<html lang=en><head><meta charset=utf-8>{policy_tag(face)}"
+        f"<meta name=viewport content='width=device-width,initial-scale=1'><title>{name}: AIM report</title>"
+        f"<style>{face.style}{asset('report.css')}</style></head>\n<body><main><header><h1>{name}</h1>"
+        f"<p class=note>{about}</p><p class=verdict><b>{word}.</b> {html.escape(words)}</p></header>"
+        f"<div class=face>{face.body}</div><nav>{links}</nav>{folds}</main>{face.scripts}</body></html>\n"
+    )
+
+
+def _about(model: FaceModel, actor: Actor | None) -> str:
+    """Preset, program, date, size and what errors are measured against, in one line."""
+    manifest, preset = model.manifest, _preset(model)
+    date = time.strftime("%d %B %Y", time.localtime(model.data.modified / 1e9)).lstrip("0")
+    return ", ".join(
+        [
+            *([f"preset {preset}"] if preset else []),
+            str(manifest["writer"]),
+            f"model of {date}",
+            f"{len(model.mesh.points):,} vertices, {len(model.data.rig.targets)} targets",
+            "measured against the shapes in the file"
+            if actor is None
+            else f"measured against the actor {actor.name}",
+        ]
+    )
+
+
+def _preset(model: FaceModel) -> str:
+    return str(model.manifest["training"].get("preset", ""))
+
+
+def _parts(actor: Actor | None) -> tuple[RigidPart, ...]:
+    """The actor's bones and lower teeth."""
+    if actor is None:
+        return ()
+    found = (
+        ("skull", actor.skull, "skull"),
+        ("jaw", actor.jaw, "jaw"),
+        ("lower teeth", actor.lower_teeth, "jaw"),
+    )
+    return tuple(
+        RigidPart(name, mesh, "jaw" if follows == "jaw" else "skull", "bone")
+        for name, mesh, follows in found
+        if mesh is not None and len(mesh.counts)
+    )
+
+
+# The verdict, in words with numbers.
+
+
+def _verdict(
+    model: FaceModel, measured: Measured, rows: Sequence[dict[str, Any]], metrics: dict[str, Any] | None
+) -> str:
+    """A paragraph; its first sentence is one or two words."""
+    mean, largest = float(measured.error.mean()), float(measured.error.max())
+    worst = max((r["relative"] for r in rows), default=0.0)
+    word = next(
+        (
+            word
+            for word, (mm, share) in (("Good", _GOOD), ("Usable", _USABLE))
+            if mean <= mm and worst <= share
+        ),
+        "Not good yet",
+    )
+    said = [
+        f"{word}.",
+        f"The networks are {mean:.2g} mm off on average over the skin, {largest:.2g} mm at most.",
+        "In use every trained shape is exact; the networks count for edits and anatomy."
+        if measured.exact_mm < 0.01
+        else f"In use the largest difference at a trained shape is {measured.exact_mm:.2g} mm.",
+        *(_look_at(rows[0]) if rows else []),
+        *_of_bones(model, metrics),
+    ]
+    if word == "Not good yet":
+        better = {"draft": "the preset standard", "standard": "the preset final"}
+        said.append(f"Train it again with {better.get(_preset(model), 'more steps')}.")
+    return " ".join(said)
+
+
+def _look_at(row: dict[str, Any]) -> list[str]:
+    where = f", most at the {row['where']}" if row["where"] else ""
+    return [
+        f"Look at {row['target']} first: the networks miss {100 * row['relative']:.1f} % of its "
+        f"motion{where}."
+    ]
+
+
+def _of_bones(model: FaceModel, metrics: dict[str, Any] | None) -> list[str]:
+    if not model.data.has_anatomy:
+        return ["It was trained without bones, so its anatomy cannot be edited."]
+    anatomy, error = (metrics or {}).get("anatomy", {}), (metrics or {}).get("jaw", {}).get("error")
+    said = []
+    if str(model.manifest.get("bones")) != "given":
+        said.append(f"Its bones are {model.manifest.get('bones')}, not given: take skull and jaw as a guess.")
+    elif "unseen_surface_median" in anatomy:
+        said.append(
+            f"Learned bone lies {anatomy['unseen_surface_median']:.2g} mm from the given bone (median)."
+        )
+    if error:
+        said.append(f"The jaw is {error['mean']:.2g} mm off at the lower teeth.")
+    return said
+
+
+def _rows(model: FaceModel, measured: Measured) -> list[dict[str, Any]]:
+    """target_rows with `where`, those first that miss most of their motion; hardly moving targets last."""
+    motion = np.linalg.norm(measured.truth - model.mesh.points, axis=2) * model.mm_per_unit
+    rows = target_rows(model.data.rig.targets, measured.error, motion)
+    for row, error in zip(rows, measured.error, strict=True):
+        row["where"] = _place(model, int(error.argmax()))
+    return sorted(rows, key=lambda r: (r["motion_max"] < _STILL_TARGET_MM, -r["relative"]))
+
+
+def _place(model: FaceModel, vertex: int) -> str:
+    """Where a vertex is, in words; '' where nobody knows."""
+    data = model.data
+    try:
+        regions, sites = (data.regions, data.sites) if data.has_anatomy else ({}, None)
+    except AimError:
+        return ""
+    if not regions or sites is None:
+        return ""
+    shares = {name: float(region[vertex]) for name, region in regions.items()}
+    name = max(shares, key=lambda n: shares[n])
+    if sum(shares.values()) < 0.2:
+        return "inside or back of the head"
+    across = float(sites.to_head(data.neutral[vertex])[0]) / sites.size
+    word = _WORDS.get(name, name)
+    if abs(across) < 6:
+        return word
+    side = "left" if across > 0 else "right"
+    return f"{side} side of the {word}" if name in _MIDDLE else f"{side} {word}"
+
+
+# The sections.
+
+
+def _targets(rows: Sequence[dict[str, Any]]) -> str:
+    most = max((r["relative"] for r in rows), default=0.0) or 1.0
+    body = "".join(
+        f"<tr><td>{html.escape(r['target'])}</td>"
+        f"<td class=bar><i style='width:{64 * r['relative'] / most:.0f}px'></i>"
+        f"{100 * r['relative']:.1f} %</td><td>{r['mean']:.3f}</td><td>{r['max']:.2f}</td>"
+        f"<td>{r['motion_max']:.1f}</td><td class=left>{html.escape(r['where'])}</td></tr>"
+        for r in rows
+    )
+    return (
+        "<table><tr><th>target</th><th>motion missed</th><th>mean error, mm</th><th>largest error, mm</th>"
+        f"<th>largest motion, mm</th><th class=left>largest error at</th></tr>{body}</table>"
+        "<p class=note>Of the networks alone. Motion missed: RMS error over RMS motion, "
+        "where the target moves the skin.</p>"
+    )
+
+
+def _jaw_section(model: FaceModel) -> str:
+    made, jaw = jaw_figure(model), model.manifest["jaw"]
+    note = f"<p class=note>Jaw from {html.escape(jaw['source'])}: {html.escape(jaw['report'])}.</p>"
+    return ("" if made is None else pictures.embedded(made, "the jaw at 0, 0.5 and 1")) + note
 
 
 def _check_metrics(metrics: dict[str, Any]) -> None:
@@ -284,15 +476,6 @@ def hero_figure(model: FaceModel) -> Any:
     return made
 
 
-def _hero(model: FaceModel) -> str:
-    jaw = model.manifest["jaw"]
-    text = f"Jaw from {html.escape(jaw['source'])}: {html.escape(jaw['report'])}."
-    return (
-        pictures.embedded(hero_figure(model), "neutral, bone points, thickness and skinning weight")
-        + f"<p class=note>{text}</p>"
-    )
-
-
 def jaw_figure(model: FaceModel) -> Any | None:
     """The target that turns the jaw most, on its arc, with the bone points carried along; None when every jaw
     is still.
@@ -326,15 +509,6 @@ def jaw_figure(model: FaceModel) -> Any | None:
     return made
 
 
-def _anatomy(model: FaceModel) -> str:
-    made = jaw_figure(model)
-    return (
-        ""
-        if made is None
-        else "<h2>The jaw on its arc</h2>" + pictures.embedded(made, "the jaw at 0, 0.5 and 1")
-    )
-
-
 def _errors(model: FaceModel, measured: Measured) -> str:
     rig, error = model.data.rig, measured.error
     order = np.argsort(-error.mean(1))
@@ -358,11 +532,10 @@ def _errors(model: FaceModel, measured: Measured) -> str:
         a.set_title(f"{pictures.label(rig.targets[i])}: max {error[i].max():.2f} mm")
     pictures.scale(made, axes, limits, "error, mm", "inferno")
     return (
-        "<h2>Error of the networks (detail off)</h2>"
-        + pictures.embedded(bars, "mean error per target")
-        + "<h2>The worst targets</h2>"
+        pictures.embedded(bars, "mean error per target")
         + pictures.embedded(made, "error heat maps")
-        + "<p class=note>With detail on, every trained pose is exact.</p>"
+        + "<p class=note>The networks alone (detail off), mean error of every target, and the four with the "
+        "largest errors. With detail on, every trained pose is exact.</p>"
     )
 
 
@@ -378,44 +551,25 @@ def _curve(model: FaceModel, metrics: dict[str, Any] | None) -> str:
     left.set_xlabel("looks at all vertices")
     right.semilogy(range(len(steps)), [c["loss"] for c in curve], color="#c0703c", linewidth=0.8)
     right.set_ylabel("loss", color="#c0703c")
-    return "<h2>Training</h2>" + pictures.embedded(made, "error and loss over the steps")
+    return pictures.embedded(made, "error and loss over the steps")
 
 
-def _table(model: FaceModel, measured: Measured, metrics: dict[str, Any] | None) -> str:
-    error = measured.error
-    motion = np.linalg.norm(measured.truth - model.mesh.points, axis=2) * model.mm_per_unit
-    rows = [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in distribution(error).items()]
+def _figures(model: FaceModel, measured: Measured, metrics: dict[str, Any] | None) -> str:
+    rows = [(f"networks alone, {k}", f"{v:.3f} mm") for k, v in distribution(measured.error).items()]
     rows.append(("with detail, largest error at any trained pose", f"{measured.exact_mm:.5f} mm"))
-    for key, label in _ANATOMY:
-        if metrics and key in metrics.get("anatomy", {}):
-            rows.append((label, f"{metrics['anatomy'][key]:.3f} mm"))
-    if metrics and "wrong_bone_share" in metrics.get("anatomy", {}):
-        rows.append(
-            (
-                "unseen bone points nearest to the other bone",
-                f"{100 * metrics['anatomy']['wrong_bone_share']:.2f} %",
-            )
-        )
-        rows.append(("bone points outside the skin", str(metrics["anatomy"]["outside_skin"])))
-    anatomy = model.anatomy if model.data.has_anatomy else None
-    rough = anatomy and roughness(model.mesh, anatomy.thickness, anatomy.normals, model.mm_per_unit)
+    anatomy = (metrics or {}).get("anatomy", {})
+    rows += [(label, f"{anatomy[key]:.3f} mm") for key, label in _ANATOMY if key in anatomy]
+    if "wrong_bone_share" in anatomy:
+        share = f"{100 * anatomy['wrong_bone_share']:.2f} %"
+        rows.append(("unseen bone points nearest to the other bone", share))
+        rows.append(("bone points outside the skin", str(anatomy["outside_skin"])))
+    learned = model.anatomy if model.data.has_anatomy else None
+    rough = learned and roughness(model.mesh, learned.thickness, learned.normals, model.mm_per_unit)
     if rough:
-        rows += [
-            ("outer edges where thickness changes by over 1 mm a mm", f"{100 * rough['steep_share']:.2f} %"),
-            ("the anatomy normal's turn along an outer edge, p99", f"{rough['turn_p99']:.1f} degrees"),
-        ]
+        steep, turn = f"{100 * rough['steep_share']:.2f} %", f"{rough['turn_p99']:.1f} degrees"
+        rows.append(("outer edges where thickness changes by over 1 mm a mm", steep))
+        rows.append(("the anatomy normal's turn along an outer edge, p99", turn))
     if metrics:
         rows.append(("time", f"{metrics['seconds']['total']:.0f} s on {metrics['device']}"))
     body = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    per_target = "".join(
-        f"<tr><td>{html.escape(r['target'])}</td><td>{r['mean']:.3f}</td><td>{r['max']:.2f}</td><td>{r['motion_max']:.1f}</td><td>{100 * r['relative']:.1f} %</td></tr>"
-        for r in target_rows(model.data.rig.targets, error, motion)
-    )
-    head = (
-        "<tr><th>target</th><th>mean mm</th><th>max mm</th><th>largest motion mm</th><th>error over "
-        "motion</th></tr>"
-    )
-    return (
-        f"<h2>Figures</h2><table>{body}</table><h2>Every target (networks "
-        f"alone)</h2><table>{head}{per_target}</table>"
-    )
+    return f"<table>{body}</table>"

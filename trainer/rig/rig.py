@@ -19,13 +19,15 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
 from aim_maya.core.typed import Floats
-from aim_maya.runtime import Edit, FaceModel, preset
+from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import read_recipe
 from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.native_rig import Knot, NativeRig, shape_names
 from trainer.bake.bake import shown
 from trainer.bake.shot import Shot, bones, provenance, teeth, teeth_files
 from trainer.bake.take import CurveSource, ShotFrames, TakeOptions
+from trainer.evaluate.packed import PlayedTake
+from trainer.evaluate.page import Shown, write_page
 
 WRITERS = {
     ".usda": "trainer.rig.rig:write_usd",
@@ -34,6 +36,7 @@ WRITERS = {
     ".glb": "trainer.rig.gltf:write_glb",
     ".blend": "trainer.rig.blender:write_blend",
     ".fbx": "trainer.rig.blender:write_fbx",
+    ".html": "trainer.rig.rig:write_html",
 }
 """What writes an ending: write(job, out) -> figures."""
 
@@ -56,8 +59,8 @@ class RigOptions(TakeOptions):
     material: str = "skin"
     """Name of the skin's material."""
     in_betweens: bool = True
-    """USD: a control's knots are in-betweens of one shape; --no-in-betweens gives each a shape of its own, for
-    programs that do not read them (Blender)."""
+    """USD: a control's knots are in-betweens of one shape; --no-in-betweens gives each a shape of its own,
+    for programs that do not read them (Blender)."""
     head: bool = True
     """The head's motion of a performance is on the joint skull; --no-head leaves the head where the model
     has it."""
@@ -243,3 +246,31 @@ def write_usd(job: RigJob, out: Path) -> dict[str, Any]:
         return np.concatenate([(sliders[i] / ones)[owned], job.shot.source.activations(i)[combined]])
 
     return dict(write_skel(job.shot, out, SkelRig(native, channels, weights, animation is not None)))
+
+
+def write_html(job: RigJob, out: Path) -> dict[str, Any]:
+    """A page that shows the face to anyone, with the presets and the job's own edit as buttons, and the
+    animation as a take. Raises AimError as write_page does."""
+    options, model, a = job.options, job.shot.model, job.animation
+    name = " + ".join(filter(None, [options.preset, options.edit.stem if options.edit else None]))
+    about = PRESETS[name][0] if name in PRESETS else ""
+    take = None
+    if a is not None:
+        performed = not isinstance(job.shot.source, CurveSource)
+        moves = performed and np.abs(a.heads - np.eye(4)).max(initial=0.0) > 1e-6
+        take = PlayedTake(
+            name=options.curves.name if options.curves else "",
+            fps=float(a.fps / job.shot.step),
+            weights=a.sliders,
+            activations=a.activations if performed else None,
+            jaw=a.jaws if performed else None,
+            head=a.heads if moves else None,
+        )
+    shown = Shown(
+        edits={name: (about, model)} if name else {},
+        initial=name or None,
+        detail=options.detail,
+        parts=job.native.parts,
+        take=take,
+    )
+    return write_page(model.edited(Edit()), out, shown, job.shot.progress)
