@@ -49,13 +49,13 @@ audit: venv
 module:
 	$(PYTHON) mod/build.py
 
-$(TOOLS)/.ready: packaging/tools.txt
+$(TOOLS)/.ready: release/tools.txt
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install -q -r packaging/tools.txt
+	$(TOOLS)/bin/python -m pip install -q -r release/tools.txt
 	touch $@
 
 dist: $(TOOLS)/.ready
-	$(TOOLS)/bin/python packaging/check.py
+	$(TOOLS)/bin/python release/check.py
 
 docs: $(TOOLS)/.ready
 	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --clean --quiet

@@ -130,7 +130,7 @@ def test_the_site_has_every_page() -> None:
 def test_one_version_everywhere() -> None:
     for file, said in (
         ("CITATION.cff", f"version: {__version__}\n"),
-        ("packaging/rez/package.py", f'version = "{__version__}"\n'),
+        ("release/rez/package.py", f'version = "{__version__}"\n'),
     ):
         assert said in (ROOT / file).read_text("utf-8"), file
 

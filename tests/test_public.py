@@ -6,6 +6,7 @@ import doctest
 import importlib
 import pkgutil
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,21 @@ def test_a_stage_shows_a_few_names_that_exist(stage: str) -> None:
 def test_types_are_told_to_type_checkers() -> None:
     for package in (aim_maya, trainer):
         assert (Path(package.__file__ or "").parent / "py.typed").exists()
+
+
+def test_a_wheel_takes_every_file() -> None:
+    root = Path(aim_maya.__file__ or "").parents[1]
+    data = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    taken = {
+        file
+        for package, patterns in data.items()
+        for pattern in patterns
+        for file in root.joinpath(*package.split(".")).glob(pattern)
+    }
+    for top in ("aim_maya", "trainer"):
+        for file in (root / top).rglob("*"):
+            if file.is_file() and file.suffix not in (".py", ".pyc") and file.name[0] != ".":
+                assert file in taken, file
 
 
 def modules_with_examples() -> list[str]:

@@ -1,7 +1,7 @@
 """Build the wheel and the source archive, and try the wheel as someone who installs it: in a fresh virtual
 environment, away from this folder.
 
-    python packaging/check.py [--out dist]
+    python release/check.py [--out dist]
 """
 
 from __future__ import annotations
