@@ -162,6 +162,27 @@ def check_a_changed_topology_is_noticed(lab: Lab) -> None:
     assert "16 vertices" not in str(cmds.getAttr(f"{node}.status"))
 
 
+def check_what_drives_an_input_may_be_out_of_bounds(lab: Lab) -> None:
+    """An enum beyond its fields, a painted element that no vertex has, a head scaled to nothing: said in words
+    where it has to be, and never an error of Python's."""
+    rig, node, rest, full = _opened(lab)
+    cmds.createNode("transform", name="driver", skipSelect=True)
+    cmds.addAttr("driver", longName="number", attributeType="long", keyable=True)
+    cmds.setAttr("driver.number", 9)
+    for name in ("device", "mode"):
+        cmds.connectAttr("driver.number", f"{node}.{name}")
+    cmds.disconnectAttr("driver.number", f"{node}.mode")
+    cmds.setAttr(f"{node}.mode", 0)
+    cmds.setAttr(f"{node}.weightList[0].weights[100000]", 0.5)
+    close(lab.points(rig.mesh), full)
+    assert "unexpected" not in str(cmds.getAttr(f"{node}.status"))
+    cmds.connectAttr("driver.worldMatrix[0]", f"{node}.headMatrix")
+    cmds.setAttr(f"{node}.jawMode", 1)
+    cmds.setAttr("driver.scale", 0.0, 0.0, 0.0, type="double3")
+    assert np.array_equal(lab.points(rig.mesh), rest.astype(np.float32))
+    assert "cannot be inverted" in str(cmds.getAttr(f"{node}.status"))
+
+
 def check_every_attribute_is_what_the_table_says(lab: Lab) -> None:
     """Keyable, hidden, stored, file, ranges, fields; outputs cannot be set; multis grow as deformers' do, by a
     builder (MFnAttribute: without it an array that is written in evaluation is refused)."""

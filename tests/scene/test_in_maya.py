@@ -45,8 +45,9 @@ def strict(maya: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("part", "name"), _names())
-def test_check(maya: Any, part: str, name: str, tmp_path: Path) -> None:
+def test_check(maya: Any, part: str, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _hold(maya, part, name, tmp_path)
+    assert "unexpected" not in caplog.text, "the node met an error of Python's, and passed its input through"
 
 
 @pytest.mark.parametrize(

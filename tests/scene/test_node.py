@@ -186,6 +186,20 @@ def test_points_that_are_no_numbers_stay_alone(maya: Any, bench: Bench) -> None:
     assert np.abs(np.delete(shown - bench.head.shapes["jawOpen"], 7, 0)).max() < 2e-4
 
 
+def test_a_file_that_is_missing_is_looked_for_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in every frame: places to look in may be network drives."""
+    from aim_maya.scene.node import models
+
+    asked, plain = [], models.paths.find
+    monkeypatch.setattr(models.paths, "find", lambda *a, **k: asked.append(a) or plain(*a, **k))
+    bench.set("model", "/nowhere/gone.aim", type="string")
+    for value in (0.1, 0.2, 0.3):
+        bench.set("weight[0]", value)
+        bench.points()
+    assert len(asked) == 1
+    assert "/nowhere/gone.aim" in bench.status()
+
+
 def test_a_curve_is_left_alone_and_named(maya: Any, bench: Bench) -> None:
     from tests.fake_maya.values import Geometry
 
