@@ -71,7 +71,7 @@ STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits sli
 FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
 SKULL, JAW = 0, 1
 _FORMS_MM = 3.0  # forms of this size and less do not turn the rays: wings of the nose, lips, rims of ears
-_TURN, _ASTRAY = np.radians(12.5), np.radians(45.0)  # along an edge; away from the skin's own normal
+_TURN, _ASTRAY = np.radians(11.0), np.radians(45.0)  # along an edge; away from the skin's own normal
 
 
 @dataclass(frozen=True)
