@@ -73,7 +73,7 @@ def _untorn(data: ModelData, edit: Edit, moved: MovedSkin) -> tuple[Edit, MovedS
     edit = replace(
         edit,
         thickness=thickness if thickness.ndim else float(thickness),
-        bone_offset=amount * edit.bone_offset if np.ndim(edit.bone_offset) else 0.0,
+        bone_offset=np.asarray(amount * edit.bone_offset) if np.ndim(edit.bone_offset) else 0.0,
     )
     return (
         edit,

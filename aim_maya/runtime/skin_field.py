@@ -265,7 +265,8 @@ class MovedSkin:
     def __init__(self, field: SkinField, coefficients: Floats, rigid_offset: Floats) -> None:
         """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere."""
         self._field, self._coefficients, self._rigid_offset = field, coefficients, rigid_offset
-        self._lock, self._bent = threading.Lock(), None
+        self._lock = threading.Lock()
+        self._bent: BentTables | None = None
         offset = field.kernels @ coefficients / np.float32(field.mm)
         self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, offset)
 

@@ -104,7 +104,9 @@ def subdivided(data: ModelData) -> ModelData:
 
     tables, request = data.tables(True).displacements, data.skin_request
     if request is not None:  # its nodes are vertices that stay
-        confidence, tissue = (finer.carry(a).astype(np.uint8) for a in (request.confidence, request.tissue))
+        confidence, tissue = (
+            finer.carry(a.astype(np.float64)).astype(np.uint8) for a in (request.confidence, request.tissue)
+        )
         request = replace(request, confidence=confidence, tissue=tissue)
     return replace(
         data,

@@ -94,7 +94,9 @@ class EditPanel(QGroupBox):
             for name in REGIONS
         }
         self.bones = {
-            name: self._slider(f"{handle.about}, mm", *(round(mm * _FINE) for mm in handle.ends), 0)
+            name: self._slider(
+                f"{handle.about}, mm", round(handle.ends[0] * _FINE), round(handle.ends[1] * _FINE), 0
+            )
             for name, handle in HANDLES.items()
         }
         self.presets, self.fold, self.more = PresetBox(), QToolButton(), QScrollArea()
@@ -136,9 +138,9 @@ class EditPanel(QGroupBox):
             self.presets.addItem(name.replace("_", " "), name)
             self.presets.setItemData(self.presets.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.presets.setAccessibleName("Presets")
-        name = QLabel("Pr&eset")
-        name.setBuddy(self.presets)
-        form.addRow(name, _row(self.presets, self.amount, _percent))
+        label = QLabel("Pr&eset")
+        label.setBuddy(self.presets)
+        form.addRow(label, _row(self.presets, self.amount, _percent))
         self.fold.setText("Bones and re&gions")
         self.fold.setCheckable(True)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
