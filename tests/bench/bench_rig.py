@@ -38,12 +38,15 @@ def largest(model: FaceModel, points: Any, expected: list[np.ndarray]) -> float:
     )
 
 
-def in_blender(model: FaceModel, weights: np.ndarray, folder: Path) -> dict[str, tuple[float, int]]:
+def in_blender(
+    model: FaceModel, weights: np.ndarray, units: dict[str, float], folder: Path
+) -> dict[str, tuple[float, int]]:
     """{file: (mm, vectors)}."""
+    sliders = weights / [units.get(name, 1.0) for name in model.targets]
     jobs: list[dict[str, Any]] = [
         {
             "file": str(folder / "o.blend"),
-            "rows": [dict(zip(model.targets, r.tolist(), strict=True)) for r in weights],
+            "rows": [dict(zip(model.targets, r.tolist(), strict=True)) for r in sliders],
         }
     ]
     jobs += [
@@ -58,7 +61,7 @@ def in_blender(model: FaceModel, weights: np.ndarray, folder: Path) -> dict[str,
         str(folder / "jobs.json"),
         str(folder / "f.npz"),
     ]
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(line, check=True, capture_output=True)
     activations = np.array([model.data.rig.activations(r) for r in weights])
     cut = (activations.min(1) < 0) | (activations.max(1) > 1)
     turn = np.linalg.inv([[1, 0, 0], [0, 0, -1], [0, 1, 0]])  # Blender's z up -> y up
@@ -82,6 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     model = FaceModel.load(options.model, "cpu")
     weights = random_weights(model.data.rig, options.count)
+    units: dict[str, float] = {}
     blender = importlib.util.find_spec("bpy") is not None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -90,7 +94,8 @@ def main() -> None:
             for what, curves in (("rest", None), ("take", folder / "t.csv")):
                 out, began = folder / f"{what}.{ending}", time.perf_counter()
                 chosen = RigOptions(curves=curves, scale=1.0 if curves else None)
-                write_rig(options.model, out, chosen, device="cpu", style="none")
+                figures = write_rig(options.model, out, chosen, device="cpu", style="none")
+                units |= figures.get("slider_units", {})
                 seconds = time.perf_counter() - began
                 sys.stdout.write(f"{what}.{ending}: {out.stat().st_size / 1e6:.2f} MB in {seconds:.2f} s\n")
         expected = [model.points(row) for row in weights]
@@ -107,7 +112,7 @@ def main() -> None:
             write_rig(options.model, folder / "o.usdc", flat, device="cpu", style="none")
             for ending in ("glb", "fbx"):
                 (folder / f"take.{ending}").rename(folder / f"o.{ending}")
-            for ending, (mm, count) in in_blender(model, weights, folder).items():
+            for ending, (mm, count) in in_blender(model, weights, units, folder).items():
                 sys.stdout.write(f"Blender, .{ending}: {mm:.6f} mm over {count}\n")
 
 

@@ -114,7 +114,7 @@ def compute_conversion(data: Data, key: Key) -> None:
     data.put("output", (), data.get("input") * data.get("conversionFactor"))
 
 
-_FUNCTIONS = {"max": max, "min": min, "sin": math.sin, "cos": math.cos, "sqrt": math.sqrt}
+_FUNCTIONS: dict[str, Any] = {"max": max, "min": min, "sin": math.sin, "cos": math.cos, "sqrt": math.sqrt}
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 

@@ -46,4 +46,6 @@ def run(options: Options) -> dict[str, Any]:
         f"wrote {figures['targets']} shapes on {figures['vertices']} vertices{frames} to {options.out} "
         f"({figures['bytes'] / 2**20:.1f} MiB) in {figures['seconds']:.1f} s\n"
     )
+    for name, unit in figures.get("slider_units", {}).items():
+        sys.stdout.write(f"note: 1 on Blender's slider '{name}' is {unit:g} of the control\n")
     return figures

@@ -60,7 +60,8 @@ def _write(job: RigJob, out: Path, mm_per_unit: float, *, live: bool) -> dict[st
                 {"name": name, "material": material, "mesh": f"{number}.npz", "colour": list(colour)}
             )
         run_in_blender(folder, made, told | {"out": str(made)}, out)
-    return {"jaw": "live" if follows else "still" if animation is None else "keyed"}
+    units = {c.name: unit for c in native.rig.controls if live and (unit := _unit(c)) != 1.0}
+    return {"jaw": "live" if follows else "still" if animation is None else "keyed", "slider_units": units}
 
 
 def _told(job: RigJob, native: NativeRig, keys: list[_Key]) -> dict[str, Any]:
