@@ -166,10 +166,10 @@ def _after_file(*_: object) -> None:
     if OpenMaya.MFileIO.isReadingFile():
         return  # of a file inside another: the outer one's end is told, too
     missed = [(name, place) for name, place in _living() if place.missed]
-    for _, place in missed:
+    for _name, place in missed:
         place.missed = False
     if missed:
-        cmds.dgdirty([name for name, _ in missed])
+        cmds.dgdirty([name for name, _place in missed])
 
 
 def _ask() -> tuple[SearchContext, dict[str, str]]:
