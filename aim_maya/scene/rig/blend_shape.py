@@ -274,8 +274,8 @@ NATIVE, NATIVE_PARTS, NATIVE_FOR = "aimNativeRig", "aimParts", "aimBlendShape"
 
 def find_native(mesh: str) -> str | None:
     """The blendShape of a native rig on a mesh, or the node itself; None where there is none, and for an
-    aimDeformer."""
-    if cmds.ls(mesh, type=TYPE_NAME):
+    aimDeformer. A native rig needs no plug-in: this must not ask for its type."""
+    if any(cmds.nodeType(name) == TYPE_NAME for name in cmds.ls(mesh)):
         return None
     nodes = [mesh] if cmds.ls(mesh, type="blendShape") else find_blend_shapes(mesh_shape(mesh))
     return next((n for n in nodes if cmds.attributeQuery(NATIVE, node=n, exists=True)), None)
