@@ -36,7 +36,11 @@ TESTS: dict[str, list[str]] = {
     "sample": ["tests/scene/test_sample_face.py"],
     "plays": ["tests/scene/test_node_performance.py"],
     "window": ["tests/scene/test_maya_window.py"],
-    "shots": ["tests/scene/test_maya_batch.py", "-k", "not killed and not crash and not polite"],
+    "shots": [
+        "tests/scene/test_maya_batch.py",
+        "-k",
+        "opens_with_errors or does_not_open or half_a_file or missing_or_another or two_objects or world_and_object",
+    ],
     "contract": ["tests/scene/test_maya_contract.py"],
     "rigid": ["tests/core/test_rigid.py"],
 }

@@ -6,22 +6,25 @@ than 95 in a hundred are noticed.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import json
+import multiprocessing
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from . import TESTS, Fault, faults
 
 ROOT = Path(__file__).resolve().parents[2]
 ENOUGH = 0.95
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "docs", "runs", "*.pyc")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
+_PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+_WARM = ("numpy", "onnxruntime", "pytest", "hypothesis", "pytestqt.plugin")  # once, not in each process
 
 
 def copied(to: Path) -> Path:
@@ -34,27 +37,55 @@ def copied(to: Path) -> Path:
 
 
 def noticed_by(tree: Path, tests: tuple[str, ...], limit: float) -> str:
-    """The first test that fails, 'time' where one does not end, '' where all pass."""
-    environment = os.environ | {
-        "PYTHONPATH": str(tree),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "QT_QPA_PLATFORM": "offscreen",
-    }
-    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-x", "--no-header", "--tb=no", "-rfE"]
+    """The first test that fails, 'time: ...' where a group does not end, '' where all pass."""
     for name in tests:
-        command = [sys.executable, "-m", "pytest", *options, *TESTS[name]]
-        try:
-            done = subprocess.run(
-                command, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit, check=False
-            )
-        except subprocess.TimeoutExpired:
+        answers: Any = _PROCESSES.Queue()
+        process = _PROCESSES.Process(target=_run, args=(str(tree), TESTS[name], answers))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            process.kill()
+            process.join()
             return f"time: {name} did not end in {limit:g} s"
-        if done.returncode == 5:
+        code, failed = answers.get() if not answers.empty() else (process.exitcode, "")
+        if code == 5:
             raise SystemExit(f"no test is called by '{name}': {' '.join(TESTS[name])}")
-        if done.returncode:
-            found = _FAILED.search(done.stdout)
-            return found[1] if found else f"pytest ended with {done.returncode}: {done.stdout.strip()[-200:]}"
+        if code:
+            return failed or f"its process, which ended with {code}"
     return ""
+
+
+class _First:
+    """Remembers the first test that fails."""
+
+    name = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Called by pytest for every phase of a test."""
+        if report.failed and not self.name:
+            self.name = report.nodeid
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Called by pytest for every file."""
+        if report.failed and not self.name:
+            self.name = f"{report.nodeid} (import)"
+
+
+def _run(tree: str, words: list[str], answers: Any) -> None:
+    """In a process of its own: pytest on the copy, with nothing of this tree."""
+    for name in [n for n in sys.modules if n.split(".")[0] in ("tests", "aim_maya", "trainer")]:
+        del sys.modules[name]
+    sys.path[:] = [tree, *(p for p in sys.path if p and Path(p).resolve() != ROOT)]
+    os.environ |= {"PYTHONPATH": tree, "QT_QPA_PLATFORM": "offscreen"}
+    os.chdir(tree)
+    sys.dont_write_bytecode = True
+    import pytest
+
+    first = _First()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-x", "--tb=no"]
+        code = int(pytest.main([*options, *words], plugins=[first]))
+    answers.put((code, first.name))
 
 
 def plant(tree: Path, fault: Fault, limit: float) -> str:
@@ -80,8 +111,12 @@ def table(found: dict[str, str], chosen: list[Fault]) -> list[str]:
     ]
     lines += ["", "| changes nothing observable | why |", "| --- | --- |"]
     lines += [f"| {f.name} | {f.same} |" for f in chosen if f.same]
-    seen = sum(bool(found[f.name]) for f in counted)
+    seen = sum(_is_noticed(found[f.name]) for f in counted)
     return [*lines, "", f"{seen} of {len(counted)} noticed ({100 * seen / max(len(counted), 1):.1f} %)."]
+
+
+def _is_noticed(by: str) -> bool:
+    return bool(by) and not by.startswith("time: ")
 
 
 def main() -> int:
@@ -97,6 +132,9 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory(prefix="aim_mutants_") as folder:
         tree = copied(Path(folder))
+        for name in _WARM:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
         for fault in (f for f in chosen if not f.same and f.name not in found):
             begin = time.perf_counter()
             found[fault.name] = plant(tree, fault, options.limit)
@@ -108,7 +146,7 @@ def main() -> int:
                 options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
     sys.stdout.write("\n".join(table(found, chosen)) + "\n")
     counted = [f for f in chosen if not f.same]
-    return 0 if sum(bool(found[f.name]) for f in counted) >= ENOUGH * len(counted) else 1
+    return 0 if sum(_is_noticed(found[f.name]) for f in counted) >= ENOUGH * len(counted) else 1
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ FAULTS = [
     Fault(
         "restore in many steps",
         RESTORE,
-        '    with undo_chunk("aimRestore"):\n',
-        "    if True:\n",
+        '    with undo_chunk("aimRestore"):\n        released = release_all(f"{node}',
+        '    if True:\n        released = release_all(f"{node}',
         ("attach",),
     ),
     Fault(
@@ -100,7 +100,7 @@ FAULTS = [
         "        elif False:\n",
         ("attach",),
     ),
-    Fault("an alias of the node's own", ATTACH, "    _check_aliases(structure)\n", "", ("attach",)),
+    Fault("an alias of the node's own", ATTACH, "    _check_aliases(plan.structure)\n", "", ("attach",)),
     Fault(
         "replace is the default on references",
         ATTACH,
@@ -140,16 +140,12 @@ FAULTS = [
     Fault("the old node is fed on", RESTORE, "    stop_feeding(node, old.node)\n", "", ("attach",)),
     Fault("paint of the meantime is lost", RESTORE, "    _paint_back(node, old)\n", "", ("attach",)),
     Fault(
-        "what was moved stays with the node",
-        RESTORE,
-        "    _paint_back(node, old)\n    move_node(node, old.node)\n",
-        "    _paint_back(node, old)\n",
-        ("attach",),
+        "what was moved stays with the node", RESTORE, "    move_node(node, old.node, own)\n", "", ("attach",)
     ),
     Fault(
         "teeth stay open after restore",
         RESTORE,
-        "        released = release_all(node)\n",
+        '        released = release_all(f"{node}.outJawMatrix")\n',
         "        released = []\n",
         ("scene",),
     ),
@@ -476,7 +472,7 @@ FAULTS = [
     Fault(
         "under a skinCluster teeth follow the transform",
         TEETH,
-        'skinned = any(cmds.nodeType(slot.node) == "skinCluster" for slot in stack(shape))',
+        'skinned = any(cmds.nodeType(slot.node) == "skinCluster" and slot.node not in own for slot in stack(shape))',
         "skinned = False",
         ("scene", "attach"),
     ),

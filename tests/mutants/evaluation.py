@@ -409,7 +409,7 @@ FAULTS = [
         SETTINGS,
         "min(max(value, 0), len(entry.fields) - 1)",
         "value",
-        ("node", "twin"),
+        ("inputs",),
     ),
     Fault(
         "overlay is not seen",

@@ -607,3 +607,60 @@ def test_painted_maps_of_a_large_head_are_read_and_held_in_bulk(maya: Any) -> No
     assert sum(calls.values()) < 100, calls
     assert base_weights(structure, count) == expected
     assert cmds.listConnections(f"{base}[100]", source=True, plugs=True) == ["driver.translateX"]
+
+
+def test_the_units_of_the_user(maya: Any) -> None:
+    from maya import cmds
+
+    from aim_maya.scene.maya import buffers
+
+    before = {kind: cmds.currentUnit(query=True, **{kind: True}) for kind in ("linear", "angle", "time")}
+    for kind, name, expected, asked in (
+        ("linear", "mm", 0.1, buffers.centimetres),
+        ("linear", "m", 100.0, buffers.centimetres),
+        ("linear", "in", 2.54, buffers.centimetres),
+        ("angle", "rad", 180 / np.pi, buffers.degrees),
+        ("angle", "deg", 1.0, buffers.degrees),
+        ("time", "film", 24.0, buffers.frames_per_second),
+        ("time", "60fps", 60.0, buffers.frames_per_second),
+    ):
+        cmds.currentUnit(**{kind: name})
+        assert asked() == pytest.approx(expected), name
+    cmds.currentUnit(**before)
+
+
+def test_a_drive_that_is_mapped_to_another(
+    maya: Any, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aim_maya.scene.node import paths
+
+    monkeypatch.setattr(maya, "dir_maps", [("Z:/old", tmp_path.as_posix())])
+    paths.refresh()
+    bench.set("model", "Z:/old/tiny.aim", type="string")
+    bench.set("weight[0]", 1.0)
+    assert np.abs(bench.points() - bench.head.shapes["jawOpen"]).max() < 2e-4
+
+
+def test_what_a_look_at_the_faces_says(maya: Any, tmp_path: Path) -> None:
+    """An envelope of zero is a warning; the shape before all deformers is no face; baking leaves the time."""
+    from maya import cmds
+
+    from aim_maya.jobs.options import Sampling
+    from aim_maya.scene.actions.attach import attach
+    from aim_maya.scene.batch.export import make_stand
+    from aim_maya.scene.rig.faces import examine, find_faces
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = lab.rig()
+    node = attach(rig.mesh, lab.model).node
+    assert examine(node)["warnings"] == []
+    cmds.setAttr(f"{node}.envelope", 0.0)
+    assert examine(node)["warnings"] == ["its envelope is 0: the model does nothing"]
+    shapes = cmds.listRelatives(rig.mesh, shapes=True, fullPath=True)
+    (original,) = [s for s in shapes if cmds.getAttr(f"{s}.intermediateObject")]
+    with pytest.raises(AimError, match="Nothing in the scene that has a mesh"):
+        find_faces([original])
+    cmds.currentTime(7)
+    make_stand(find_faces([rig.mesh])[0], Sampling(1, 3, 1, (0.0,)), 20)
+    assert cmds.currentTime(query=True) == 7
