@@ -267,7 +267,9 @@ def test_the_check_prints_every_figure(
     few = [Case("thickness", "thickness 0.7", edit_check.EditRecipe(thickness=0.7))]
     names = {case.name for case in edit_check.cases()}
     assert {"thickness 1.3", "heavier +1", "heavier -1", "jaw_longer_mm -7"} <= names
-    monkeypatch.setattr(edit_check, "cases", lambda: few)
+    assert [case.name for case in edit_check.cases(("aged",))] == ["aged +1", "aged -1"]
+    assert main(["edit", str(small_draft), "--check", "--preset", "agd"]) == 2
+    monkeypatch.setattr(edit_check, "cases", lambda _: few)
     monkeypatch.setattr(edit_check, "SHEET", (1.3,))
     monkeypatch.setattr(edit_check, "PRESETS", {"long_jaw": edit_check.PRESETS["long_jaw"]})
     out, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"

@@ -54,10 +54,10 @@ class Options:
     that moves the face most."""
     check: bool = False
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
-    rest and with the jaw open."""
+    rest and with the jaw open; with --preset only that one."""
     sheet: Path | None = None
     """Draw thickness 0.7 to 1.5 and both ends of every preset as one PNG: three views, jaw open, lids
-    closed; what turned by more than 20 degrees is red."""
+    closed; what turned by more than 20 degrees is red. With --preset only that one."""
     progress: Style = "auto"
     """How --check and --sheet report progress."""
     list: bool = False
@@ -112,12 +112,14 @@ def _examined(model: FaceModel, options: Options) -> dict[str, Any]:
     """The figures and the sheet of all edits."""
     from trainer.evaluate.edit_check import check_edits, table, write_sheet
 
-    figures: dict[str, Any] = {}
+    figures, only = dict[str, Any](), (options.preset,) if options.preset else ()
+    for name in only:
+        preset(name)  # one that there is not is named before anything is measured
     with Progress(options.progress) as progress:
         if options.check:
-            figures |= check_edits(model, progress)
+            figures |= check_edits(model, progress, only)
         if options.sheet:
-            figures["red"] = write_sheet(model, options.sheet, progress)
+            figures["red"] = write_sheet(model, options.sheet, progress, only)
     if options.check:
         sys.stdout.write(table(figures))
     if options.sheet:

@@ -7,7 +7,7 @@ Every figure compares the edited face with the unedited one in the same pose; wo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -45,8 +45,12 @@ class Case:
     recipe: EditRecipe
 
 
-def cases() -> list[Case]:
-    """Whole-face thickness, both ends of every preset and of every handle."""
+def cases(only: Sequence[str] = ()) -> list[Case]:
+    """Whole-face thickness, both ends of every preset and of every handle; or of these presets alone."""
+    if only:
+        return [
+            Case("preset", f"{name} {a:+g}", PRESETS[name][1].scaled(a)) for name in only for a in (1.0, -1.0)
+        ]
     found = [Case("thickness", f"thickness {t:g}", EditRecipe(thickness=t)) for t in THICKNESS]
     for name, (_, recipe) in PRESETS.items():
         found += [Case("preset", f"{name} {a:+g}", recipe.scaled(a)) for a in (1.0, -1.0)]
@@ -143,7 +147,7 @@ class Pose:
         }
 
 
-def check_edits(model: FaceModel, progress: Progress) -> dict[str, Any]:
+def check_edits(model: FaceModel, progress: Progress, only: Sequence[str] = ()) -> dict[str, Any]:
     """{"poses": the two names, "rows": [figures of every case]}: at rest, the jaw open, and gaps of lips
     and lids in every trained target. Raises AimError for a model whose file says nothing of how its skin
     follows edits."""
@@ -151,7 +155,7 @@ def check_edits(model: FaceModel, progress: Progress) -> dict[str, Any]:
     rest = Pose(model, "rest", np.zeros(len(model.targets)))
     wide = Pose(model, *widest(model))
     targets = list(_closing(model))
-    rows, asked = [], cases()
+    rows, asked = [], cases(only)
     progress.stage("edits checked", len(asked))
     for i, case in enumerate(asked):
         rows.append(_row(model, case, rest, wide, targets))
@@ -309,10 +313,14 @@ _RED = np.array([215.0, 30.0, 25.0])
 
 
 def write_sheet(
-    model: FaceModel, out: Path, progress: Progress, size: tuple[int, int] = (300, 330)
+    model: FaceModel,
+    out: Path,
+    progress: Progress,
+    only: Sequence[str] = (),
+    size: tuple[int, int] = (300, 330),
 ) -> dict[str, int]:
-    """A row for the unedited face, for thickness 0.7 to 1.5 and for both ends of every preset; columns:
-    rest and jaw open from the front, three quarters and the side, lids closed. Returns
+    """A row for the unedited face, for thickness 0.7 to 1.5 and for both ends of every preset, or of
+    these alone; columns: rest and jaw open from the front, three quarters and the side, lids closed. Returns
     {"name, pose": triangles in red}.
 
     Raises AimError as check_edits does, and where this machine cannot draw.
@@ -324,8 +332,10 @@ def write_sheet(
         raise AimError(
             "This machine cannot draw.", "It has no display, no EGL and no OSMesa.", "Install libegl1."
         )
-    recipes = {"unedited": EditRecipe()} | {f"thickness {t:g}": EditRecipe(thickness=t) for t in SHEET}
-    for name, (_, recipe) in PRESETS.items():
+    amounts = () if only else SHEET
+    recipes = {"unedited": EditRecipe()} | {f"thickness {t:g}": EditRecipe(thickness=t) for t in amounts}
+    for name in only or PRESETS:
+        recipe = PRESETS[name][1]
         recipes |= {f"{name} {a:+g}": recipe.scaled(a) for a in (1.0, -1.0)}
     shots = [Pose(model, "rest", np.zeros(len(model.targets))), Pose(model, *widest(model))]
     closed, counts, rows = Pose(model, "lids closed", _closed_lids(model)), {}, []

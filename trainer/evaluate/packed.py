@@ -28,10 +28,11 @@ from aim_maya.core.mesh import STOPS, Mesh
 from aim_maya.core.regions import smoothed
 from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
-from aim_maya.runtime.cached import edited_rest
+from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.model_data import ModelData
 
 _STEP_MM = 0.0005  # of displacements
+_CARRIED_MM = 0.006  # and of what edits add to them, which is small, and a row a target for every edit
 _COARSEST_MM = 0.001  # the largest step that sixteen bits are used with
 _TURNS = 0.02  # radians: a control that turns the jaw by more belongs to the jaw
 
@@ -165,12 +166,12 @@ def packed(
     return block
 
 
-def moved(block: Block, row: Floats, mm: float) -> dict[str, Any]:
+def moved(block: Block, row: Floats, mm: float, finest: float = _STEP_MM) -> dict[str, Any]:
     """One target's displacements (V, 3), model unit: a bit for each vertex that moves, and its steps, x of
     all, then y, then z."""
     most = float(np.abs(row).max(initial=0)) * mm
-    step = max(_STEP_MM, most / 32767)
-    plain = step > _COARSEST_MM  # more than 33 mm before skinning: kept as it is
+    step = max(finest, most / 32767)
+    plain = step > max(_COARSEST_MM, finest)  # more than 33 mm before skinning: kept as it is
     steps = row if plain else np.rint(row.astype(np.float64) * (mm / step))
     moves = steps.any(1)
     return {
@@ -237,10 +238,11 @@ def _linear(block: Block, data: ModelData) -> dict[str, Any] | None:
 def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> dict[str, Any]:
     """An edit as the arithmetic takes it: what it adds to the rest, and what it multiplies."""
     data, edit = model.data, under.edit
-    rest = edited_rest(data, edit, detail).astype(np.float64) - data.tables(detail).rest
+    rest = edited_rest(data, edit, detail, under.moved).astype(np.float64) - data.tables(detail).rest
     gain = np.asarray(edit.expression_gain, np.float32)
     made = {
         "rest": moved(block, rest, model.mm_per_unit) if rest.any() else None,
+        "moves": _carried(block, under, detail),
         "gain": float(gain) if not gain.ndim else None,
         "gains": block.add(gain, "float32") if gain.ndim else None,
         "jawGain": edit.jaw_gain,
@@ -257,6 +259,19 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
         made["thickness"] = block.add(thicker, "float32") if thicker.any() else None
         made["bone"] = moved(block, bone, model.mm_per_unit) if bone.any() else None
     return made
+
+
+def _carried(block: Block, under: FaceModel, detail: bool) -> list[dict[str, Any] | None] | None:
+    """What an edit's motion of the skin adds to every target's displacements; None where it moves no skin."""
+    data, mm = under.data, under.mm_per_unit
+    own, tables = data.tables(detail), edited_tables(data, detail, under.moved)
+    if tables is own:
+        return None
+    tables.need(np.arange(len(own.displacements)))
+    added = tables.displacements - own.displacements
+    return [
+        moved(block, row, mm, _CARRIED_MM) if np.abs(row).max() * mm > _CARRIED_MM else None for row in added
+    ]
 
 
 def _anatomy(block: Block, model: FaceModel) -> dict[str, int]:

@@ -38,7 +38,7 @@ class Face {
       matrix: array(head.linear.matrix), inverse: array(head.linear.inverse),
     };
     this.edits = head.edits.map((e) => ({
-      ...e, rest: this.sparse(e.rest), gains: array(e.gains), thickness: array(e.thickness), bone: this.sparse(e.bone),
+      ...e, rest: this.sparse(e.rest), moves: e.moves && e.moves.map((m) => this.sparse(m)), gains: array(e.gains), thickness: array(e.thickness), bone: this.sparse(e.bone),
     }));
     this.anatomy = head.anatomy && {
       bone: array(head.anatomy.bone), thickness: array(head.anatomy.thickness), sure: array(head.anatomy.sure),
@@ -108,7 +108,10 @@ class Face {
   points(activations, look, arc, out, jaw = null) {
     const p = this.sum, v3 = 3 * this.count, {amount, edit} = look;
     p.fill(0);
-    for (let t = 0; t < this.targets; t++) if (activations[t]) this.addTo(p, this.moves[t], activations[t]);
+    for (let t = 0; t < this.targets; t++) if (activations[t]) {
+      this.addTo(p, this.moves[t], activations[t]);
+      if (edit && edit.moves && edit.moves[t]) this.addTo(p, edit.moves[t], amount * activations[t]);
+    }
     const linear = !jaw && !look.pose && this.linear && arc * look.arc * this.head.arc !== 1;
     const straight = linear ? this.straightened(activations, look) : null;
     if (look.gains) for (let i = 0; i < v3; i++) p[i] *= 1 + amount * (look.gains[(i / 3) | 0] - 1);
@@ -165,7 +168,11 @@ class Face {
         const share = alpha[p] * (matrix ? matrix[p * T + i] : p === i ? 1 : 0);
         if (share) for (let j = 0; j < 9; j++) own[j] += share * turns[9 * p + j];
       }
-      if (own.some((x) => x)) this.addTurned(of, this.moves[i], own);
+      if (own.some((x) => x)) {
+        this.addTurned(of, this.moves[i], own);
+        const {amount, edit} = look, more = edit && edit.moves && edit.moves[i];
+        if (more) this.addTurned(of, more, own.map((x) => amount * x));
+      }
     }
     const rest = Float64Array.from(this.rest), [cx, cy, cz] = this.head.centre, {amount, edit} = look;
     if (edit && edit.rest) this.addTo(rest, edit.rest, amount);
