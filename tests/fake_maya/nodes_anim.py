@@ -7,6 +7,7 @@ import math
 import operator
 import re
 from bisect import bisect_right
+from typing import Any
 
 from .evaluation import Data
 from .node import Key
