@@ -27,7 +27,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -213,7 +213,7 @@ class SkinField:
         return np.concatenate(parts)
 
     def refitted(self, posed: Floats, wanted: Floats, sliding: Floats) -> tuple[Floats, Floats]:
-        """(V, 3) the smooth motion of the space round skin posed (V, 3), nearest to what is wanted (V, 3)
+        """(V, 3K) the smooth motions of the space round skin posed (V, 3), nearest to what is wanted (V, 3K)
         of all of it, model unit; and (V,) how much it is to count: fully within half a radius of nodes that
         slide (V,), 0 to 1."""
         points, some = self._in_mm(posed), self.probes
@@ -222,7 +222,7 @@ class SkinField:
         kernels, weight = _kernel(self._ramp(points[some], nodes)), share * self._area[some]
         inverse = self._inverted(kernels, weight, self._ramp(nodes, nodes), _POSED_BENDING)
         q = inverse @ (kernels.T @ (weight[:, None] * wanted[some]))
-        fitted, counts = np.empty(points.shape, np.float32), np.empty(len(points), np.float32)
+        fitted, counts = np.empty(wanted.shape, np.float32), np.empty(len(points), np.float32)
         for start in range(0, len(points), _ROWS):
             ramp = self._ramp(points[start : start + _ROWS], nodes)
             fitted[start : start + _ROWS] = _kernel(ramp) @ q.astype(np.float32)
@@ -264,7 +264,7 @@ class MovedSkin:
 
     def __init__(self, field: SkinField, coefficients: Floats, rigid_offset: Floats) -> None:
         """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere."""
-        self._field, self._coefficients, self._rigid_offset = field, coefficients, rigid_offset
+        self.field, self.coefficients, self._rigid_offset = field, coefficients, rigid_offset
         self._lock = threading.Lock()
         self._bent: BentTables | None = None
         offset = field.kernels @ coefficients / np.float32(field.mm)
@@ -274,57 +274,19 @@ class MovedSkin:
     def gradient(self) -> Floats:
         """(V, 3, 3) float32: how the motion turns and stretches the skin at every vertex, less the
         identity."""
-        return self._field.gradient(self._coefficients)
+        return self.field.gradient(self.coefficients)
 
     def strain(self) -> tuple[Ints, Floats]:
         """Vertex ids (S,), spread over the mesh, and how much the motion stretches or turns the skin there
         (S,), as a share of its length (Frobenius norm of the gradient): where it is below 1 nothing can
         turn over."""
-        gradient = self._field.gradient(self._coefficients, self._field.probes)
-        return self._field.probes, np.sqrt((gradient * gradient).sum((1, 2)))
+        gradient = self.field.gradient(self.coefficients, self.field.probes)
+        return self.field.probes, np.sqrt((gradient * gradient).sum((1, 2)))
 
     def scaled(self, amount: float) -> MovedSkin:
         """So much of it."""
         share = np.float32(amount)
-        return MovedSkin(self._field, self._coefficients * share, self._rigid_offset * share)
-
-    def at_ends(self, rest: Floats, displacement: Floats) -> Floats:
-        """(V, 3) u where a displacement (V, 3) from rest (V, 3) ends, all model unit."""
-        field, e = self._field, displacement
-        ends: Floats = self.offset + np.einsum("vab,vb->va", self.gradient, e)
-        far = np.flatnonzero(((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid)
-        if len(far):
-            ends[far] = field.at(rest[far] + e[far], self._coefficients) / np.float32(field.mm)
-        return ends
-
-    def carried(self, rest: Floats, displacement: Floats, poses: TrainedPoses, i: int) -> Floats:
-        """(V, 3) the displacement before skinning, at the trained pose i, of the edited face: displacement
-        (V, 3) is the unedited one's.
-
-            p = rest + e,   S = LBS(p),   LBS's 3x3 at p: B = I + k (R - I),   e'' = e - u(rest) + B^-1 U
-
-        U is B u(p). Where a moving jaw makes e large, skin slides over bone and p is no place where it ever
-        is: there, and round it, U is B u(rest) fitted again at S.
-        """
-        at = self.at_ends(rest, displacement)
-        turn, shift = poses.turns[i], poses.offsets[i]
-        if not turn.any() and not shift.any():
-            return displacement + at - self.offset
-        field, weight = self._field, poses.weight[:, None].astype(np.float64)
-        p = (rest + displacement).astype(np.float64)
-        jaw = (p - poses.centre) @ turn.T + shift
-        posed, blends = p + weight * jaw, np.eye(3) + weight[:, :, None] * turn
-        slid = np.minimum(np.linalg.norm(displacement, axis=1), np.linalg.norm(jaw, axis=1)) * field.mm
-        sliding = np.clip(slid / _SLIDING_MM, 0, 1)
-        at = at + sliding[:, None] * (self.offset - at)
-        wanted = np.einsum("vab,vb->va", blends, at)
-        fitted, share = field.refitted(posed, wanted.astype(np.float32), sliding)
-        share = np.where(field.rigid, 0, share)
-        moving = np.flatnonzero(share > 0)
-        if len(moving):
-            wanted[moving] += share[moving, None] * (fitted - wanted)[moving]
-            at[moving] = np.linalg.solve(blends[moving], wanted[moving][..., None])[..., 0]
-        return displacement + at - self.offset
+        return MovedSkin(self.field, self.coefficients * share, self._rigid_offset * share)
 
     def tables(self, of: SkinTables, poses: TrainedPoses) -> BentTables:
         """The trained shapes under this edit; the same object every time."""
@@ -332,6 +294,57 @@ class MovedSkin:
             if self._bent is None or self._bent.of is not of:
                 self._bent = BentTables(of, self, poses)
             return self._bent
+
+
+def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> Floats:
+    """(K, V, 3) u of K motions of one face where a displacement (V, 3) from rest (V, 3) ends, all model
+    unit."""
+    field, e = moves[0].field, displacement
+    ends: Floats = np.stack([m.offset + np.einsum("vab,vb->va", m.gradient, e) for m in moves])
+    far = np.flatnonzero(((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid)
+    if len(far):
+        coefficients = np.concatenate([m.coefficients for m in moves], 1)
+        ends[:, far] = _each(field.at(rest[far] + e[far], coefficients) / np.float32(field.mm))
+    return ends
+
+
+def _each(rows: Floats) -> Floats:
+    """(V, 3K) -> (K, V, 3)."""
+    return rows.reshape(len(rows), -1, 3).transpose(1, 0, 2)
+
+
+def carried(
+    moves: Sequence[MovedSkin], rest: Floats, displacement: Floats, poses: TrainedPoses, i: int
+) -> Floats:
+    """(K, V, 3) the displacement before skinning, at the trained pose i, of the face under each of K edits:
+    displacement (V, 3) is the unedited one's. What the kernels of a pose cost is paid once for all K.
+
+        p = rest + e,   S = LBS(p),   LBS's 3x3 at p: B = I + k (R - I),   e'' = e - u(rest) + B^-1 U
+
+    U is B u(p). Where a moving jaw makes e large, skin slides over bone and p is no place where it ever
+    is: there, and round it, U is B u(rest) fitted again at S.
+    """
+    at, offset = _at_ends(moves, rest, displacement), np.stack([m.offset for m in moves])
+    turn, shift = poses.turns[i], poses.offsets[i]
+    if not turn.any() and not shift.any():
+        return displacement + at - offset
+    field, weight = moves[0].field, poses.weight[:, None].astype(np.float64)
+    p = (rest + displacement).astype(np.float64)
+    jaw = (p - poses.centre) @ turn.T + shift
+    posed, blends = p + weight * jaw, np.eye(3) + weight[:, :, None] * turn
+    slid = np.minimum(np.linalg.norm(displacement, axis=1), np.linalg.norm(jaw, axis=1)) * field.mm
+    sliding = np.clip(slid / _SLIDING_MM, 0, 1)
+    at = at + sliding[:, None] * (offset - at)
+    wanted = np.einsum("vab,kvb->kva", blends, at)
+    rows = wanted.transpose(1, 0, 2).reshape(len(p), -1)
+    fitted, share = field.refitted(posed, rows.astype(np.float32), sliding)
+    share = np.where(field.rigid, 0, share)
+    moving = np.flatnonzero(share > 0)
+    if len(moving):
+        some = wanted[:, moving]
+        some += share[moving, None] * (_each(fitted[moving]) - some)
+        at[:, moving] = np.linalg.solve(blends[moving], some.transpose(1, 2, 0)).transpose(2, 0, 1)
+    return displacement + at - offset
 
 
 class BentTables(SkinTables):
@@ -353,21 +366,38 @@ class BentTables(SkinTables):
         """Carry those of these rows that are not there yet."""
         if self._ready[rows].all():
             return
-        with self._lock:
-            for i in rows[~self._ready[rows]]:
-                self._carry(int(i))
+        need_together([self], rows)
 
-    def _carry(self, i: int) -> None:
-        if self._ready[i]:
-            return
-        share, own = self._poses.matrix[i], self.of.displacements
-        active = np.flatnonzero(share)
-        total = np.tensordot(share[active].astype(np.float32), own[active], 1)
-        carried = self._moved.carried(self.rest, total, self._poses, i)
-        for j in active[active != i]:
-            known = self._parents[j] < self._parents[i]
-            if known:
-                self._carry(int(j))
-            carried = carried - share[j] * (self.displacements[j] if known else own[j])
+    def _take(self, i: int, carried: Floats) -> None:
+        """carried (V, 3): of the trained pose i, whose parents' rows are there."""
+        share = self._poses.matrix[i]
+        for j in np.flatnonzero(share):
+            if j != i:
+                known = self._parents[j] < self._parents[i]
+                carried = carried - share[j] * (self.displacements if known else self.of.displacements)[j]
         self.displacements[i] = carried / share[i]
         self._ready[i] = True
+
+
+def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:
+    """Make sure of these rows in the tables of several edits of one model."""
+    if not tables:
+        return
+    poses, parents = tables[0]._poses, tables[0]._parents
+    with contextlib.ExitStack() as locks:
+        for each in tables:
+            locks.enter_context(each._lock)
+        needed, asked = set(), rows.tolist()
+        while asked:
+            if (i := asked.pop()) not in needed:
+                needed.add(i)
+                asked += [j for j in np.flatnonzero(poses.matrix[i]).tolist() if parents[j] < parents[i]]
+        for i in sorted(needed, key=lambda i: int(parents[i])):
+            lacking = [each for each in tables if not each._ready[i]]
+            if lacking:
+                active = np.flatnonzero(poses.matrix[i])
+                share = poses.matrix[i][active].astype(np.float32)
+                total = np.tensordot(share, lacking[0].of.displacements[active], 1)
+                made = carried([t._moved for t in lacking], lacking[0].rest, total, poses, i)
+                for each, row in zip(lacking, made, strict=True):
+                    each._take(i, row)

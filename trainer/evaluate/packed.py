@@ -30,9 +30,10 @@ from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.skin_field import BentTables, need_together
 
 _STEP_MM = 0.0005  # of displacements
-_CARRIED_MM = 0.006  # and of what edits add to them, which is small, and a row a target for every edit
+_BENT_STEP_MM = 0.0015  # of what an edit changes about them
 _COARSEST_MM = 0.001  # the largest step that sixteen bits are used with
 _TURNS = 0.02  # radians: a control that turns the jaw by more belongs to the jaw
 
@@ -131,6 +132,8 @@ def packed(
     mm, of the networks at every target's trained pose."""
     data = model.data
     tables, block = data.tables(detail), Block({})
+    bent = [edited_tables(data, detail, under.moved) for _, under in edits.values()]
+    need_together([t for t in bent if isinstance(t, BentTables)], np.arange(len(data.rig.targets)))
     block.head = {
         "name": str(data.manifest["name"]),
         "mm": model.mm_per_unit,
@@ -239,10 +242,12 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
     """An edit as the arithmetic takes it: what it adds to the rest, and what it multiplies."""
     data, edit = model.data, under.edit
     rest = edited_rest(data, edit, detail, under.moved).astype(np.float64) - data.tables(detail).rest
+    tables = edited_tables(data, detail, under.moved)
+    bent = tables.displacements - data.tables(detail).displacements if isinstance(tables, BentTables) else []
     gain = np.asarray(edit.expression_gain, np.float32)
     made = {
         "rest": moved(block, rest, model.mm_per_unit) if rest.any() else None,
-        "moves": _carried(block, under, detail),
+        "moves": [moved(block, row, model.mm_per_unit, _BENT_STEP_MM) for row in bent] or None,
         "gain": float(gain) if not gain.ndim else None,
         "gains": block.add(gain, "float32") if gain.ndim else None,
         "jawGain": edit.jaw_gain,
@@ -259,19 +264,6 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
         made["thickness"] = block.add(thicker, "float32") if thicker.any() else None
         made["bone"] = moved(block, bone, model.mm_per_unit) if bone.any() else None
     return made
-
-
-def _carried(block: Block, under: FaceModel, detail: bool) -> list[dict[str, Any] | None] | None:
-    """What an edit's motion of the skin adds to every target's displacements; None where it moves no skin."""
-    data, mm = under.data, under.mm_per_unit
-    own, tables = data.tables(detail), edited_tables(data, detail, under.moved)
-    if tables is own:
-        return None
-    tables.need(np.arange(len(own.displacements)))
-    added = tables.displacements - own.displacements
-    return [
-        moved(block, row, mm, _CARRIED_MM) if np.abs(row).max() * mm > _CARRIED_MM else None for row in added
-    ]
 
 
 def _anatomy(block: Block, model: FaceModel) -> dict[str, int]:

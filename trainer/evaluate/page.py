@@ -91,7 +91,7 @@ def face_in_page(
     if shown.initial is not None:
         block.head["initial"] = [e["name"] for e in block.head["edits"]].index(shown.initial)
     block.head["groups"] = GROUPS
-    data = base64.b64encode(zlib.compress(block.to_bytes(), 9)).decode()
+    data = base64.b64encode(zlib.compress(block.to_bytes(), 6)).decode()
     scripts = [asset(name) for name in _SCRIPTS]
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts

@@ -108,9 +108,10 @@ class Face {
   points(activations, look, arc, out, jaw = null) {
     const p = this.sum, v3 = 3 * this.count, {amount, edit} = look;
     p.fill(0);
-    for (let t = 0; t < this.targets; t++) if (activations[t]) {
+    for (let t = 0; t < this.targets; t++) {
+      if (!activations[t]) continue;
       this.addTo(p, this.moves[t], activations[t]);
-      if (edit && edit.moves && edit.moves[t]) this.addTo(p, edit.moves[t], amount * activations[t]);
+      if (edit && edit.moves) this.addTo(p, edit.moves[t], amount * activations[t]);
     }
     const linear = !jaw && !look.pose && this.linear && arc * look.arc * this.head.arc !== 1;
     const straight = linear ? this.straightened(activations, look) : null;
@@ -168,11 +169,9 @@ class Face {
         const share = alpha[p] * (matrix ? matrix[p * T + i] : p === i ? 1 : 0);
         if (share) for (let j = 0; j < 9; j++) own[j] += share * turns[9 * p + j];
       }
-      if (own.some((x) => x)) {
-        this.addTurned(of, this.moves[i], own);
-        const {amount, edit} = look, more = edit && edit.moves && edit.moves[i];
-        if (more) this.addTurned(of, more, own.map((x) => amount * x));
-      }
+      if (!own.some((x) => x)) continue;
+      this.addTurned(of, this.moves[i], own, 1);
+      if (look.edit && look.edit.moves) this.addTurned(of, look.edit.moves[i], own, look.amount);
     }
     const rest = Float64Array.from(this.rest), [cx, cy, cz] = this.head.centre, {amount, edit} = look;
     if (edit && edit.rest) this.addTo(rest, edit.rest, amount);
@@ -185,8 +184,8 @@ class Face {
     return {of};
   }
 
-  addTurned(out, field, turn) {
-    const {ids, steps, scale} = field, n = ids.length;
+  addTurned(out, field, turn, share) {
+    const {ids, steps} = field, n = ids.length, scale = share * field.scale;
     for (let i = 0; i < n; i++) {
       const x = scale * steps[i], y = scale * steps[n + i], z = scale * steps[2 * n + i], at = 3 * ids[i];
       for (let r = 0; r < 3; r++) out[at + r] += turn[3 * r] * x + turn[3 * r + 1] * y + turn[3 * r + 2] * z;
