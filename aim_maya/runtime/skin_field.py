@@ -368,7 +368,7 @@ class BentTables(SkinTables):
             return
         need_together([self], rows)
 
-    def _take(self, i: int, carried: Floats) -> None:
+    def _carry(self, i: int, carried: Floats) -> None:
         """carried (V, 3): of the trained pose i, whose parents' rows are there."""
         share = self._poses.matrix[i]
         for j in np.flatnonzero(share):
@@ -381,6 +381,7 @@ class BentTables(SkinTables):
 
 def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:
     """Make sure of these rows in the tables of several edits of one model."""
+    tables = sorted(set(tables), key=id)  # one order, so that no two threads wait for each other
     if not tables:
         return
     poses, parents = tables[0]._poses, tables[0]._parents
@@ -400,4 +401,4 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
                 total = np.tensordot(share, lacking[0].of.displacements[active], 1)
                 made = carried([t._moved for t in lacking], lacking[0].rest, total, poses, i)
                 for each, row in zip(lacking, made, strict=True):
-                    each._take(i, row)
+                    each._carry(i, row)

@@ -13,6 +13,7 @@ from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import skin
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import preset
@@ -143,9 +144,9 @@ def test_rows_are_carried_once_and_only_where_they_are_used(
     seen: list[int] = []
     carry = BentTables._carry
 
-    def counted(self: BentTables, i: int) -> None:
+    def counted(self: BentTables, i: int, carried: Floats) -> None:
         seen.append(i)
-        carry(self, i)
+        carry(self, i, carried)
 
     monkeypatch.setattr(BentTables, "_carry", counted)
     edited = model.edited({"thickness": 1.1})

@@ -29,6 +29,7 @@ from aim_maya.runtime import PRESETS, FaceModel
 from .packed import GROUPS, Beside, PlayedTake, packed
 
 _SCRIPTS = ("vendor/three.min.js", "face.js", "view.js", "panel.js")
+_TABLES = 500_000_000  # bytes of the targets under all edits
 _WHOLE = "html,body{height:100%;margin:0}.aim{height:100vh;height:100dvh}"
 
 
@@ -123,10 +124,12 @@ def network_errors(
 
 
 def _edits(model: FaceModel, given: Mapping[str, tuple[str, FaceModel]]) -> dict[str, tuple[str, FaceModel]]:
-    """The edits asked for, then those presets that this model can wear."""
+    """The edits asked for, then those presets that this model can wear, and that memory has room for: each
+    changes every target."""
     made = dict(given)
+    room = _TABLES // max(12 * len(model.data.rig.targets) * len(model.mesh.points), 1)
     for name, (about, recipe) in PRESETS.items():
-        if name not in made:
+        if name not in made and len(made) < room:
             try:
                 made[name] = (about, model.edited(recipe))
             except AimError:  # a face without bones, or without the landmarks that presets are placed by
