@@ -29,11 +29,10 @@ from trainer.evaluate.pictures import telling_frames
 from trainer.fit.scans import Frames
 from trainer.fit.solve import Motion, WeightSolver, unskinned
 from trainer.retarget.carry import FieldGatherer, JawCarrier, carrying, deformation_gradient, hinge
-from trainer.retarget.mapping import control_map, read_mapping, same_names
+from trainer.retarget.mapping import concept, control_map, read_mapping, same_names, suggested
 from trainer.retarget.moments import CurveMoments, Local, Moments, PerformanceMoments
 from trainer.retarget.registration import Correspondence, places_on, similarity
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
-from trainer.retarget.suggest import concept, suggested
 
 MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2
 NEAR = [0.02, -0.03, 0.01, 30.0, -12.0, 55.0]  # upright enough for landmarks to be found

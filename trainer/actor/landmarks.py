@@ -21,8 +21,7 @@ from aim_maya.core.face_sites import LOWER_FACE, NAMES, NOSE, FaceSites, HeadFra
 from aim_maya.core.typed import Floats
 from trainer.geometry.surface import Plane, facial_plane
 
-from .head_frame import OuterSkin, directions, head_frame
-from .landmark_search import SIDES, STEP, Profile, midline, paired
+from .landmark_search import SIDES, STEP, OuterSkin, Profile, directions, head_frame, midline, paired
 from .weld import inside_out, pieces, turned
 
 # landmarks.json: the 68 vertex ids of the Multi-PIE scheme, or {name: vertex id or [x, y, z]}. Names as in
