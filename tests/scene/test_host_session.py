@@ -83,7 +83,7 @@ def test_a_native_rig_is_the_first_thing_made_and_unmade_after_a_restart(restart
     cmds.file((lab.folder / "native.ma").as_posix(), open=True, force=True)
     cmds.select(rig.mesh)
     assert commands.restore() == rig.node
-    assert restarted.dialogs == []
+    assert not [d for d in restarted.dialogs if "message" in d]
 
 
 @pytest.mark.parametrize("entry", ["restore", "anatomy", "teeth", "reload_models", "bake_back", "sculpt"])
