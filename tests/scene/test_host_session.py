@@ -67,6 +67,25 @@ def test_attach_on_the_shelf_is_the_first_thing_done_after_a_restart(
     assert restarted.violations == []
 
 
+def test_a_native_rig_is_the_first_thing_made_and_unmade_after_a_restart(restarted: Any, lab: Any) -> None:
+    from maya import cmds
+
+    from aim_maya.scene.shelf import commands
+
+    rig = lab.rig()
+    cmds.select(rig.mesh)
+    restarted.dialog_answers += [[lab.model]]
+    assert commands.native_rig()
+    cmds.file(rename=(lab.folder / "native.ma").as_posix())
+    cmds.file(save=True, type="mayaAscii")
+    cmds.file(newFile=True, force=True)
+    assert not cmds.pluginInfo("aim_deformer", query=True, loaded=True)  # it needs none
+    cmds.file((lab.folder / "native.ma").as_posix(), open=True, force=True)
+    cmds.select(rig.mesh)
+    assert commands.restore() == rig.node
+    assert not [d for d in restarted.dialogs if "message" in d]
+
+
 @pytest.mark.parametrize("entry", ["restore", "anatomy", "teeth", "reload_models", "bake_back", "sculpt"])
 def test_any_entry_is_the_first_thing_done_after_a_restart(restarted: Any, lab: Any, entry: str) -> None:
     """With nothing attached there is nothing to do: a sentence, never an exception of Maya's."""
