@@ -53,7 +53,7 @@ def write_ict_head(folder: Path) -> Actor:
 # The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place of
 # the 18 MB of the file that it becomes.
 
-_KEPT = ("template", "regions")
+_KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes")
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx")
 
 
