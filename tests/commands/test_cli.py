@@ -65,7 +65,9 @@ def test_a_missing_package_is_named(
 
 
 def test_sample_writes_an_actor(tmp_path: Path) -> None:
-    assert main(["sample", str(tmp_path / "s"), "--json", str(tmp_path / "s.json")]) == 0
+    assert (
+        main(["sample", str(tmp_path / "s"), "--head", "procedural", "--json", str(tmp_path / "s.json")]) == 0
+    )
     assert (tmp_path / "s/neutral.obj").exists()
     assert len(json.loads((tmp_path / "s.json").read_text())["targets"]) >= 20
 
