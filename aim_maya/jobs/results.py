@@ -97,7 +97,7 @@ class Report:
         }
         known = {r.scene for r in results}
         rows = [*results, *(Result(i.scene, LEFT) for i in self._plan.items if i.scene not in known)]
-        tail = {
+        tail: dict[str, Any] = {
             "seconds": round(time.time() - self._begin, 2),
             "exit_code": code,
             "counts": dict(Counter(r.state for r in rows)),

@@ -243,7 +243,9 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
     data, edit = model.data, under.edit
     rest = edited_rest(data, edit, detail, under.moved).astype(np.float64) - data.tables(detail).rest
     tables = edited_tables(data, detail, under.moved)
-    bent = tables.displacements - data.tables(detail).displacements if isinstance(tables, BentTables) else []
+    bent: Any = ()
+    if isinstance(tables, BentTables):
+        bent = tables.displacements - data.tables(detail).displacements
     gain = np.asarray(edit.expression_gain, np.float32)
     made = {
         "rest": moved(block, rest, model.mm_per_unit) if rest.any() else None,

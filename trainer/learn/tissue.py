@@ -123,8 +123,8 @@ def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats, ND
     if not len(constraints.covered):
         return normals, room, outer
     met = ~outside(constraints.bone, mesh)  # no skin lies before a bone that a ray has met
-    ids = constraints.covered[met]
-    normals[ids], room[ids] = constraints.normal[met], np.maximum(room[ids], constraints.thickness[met])
+    seen = constraints.covered[met]
+    normals[seen], room[seen] = constraints.normal[met], np.maximum(room[seen], constraints.thickness[met])
     return normals, room, outer
 
 

@@ -171,8 +171,9 @@ def _played(
     source: ShotFrames
     if options.curves is None:
         rows = np.zeros((1, len(model.targets)))
-        source, notes, taken = CurveSource(model, rows, 0, options.detail), [], None
-        frames, rate = FrameRange(Fraction(1), Fraction(1), 1, Fraction(1)), Fraction(30)
+        source, taken = CurveSource(model, rows, 0, options.detail), None
+        notes: list[str] = []
+        frames, rate = FrameRange(Fraction(1), Fraction(1), Fraction(1), Fraction(1)), Fraction(30)
     else:
         taken, source, notes = shown(model, options.curves, options, "a native rig", options.head)
         frames, rate = taken.frames, exact_rate(taken.curves.fps)

@@ -285,7 +285,8 @@ def jaw_expression(
 
     With h = th / 2: (1 - cos th) / th^2 = (sin h / h)^2 / 2, which needs no other form near zero.
     """
-    lines, used = [], {}
+    lines: list[str] = []
+    used: dict[str, str] = {}
 
     def weight(name: str) -> str:
         """The variable of a weight, as the blendShape counts it: not below zero, unless it takes negatives,
