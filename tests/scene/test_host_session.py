@@ -418,3 +418,26 @@ def test_the_names_of_the_presets_are_the_runtime_s() -> None:
     from aim_maya.scene.node.attributes import PRESET_NAMES
 
     assert tuple(PRESETS) == tuple(PRESET_NAMES)
+
+
+def test_where_no_hash_was_kept_the_rig_s_own_folder_comes_first(maya: Any, lab: Any, tools: Any) -> None:
+    """Scenes of before: beside the rig, then beside the character that holds it, then anywhere."""
+    from maya import cmds
+
+    from tests.in_maya.tiny import write_tiny
+
+    rig = tools.actor_folder(lab, "rig", lab.head)
+    cmds.setAttr("face_aim.modelHash", "", type="string")
+    tools.save(rig)
+    cmds.file(newFile=True, force=True)
+    cmds.file(rig.as_posix(), reference=True, namespace="rig")
+    character = tools.save(lab.folder / "character" / "anna.ma")
+    cmds.file(newFile=True, force=True)
+    tools.save(lab.folder / "shots" / "s1.ma")
+    write_tiny(lab.folder / "shots" / "face.aim", tools.other_actor(lab.head))
+    cmds.file(character.as_posix(), reference=True, namespace="anna")
+    cmds.setAttr(f"anna:rig:face_aim.{JAW}", 1.0)
+    assert tools.off(lab, "anna:rig:face", lab.head) < 1e-3
+    (lab.folder / "rig/face.aim").rename(lab.folder / "character/face.aim")
+    cmds.file(loadReference="annaRN")
+    assert tools.off(lab, "anna:rig:face", lab.head) < 1e-3
