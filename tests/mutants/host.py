@@ -140,8 +140,8 @@ FAULTS = [
     Fault(
         "nodes stay clean after a file",
         PATHS,
-        "        cmds.dgdirty([name for name, _ in missed])\n",
-        "        pass\n",
+        "    if missed:\n        cmds.dgdirty(",
+        "    if False:\n        cmds.dgdirty(",
         ("life", "scene", "twin"),
     ),
     Fault(
