@@ -242,7 +242,7 @@ FAULTS = [
         UNDO,
         "        if not was_on:\n            cmds.undoInfo(stateWithoutFlush=False)\n",
         "        pass\n",
-        ("attach", "batch", "scene"),
+        ("twin",),
     ),
     Fault(
         "the undo queue is lost",
@@ -450,11 +450,19 @@ FAULTS = [
         "entries are doubled", MENU, "            cmds.deleteUI(child)\n", "            pass\n", ("window",)
     ),
     Fault(
-        "a command is MEL",
+        "a button is MEL",
+        MENU,
+        '                sourceType="python",\n                parent=NAME,\n',
+        "                parent=NAME,\n",
+        ("window",),
+    ),
+    Fault(
+        "a menu item says no language",
         MENU,
         '            sourceType="python",\n            parent=menu,\n',
         "            parent=menu,\n",
         ("window",),
+        "a menuItem made from Python takes its command for Python (Maya's command page)",
     ),
     Fault(
         "a menu in batch",

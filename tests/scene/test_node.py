@@ -664,3 +664,20 @@ def test_what_a_look_at_the_faces_says(maya: Any, tmp_path: Path) -> None:
     cmds.currentTime(7)
     make_stand(find_faces([rig.mesh])[0], Sampling(1, 3, 1, (0.0,)), 20)
     assert cmds.currentTime(query=True) == 7
+
+
+def test_undo_is_off_again_after_an_action(maya: Any, tmp_path: Path) -> None:
+    """As in mayapy: a long batch must not fill a queue that nobody asked for."""
+    from maya import cmds
+
+    from aim_maya.scene.actions.attach import attach
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = lab.rig()
+    cmds.undoInfo(stateWithoutFlush=False)
+    try:
+        attach(rig.mesh, lab.model)
+        assert not cmds.undoInfo(query=True, state=True)
+    finally:
+        cmds.undoInfo(stateWithoutFlush=True)
