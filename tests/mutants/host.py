@@ -268,7 +268,7 @@ FAULTS = [
         "24.0",
         ("twin",),
     ),
-    Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("performance",)),
+    Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("twin",)),
     Fault(
         "evaluation writes to the script editor",
         LOG,

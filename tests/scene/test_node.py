@@ -397,6 +397,11 @@ def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, benc
     expected = np.where(member[:, None], bench.head.shapes["jawOpen"], bench.head.mesh.points)
     assert np.abs(shown - expected).max() < 2e-4
     assert calls["MItGeometry.index"] == 0, calls
+    from aim_maya.scene.rig import chain
+
+    shape = cmds.listRelatives(mesh, shapes=True, noIntermediate=True, fullPath=True)[0]
+    assert [slot.node for slot in chain.stack(shape)] == [node]
+    assert str(chain.original(shape)).rsplit("|", 1)[-1] == original.split(".")[0].rsplit("|", 1)[-1]
 
 
 def test_members_by_component_tags_are_asked_for_in_one_call(maya: Any, tmp_path: Path) -> None:
