@@ -410,4 +410,18 @@ def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
     assert cmds.nodeType(native.blend_shape) == "blendShape"
 
 
+def check_what_was_painted_while_attached_comes_back(lab: Lab) -> None:
+    """Weights painted on the node become the blendShape's base weights, times what was painted there."""
+    rig = lab.rig()
+    shape = lab.head.shapes["browUp"]
+    moved = int(np.abs(shape - lab.head.mesh.points).max(1).argmax())
+    node = attach(rig.mesh, lab.model).node
+    cmds.setAttr(f"{node}.weightList[0].weights[{moved}]", 0.5)
+    cmds.setAttr(f"{node}.browUp", 1.0)
+    painted = lab.points(rig.mesh)
+    restore(rig.mesh)
+    assert abs(cmds.getAttr(f"{rig.node}.inputTarget[0].baseWeights[{moved}]") - 0.5) < 1e-6
+    close(lab.points(rig.mesh), painted, 1e-3)
+
+
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

@@ -109,6 +109,13 @@ def check_a_sculpt_of_the_bones_becomes_an_edit(lab: Lab) -> None:
     assert json.loads(out.read_text())["jaw_gain"] == 0.5
     assert json.loads(out.read_text())["bone_offset"] == "brow.npz"
     close(lab.points(rig.mesh), model.data.neutral + offset)
+    with as_point_array(model.data.bone + 2 * offset) as array:
+        OpenMaya.MFnMesh(dag_path(cmds.listRelatives(bones, shapes=True, fullPath=True)[0])).setPoints(
+            array, OpenMaya.MSpace.kObject
+        )
+    edit_from_sculpt(rig.mesh, bones, out)  # sculpted on, into the same file
+    close(lab.points(rig.mesh), model.data.neutral + 2 * offset)
+    cmds.undo()
     cmds.undo()
     assert cmds.getAttr(f"{node}.edit") == old.as_posix()
     with refused("is not the bone surface of"):

@@ -79,6 +79,11 @@ def check_a_painted_thickness_reaches_the_points_in_every_mode(lab: Lab) -> None
             close(change[5], (factor - 1) * data.thickness[5] * data.normals[5])
 
     _in_every_mode(painted)
+    cmds.setAttr(f"{node}.thicknessList[0].thicknessMap[5]", 2.0)
+    cmds.setAttr(f"{node}.thickness", 1.5)  # the slider times the map
+    change = lab.points(rig.mesh) - rest
+    close(change[5], 2.0 * data.thickness[5] * data.normals[5])
+    close(change[6], 0.5 * data.thickness[6] * data.normals[6])
 
 
 def check_weights_are_keyed_and_muted(lab: Lab) -> None:

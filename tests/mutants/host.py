@@ -140,8 +140,8 @@ FAULTS = [
     Fault(
         "nodes stay clean after a file",
         PATHS,
-        "        cmds.dgdirty([name for name, _ in missed])\n",
-        "        pass\n",
+        "    if missed:\n        cmds.dgdirty(",
+        "    if False:\n        cmds.dgdirty(",
         ("life", "scene", "twin"),
     ),
     Fault(
@@ -242,7 +242,7 @@ FAULTS = [
         UNDO,
         "        if not was_on:\n            cmds.undoInfo(stateWithoutFlush=False)\n",
         "        pass\n",
-        ("attach", "batch", "scene"),
+        ("twin",),
     ),
     Fault(
         "the undo queue is lost",
@@ -268,7 +268,7 @@ FAULTS = [
         "24.0",
         ("twin",),
     ),
-    Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("performance",)),
+    Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("twin",)),
     Fault(
         "evaluation writes to the script editor",
         LOG,
@@ -450,11 +450,19 @@ FAULTS = [
         "entries are doubled", MENU, "            cmds.deleteUI(child)\n", "            pass\n", ("window",)
     ),
     Fault(
-        "a command is MEL",
+        "a button is MEL",
+        MENU,
+        '                sourceType="python",\n                parent=NAME,\n',
+        "                parent=NAME,\n",
+        ("window",),
+    ),
+    Fault(
+        "a menu item says no language",
         MENU,
         '            sourceType="python",\n            parent=menu,\n',
         "            parent=menu,\n",
         ("window",),
+        "a menuItem made from Python takes its command for Python (Maya's command page)",
     ),
     Fault(
         "a menu in batch",

@@ -43,6 +43,7 @@ def test_shelf_and_menu_hold_string_commands(shown: Any) -> None:
     assert tuple(cmds.shelfButton(b, query=True, label=True) for b in buttons) == SHELF
     for button in buttons:
         assert isinstance(cmds.shelfButton(button, query=True, command=True), str)
+        assert cmds.shelfButton(button, query=True, sourceType=True) == "python"  # MEL where nothing is said
         assert cmds.shelfButton(button, query=True, annotation=True)
         assert cmds.shelfButton(button, query=True, image=True).endswith(".png")
     assert len(cmds.menu("aimMayaMenu", query=True, itemArray=True)) == len(ENTRIES)

@@ -397,6 +397,11 @@ def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, benc
     expected = np.where(member[:, None], bench.head.shapes["jawOpen"], bench.head.mesh.points)
     assert np.abs(shown - expected).max() < 2e-4
     assert calls["MItGeometry.index"] == 0, calls
+    from aim_maya.scene.rig import chain
+
+    shape = cmds.listRelatives(mesh, shapes=True, noIntermediate=True, fullPath=True)[0]
+    assert [slot.node for slot in chain.stack(shape)] == [node]
+    assert str(chain.original(shape)).rsplit("|", 1)[-1] == original.split(".")[0].rsplit("|", 1)[-1]
 
 
 def test_members_by_component_tags_are_asked_for_in_one_call(maya: Any, tmp_path: Path) -> None:
@@ -664,3 +669,20 @@ def test_what_a_look_at_the_faces_says(maya: Any, tmp_path: Path) -> None:
     cmds.currentTime(7)
     make_stand(find_faces([rig.mesh])[0], Sampling(1, 3, 1, (0.0,)), 20)
     assert cmds.currentTime(query=True) == 7
+
+
+def test_undo_is_off_again_after_an_action(maya: Any, tmp_path: Path) -> None:
+    """As in mayapy: a long batch must not fill a queue that nobody asked for."""
+    from maya import cmds
+
+    from aim_maya.scene.actions.attach import attach
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = lab.rig()
+    cmds.undoInfo(stateWithoutFlush=False)
+    try:
+        attach(rig.mesh, lab.model)
+        assert not cmds.undoInfo(query=True, state=True)
+    finally:
+        cmds.undoInfo(stateWithoutFlush=True)
