@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aim_maya import __version__
+from release.site_nav import _pages, complete
 from trainer.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,10 +123,15 @@ def test_what_a_reader_sees_first_has_a_picture_and_shorter_sentences(page: Path
     assert average(text) <= LONGEST_SENTENCE - 2
 
 
-def test_the_site_has_every_page() -> None:
-    listed = re.findall(r"([\w/]+\.md)", (ROOT / "mkdocs.yml").read_text("utf-8"))
+def test_the_site_has_every_page_once() -> None:
+    listed = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    named = _pages(listed)
+    assert [name for name in named if not (ROOT / "docs" / name).is_file()] == []
+    shown = _pages(complete(listed, ROOT / "docs"))
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
-    assert sorted(listed) == sorted(pages)
+    assert sorted(shown) == sorted(pages)
+    with pytest.raises(ValueError, match=r"docs/architecture\.md belongs to no section"):
+        complete([{"Guide": ["guide/maya.md"]}], ROOT / "docs")
 
 
 def test_one_version_everywhere() -> None:
