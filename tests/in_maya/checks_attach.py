@@ -424,4 +424,14 @@ def check_what_was_painted_while_attached_comes_back(lab: Lab) -> None:
     close(lab.points(rig.mesh), painted, 1e-3)
 
 
+def check_a_weight_that_differs_by_case_is_the_control(lab: Lab) -> None:
+    """Another exporter's spelling: matched, and said."""
+    rig = lab.rig()
+    cmds.aliasAttr("BROWUP", f"{rig.node}.weight[{rig.index['browUp']}]")
+    done = attach(rig.mesh, lab.model)
+    assert any("differs by case" in note for note in done.notes), done.notes
+    cmds.setAttr(f"{done.node}.BROWUP", 1.0)
+    close(lab.points(rig.mesh), lab.head.shapes["browUp"])
+
+
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]
