@@ -31,6 +31,7 @@ TESTS: dict[str, list[str]] = {
     "strict": [_CHECKS, "-k", "skips_hidden and (checks_inputs or checks_node)"],
     "twin": ["tests/scene/test_node.py", "-k", _NODE],
     "bulk": ["tests/scene/test_node.py", "-k", "painted_maps or calls_in_one"],
+    "many": ["tests/scene/test_node.py", "-k", "200_nodes"],
     "names": ["tests/scene/test_names_and_paths.py"],
     "life": ["tests/scene/test_host_session.py"],
     "sample": ["tests/scene/test_sample_face.py"],

@@ -616,7 +616,7 @@ FAULTS = [
         SHARED,
         "            model = _models[key] = _load(path, device, evaluation)",
         "            model = _load(path, device, evaluation)",
-        ("node", "scene"),
+        ("many",),
     ),
     Fault(
         "device and evaluation are not told apart",

@@ -686,3 +686,29 @@ def test_undo_is_off_again_after_an_action(maya: Any, tmp_path: Path) -> None:
         assert not cmds.undoInfo(query=True, state=True)
     finally:
         cmds.undoInfo(stateWithoutFlush=True)
+
+
+def test_a_mistake_of_ours_leaves_the_face(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised while deforming stays inside: the input is shown, and status names the error."""
+    from aim_maya.runtime.deformation import Deformation
+
+    def wrong(*_: object) -> None:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(Deformation, "offset", wrong)
+    bench.set("weight[0]", 1.0)
+    assert np.array_equal(bench.points(), bench.head.mesh.points.astype(np.float32))
+    assert "unexpected KeyError: 'a mistake'" in bench.status()
+    assert bench.session.errors == []
+
+
+def test_as_many_vertices_and_other_faces_is_another_mesh(maya: Any, bench: Bench) -> None:
+    mesh = bench.head.mesh
+    turned = mesh.corners.copy()
+    turned[:4] = np.roll(turned[:4], 1)
+    other = maya.add_mesh("turned", mesh.points, mesh.counts, turned)
+    node = bench.cmds.deformer(other, type="aimDeformer")[0]
+    bench.cmds.setAttr(f"{node}.model", bench.model, type="string")
+    bench.cmds.setAttr(f"{node}.weight[0]", 1.0)
+    assert np.array_equal(maya.points(other), mesh.points.astype(np.float32))
+    assert "is not the mesh of tiny.aim" in str(bench.cmds.getAttr(f"{node}.status"))
