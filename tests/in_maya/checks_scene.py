@@ -234,6 +234,16 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
     close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
 
 
+def check_teeth_under_a_skin_cluster_keep_their_relation(lab: Lab) -> None:
+    """A skinCluster moves the skin and not the face's transform: nothing of that transform drives the teeth."""
+    rig = lab.rig()
+    cmds.skinCluster(cmds.createNode("joint", name="spine"), rig.mesh)
+    node = attach(rig.mesh, lab.model).node
+    (made,) = drive(rig.mesh, [lab.mesh("lower_teeth", lab.head.mesh)])
+    sources = cmds.listConnections(made, source=True, destination=False, plugs=True) or []
+    assert sources == [f"{node}.outJawMatrix"], sources
+
+
 def check_teeth_are_one_undo_step(lab: Lab) -> None:
     """Two objects driven, and two released: one step each, and nothing of it is left after undo."""
     rig = lab.rig()
