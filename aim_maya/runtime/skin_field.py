@@ -39,7 +39,7 @@ from aim_maya.core.typed import Floats, Ints
 
 from .edit import Edit
 
-_POSED_BENDING = 3.0  # there skin is pressed together: bending counts this much more
+_POSED_BENDING = 1.2  # there skin is pressed together: bending counts so much more
 _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
 # a displacement beyond this is carried by the motion where it ends, a shorter one by the motion's gradient
 _FAR_MM = 1.0
