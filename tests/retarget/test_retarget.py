@@ -29,9 +29,9 @@ from trainer.evaluate.pictures import telling_frames
 from trainer.fit.scans import Frames
 from trainer.fit.solve import Motion, WeightSolver, unskinned
 from trainer.retarget.carry import FieldGatherer, JawCarrier, carrying, deformation_gradient, hinge
-from trainer.retarget.mapping import concept, control_map, read_mapping, same_names, suggested
+from trainer.retarget.mapping import control_map, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Local, Moments, PerformanceMoments
-from trainer.retarget.registration import Correspondence, places_on, similarity
+from trainer.retarget.registration import Correspondence, concept, places_on, similarity, suggested
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 
 MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2

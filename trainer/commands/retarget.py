@@ -24,16 +24,9 @@ from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel, Performance
 from trainer.bake.take import ENDING, TakeOptions, is_performance, on_controls, sampled
 from trainer.fit.scans import open_frames
-from trainer.retarget.mapping import (
-    ControlMap,
-    Drivers,
-    control_map,
-    mapping_files,
-    read_mapping,
-    same_names,
-    suggested,
-)
+from trainer.retarget.mapping import ControlMap, Drivers, control_map, mapping_files, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Moments, PerformanceMoments
+from trainer.retarget.registration import suggested
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 
 _COLUMNS, _NAMED = 5, 6
