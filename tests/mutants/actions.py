@@ -516,7 +516,7 @@ FAULTS = [
         PERFORMANCES,
         "cmds.playbackOptions(query=True, minTime=True)",
         "cmds.playbackOptions(query=True, minimumTime=True)",
-        ("performance", "contract"),
+        ("plays", "performance"),
     ),
     Fault(
         "frames of the take as the scene's",

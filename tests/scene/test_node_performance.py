@@ -116,3 +116,12 @@ def test_a_scene_whose_performance_does_not_play_fails_its_check(
     (tmp_path / "take.aimperf").unlink()
     bench.set("performance", (tmp_path / "gone.aimperf").as_posix(), type="string")
     assert "The performance" in examine(bench.node)["problems"][0]
+
+
+def test_without_a_start_a_performance_begins_with_the_playback_range(bench: Bench, tmp_path: Path) -> None:
+    from aim_maya.scene.actions.performances import _times
+
+    _, take = write(bench, tmp_path)
+    bench.cmds.playbackOptions(minTime=1001)
+    assert _times(take, None)[0] == 1001
+    assert _times(take, 5.0)[0] == 5
