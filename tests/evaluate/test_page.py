@@ -25,7 +25,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.runtime import PRESETS, Edit, FaceModel
 from tests.in_maya.tiny import tiny, write_tiny
 from trainer.__main__ import main
-from trainer.evaluate.packed import Block, PlayedTake, moved, named_group
+from trainer.evaluate.packed import Block, PlayedTake, moved, named_group, pairs
 from trainer.evaluate.page import Shown, write_page
 
 WITHIN_MM = 0.01
@@ -362,6 +362,24 @@ def test_groups_by_name() -> None:
         "eclipse": "",
     }
     assert {name: named_group(name) for name in expected} == expected
+
+
+def test_sides_of_one_control() -> None:
+    names = [
+        "eyeBlink_L",
+        "eyeBlink_R",
+        "eye-left-slit",
+        "eye-right-slit",
+        "jawLeft",
+        "jawRight",
+        "mouthLeft",
+    ]
+    assert pairs(names) == {
+        "eyeBlink_L": ("eyeBlink", "l"),
+        "eyeBlink_R": ("eyeBlink", "r"),
+        "eye-left-slit": ("eye-slit", "l"),
+        "eye-right-slit": ("eye-slit", "r"),
+    }
 
 
 def test_an_output_that_cannot_be_written(model: FaceModel, tmp_path: Path) -> None:

@@ -193,6 +193,9 @@ def _frame(data: ModelData) -> dict[str, Any]:
         axes, origin, size = sites.axes, sites.origin, sites.size
         low, high = (sites.points[name] for name in ("menton", "nasion"))
         focus, span = [0.0, (low[1] + high[1]) / 2 + 14 * size, high[2] - 60 * size], 325 * size
+        top = float(sites.to_head(data.neutral)[:, 1].max()) + 10 * size
+        over = min(max(top - focus[1] - span / 2, 0.0), 80 * size)  # a high head: all of it in sight
+        focus[1], span = focus[1] + over / 2, span + over
     except AimError:  # a face without bones or landmarks: by the axis that is up
         up = str(data.manifest["up"])
         axes = {
@@ -390,12 +393,12 @@ def _matrix(matrix: Floats | None) -> list[float] | None:
 def controls(model: FaceModel) -> list[dict[str, Any]]:
     """Every control: name, range, knots, group, and where it is one of two sides, the stem and the side."""
     data = model.data
-    rig, pairs = data.rig, _pairs(data.rig.names)
+    rig, sided = data.rig, pairs(data.rig.names)
     places = {target: i for i, target in enumerate(rig.targets)}
     made = []
     for control in rig.controls:
         values = [v for v, _ in control.knots] or [1.0]
-        stem, side = pairs.get(control.name, (control.name, ""))
+        stem, side = sided.get(control.name, (control.name, ""))
         made.append(
             {
                 "name": control.name,
@@ -410,7 +413,7 @@ def controls(model: FaceModel) -> list[dict[str, Any]]:
     return made
 
 
-def _pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+def pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """{name: (stem, 'l' or 'r')} of controls that come in two sides. 'jawLeft' and 'jawRight' are
     directions, not sides of one."""
     found: dict[str, dict[str, str]] = {}
@@ -423,7 +426,20 @@ def _pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
         if len(sides) == 2:
             stem = _stem(sides["l"], sides["r"])
             shown |= {sides["l"]: (stem, "l"), sides["r"]: (stem, "r")}
-    return shown
+    return _inner_pairs([name for name in names if name not in shown]) | shown
+
+
+def _inner_pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """`pairs` of names that say the side in their middle: 'eye-left-closure'."""
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        words = re.split(r"([\W_]+)", name)
+        sides = [i for i, word in enumerate(words) if word.lower() in ("left", "right", "l", "r")]
+        if len(sides) == 1 and 0 < sides[0] < len(words) - 1:
+            stem = "".join(words[: sides[0] - 1] + words[sides[0] + 1 :])
+            found.setdefault(stem, {}).setdefault(words[sides[0]][0].lower(), name)
+    both = [(stem, sides) for stem, sides in found.items() if len(sides) == 2]
+    return {sides[side]: (stem, side) for stem, sides in both for side in "lr"}
 
 
 def _stem(left: str, right: str) -> str:
