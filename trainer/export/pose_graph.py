@@ -1,5 +1,5 @@
 """The nodes of pose.onnx and of full evaluation, in ONNX's own text syntax: the jaw's motion and the mixing
-matrices in float64, then the skin.
+matrices in float64, then the skin; and the skin of a frame whose jaw and mixing numpy has formed.
 
 Why text and not onnxscript (0.7.2, tried): it stays within opset 17 and IR version 8, but a function becomes
 a local function in a domain of its own, which our check refuses, so that it has to be inlined and the domain
@@ -49,6 +49,7 @@ class Graph:
 
     def build_kind(self, kind: str, **sizes: int) -> bytes:
         """Serialised model with the inputs and outputs that `kind` has in graph_check.GRAPHS; sizes: T, Z."""
+        sizes = {**sizes, "3T": 3 * sizes.get("T", 0)}
         inputs, outputs = (_typed(signature, sizes) for signature in GRAPHS[kind])
         return self.build(kind.removesuffix(".onnx"), inputs, outputs)
 
@@ -241,6 +242,32 @@ arc_less = Sub(one, arc)
 arc_share = Mul(arc_carried, arc)
 line_share = Mul(line_carried, arc_less)
 carried = Add(arc_share, line_share)
+followed = Mul(carried, skinning_weight)
+delta = Add(e, followed)
+points = Add(s0, delta)
+"""
+    )
+
+
+def frame_nodes(graph: Graph, centre: Floats) -> None:
+    """points (V, 3) from s0, e6, expression_gain, skinning_weight and FRAME of graph_check: float32 alone, and
+    an operator that CUDA lacks nowhere (docs/research/benchmarks.md)."""
+    graph.keep(
+        centre=np.asarray(centre, np.float32),
+        from0=np.array([0], np.int64),
+        to3=np.array([3], np.int64),
+        to6=np.array([6], np.int64),
+        columns=np.array([1], np.int64),
+    )
+    graph.add(
+        """
+e6_gained = Mul(e6, expression_gain)
+e = Slice(e6_gained, from0, to3, columns)
+carried_e = Slice(e6_gained, to3, to6, columns)
+s0_centred = Sub(s0, centre)
+s0_turned = MatMul(s0_centred, turn)
+s0_carried = Add(s0_turned, shift)
+carried = Add(s0_carried, carried_e)
 followed = Mul(carried, skinning_weight)
 delta = Add(e, followed)
 points = Add(s0, delta)
