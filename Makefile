@@ -3,13 +3,15 @@
 # make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.  make dist: the wheel, tried in a fresh environment.
 # make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
 # make reproduce: the benchmark of benchmark/, from training to the page; QUICK=1 is done in ten minutes.
+# make gpu-check: whether and how fast a face runs on this machine's NVIDIA card.
+# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 TOOLS = $(VENV)/tools
 FUZZ ?= 2000
 
-.PHONY: venv face demo test fuzz matrix audit lint module dist docs sbom reproduce clean
+.PHONY: venv face demo test fuzz matrix gpu-check audit lint module dist docs sbom reproduce clean
 
 venv: $(VENV)/.ready
 
@@ -41,6 +43,9 @@ fuzz: venv
 
 matrix: venv
 	$(BIN)/python -m tests.helpers.matrix
+
+gpu-check: venv
+	$(BIN)/python -m tests.gpu
 
 audit: venv
 	$(BIN)/python -m pip install -q pip-audit

@@ -42,7 +42,7 @@ from .session import Session, finite, import_onnxruntime, open_session
 
 def frame_inputs(data: ModelData, activations: Floats, jaw: Floats | None, edit: Edit) -> dict[str, Floats]:
     """mix (3T, 6), turn (3, 3) and shift (1, 3), float64, for activations (T,) and a jaw (4, 4) or the learned
-    one; the jaw's look (jaw_arc) is the learned one's alone."""
+    one; the linear look (jaw_arc) is the learned one's alone."""
     targets = len(activations)
     turn, offset = displacement_form(
         data.motion.transform(activations, edit.jaw_gain) if jaw is None else jaw, data.centre
@@ -245,8 +245,9 @@ class FrameGraph:
 
     graph = ""
 
-    def __init__(self, data: ModelData, device: str, *, whole: bool = False) -> None:
-        """whole: in one piece on the CPU too, as on CUDA. Raises AimError when `device` cannot be had."""
+    def __init__(self, data: ModelData, device: str, *, whole: bool = False, capture: bool = True) -> None:
+        """whole: in one piece on the CPU too, as on CUDA. capture: record a CUDA graph there. Raises AimError
+        when `device` cannot be had."""
         self._data = data
         self._written: dict[str, object] = {}
         import_onnxruntime()  # its absence is told before anything about the graph
@@ -255,17 +256,21 @@ class FrameGraph:
             name: tuple(n if isinstance(n, int) else sizes[n] for n in shape)
             for name, (_, shape) in GRAPHS[self.graph][0].items()
         }
-        self.session, self.memory = self._opened(device, whole)
+        self.session, self.memory = self._opened(device, whole, capture)
+        with self.memory.lock:
+            self._write_model()
 
-    def _opened(self, device: str, whole: bool) -> tuple[Session, Memory]:
+    def _opened(self, device: str, whole: bool, capture: bool) -> tuple[Session, Memory]:
         graph, vertices = self._data.graph(self.graph), len(self._data.neutral)
-        session = open_session(graph, device, threads=0 if whole else 1, capture=True)
+        session = open_session(graph, device, threads=0 if whole else 1, capture=capture)
         if session.device == "cuda":
             try:
                 memory = DeviceMemory(session, self._shapes, vertices)
                 with memory.lock:
                     memory.run()  # records
-            except Exception as error:  # noqa: BLE001 - onnxruntime's own, untyped
+            except Exception as error:  # onnxruntime's own, untyped
+                if not capture:
+                    raise
                 session = open_session(graph, device)
                 why = f"{session.report}, each kernel by itself (recording failed: {first_line(error)})"
                 session = Session(session.handle, session.device, why)
@@ -286,6 +291,9 @@ class FrameGraph:
             for name, value in small.items():
                 self.memory.put(name, value)
             return finite(self.memory.run(), (len(self._data.neutral), 3)).copy()
+
+    def _write_model(self) -> None:
+        raise NotImplementedError
 
     def _write_fields(self, edit: Edit, detail: bool) -> None:
         raise NotImplementedError
@@ -308,10 +316,8 @@ class FullFrame(FrameGraph):
 
     graph = "full_frame.onnx"
 
-    def __init__(self, data: ModelData, device: str, *, whole: bool = False) -> None:
-        super().__init__(data, device, whole=whole)
-        with self.memory.lock:
-            self._write(data, {"template": data.template})
+    def _write_model(self) -> None:
+        self._write(self._data, {"template": self._data.template})
 
     def _write_fields(self, edit: Edit, detail: bool) -> None:
         if detail:
@@ -334,11 +340,9 @@ class PoseFrame(FrameGraph):
 
     graph = "pose_frame.onnx"
 
-    def __init__(self, data: ModelData, device: str, *, whole: bool = False) -> None:
-        super().__init__(data, device, whole=whole)
+    def _write_model(self) -> None:
+        self._write(self._data, {"skinning_weight": self._data.weight})
         self._rest_of: tuple[Edit | None, bool] = (None, True)
-        with self.memory.lock:
-            self._write(data, {"skinning_weight": data.weight})
 
     def _write_fields(self, edit: Edit, detail: bool) -> None:
         tables = self._data.tables(detail)

@@ -69,7 +69,9 @@ def open_session(
             session, why = _cuda_session(runtime, graph, options, capture)
             if session is not None:
                 replayed = ", frames replayed as a CUDA graph" if capture else ""
-                return Session(session, "cuda", f"onnxruntime {runtime.__version__} on CUDA{replayed}", capture)
+                return Session(
+                    session, "cuda", f"onnxruntime {runtime.__version__} on CUDA{replayed}", capture
+                )
         if device == "cuda":
             raise AimError(
                 f"CUDA was asked for and cannot be used: {why}.",
