@@ -194,7 +194,7 @@ class _Rewrite:
 
     def _insert(self, at: int, nodes: Nodes) -> None:
         for i, (operator, inputs, output) in enumerate(nodes):
-            self._graph.node.insert(at + i, helper.make_node(operator, inputs, [output]))
+            self._graph.node.insert(at + i, helper.make_node(operator, inputs, [output], output))
 
 
 def _rename(names: Any, new: dict[str, str]) -> None:

@@ -59,6 +59,8 @@ class Graph:
         head = '<ir_version: 8, opset_import: ["" : 17], producer_name: "aimface">'
         text = f"{head}\n{name} ({inputs}) => ({outputs}) {{\n{body}\n}}"
         model = onnx.parser.parse_model(text)
+        for node in model.graph.node:  # onnxruntime 1.21 calls two that it fuses from nameless ones the same
+            node.name = node.output[0]
         model.graph.initializer.extend(
             numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in self.constants.items()
         )
@@ -78,7 +80,8 @@ def _typed(signature: Signature, sizes: Mapping[str, int]) -> str:
 
 # exp of the twist (omega, velocity): the rotation less I is sine hat + versine hat^2, and the shift is
 # (I + versine hat + gap hat^2) velocity, with sine = sin(t) / t, versine = (1 - cos t) / t^2,
-# gap = (t - sin t) / t^3 far from t = 0 and their series near it.
+# gap = (t - sin t) / t^3 far from t = 0 and their series near it. 1 - cos t is formed as 2 sin^2(t / 2):
+# onnxruntime 1.26, which Maya gets, and older ones have no cosine of float64 on the CPU.
 _MIX = """
 weights_row = Reshape(weights, row)
 alpha = MatMul(weights_row, d_inverse)
@@ -93,9 +96,11 @@ near_zero = Less(theta_squared, d_small)
 safe_theta_squared = Where(near_zero, d_one, theta_squared)
 theta = Sqrt(safe_theta_squared)
 sin_theta = Sin(theta)
-cos_theta = Cos(theta)
+half_theta = Mul(theta, d_half)
+sin_half = Sin(half_theta)
+sin_half_squared = Mul(sin_half, sin_half)
 sine_far = Div(sin_theta, theta)
-versine = Sub(d_one, cos_theta)
+versine = Mul(sin_half_squared, d_two)
 versine_far = Div(versine, safe_theta_squared)
 gap = Sub(theta, sin_theta)
 theta_cubed = Mul(safe_theta_squared, theta)
@@ -171,6 +176,8 @@ def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlen
     hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
     graph.keep(
         d_one=np.float64(1),
+        d_half=np.float64(0.5),
+        d_two=np.float64(2),
         d_small=np.float64(1e-4),
         d_twists=motion.twists,
         d_hats=hats,
