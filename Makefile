@@ -4,7 +4,6 @@
 # make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
 # make reproduce: the benchmark of benchmark/, from training to the page; QUICK=1 is done in ten minutes.
 # make gpu-check: whether and how fast a face runs on this machine's NVIDIA card.
-# make module: dist/aim_maya-<version>.zip for Maya; needs nothing but Python.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin

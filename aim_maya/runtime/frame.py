@@ -29,13 +29,14 @@ import numpy as np
 
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.posing import displacement_form
-from aim_maya.core.typed import Floats
+from aim_maya.core.typed import Floats, Ints
 
-from .cached import edited_rest
+from .cached import edited_rest, edited_tables
 from .edit import Edit
 from .graph_check import GRAPHS
 from .model_data import ModelData
 from .session import Session, finite, import_onnxruntime, open_session
+from .skin_field import BentTables, MovedSkin, SkinTables
 
 # What a frame brings.
 
@@ -56,6 +57,7 @@ def frame_inputs(data: ModelData, activations: Floats, jaw: Floats | None, edit:
         turn = arc * turn + share * line_turn.T
         offset = arc * offset + share * line_offset
         carried = arc * carried + share * line_turns.transpose(0, 2, 1)
+        carried[activations == 0] = 0  # as numpy's sum over the active targets
     mix = np.zeros((targets, 3, 6))
     mix[:, [0, 1, 2], [0, 1, 2]] = activations[:, None]
     mix[:, :, 3:] = carried
@@ -250,6 +252,9 @@ class FrameGraph:
         when `device` cannot be had."""
         self._data = data
         self._written: dict[str, object] = {}
+        self._table = np.zeros((len(data.neutral), len(data.rig.targets), 3), np.float32)
+        self._table_of: SkinTables | None = None
+        self._there = np.zeros(0, bool)
         import_onnxruntime()  # its absence is told before anything about the graph
         sizes = {"V": len(data.neutral), "T": len(data.rig.targets), "3T": 3 * len(data.rig.targets)}
         self._shapes = {
@@ -283,11 +288,18 @@ class FrameGraph:
             return session, DeviceMemory(session, self._shapes, vertices)
         return session, BlockMemory(session, self._shapes, vertices)
 
-    def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats:
-        """(V, 3) float32, as CachedEvaluator.points within 1e-3 mm."""
+    def points(
+        self,
+        activations: Floats,
+        jaw: Floats | None,
+        edit: Edit,
+        detail: bool,
+        moved: MovedSkin | None = None,
+    ) -> Floats:
+        """(V, 3) float32, as CachedEvaluator.points within 1e-3 mm. moved: the edit's motion of the skin."""
         small = frame_inputs(self._data, activations, jaw, edit)
         with self.memory.lock:
-            self._write_fields(edit, detail)
+            self._write_fields(activations, edit, detail, moved)
             for name, value in small.items():
                 self.memory.put(name, value)
             return finite(self.memory.run(), (len(self._data.neutral), 3)).copy()
@@ -295,20 +307,35 @@ class FrameGraph:
     def _write_model(self) -> None:
         raise NotImplementedError
 
-    def _write_fields(self, edit: Edit, detail: bool) -> None:
+    def _write_fields(self, activations: Floats, edit: Edit, detail: bool, moved: MovedSkin | None) -> None:
         raise NotImplementedError
 
     def _write(self, key: object, values: Mapping[str, Any]) -> None:
-        """Write inputs, unless they were written last with the same `key` object. Values: arrays, numbers, or
-        functions that give them."""
+        """Write inputs, arrays or numbers or functions that give them, unless they were written last with an
+        equal `key`; what has no other equal is compared by identity."""
         for name, value in values.items():
-            if self._written.get(name) is not key:
+            if name not in self._written or self._written[name] != key:
                 array = np.asarray(value() if callable(value) else value, np.float32)
                 shape = self._shapes[name]
                 if array.ndim:
                     array = array.reshape(-1, *shape[1:])
                 self.memory.put(name, np.broadcast_to(array, shape))
                 self._written[name] = key
+
+    def _write_table(self, name: str, tables: SkinTables, less: SkinTables | None, active: Ints) -> None:
+        """Write a table (V, 3T), less another: all of it at once, but of an edit's tables, whose rows are made
+        when they are asked for, those of the active targets (A,); the others' weights are zero."""
+        if self._table_of is not tables:
+            self._table_of, self._there = tables, np.zeros(len(tables.displacements), bool)
+        rows = active if isinstance(tables, BentTables) else np.arange(len(self._there))
+        rows = rows[~self._there[rows]]
+        if len(rows):
+            tables.need(rows)
+            for i in rows:
+                row = tables.displacements[i]
+                self._table[:, i] = row if less is None else row - less.displacements[i]
+            self._there[rows] = True
+            self.memory.put(name, self._table.reshape(len(self._table), -1))
 
 
 class FullFrame(FrameGraph):
@@ -317,20 +344,20 @@ class FullFrame(FrameGraph):
     graph = "full_frame.onnx"
 
     def _write_model(self) -> None:
-        self._write(self._data, {"template": self._data.template})
+        self._write(_Same(self._data), {"template": self._data.template})
 
-    def _write_fields(self, edit: Edit, detail: bool) -> None:
+    def _write_fields(self, activations: Floats, edit: Edit, detail: bool, moved: MovedSkin | None) -> None:
+        tables, learned = edited_tables(self._data, detail, moved), self._data.tables(False)
         if detail:
-            exact, learned = self._data.tables(True), self._data.tables(False)
-            self._write(exact, {"rest_detail": lambda: exact.rest - learned.rest})
-            self._write(exact, {"detail": lambda: _by_vertex(exact.displacements - learned.displacements)})
+            self._write(True, {"rest_detail": lambda: tables.rest - learned.rest})
+            self._write_table("detail", tables, learned, np.flatnonzero(activations))
         self._write(detail, {"detail_share": float(detail)})
         self._write(
-            edit,
+            _Same(edit, moved),
             {
-                "thickness_gain": edit.thickness,
+                "thickness_gain": edit.thickness if moved is None else 1.0,
+                "bone_offset": edit.skin_offset if moved is None else moved.offset + edit.rest_offset,
                 "expression_gain": edit.expression_gain,
-                "bone_offset": edit.skin_offset,
             },
         )
 
@@ -341,18 +368,27 @@ class PoseFrame(FrameGraph):
     graph = "pose_frame.onnx"
 
     def _write_model(self) -> None:
-        self._write(self._data, {"skinning_weight": self._data.weight})
-        self._rest_of: tuple[Edit | None, bool] = (None, True)
+        self._write(_Same(self._data), {"skinning_weight": self._data.weight})
 
-    def _write_fields(self, edit: Edit, detail: bool) -> None:
-        tables = self._data.tables(detail)
-        self._write(tables, {"table": lambda: _by_vertex(tables.displacements)})
-        self._write(edit, {"expression_gain": edit.expression_gain})
-        if self._rest_of[0] is not edit or self._rest_of[1] != detail:
-            self.memory.put("rest", edited_rest(self._data, edit, detail))
-            self._rest_of = edit, detail
+    def _write_fields(self, activations: Floats, edit: Edit, detail: bool, moved: MovedSkin | None) -> None:
+        tables = edited_tables(self._data, detail, moved)
+        self._write_table("table", tables, None, np.flatnonzero(activations))
+        self._write(
+            _Same(edit, moved, detail),
+            {
+                "expression_gain": edit.expression_gain,
+                "rest": lambda: edited_rest(self._data, edit, detail, moved),
+            },
+        )
 
 
-def _by_vertex(table: Floats) -> Floats:
-    """(T, V, 3) as (V, 3T)."""
-    return np.ascontiguousarray(table.transpose(1, 0, 2)).reshape(table.shape[1], -1)
+class _Same:
+    """Equal to another of the very same objects, which it keeps alive."""
+
+    def __init__(self, *objects: object) -> None:
+        self._objects = objects
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and [*map(id, self._objects)] == [*map(id, other._objects)]
+
+    __hash__ = None  # type: ignore[assignment]

@@ -14,6 +14,7 @@ from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.engine import Engine, FullEvaluator, ResidentEvaluator
 from aim_maya.runtime.frame import FullFrame, PoseFrame
 from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.skin_field import MovedSkin
 
 from .machine import memory_mib
 
@@ -24,7 +25,14 @@ _JAW = rigid.exp([0.2, 0.05, -0.1, 1.0, -2.0, 3.0])
 class Evaluator(Protocol):
     """What forms points on a device."""
 
-    def points(self, activations: Floats, jaw: Floats | None, edit: Edit, detail: bool) -> Floats:
+    def points(
+        self,
+        activations: Floats,
+        jaw: Floats | None,
+        edit: Edit,
+        detail: bool,
+        moved: MovedSkin | None = None,
+    ) -> Floats:
         """(V, 3) float32."""
 
 
@@ -73,7 +81,7 @@ def parity(model: FaceModel, device: str) -> list[dict[str, Any]]:
             active = model.data.rig.activations(weights)
             for detail in (True, False):
                 for jaw in (None, _JAW):
-                    got = evaluator.points(active, jaw, face.edit, detail)
+                    got = evaluator.points(active, jaw, face.edit, detail, face.moved)
                     wanted = face.points(weights, jaw=jaw, detail=detail)
                     worst = max(worst, float(np.abs(got - wanted).max()) * model.mm_per_unit)
         rows.append({"way": name, "mm": worst, "right": worst <= PARITY_MM})

@@ -64,7 +64,7 @@ def test_the_same_points_as_numpy(model: FaceModel, way: str) -> None:
         for detail in (True, False):
             for jaw in (None, JAW):
                 weights = weights_of(model, seed)
-                got = graph.points(model.data.rig.activations(weights), jaw, face.edit, detail)
+                got = graph.points(model.data.rig.activations(weights), jaw, face.edit, detail, face.moved)
                 assert np.abs(got - face.points(weights, jaw=jaw, detail=detail)).max() < 1e-3
 
 
@@ -85,7 +85,7 @@ def test_a_block_is_less_than_the_face_and_the_last_one_is_shorter(
 def test_a_frame_writes_its_small_inputs_and_no_others(
     model: FaceModel, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph, edit = WAYS[way](model), edits_of(model)[1]
+    graph, face = WAYS[way](model), model.edited(edits_of(model)[1])
     active = model.data.rig.activations(weights_of(model, 2))
     written: list[str] = []
     put = graph.memory.put
@@ -95,8 +95,9 @@ def test_a_frame_writes_its_small_inputs_and_no_others(
     written.clear()
     graph.points(active, None, model.edit, True)
     assert written == ["mix", "turn", "shift"]
-    graph.points(active, None, edit, True)
-    assert "detail" not in written
+    graph.points(active, None, face.edit, True, face.moved)
+    assert ("detail" in written) is (face.moved is not None), "an edit carries the trained shapes along"
+    assert "rest_detail" not in written
     assert {"thickness_gain", "expression_gain", "bone_offset"} <= set(written)
 
 
@@ -112,10 +113,11 @@ def test_points_are_the_callers_own(model: FaceModel) -> None:
 @pytest.mark.parametrize("way", ["full, blocks", "full, whole"])
 def test_threads_at_once_get_their_own_frames(model: FaceModel, way: str) -> None:
     """Nodes of one model under two edits, evaluated by a host's threads."""
-    graph, edits = WAYS[way](model), [model.edited(edit).edit for edit in edits_of(model)[:2]]
+    graph, faces = WAYS[way](model), [model.edited(edit) for edit in edits_of(model)[:2]]
 
     def points(i: int) -> np.ndarray:
-        return graph.points(model.data.rig.activations(weights_of(model, i)), None, edits[i % 2], True)
+        face, active = faces[i % 2], model.data.rig.activations(weights_of(model, i))
+        return graph.points(active, None, face.edit, True, face.moved)
 
     alone = [points(i) for i in range(12)]
     with ThreadPoolExecutor(4) as pool:

@@ -71,6 +71,8 @@ def _edited(serialised: bytes, tables: Tables, name: str) -> bytes:
     if name in ("fields.onnx", "full.onnx", "full_frame.onnx"):
         _edit_rest(rewrite, tables)
         _edit_expression(rewrite, tables, "basis" if name == "fields.onnx" else "e6_learned")
+    for node in model.graph.node:  # as in pose_graph.py
+        node.name = node.output[0]
     onnx.checker.check_model(model, full_check=True)
     result: bytes = model.SerializeToString()
     return result
@@ -194,7 +196,7 @@ class _Rewrite:
 
     def _insert(self, at: int, nodes: Nodes) -> None:
         for i, (operator, inputs, output) in enumerate(nodes):
-            self._graph.node.insert(at + i, helper.make_node(operator, inputs, [output], output))
+            self._graph.node.insert(at + i, helper.make_node(operator, inputs, [output]))
 
 
 def _rename(names: Any, new: dict[str, str]) -> None:
