@@ -11,7 +11,7 @@ import pytest
 from aim_maya.runtime import session
 
 from . import frames
-from .__main__ import main
+from .check import main
 
 
 def test_the_whole_check_on_the_cpu(

@@ -1,7 +1,7 @@
 """The ONNX graphs of an actor.aim, written in ONNX's own text syntax: fields, pose, and both in one for full
 evaluation; and pose and full once more for frames whose jaw and mixing numpy has formed.
 
-Opset 17, IR version 8, no custom ops, so that onnxruntime 1.20 and later read them. The template is an input,
+Opset 17, IR version 8, no custom ops, so that onnxruntime 1.21 and later read them. The template is an input,
 never a constant: folding it at load would take seconds and hundreds of megabytes. Small matrices (the jaw,
 the linear look) are float64. What the graphs take and give is said once, in aim_maya/runtime/graph_check.py.
 """

@@ -1,4 +1,4 @@
-"""`make gpu-check`, or `python -m tests.gpu`: in at most four minutes whether and how fast a face runs on this
+"""`make gpu-check`, or `python -m tests.gpu.check`: in at most four minutes whether and how fast a face runs on this
 machine's NVIDIA card.
 
 It trains on the card, looks where every node runs, compares every way of evaluating with numpy, lets the device
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("tests.gpu", description=__doc__)
+    parser = argparse.ArgumentParser("tests.gpu.check", description=__doc__)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--out", type=Path, default=Path("out/gpu"))
     parser.add_argument(
