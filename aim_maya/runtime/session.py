@@ -67,6 +67,7 @@ def open_session(
         why = f"onnxruntime {runtime.__version__} has no CUDA provider (onnxruntime-gpu has)"
         if "CUDAExecutionProvider" in runtime.get_available_providers():
             session, why = _cuda_session(runtime, graph, options, capture)
+            options.enable_mem_pattern = True
             if session is not None:
                 replayed = ", frames replayed as a CUDA graph" if capture else ""
                 return Session(
@@ -95,6 +96,9 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tu
     cuda = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
     if capture:
         cuda["enable_cuda_graph"] = "1"
+        options.enable_mem_pattern = (
+            False  # its one large block would be allocated by the run that is recorded
+        )
     providers = [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
