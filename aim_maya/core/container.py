@@ -52,7 +52,12 @@ class Format:
     members: tuple[str, ...]
 
 
-AIM = Format("aim", "model", 1, ("fields.onnx", "pose.onnx", "full.onnx", "mesh.npz"))
+AIM = Format(
+    "aim",
+    "model",
+    1,
+    ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx", "mesh.npz"),
+)
 AIMPERF = Format("aimperf", "performance", 1, ("performance.npz", "coefficients.onnx"))
 _FORMATS = (AIM, AIMPERF)
 

@@ -1,7 +1,8 @@
 """Which evaluator forms the points of a model: numpy, the fields kept on a GPU, or all networks every frame;
 and what happens when the device fails half-way.
 
-The graph contracts E's last layer with the weights before it touches the vertices: e(w) = H(c) (W w). Detail
+Files that carry the graphs of frame.py are evaluated there; what is here of pose.onnx and full.onnx is for
+those without. full.onnx contracts E's last layer with the weights before it touches the vertices: e(w) = H(c) (W w). Detail
 enters as what the networks leave over: at rest, and summed over the active targets.
 
 With detail the tables of the trained shapes take the fields' place: the bone points are moved so that they
@@ -15,7 +16,6 @@ import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from aim_maya.core.typed import Floats
 
 from .cached import edited_tables
 from .edit import Edit
+from .frame import FrameGraph, FullFrame, PoseFrame
 from .model_data import ModelData
-from .session import Session, import_onnxruntime, open_session
+from .session import Session, finite, import_onnxruntime, open_session
 from .skin_field import MovedSkin, SkinTables
 
 # One onnxruntime session with its inputs kept on the device: copied again only when another array comes under
@@ -111,16 +112,6 @@ class BoundGraph:
         return self._summed[1]
 
 
-def finite(answer: Any, shape: tuple[int, ...]) -> Floats:
-    """What a graph gave. Raises AimError unless it is finite float32 numbers of that shape."""
-    given = np.asarray(answer)
-    if given.shape != shape or given.dtype != np.float32:
-        raise AimError(f"the graph gave {given.dtype} {given.shape}, not float32 {shape}")
-    if not np.isfinite(given).all():
-        raise AimError("the graph gave NaN or infinity")
-    return given
-
-
 # Full evaluation: all five networks every frame, fields and pose in one graph, data staying on the device in
 # between.
 
@@ -153,6 +144,16 @@ class FullEvaluator(BoundGraph):
             left[:, :3] += np.float32(activations[i]) * difference
             left[:, 3:] += difference @ turns[i].astype(np.float32).T
         self._keep("expression_detail", left, left)
+
+
+def full_evaluator(data: ModelData, device: str) -> FrameGraph | FullEvaluator:
+    """All networks every frame, by the best graph that the file has. Raises AimError as open_session does."""
+    return (FullFrame if FullFrame.graph in data.graphs else FullEvaluator)(data, device)
+
+
+def resident_evaluator(data: ModelData, device: str) -> FrameGraph | ResidentEvaluator:
+    """The stored fields kept on the device, likewise."""
+    return (PoseFrame if PoseFrame.graph in data.graphs else ResidentEvaluator)(data, device)
 
 
 def evaluated_fields(data: ModelData, device: str) -> ModelData:
@@ -224,16 +225,16 @@ class Engine:
         self._fields: ModelData | None = None
         self._graph, self.status = self._open()
 
-    def _open(self) -> tuple[BoundGraph | None, str]:
+    def _open(self) -> tuple[BoundGraph | FrameGraph | None, str]:
         if self.evaluation == "full":
-            full = FullEvaluator(self._data, self.device)
+            full = full_evaluator(self._data, self.device)
             return full, f"full evaluation, all networks every frame: {full.session.report}"
         if self.device == "cpu":
             return None, f"{_NUMPY} (the CPU was asked for)"
         if self.device == "auto" and not _cuda_provider_installed():
             return None, f"{_NUMPY} (the installed onnxruntime has no CUDA provider)"
         try:
-            resident = ResidentEvaluator(self._data, self.device)
+            resident = resident_evaluator(self._data, self.device)
         except AimError as error:
             if self.device == "cuda":
                 raise
@@ -286,7 +287,7 @@ class Engine:
                     self._fields = self._data
             return self._fields
 
-    def _left(self, failed: BoundGraph, error: Exception) -> BoundGraph | None:
+    def _left(self, failed: BoundGraph | FrameGraph, error: Exception) -> BoundGraph | FrameGraph | None:
         """What takes the place of a graph that failed; of two threads that failed at once, the first
         decides.
         """
@@ -295,8 +296,8 @@ class Engine:
                 return self._graph
             reason = f"{failed.session.device.upper()} failed while running ({first_line(error)})"
             self._graph, self.status = None, f"{_NUMPY}, since {reason}"
-            if isinstance(failed, FullEvaluator) and failed.session.device != "cpu":
-                self._graph = FullEvaluator(self._data, "cpu")
+            if self.evaluation == "full" and failed.session.device != "cpu":
+                self._graph = full_evaluator(self._data, "cpu")
                 self.status = f"full evaluation on the CPU, since {reason}"
             _log.warning("%s: %s", self._data.path, self.status)
             return self._graph

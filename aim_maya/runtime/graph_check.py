@@ -21,8 +21,8 @@ from aim_maya.core.errors import AimError
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 Shape = tuple[int, ...]
 Signature = Mapping[str, tuple[int, tuple[int | str, ...]]]
-"""{name: (type, dimensions)}; a dimension is a number, or V vertices, T targets, Z numbers of a frame's code.
-"""
+"""{name: (type, dimensions)}; a dimension is a number, or V vertices, T targets, 3T of their coordinates, Z
+numbers of a frame's code."""
 
 FIELDS: Signature = {
     "bone_points": (FLOAT, ("V", 3)),
@@ -42,13 +42,38 @@ CONTROLS: Signature = {
     "bone_offset": (FLOAT, ("V", 3)),
     "expression_gain": (FLOAT, ("V", 1)),
 }
+EDITS: Signature = {name: CONTROLS[name] for name in ("thickness_gain", "bone_offset", "expression_gain")}
 DETAIL: Signature = {"rest_detail": (FLOAT, ("V", 3)), "expression_detail": (FLOAT, ("V", 6))}
 POINTS: Signature = {"points": (FLOAT, ("V", 3)), "jaw_transform": (DOUBLE, (4, 4))}
+FRAME: Signature = {"mix": (FLOAT, ("3T", 6)), "turn": (FLOAT, (3, 3)), "shift": (FLOAT, (1, 3))}
+"""What changes from frame to frame in the graphs that keep everything else on the device: small, and formed by
+numpy (frame_inputs in frame.py says what they are)."""
 
 GRAPHS: Mapping[str, tuple[Signature, Signature]] = {
     "fields.onnx": (TEMPLATE, {**FIELDS, **BASIS}),
     "pose.onnx": ({**FIELDS, **BASIS, **CONTROLS}, POINTS),
     "full.onnx": ({**TEMPLATE, **CONTROLS, **DETAIL}, POINTS),
+    "pose_frame.onnx": (
+        {
+            "rest": (FLOAT, ("V", 3)),
+            "skinning_weight": (FLOAT, ("V", 1)),
+            "expression_gain": (FLOAT, ("V", 1)),
+            "table": (FLOAT, ("V", "3T")),
+            **FRAME,
+        },
+        {"points": POINTS["points"]},
+    ),
+    "full_frame.onnx": (
+        {
+            **TEMPLATE,
+            **EDITS,
+            "rest_detail": (FLOAT, ("V", 3)),
+            "detail": (FLOAT, ("V", "3T")),
+            "detail_share": (FLOAT, ()),
+            **FRAME,
+        },
+        {"points": POINTS["points"]},
+    ),
     "coefficients.onnx": (
         {"code": (FLOAT, (1, "Z")), "template": (FLOAT, ("V", 3))},
         {"coefficients": (FLOAT, ("V", "T"))},
@@ -143,7 +168,7 @@ class _Node:
 
 class _Checked:
     def __init__(self, graph: bytes, sizes: Mapping[str, int]) -> None:
-        self._model, self._sizes = memoryview(graph), sizes
+        self._model, self._sizes = memoryview(graph), {**sizes, "3T": 3 * sizes["T"]}
         vertices, targets = sizes["V"], sizes["T"]
         self._largest = max(vertices, 64) * max(3 * targets, _WIDEST) + targets * targets + 4096
         self._constants = _CONSTANTS + _A_VERTEX * vertices

@@ -6,8 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from aim_maya.core.dependencies import add_dependency_folder, driver_version, missing_libraries
 from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.typed import Floats
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -15,12 +18,13 @@ DEVICES = ("auto", "cpu", "cuda")
 @dataclass(frozen=True)
 class Session:
     """An onnxruntime session, the device it runs on ('cpu' or 'cuda') and a sentence on how that came
-    about.
+    about; captures: whether its runs become a CUDA graph.
     """
 
     handle: Any
     device: str
     report: str
+    captures: bool = False
 
 
 def import_onnxruntime() -> Any:
@@ -41,23 +45,34 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_session(graph: bytes, device: str) -> Session:
+def open_session(
+    graph: bytes, device: str, *, threads: int = 0, capture: bool = False, profile: str = ""
+) -> Session:
     """A session on `device`; 'auto' takes CUDA when a session on it really comes up, else the CPU.
 
-    Raises AimError when 'cuda' was asked for and cannot be had.
+    threads: of one run on the CPU, 0 for one a core. capture: on CUDA the first run is recorded and later ones
+    replay it, for which everything has to be bound to memory of the device that stays. profile: the beginning
+    of a file's name, into which onnxruntime writes where each node ran and for how long. Raises AimError when 'cuda' was asked for and cannot be had.
     """
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     why = "the CPU was asked for"
     if device != "cpu":
         why = f"onnxruntime {runtime.__version__} has no CUDA provider (onnxruntime-gpu has)"
         if "CUDAExecutionProvider" in runtime.get_available_providers():
-            session, why = _cuda_session(runtime, graph, options)
+            session, why = _cuda_session(runtime, graph, options, capture)
+            options.enable_mem_pattern = True
             if session is not None:
-                return Session(session, "cuda", f"onnxruntime {runtime.__version__} on CUDA")
+                replayed = ", frames replayed as a CUDA graph" if capture else ""
+                return Session(
+                    session, "cuda", f"onnxruntime {runtime.__version__} on CUDA{replayed}", capture
+                )
         if device == "cuda":
             raise AimError(
                 f"CUDA was asked for and cannot be used: {why}.",
@@ -73,11 +88,18 @@ def open_session(graph: bytes, device: str) -> Session:
     return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
 
 
-def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
+def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tuple[Any, str]:
     missing = missing_libraries(
         runtime
     )  # loads CUDA and cuDNN from pip packages, which are found only after this
-    providers = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
+    # TF32 alone would break parity; the arena takes what a frame needs and not the next power of two
+    cuda = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
+    if capture:
+        cuda["enable_cuda_graph"] = "1"
+        options.enable_mem_pattern = (
+            False  # its one large block would be allocated by the run that is recorded
+        )
+    providers = [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)
     # onnxruntime raises its own untyped exceptions for a driver or library that is missing
@@ -89,3 +111,13 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any) -> tuple[Any, str]:
         return None, "the CUDA provider is installed and there is no NVIDIA driver"
     lacks = f"missing: {', '.join(missing)}" if missing else "its libraries load, and no session came up"
     return None, f"the CUDA provider is installed and did not load ({lacks})"
+
+
+def finite(answer: Any, shape: tuple[int, ...]) -> Floats:
+    """What a graph gave. Raises AimError unless it is finite float32 numbers of that shape."""
+    given = np.asarray(answer)
+    if given.shape != shape or given.dtype != np.float32:
+        raise AimError(f"the graph gave {given.dtype} {given.shape}, not float32 {shape}")
+    if not np.isfinite(given).all():
+        raise AimError("the graph gave NaN or infinity")
+    return given

@@ -55,20 +55,28 @@ class Scratch:
     """Working memory for sums over the planar tables (T, 3V), used by one call at a time."""
 
     def __init__(self, tables: SkinTables) -> None:
-        self._tables, self._key, size = tables, b"", tables.planar.shape[1]
+        self._tables, size = tables, tables.planar.shape[1]
+        self._held = np.empty(0, np.intp)
         self._rows = np.empty((0, size), np.float32)
         self.sum = np.empty((2, 3, size // 3), np.float32)
 
     def rows(self, active: NDArray[np.intp]) -> Floats:
-        """(A, 3V) the active rows, one after another: an animation keeps its active set for many frames, so
-        they are kept too."""
-        key = active.tobytes()
-        if self._key != key:
+        """(A, 3V) the active rows, one after another: the table's own where they are so in it, all of them for
+        one; else copies, kept where the next set has the same row at the same place: an animation keeps its
+        active set for many frames, and then changes it by one or two."""
+        if len(active) and active[-1] - active[0] == len(active) - 1:
             self._tables.need(active)
-            if len(self._rows) < len(active):
-                self._rows = np.empty((len(active), self._rows.shape[1]), np.float32)
-            np.take(self._tables.planar, active, axis=0, out=self._rows[: len(active)], mode="clip")
-            self._key = key
+            return self._tables.planar[active[0] : active[-1] + 1]
+        if len(self._rows) < len(active):
+            self._rows = np.empty((len(active), self._rows.shape[1]), np.float32)
+            self._held = np.full(len(active), -1, np.intp)
+        held = self._held[: len(active)]
+        changed = np.flatnonzero(held != active)
+        if len(changed):
+            self._tables.need(active[changed])
+            for at in changed.tolist():
+                self._rows[at] = self._tables.planar[active[at]]
+            held[:] = active
         return self._rows[: len(active)]
 
 

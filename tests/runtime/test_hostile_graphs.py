@@ -15,11 +15,12 @@ from aim_maya.core.container import read_aim, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import BoundGraph
+from aim_maya.runtime.frame import FrameGraph
 
 Change = Callable[[onnx.ModelProto], onnx.ModelProto | bytes | None]
 
 
-def altered(draft: Path, folder: Path, change: Change, member: str = "full.onnx") -> Path:
+def altered(draft: Path, folder: Path, change: Change, member: str = "full_frame.onnx") -> Path:
     """A copy of the model with one graph changed, and everything else right."""
     manifest, members = read_aim(draft)
     model = onnx.load_model_from_string(members[member])
@@ -27,6 +28,18 @@ def altered(draft: Path, folder: Path, change: Change, member: str = "full.onnx"
     members[member] = result if isinstance(result, bytes) else (result or model).SerializeToString()
     path = folder / "altered.aim"
     write_aim(path, {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")}, members)
+    return path
+
+
+def without(draft: Path, folder: Path, *names: str) -> Path:
+    """A copy of the model with fewer members."""
+    manifest, members = read_aim(draft)
+    path = folder / "less.aim"
+    write_aim(
+        path,
+        {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")},
+        {name: member for name, member in members.items() if name not in names},
+    )
     return path
 
 
@@ -223,22 +236,21 @@ HOSTILE: dict[str, Change] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_graph_is_refused_in_one_sentence(name: str, draft: Path, tmp_path: Path) -> None:
     path = altered(draft, tmp_path, HOSTILE[name])
-    with pytest.raises(AimError, match=r"full\.onnx is not opened"):
+    with pytest.raises(AimError, match=r"full_frame\.onnx is not opened"):
         FaceModel.load(path, "cpu", evaluation="full")
     assert np.isfinite(FaceModel.load(path, "cpu").points({})).all()  # cached evaluation needs no graph
 
 
-@pytest.mark.parametrize("member", ["fields.onnx", "pose.onnx", "full.onnx"])
+@pytest.mark.parametrize(
+    "member", ["fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx"]
+)
 def test_our_own_graphs_pass(member: str, draft: Path) -> None:
     model = FaceModel.load(draft, "cpu")
     assert model.data.graph(member) is model.data.graphs[member]
 
 
 def test_a_missing_graph_is_one_sentence(draft: Path, tmp_path: Path) -> None:
-    manifest, members = read_aim(draft)
-    del members["full.onnx"]
-    path = tmp_path / "less.aim"
-    write_aim(path, {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")}, members)
+    path = without(draft, tmp_path, "full.onnx", "full_frame.onnx")
     with pytest.raises(AimError, match=r"has no full\.onnx"):
         FaceModel.load(path, "cpu", evaluation="full")
 
@@ -252,6 +264,20 @@ def test_what_a_graph_answers_is_not_believed(
 ) -> None:
     """A runtime or driver that fails silently: cached evaluation takes over, and the status says so."""
     model, plain = FaceModel.load(draft, "cpu", evaluation="full"), FaceModel.load(draft, "cpu")
+    graph = model._engine._graph
+    assert isinstance(graph, FrameGraph)
+    monkeypatch.setattr(graph.memory, "run", lambda: answer)
+    assert np.array_equal(model.points({"jawOpen": 0.5}), plain.points({"jawOpen": 0.5}))
+    assert "the graph gave" in model.status
+
+
+def test_what_the_graph_of_an_older_file_answers_is_not_believed(
+    draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where the file has only the portable graphs."""
+    older = without(draft, tmp_path, "full_frame.onnx", "pose_frame.onnx")
+    answer = np.full((9, 3), np.nan, np.float32)
+    model, plain = FaceModel.load(older, "cpu", evaluation="full"), FaceModel.load(draft, "cpu")
     graph = model._engine._graph
     assert isinstance(graph, BoundGraph)
 

@@ -53,8 +53,11 @@ def run(options: Options) -> dict[str, Any]:
     lines = [
         markdown(header, [[row[k] for k in keys] for row in figures["frames"]]),
         "",
-        f"other controls every frame, 10 active: {changing['model']:.3f} ms, subdivided "
-        f"{changing['subdivided']:.3f} ms",
+        *[
+            f"10 active controls, mean ms, {name}: "
+            + ", ".join(f"{which} {ms:.3f} ({ms / means['the same']:.2f})" for which, ms in means.items())
+            for name, means in changing.items()
+        ],
         *[
             f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited "
             f"{e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}"
@@ -63,7 +66,7 @@ def run(options: Options) -> dict[str, Any]:
         f"a moment of a performance, {played['targets']} targets on {played['columns']} spatial "
         f"functions, ms: {moments}",
         *[
-            f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['report']})"
+            f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['graph']}; {f['report']})"
             for f in figures["full"]
         ],
         f"fresh process: import {cold['import_s']:.3f} s, to first points "

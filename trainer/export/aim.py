@@ -21,6 +21,8 @@ from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, so
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.engine import FullEvaluator
+from aim_maya.runtime.frame import PoseFrame
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest
@@ -29,7 +31,7 @@ from trainer.learn.fields import network_fields
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
-from .graphs import FORMS, fields_graph, full_graph, pose_graph
+from .graphs import FORMS, fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
 from .skin_fields import request_arrays, request_entry, skin_request
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
@@ -85,16 +87,19 @@ def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
         for name, field in zip([*FIELDS, *BASIS], fields, strict=True)
     }
     pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
-    differences = {"full_cached": 0.0, "pose_cached": 0.0, "full_cached_detail": 0.0} | (
-        {} if posed is None else {"torch_cached": 0.0}
-    )
+    portable, resident = FullEvaluator(data, "cpu"), PoseFrame(data, "cpu")
+    names = ("full_cached", "full_cached_detail", "pose_cached", "portable_cached", "resident_cached")
+    differences = dict.fromkeys(names, 0.0) | ({} if posed is None else {"torch_cached": 0.0})
     for i in _chosen(pose_matrix(rig)):
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
-        inputs = stored | _default_edit(rig.activations(controls), len(points))
+        active = rig.activations(controls)
+        inputs = stored | _default_edit(active, len(points))
         others = {
             "full_cached": full.points(controls, detail=False),
             "pose_cached": pose_session.run(["points"], inputs)[0],
+            "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
+            "resident_cached": resident.points(active, data.baked.pose, cached.edit, False),
         }
         others |= {} if posed is None else {"torch_cached": posed[i]}
         now = {name: float(np.abs(points - other).max()) for name, other in others.items()}
@@ -205,10 +210,13 @@ def export(
         )[:, of]
     request = _skin_request(problem, arrays, sites)
     arrays |= {} if request is None else request_arrays(request)
+    of_all = (networks, template.centre, template.scale, motion, blend)
     members = {
-        "fields.onnx": fields_graph(networks, template.centre, template.scale, motion, blend),
+        "fields.onnx": fields_graph(*of_all),
         "pose.onnx": pose_graph(networks.targets, template.centre, motion, blend),
-        "full.onnx": full_graph(networks, template.centre, template.scale, motion, blend),
+        "full.onnx": full_graph(*of_all),
+        "pose_frame.onnx": pose_frame_graph(networks.targets, template.centre),
+        "full_frame.onnx": full_frame_graph(*of_all),
         "mesh.npz": pack_arrays(**arrays),
     }
     manifest = _manifest(problem, networks, jaw, motion, training) | (

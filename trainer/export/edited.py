@@ -58,18 +58,21 @@ class Tables:
 
 
 def edited_graphs(graphs: dict[str, bytes], tables: Tables) -> dict[str, bytes]:
-    """fields.onnx, pose.onnx and full.onnx with the edit in them."""
+    """The graphs with the edit in them. Those of frames are told the jaw and hold no fields of their own but
+    for the networks'; pose_frame.onnx holds nothing that an edit changes."""
     return {name: _edited(graph, tables, name) for name, graph in graphs.items()}
 
 
 def _edited(serialised: bytes, tables: Tables, name: str) -> bytes:
     model = onnx.load_model_from_string(serialised)
     rewrite = _Rewrite(model.graph, tables.number)
-    if name != "fields.onnx":
+    if name in ("pose.onnx", "full.onnx"):
         _edit_jaw(rewrite, tables)
-    if name != "pose.onnx":
+    if name in ("fields.onnx", "full.onnx", "full_frame.onnx"):
         _edit_rest(rewrite, tables)
         _edit_expression(rewrite, tables, "basis" if name == "fields.onnx" else "e6_learned")
+    for node in model.graph.node:  # as in pose_graph.py
+        node.name = node.output[0]
     onnx.checker.check_model(model, full_check=True)
     result: bytes = model.SerializeToString()
     return result

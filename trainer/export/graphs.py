@@ -1,7 +1,7 @@
 """The ONNX graphs of an actor.aim, written in ONNX's own text syntax: fields, pose, and both in one for full
-evaluation.
+evaluation; and pose and full once more for frames whose jaw and mixing numpy has formed.
 
-Opset 17, IR version 8, no custom ops, so that onnxruntime 1.20 and later read them. The template is an input,
+Opset 17, IR version 8, no custom ops, so that onnxruntime 1.21 and later read them. The template is an input,
 never a constant: folding it at load would take seconds and hundreds of megabytes. Small matrices (the jaw,
 the linear look) are float64. What the graphs take and give is said once, in aim_maya/runtime/graph_check.py.
 """
@@ -16,7 +16,7 @@ from trainer.learn.fields import NetworkFields
 from trainer.learn.model import OMEGA, FaceNetworks, Siren
 from trainer.learn.problem import Problem
 
-from .pose_graph import Graph, mix_nodes, skin_nodes
+from .pose_graph import Graph, frame_nodes, mix_nodes, skin_nodes
 
 ACTIVATIONS = {
     "sine": "{o} = Sin({i})",
@@ -65,6 +65,37 @@ def full_graph(
     graph.add("e6 = Add(e6_learned, expression_detail)")
     skin_nodes(graph, "rest_detail")
     return graph.build_kind("full.onnx", T=networks.targets)
+
+
+def pose_frame_graph(targets: int, centre: Floats) -> bytes:
+    """rest and table (V, 3T), which stay on the device, and what numpy forms every frame -> points (V, 3)."""
+    graph = Graph()
+    graph.add("e6 = MatMul(table, mix)\n s0 = Identity(rest)")
+    frame_nodes(graph, centre)
+    return graph.build_kind("pose_frame.onnx", T=targets)
+
+
+def full_frame_graph(
+    networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend
+) -> bytes:
+    """All networks, and what they leave over, detail (V, 3T), as one product; detail_share 0 leaves it out."""
+    graph = form_graph(networks, centre, scale, motion, blend)
+    graph.rest()
+    graph.mixed("e6_learned")
+    graph.add(
+        """
+e6_left = MatMul(detail, mix)
+e6_detail = Mul(e6_left, detail_share)
+e6 = Add(e6_learned, e6_detail)
+rest_left = Mul(rest_detail, detail_share)
+thickness_edited = Mul(thickness, thickness_gain)
+raised = Mul(thickness_edited, normals)
+moved_bone = Add(bone_points, bone_offset)
+s0_built = Add(moved_bone, raised)
+s0 = Add(s0_built, rest_left)"""
+    )
+    frame_nodes(graph, centre)
+    return graph.build_kind("full_frame.onnx", T=networks.targets)
 
 
 class NetworkGraph(Graph):

@@ -1,5 +1,5 @@
 """The nodes of pose.onnx and of full evaluation, in ONNX's own text syntax: the jaw's motion and the mixing
-matrices in float64, then the skin.
+matrices in float64, then the skin; and the skin of a frame whose jaw and mixing numpy has formed.
 
 Why text and not onnxscript (0.7.2, tried): it stays within opset 17 and IR version 8, but a function becomes
 a local function in a domain of its own, which our check refuses, so that it has to be inlined and the domain
@@ -49,6 +49,7 @@ class Graph:
 
     def build_kind(self, kind: str, **sizes: int) -> bytes:
         """Serialised model with the inputs and outputs that `kind` has in graph_check.GRAPHS; sizes: T, Z."""
+        sizes = {**sizes, "3T": 3 * sizes.get("T", 0)}
         inputs, outputs = (_typed(signature, sizes) for signature in GRAPHS[kind])
         return self.build(kind.removesuffix(".onnx"), inputs, outputs)
 
@@ -58,6 +59,8 @@ class Graph:
         head = '<ir_version: 8, opset_import: ["" : 17], producer_name: "aimface">'
         text = f"{head}\n{name} ({inputs}) => ({outputs}) {{\n{body}\n}}"
         model = onnx.parser.parse_model(text)
+        for node in model.graph.node:  # onnxruntime 1.21 calls two that it fuses from nameless ones the same
+            node.name = node.output[0]
         model.graph.initializer.extend(
             numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in self.constants.items()
         )
@@ -77,7 +80,8 @@ def _typed(signature: Signature, sizes: Mapping[str, int]) -> str:
 
 # exp of the twist (omega, velocity): the rotation less I is sine hat + versine hat^2, and the shift is
 # (I + versine hat + gap hat^2) velocity, with sine = sin(t) / t, versine = (1 - cos t) / t^2,
-# gap = (t - sin t) / t^3 far from t = 0 and their series near it.
+# gap = (t - sin t) / t^3 far from t = 0 and their series near it. 1 - cos t is formed as 2 sin^2(t / 2):
+# onnxruntime 1.26, which Maya gets, and older ones have no cosine of float64 on the CPU.
 _MIX = """
 weights_row = Reshape(weights, row)
 alpha = MatMul(weights_row, d_inverse)
@@ -92,9 +96,11 @@ near_zero = Less(theta_squared, d_small)
 safe_theta_squared = Where(near_zero, d_one, theta_squared)
 theta = Sqrt(safe_theta_squared)
 sin_theta = Sin(theta)
-cos_theta = Cos(theta)
+half_theta = Mul(theta, d_half)
+sin_half = Sin(half_theta)
+sin_half_squared = Mul(sin_half, sin_half)
 sine_far = Div(sin_theta, theta)
-versine = Sub(d_one, cos_theta)
+versine = Mul(sin_half_squared, d_two)
 versine_far = Div(versine, safe_theta_squared)
 gap = Sub(theta, sin_theta)
 theta_cubed = Mul(safe_theta_squared, theta)
@@ -170,6 +176,8 @@ def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlen
     hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
     graph.keep(
         d_one=np.float64(1),
+        d_half=np.float64(0.5),
+        d_two=np.float64(2),
         d_small=np.float64(1e-4),
         d_twists=motion.twists,
         d_hats=hats,
@@ -241,6 +249,32 @@ arc_less = Sub(one, arc)
 arc_share = Mul(arc_carried, arc)
 line_share = Mul(line_carried, arc_less)
 carried = Add(arc_share, line_share)
+followed = Mul(carried, skinning_weight)
+delta = Add(e, followed)
+points = Add(s0, delta)
+"""
+    )
+
+
+def frame_nodes(graph: Graph, centre: Floats) -> None:
+    """points (V, 3) from s0, e6, expression_gain, skinning_weight and FRAME of graph_check: float32 alone, and
+    an operator that CUDA lacks nowhere (docs/research/benchmarks.md)."""
+    graph.keep(
+        centre=np.asarray(centre, np.float32),
+        from0=np.array([0], np.int64),
+        to3=np.array([3], np.int64),
+        to6=np.array([6], np.int64),
+        columns=np.array([1], np.int64),
+    )
+    graph.add(
+        """
+e6_gained = Mul(e6, expression_gain)
+e = Slice(e6_gained, from0, to3, columns)
+carried_e = Slice(e6_gained, to3, to6, columns)
+s0_centred = Sub(s0, centre)
+s0_turned = MatMul(s0_centred, turn)
+s0_carried = Add(s0_turned, shift)
+carried = Add(s0_carried, carried_e)
 followed = Mul(carried, skinning_weight)
 delta = Add(e, followed)
 points = Add(s0, delta)
