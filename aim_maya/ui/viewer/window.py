@@ -28,7 +28,8 @@ from PySide6.QtWidgets import (
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.runtime.edit import EditRecipe
-from aim_maya.ui.app import show_error
+from aim_maya.runtime.face_parts import controls
+from aim_maya.ui.app import dress, show_error
 
 from .drawing import FaceScene
 from .edit_panel import EditPanel, PresetBox
@@ -149,7 +150,7 @@ class ViewWindow(QWidget):
         self.face, self.message = face, None
         self.setWindowTitle(f"AIM: {face.model.manifest['name']}")
         self.sliders, self.view, self.player = (
-            TargetSliders(face.model.data.rig.controls),
+            TargetSliders(face.model.data.rig.controls, [c["group"] for c in controls(face.model.data)]),
             FaceView(face.scene),
             Player(self),
         )
@@ -171,6 +172,7 @@ class ViewWindow(QWidget):
         self._told = 0.0
         self._lay_out()
         self._connect()
+        dress(self)
 
     message: QMessageBox | None
 
