@@ -140,14 +140,15 @@ QLabel#soft { color: SOFT; }
 QLabel#title { font-size: 15px; font-weight: 600; }
 QGroupBox { border: 0; border-top: 1px solid LINE; margin-top: 20px; padding-top: 8px; font-weight: 600; }
 QGroupBox::title { subcontrol-origin: margin; left: 0; top: 2px; color: SOFT; }
-QLineEdit, QPlainTextEdit, QComboBox, QDoubleSpinBox { background: FIELD; border: 1px solid transparent;
+QLineEdit, QPlainTextEdit, QComboBox { background: FIELD; border: 1px solid transparent;
   border-radius: 6px; padding: 4px 8px; selection-background-color: ACCENT; selection-color: #0d1517; }
-QDoubleSpinBox { padding: 1px 0; color: SOFT; background: transparent; }
-QDoubleSpinBox QLineEdit { padding: 0; border: 0; background: transparent; }
-QDoubleSpinBox:hover, QDoubleSpinBox:focus { background: FIELD; color: INK; }
-QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QDoubleSpinBox:focus { border: 1px solid ACCENT; }
+QDoubleSpinBox, QDoubleSpinBox QLineEdit { background: transparent; border: 0; padding: 0; color: SOFT; }
+QDoubleSpinBox QLineEdit:hover, QDoubleSpinBox QLineEdit:focus { color: ACCENT; }
+QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus { border: 1px solid ACCENT; }
 QLineEdit:disabled, QComboBox:disabled { color: #5d666e; }
-QComboBox::drop-down { border: 0; width: 20px; }
+QComboBox::drop-down { border: 0; width: 22px; }
+QComboBox::down-arrow { width: 0; height: 0; border-left: 4px solid FIELD; border-right: 4px solid FIELD;
+  border-top: 5px solid SOFT; }
 QComboBox QAbstractItemView { background: FIELD; border: 1px solid LINE; selection-background-color: ACCENT;
   selection-color: #0d1517; }
 QPushButton, QToolButton { background: FIELD; border: 1px solid transparent; border-radius: 6px;
@@ -210,13 +211,14 @@ def _save(window: QWidget, picture: Path) -> None:
     window.close()
 
 
-def check_writable(picture: Path | None) -> None:
-    """Raises AimError when a picture could not be saved, before anything is drawn."""
+def check_writable(picture: Path | None, ending: str = ".png") -> None:
+    """Raises AimError when a picture or a movie could not be saved, before anything is drawn."""
     if picture is None:
         return
-    if picture.suffix.lower() != ".png":
+    if picture.suffix.lower() != ending:
+        what = "picture" if ending == ".png" else "movie"
         raise AimError(
-            f"The picture is '{picture}'.", "It has another ending.", "Name a file that ends in .png."
+            f"The {what} is '{picture}'.", "It has another ending.", f"Name a file that ends in {ending}."
         )
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
