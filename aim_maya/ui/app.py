@@ -79,19 +79,19 @@ def keep(window: str, values: dict[str, Any]) -> None:
 # The windows outside Maya: one QApplication, the window, and a picture of it when asked.
 
 _DARK = {
-    QPalette.ColorRole.Window: "#444444",
-    QPalette.ColorRole.WindowText: "#dddddd",
-    QPalette.ColorRole.Base: "#2b2b2b",
-    QPalette.ColorRole.AlternateBase: "#333333",
-    QPalette.ColorRole.Text: "#dddddd",
-    QPalette.ColorRole.Button: "#5d5d5d",
-    QPalette.ColorRole.ButtonText: "#eeeeee",
-    QPalette.ColorRole.ToolTipBase: "#2b2b2b",
-    QPalette.ColorRole.ToolTipText: "#dddddd",
-    QPalette.ColorRole.Highlight: "#5285a6",
-    QPalette.ColorRole.HighlightedText: "#ffffff",
-    QPalette.ColorRole.PlaceholderText: "#909090",
-    QPalette.ColorRole.Mid: "#707070",
+    QPalette.ColorRole.Window: "#1b1f23",
+    QPalette.ColorRole.WindowText: "#e6e9ec",
+    QPalette.ColorRole.Base: "#272c31",
+    QPalette.ColorRole.AlternateBase: "#22272b",
+    QPalette.ColorRole.Text: "#e6e9ec",
+    QPalette.ColorRole.Button: "#272c31",
+    QPalette.ColorRole.ButtonText: "#e6e9ec",
+    QPalette.ColorRole.ToolTipBase: "#272c31",
+    QPalette.ColorRole.ToolTipText: "#e6e9ec",
+    QPalette.ColorRole.Highlight: "#3fb6c0",
+    QPalette.ColorRole.HighlightedText: "#0d1517",
+    QPalette.ColorRole.PlaceholderText: "#98a2ab",
+    QPalette.ColorRole.Mid: "#56606a",
 }
 
 
@@ -117,6 +117,7 @@ def application(*, dark: bool = True) -> QApplication:
         )
     made = QApplication(["aimface"])
     made.setStyle("Fusion")
+    made.setProperty("aim_light", not dark)
     if dark:
         palette = QPalette()
         for role, colour in _DARK.items():
@@ -125,6 +126,76 @@ def application(*, dark: bool = True) -> QApplication:
             palette.setColor(QPalette.ColorGroup.Disabled, role, QColor("#8a8a8a"))
         made.setPalette(palette)
     return made
+
+
+# How both windows look: quiet surfaces, one accent, the same as in the page of a face.
+
+ACCENT, INK, SOFT, LINE, PAPER, FIELD = "#3fb6c0", "#e6e9ec", "#98a2ab", "#343b42", "#1b1f23", "#272c31"
+_STYLE = """
+QWidget { background: PAPER; color: INK; font-family: Inter, "Segoe UI", "SF Pro Text", Roboto, "Noto Sans",
+  "DejaVu Sans", sans-serif; font-size: 12px; }
+QLabel, QCheckBox, QGroupBox { background: transparent; }
+QLabel:disabled, QCheckBox:disabled { color: #5d666e; }
+QLabel#soft { color: SOFT; }
+QLabel#title { font-size: 15px; font-weight: 600; }
+QGroupBox { border: 0; border-top: 1px solid LINE; margin-top: 20px; padding-top: 8px; font-weight: 600; }
+QGroupBox::title { subcontrol-origin: margin; left: 0; top: 2px; color: SOFT; }
+QLineEdit, QPlainTextEdit, QComboBox { background: FIELD; border: 1px solid transparent;
+  border-radius: 6px; padding: 4px 8px; selection-background-color: ACCENT; selection-color: #0d1517; }
+QDoubleSpinBox, QDoubleSpinBox QLineEdit { background: transparent; border: 0; padding: 0; color: SOFT; }
+QDoubleSpinBox QLineEdit:hover, QDoubleSpinBox QLineEdit:focus { color: ACCENT; }
+QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus { border: 1px solid ACCENT; }
+QLineEdit:disabled, QComboBox:disabled { color: #5d666e; }
+QComboBox::drop-down { border: 0; width: 22px; }
+QComboBox::down-arrow { width: 0; height: 0; border-left: 4px solid FIELD; border-right: 4px solid FIELD;
+  border-top: 5px solid SOFT; }
+QComboBox QAbstractItemView { background: FIELD; border: 1px solid LINE; selection-background-color: ACCENT;
+  selection-color: #0d1517; }
+QPushButton, QToolButton { background: FIELD; border: 1px solid transparent; border-radius: 6px;
+  padding: 5px 10px; }
+QPushButton:hover, QToolButton:hover { color: ACCENT; }
+QPushButton:focus, QToolButton:focus { border: 1px solid ACCENT; }
+QPushButton:checked, QPushButton:pressed, QPushButton#main { background: ACCENT; color: #0d1517; }
+QPushButton:disabled, QToolButton:disabled { color: #5d666e; background: FIELD; }
+QToolButton { background: transparent; padding: 4px; }
+QToolButton#group { font-weight: 600; text-align: left; padding: 6px 2px; }
+QToolButton#star { color: #5d666e; padding: 0; border: 0; font-size: 14px; }
+QToolButton#star:checked, QToolButton#star:hover { color: ACCENT; }
+QCheckBox { spacing: 6px; }
+QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid #56606a; border-radius: 4px;
+  background: FIELD; }
+QCheckBox::indicator:checked { background: ACCENT; border-color: ACCENT; }
+QCheckBox::indicator:disabled { border-color: LINE; background: PAPER; }
+QCheckBox:focus { color: ACCENT; }
+QSlider { background: transparent; min-height: 18px; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: #3c434a; }
+QSlider::sub-page:horizontal { background: ACCENT; border-radius: 2px; }
+QSlider::sub-page:horizontal:disabled { background: #3c434a; }
+QSlider::handle:horizontal { width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; background: INK; }
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus { background: ACCENT; }
+QSlider::handle:horizontal:disabled { background: #56606a; }
+QProgressBar { background: FIELD; border: 0; border-radius: 6px; height: 22px; text-align: center; }
+QProgressBar::chunk { background: #246f77; border-radius: 6px; }
+QScrollArea { border: 0; }
+QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
+QScrollBar::handle:vertical { background: #454d55; border-radius: 4px; min-height: 30px; margin: 1px; }
+QScrollBar::add-line, QScrollBar::sub-line { height: 0; width: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QSplitter::handle { background: PAPER; width: 8px; }
+QToolTip { background: INK; color: PAPER; border: 0; padding: 4px 6px; }
+"""
+
+
+def dress(window: QWidget) -> None:
+    """Give a window this look, inside Maya too; nothing where the system's own colours were asked for."""
+    running = QApplication.instance()
+    if running is not None and running.property("aim_light"):
+        return
+    sheet = _STYLE
+    colours = {"ACCENT": ACCENT, "INK": INK, "SOFT": SOFT, "LINE": LINE, "PAPER": PAPER, "FIELD": FIELD}
+    for name, colour in colours.items():
+        sheet = sheet.replace(name, colour)
+    window.setStyleSheet(sheet)
 
 
 def show(window: QWidget, app: QApplication, *, picture: Path | None = None, after_s: float = 0.5) -> int:
@@ -140,13 +211,14 @@ def _save(window: QWidget, picture: Path) -> None:
     window.close()
 
 
-def check_writable(picture: Path | None) -> None:
-    """Raises AimError when a picture could not be saved, before anything is drawn."""
+def check_writable(picture: Path | None, ending: str = ".png") -> None:
+    """Raises AimError when a picture or a movie could not be saved, before anything is drawn."""
     if picture is None:
         return
-    if picture.suffix.lower() != ".png":
+    if picture.suffix.lower() != ending:
+        what = "picture" if ending == ".png" else "movie"
         raise AimError(
-            f"The picture is '{picture}'.", "It has another ending.", "Name a file that ends in .png."
+            f"The {what} is '{picture}'.", "It has another ending.", f"Name a file that ends in {ending}."
         )
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)

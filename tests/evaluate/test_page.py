@@ -23,9 +23,10 @@ import pytest
 from aim_maya.core.container import NO_BONES
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import PRESETS, Edit, FaceModel
+from aim_maya.runtime.face_parts import named_group, pairs
 from tests.in_maya.tiny import tiny, write_tiny
 from trainer.__main__ import main
-from trainer.evaluate.packed import Block, PlayedTake, moved, named_group, pairs
+from trainer.evaluate.packed import Block, PlayedTake, moved
 from trainer.evaluate.page import Shown, write_page
 
 WITHIN_MM = 0.01

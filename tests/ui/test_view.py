@@ -15,7 +15,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of its is 
 pytest.importorskip("pytestqt")
 pytest.importorskip("vtkmodules")
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -45,6 +45,11 @@ pytestmark = pytest.mark.skipif(
     reason="nothing can be drawn here: no display, no EGL, no OSMesa (apt-get install libegl1 "
     "libgl1-mesa-dri)",
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path) -> None:
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +189,52 @@ def test_window_moves_face(qtbot: Any, window: ViewWindow) -> None:
     assert [r.label.text() for r in window.sliders.rows if r.slider.isVisibleTo(window)] == ["jawOpen"]
     qtbot.waitUntil(lambda: "Frame" in window.status.text(), timeout=5000)
     assert window.face.scene.device in window.status.text()
+
+
+def _shown(window: ViewWindow) -> list[str]:
+    return [name for line in window.sliders.lines if line.isVisibleTo(window) for name in line.names]
+
+
+def test_targets_stand_in_groups_in_pairs_and_favourites_are_kept(
+    qtbot: Any, window: ViewWindow, face: ViewedFace
+) -> None:
+    sliders = window.sliders
+    assert next(iter(sliders.sections)) == "Brows"
+    assert {"Eyes", "Mouth", "Jaw"} <= set(sliders.sections)
+    pair = next(line for line in sliders.lines if line.names == ["eyeBlink_L", "eyeBlink_R"])
+    left, right = (next(row for row in sliders.rows if row.name == name) for name in pair.names)
+    qtbot.mouseClick(sliders.link, Qt.MouseButton.LeftButton)
+    left.slider.setFocus()
+    qtbot.keyClick(left.slider, Qt.Key.Key_PageUp)
+    assert left.value.value() == right.value.value() > 0
+    qtbot.mouseClick(sliders.link, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(left.slider, Qt.Key.Key_Home)
+    assert left.value.value() == 0 < right.value.value()
+    qtbot.mouseClick(pair.star, Qt.MouseButton.LeftButton)
+    again = ViewWindow(face)  # the next start
+    qtbot.addWidget(again)
+    again.show()
+    qtbot.mouseClick(again.sliders.only, Qt.MouseButton.LeftButton)
+    assert _shown(again) == pair.names == again.sliders.favourites()
+    qtbot.mouseClick(sliders.sections["Jaw"].head, Qt.MouseButton.LeftButton)
+    assert "jawOpen" not in _shown(window)
+    qtbot.keyClicks(sliders.search, "JAWOP")  # found in a folded group too
+    assert _shown(window) == ["jawOpen"]
+
+
+def test_long_names_and_other_conventions_find_their_groups(qtbot: Any) -> None:
+    names = (
+        *("CTRL_expressions:browRaiseInL", "CTRL_expressions:browRaiseInR", "Jaw_Open", "l_lowerLid"),
+        "aVeryLongNameOfATargetThatNoPanelHasRoomForAtAll_smile",
+    )
+    controls = tuple(Control(name, i, ((1.0, name),)) for i, name in enumerate(names))
+    sliders = TargetSliders(controls)
+    qtbot.addWidget(sliders)
+    sliders.show()
+    assert list(sliders.sections) == ["Brows", "Eyes", "Mouth", "Jaw"]
+    assert [len(line.names) for line in sliders.lines] == [2, 1, 1, 1]
+    assert sliders.sizeHint().width() < 560
+    assert sliders.lines[-1].label.toolTip() == names[-1]
 
 
 def test_an_edit_goes_in_and_out_of_the_window(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight, errors;
-curves played from a CSV."""
+curves and performances played; pictures and movies."""
 
 from __future__ import annotations
 
@@ -31,11 +31,20 @@ class Options:
     preset: str | None = None
     """Show the model under one of the edits that come along; aimface edit --list names them."""
     curves: Path | None = None
-    """Play this CSV of weight curves; a picture shows its first frame."""
+    """Play these weight curves (CSV) or this fitted performance (.aimperf); a picture shows the first frame."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model is evaluated."""
     screenshot: Path | None = None
     """Save a picture as PNG and end; needs no display."""
+    size: str | None = None
+    """Pixels of the picture or movie: 2000 for a square, or 1920x1080."""
+    camera: (
+        Literal["front", "three_quarter", "three_quarter_right", "profile", "profile_right", "whole"] | None
+    ) = None
+    """Look from here; the sides are the subject's left, or right."""
+    movie: Path | None = None
+    """Save the curves or the performance, or else one turn about the face, as MP4 and end; needs the extra
+    [movie]."""
     window: bool = False
     """The picture is of the whole window, with its sliders."""
     bench: bool = False

@@ -13,50 +13,24 @@ The head names every array with its type, shape and place.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aim_maya.core.controls import Control, Rig
-from aim_maya.core.curves.take import key
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh
-from aim_maya.core.regions import smoothed
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
+from aim_maya.runtime.face_parts import controls, outwards, sure_bone
 from aim_maya.runtime.model_data import ModelData
 from aim_maya.runtime.skin_field import BentTables, need_together
 
 _STEP_MM = 0.0005  # of displacements
 _BENT_STEP_MM = 0.0015  # of what an edit changes about them
 _COARSEST_MM = 0.001  # the largest step that sixteen bits are used with
-_TURNS = 0.02  # radians: a control that turns the jaw by more belongs to the jaw
-
-GROUPS = ("Brows", "Eyes", "Nose", "Cheeks", "Mouth", "Jaw", "Other")
-_WORDS = {  # beginnings and ends of the words in names; the first group that fits
-    "Brows": "brow forehead",
-    "Jaw": "jaw chin mandible",
-    "Nose": "nose nostril nasal sneer",
-    "Cheeks": "cheek",
-    "Eyes": "eye eyes lid lids blink squint pupil gaze look",
-    "Mouth": "mouth lip lips smile frown pucker funnel kiss dimple tongue teeth phoneme viseme",
-}
-_REGIONS = {
-    "forehead": "Brows",
-    "brow": "Brows",
-    "temple": "Brows",
-    "eyes": "Eyes",
-    "nose": "Nose",
-    "cheeks": "Cheeks",
-    "lips": "Mouth",
-    "chin": "Jaw",
-    "jaw_line": "Jaw",
-}
 
 
 class Beside(Protocol):
@@ -143,13 +117,13 @@ def packed(
         "centre": np.asarray(data.centre, np.float64).tolist(),
         "arc": data.baked.arc,
         "pose": _matrix(data.baked.pose),
-        "controls": controls(model),
+        "controls": controls(data),
         "poses": [
             {"of": [[data.rig.names.index(c), v] for c, v in p.weights.items()], "method": p.method}
             for p in data.rig.poses
         ],
         "rest": block.add(tables.rest, "float32"),
-        "triangles": block.add(_outwards(data.mesh), "uint32"),
+        "triangles": block.add(outwards(data.mesh), "uint32"),
         "weight": block.add(data.weight, "float32"),
         "twists": block.add(data.motion.twists, "float64"),
         "doubles": None if data.doubles is None else [block.add(ids, "uint32") for ids in data.doubles],
@@ -214,19 +188,6 @@ def _frame(data: ModelData) -> dict[str, Any]:
     }
 
 
-def _outwards(mesh: Mesh) -> Ints:
-    """(F, 3) triangles, turned over where the faces as a whole look inwards; a sheet that is nearly flat has
-    no inside."""
-    triangles = mesh.triangles
-    a, b, c = mesh.points[triangles].transpose(1, 0, 2)
-    facing, middle = 0.5 * np.cross(b - a, c - a), (a + b + c) / 3
-    area = np.linalg.norm(facing, axis=1)
-    centre = area @ middle / max(float(area.sum()), 1e-30)
-    extent = float(np.ptp(mesh.points, axis=0).max())
-    inwards = ((middle - centre) * facing).sum() < -0.01 * extent * area.sum()
-    return triangles[:, ::-1] if inwards else triangles
-
-
 def _linear(block: Block, data: ModelData) -> dict[str, Any] | None:
     """What the linear look needs; the matrices are left out where every target is captured alone."""
     if not data.motion.twists.any():
@@ -276,72 +237,8 @@ def _anatomy(block: Block, model: FaceModel) -> dict[str, int]:
     return {
         "bone": block.add(anatomy.bone_points, "float32"),
         "thickness": block.add(anatomy.thickness, "float32"),
-        "sure": block.add(np.rint(255 * np.clip(_bony(model), 0, 1)), "uint8"),
+        "sure": block.add(np.rint(255 * np.clip(sure_bone(model.data), 0, 1)), "uint8"),
     }
-
-
-def _bony(model: FaceModel) -> Floats:
-    """(V,) in [0, 1]: above a half where the bone points make a bone's surface. They look the way the tissue
-    over them goes, are not torn, hang together, and are on a skull or jaw. Elsewhere (lips, lids, ears,
-    neck, inside the head) bone is a guess."""
-    data, mesh = model.data, model.data.sewn
-    triangles = _outwards(mesh)
-    skin, bone = data.neutral.astype(np.float64), data.bone.astype(np.float64)
-    corners = bone[triangles]
-    facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    along = data.normals[triangles].sum(1, dtype=np.float64)
-    cosine = (facing * along).sum(1) / np.maximum(
-        np.linalg.norm(facing, axis=1) * np.linalg.norm(along, axis=1), 1e-30
-    )
-    torn = (_sides(corners) > 2.5 * _sides(skin[triangles]) + 1.0 / model.mm_per_unit).any(1)
-    kept = (cosine > 0.45) & ~torn & ~_no_bone(data)[triangles].any(1)
-    kept[kept] = _largest_pieces(triangles[kept], len(skin))
-    count = np.bincount(triangles.ravel(), minlength=len(skin))
-    share = np.bincount(triangles[kept].ravel(), minlength=len(skin)) / np.maximum(count, 1)
-    soft = smoothed(mesh, share[:, None].astype(np.float64), 3)[:, 0]
-    return soft if data.owners is None else soft[data.owners]
-
-
-def _sides(corners: Floats) -> Floats:
-    """(F, 3) lengths of the sides of triangles (F, 3, 3)."""
-    lengths: Floats = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
-    return lengths
-
-
-def _no_bone(data: ModelData) -> NDArray[np.bool_]:
-    """(V,) of neck and ears: below the chin, behind the jaw below the skull's base, outside the skull at the
-    ears."""
-    try:
-        sites = data.sites
-    except AimError:
-        return np.zeros(len(data.neutral), bool)
-    at, size = sites.to_head(data.bone), sites.size
-    ear, angle, chin = sites.site("tragion"), sites.site("gonion"), sites.points["menton"]
-    skull = data.weight < 0.4 * float(data.weight.max())
-    neck = (at[:, 1] < chin[1] - 8 * size) | (
-        skull & (at[:, 1] < ear[1] - 34 * size) & (at[:, 2] < angle[2] + 25 * size)
-    )
-    above = at[:, 1] - ear[1]
-    beside = (np.abs(at[:, 0]) > ear[0] - 2 * size) & (at[:, 2] < ear[2] + 10 * size)
-    ears: NDArray[np.bool_] = beside & (above > -40 * size) & (above < 22 * size)
-    return neck | ears
-
-
-def _largest_pieces(triangles: Ints, vertices: int) -> NDArray[np.bool_]:
-    """(F,) which triangles belong to pieces of at least a twentieth of all."""
-    label = np.arange(vertices)
-    while True:  # the least id spreads over each piece
-        least = label[triangles].min(1)
-        spread = label.copy()
-        for corner in range(3):
-            np.minimum.at(spread, triangles[:, corner], least)
-        spread = spread[spread]
-        if np.array_equal(spread, label):
-            break
-        label = spread
-    piece = label[triangles[:, 0]] if len(triangles) else np.zeros(0, int)
-    large: NDArray[np.bool_] = np.bincount(piece, minlength=1)[piece] * 20 >= len(triangles)
-    return large
 
 
 def _errors(block: Block, errors: Floats) -> dict[str, Any]:
@@ -384,99 +281,3 @@ def _take(block: Block, take: PlayedTake) -> dict[str, Any]:
 
 def _matrix(matrix: Floats | None) -> list[float] | None:
     return None if matrix is None else np.asarray(matrix, np.float64).ravel().tolist()
-
-
-# Which controls stand together: by the words in their names; where these say nothing, by where the face
-# moves.
-
-
-def controls(model: FaceModel) -> list[dict[str, Any]]:
-    """Every control: name, range, knots, group, and where it is one of two sides, the stem and the side."""
-    data = model.data
-    rig, sided = data.rig, pairs(data.rig.names)
-    places = {target: i for i, target in enumerate(rig.targets)}
-    made = []
-    for control in rig.controls:
-        values = [v for v, _ in control.knots] or [1.0]
-        stem, side = sided.get(control.name, (control.name, ""))
-        made.append(
-            {
-                "name": control.name,
-                "low": min(0.0, *values),
-                "high": max(0.0, *values),
-                "knots": [[v, places[t]] for v, t in control.knots],
-                "group": named_group(control.name) or _moving_group(data, control, rig),
-                "stem": stem,
-                "side": side,
-            }
-        )
-    return made
-
-
-def pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """{name: (stem, 'l' or 'r')} of controls that come in two sides. 'jawLeft' and 'jawRight' are
-    directions, not sides of one."""
-    found: dict[str, dict[str, str]] = {}
-    for name in names:
-        stem, side = key(name)
-        if side and stem not in ("jaw", "mouth", "tongue", "head"):
-            found.setdefault(stem, {}).setdefault(side, name)
-    shown: dict[str, tuple[str, str]] = {}
-    for sides in found.values():
-        if len(sides) == 2:
-            stem = _stem(sides["l"], sides["r"])
-            shown |= {sides["l"]: (stem, "l"), sides["r"]: (stem, "r")}
-    return _inner_pairs([name for name in names if name not in shown]) | shown
-
-
-def _inner_pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """`pairs` of names that say the side in their middle: 'eye-left-closure'."""
-    found: dict[str, dict[str, str]] = {}
-    for name in names:
-        words = re.split(r"([\W_]+)", name)
-        sides = [i for i, word in enumerate(words) if word.lower() in ("left", "right", "l", "r")]
-        if len(sides) == 1 and 0 < sides[0] < len(words) - 1:
-            stem = "".join(words[: sides[0] - 1] + words[sides[0] + 1 :])
-            found.setdefault(stem, {}).setdefault(words[sides[0]][0].lower(), name)
-    both = [(stem, sides) for stem, sides in found.items() if len(sides) == 2]
-    return {sides[side]: (stem, side) for stem, sides in both for side in "lr"}
-
-
-def _stem(left: str, right: str) -> str:
-    """What two names have in common, as it is shown: 'eyeBlink' of 'eyeBlink_L' and 'eyeBlink_R'."""
-    head = next(
-        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
-    )
-    tail = left[head:]
-    for word in ("left", "l"):
-        if tail.lower().startswith(word):
-            return (left[:head] + tail[len(word) :]).strip("_-. ") or left
-    return left[:head].strip("_-. ") or left
-
-
-def named_group(name: str) -> str:
-    """The group that a control's name speaks of; '' where it speaks of none."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", re.split(r"[:|]", name)[-1])
-    for group, known in _WORDS.items():
-        for stem in known.split():
-            for word in map(str.lower, words):
-                if word.startswith(stem) or (len(stem) > 3 and word.endswith(stem)):
-                    return group
-    return ""
-
-
-def _moving_group(data: ModelData, control: Control, rig: Rig) -> str:
-    if not control.knots or not data.has_anatomy:
-        return "Other"
-    target = rig.targets.index(control.knots[-1][1])
-    if np.linalg.norm(data.motion.twists[target, :3]) > _TURNS:
-        return "Jaw"
-    try:
-        regions = data.regions
-    except AimError:
-        return "Other"
-    energy = np.square(data.tables(True).displacements[target]).sum(1)
-    totals: dict[str, float] = {}
-    for name, region in regions.items():
-        totals[_REGIONS[name]] = totals.get(_REGIONS[name], 0.0) + float(energy @ region)
-    return max(totals, key=lambda group: totals[group]) if energy.any() else "Other"

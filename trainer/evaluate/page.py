@@ -25,8 +25,9 @@ from aim_maya.core.files import write_text
 from aim_maya.core.progress import Progress
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, FaceModel
+from aim_maya.runtime.face_parts import GROUPS
 
-from .packed import GROUPS, Beside, PlayedTake, packed
+from .packed import Beside, PlayedTake, packed
 
 _SCRIPTS = ("vendor/three.min.js", "face.js", "view.js", "panel.js")
 _TABLES = 500_000_000  # bytes of the targets under all edits

@@ -22,6 +22,7 @@ from vtkmodules.vtkRenderingCore import (
     vtkActor,
     vtkLightKit,
     vtkPolyDataMapper,
+    vtkProperty,
     vtkRenderer,
     vtkRenderWindow,
     vtkWindowToImageFilter,
@@ -31,6 +32,7 @@ from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.typed import Floats
+from aim_maya.runtime.face_parts import outwards
 
 # Vertex normals of a mesh that moves every frame, in single precision and into memory that stays.
 
@@ -86,13 +88,24 @@ def _faces_of(mesh: Mesh, corners: int) -> NDArray[np.integer]:
 
 _AWAY_MM = 545.0  # a camera from an adult's face that fills its picture
 SKIN = (0.92, 0.75, 0.66)
-_BEHIND, _ABOVE = (0.17, 0.17, 0.18), (0.30, 0.31, 0.33)
+_INSIDE = (0.14, 0.075, 0.07)  # the back of the skin: what is seen in an open mouth, and behind the lids
+_BEHIND, _ABOVE = (0.113, 0.129, 0.145), (0.227, 0.251, 0.275)
+CAMERAS = {  # degrees from the front, to the subject's left
+    "front": 0.0,
+    "three_quarter": 35.0,
+    "three_quarter_right": -35.0,
+    "profile": 90.0,
+    "profile_right": -90.0,
+    "whole": 20.0,
+}
 
 
 class ShownMesh:
     """One mesh in the scene: points that move, colours that change."""
 
     def __init__(self, mesh: Mesh, colour: tuple[float, float, float] = SKIN) -> None:
+        if not np.array_equal(outwards(mesh), mesh.triangles):  # else the dark side would be the outer one
+            mesh = Mesh(mesh.points, mesh.counts[::-1].copy(), mesh.corners[::-1].copy())
         self.points = np.ascontiguousarray(mesh.points, np.float32)
         self.normals = np.zeros_like(self.points)
         self._smooth = SmoothNormals(mesh)
@@ -116,6 +129,21 @@ class ShownMesh:
         look.SetInterpolationToPhong()
         look.SetSpecular(0.15)
         look.SetSpecularPower(20)
+        inside = vtkProperty()
+        inside.SetColor(*_INSIDE)
+        inside.SetSpecular(0.0)
+        inside.SetDiffuse(0.5)
+        self.actor.SetBackfaceProperty(inside)
+        self._back = vtkActor()  # a surface with colours has them on both sides: its back is drawn apart
+        backs = vtkPolyDataMapper()
+        backs.SetInputData(self.data)
+        backs.ScalarVisibilityOff()
+        backs.SetStatic(True)
+        self._back.SetMapper(backs)
+        self._back.SetProperty(inside)
+        inside.FrontfaceCullingOn()
+        self._back.SetVisibility(False)
+        self.actors = (self.actor, self._back)
         self.move(self.points)
 
     def move(self, points: Floats) -> None:
@@ -139,6 +167,13 @@ class ShownMesh:
                 numpy_to_vtk(np.ascontiguousarray(colours, np.uint8), deep=True)
             )
         self.data.Modified()
+        self._sides()
+
+    def _sides(self) -> None:
+        own, painted = self.actor.GetProperty(), self.data.GetPointData().GetScalars() is not None
+        opaque = own.GetOpacity() == 1.0
+        own.SetBackfaceCulling(painted or not opaque)  # a back that is seen through would only cloud
+        self._back.SetVisibility(painted and opaque and bool(self.actor.GetVisibility()))
 
     def look(self, *, visible: bool, opacity: float = 1.0, wires: bool = False) -> None:
         """Whether and how it is seen."""
@@ -146,6 +181,7 @@ class ShownMesh:
         self.actor.GetProperty().SetOpacity(opacity)
         self.actor.GetProperty().SetEdgeVisibility(wires)
         self.actor.GetProperty().SetEdgeColor(0.2, 0.2, 0.2)
+        self._sides()
 
 
 class FaceScene:
@@ -180,7 +216,8 @@ class FaceScene:
 
     def add(self, surface: ShownMesh) -> None:
         """Draw it too."""
-        self.renderer.AddActor(surface.actor)
+        for actor in surface.actors:
+            self.renderer.AddActor(actor)
 
     def resize(self, width: int, height: int) -> None:
         """Size of the picture in pixels."""
@@ -234,6 +271,27 @@ class FaceScene:
         camera.SetFocalPoint(*sites.to_object(middle))
         camera.SetPosition(*sites.to_object(middle + away * np.array([np.sin(angle), 0.0, np.cos(angle)])))
         camera.SetViewUp(*sites.axes[1])
+
+    def take_camera(self, name: str, sites: FaceSites | None) -> None:
+        """One of CAMERAS; by the landmarks where there are any."""
+        if sites is None or name == "whole":
+            self.reset_camera(CAMERAS[name])
+        else:
+            self.show_face(sites, CAMERAS[name])
+            self.zoom(0.62)  # the whole head, which turns
+
+    def on_screen(self, points: Floats) -> Floats:
+        """(N, 3) of points (N, 3), object space: pixels from the left and from the top, and the depth, smaller
+        nearer."""
+        width, height = self.window.GetSize()
+        self.renderer.ResetCameraClippingRange()
+        matrix = self.renderer.GetActiveCamera().GetCompositeProjectionTransformMatrix(
+            width / height, -1.0, 1.0
+        )
+        m = np.array([[matrix.GetElement(i, j) for j in range(4)] for i in range(4)])
+        seen = points @ m[:, :3].T + m[:, 3]
+        seen = seen[:, :3] / seen[:, 3:]
+        return np.column_stack([0.5 * (1 + seen[:, 0]) * width, 0.5 * (1 - seen[:, 1]) * height, seen[:, 2]])
 
     def orbit(self, right: float, up: float) -> None:
         """Turn the camera about the face, degrees; never over its top."""

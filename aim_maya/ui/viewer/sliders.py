@@ -1,44 +1,56 @@
-"""A slider for every control of a model, and weight curves played on them in real time."""
+"""A slider for every control of a model, in groups; and curves and performances played in real time, with the
+timeline below the face."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
     QSlider,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from aim_maya.core.controls import Control, Rig
+from aim_maya.core.controls import Control
 from aim_maya.core.curves import control_reach, match_controls, read_curves
 from aim_maya.core.typed import Floats
+from aim_maya.runtime import Performance
+from aim_maya.runtime.face_parts import GROUPS, named_group, pairs
+from aim_maya.runtime.model_data import ModelData
+from aim_maya.ui import app
 
-# Weight curves played in real time: frames are dropped, never the beat.
+# Weight curves and fitted performances played in real time: frames are dropped, never the beat.
 
 
 class Player(QObject):
-    """`frame` (weights (C,), number) while playing, over and over."""
+    """`frame` (weights (C,) of curves, or None of a performance; number) while playing and when it is moved;
+    `turned` when it begins or stops."""
 
     frame = Signal(object, int)
+    turned = Signal(bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._weights: Floats = np.zeros((0, 0))
-        self._times: Floats = np.zeros(0)
-        self._began, self._last = 0.0, -1
+        self.performance: Performance | None = None
+        self.times: Floats = np.zeros(0)
+        self.number, self.loops = 0, True
+        self._began = 0.0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
 
@@ -47,49 +59,146 @@ class Player(QObject):
         """Whether it plays now."""
         return self._timer.isActive()
 
-    def load(self, path: Path, rig: Rig) -> list[str]:
-        """Read a CSV; returns what is to be said of it. Raises AimError for a file that is none, or drives
-        nothing."""
-        curves = read_curves(path)
-        self._weights, notes = match_controls(curves, rig.names, reach=control_reach(rig))
-        self._times = curves.times - curves.times[0]
-        return [*curves.notes, *notes]
+    def load(self, path: Path, data: ModelData) -> list[str]:
+        """Read curves or a .aimperf; returns what is to be said of it. Raises AimError for a file that is none,
+        drives nothing, or was fitted with another model."""
+        if path.suffix.lower() == ".aimperf":
+            read = Performance.load(path)
+            read.check(data)
+            self.performance, self.times = read, np.arange(read.frame_count) / read.fps
+            notes = [read.warning(data)] if read.warning(data) else []
+        else:
+            curves = read_curves(path)
+            weights, said = match_controls(curves, data.rig.names, reach=control_reach(data.rig))
+            self.performance, self._weights, self.times = None, weights, curves.times - curves.times[0]
+            notes = [*curves.notes, *said]
+        self.number = 0
+        return notes
+
+    def weights_at(self, number: int) -> Floats:
+        """(C,) of one frame of curves."""
+        return self._weights[number]
+
+    def movie_frames(self, fps: float) -> tuple[float, Floats]:
+        """Frames a second, and which frames to show: a performance's own, of curves the nearest at so many a
+        second. None of them without a take."""
+        if not len(self.times):
+            return fps, np.zeros(0)
+        if self.performance is not None:
+            return self.performance.fps, np.arange(len(self.times))
+        wanted = np.arange(round(float(self.times[-1]) * fps) + 1) / fps
+        return fps, np.clip(np.searchsorted(self.times, wanted + 1e-6, side="right") - 1, 0, None)
 
     def play(self, on: bool) -> None:
-        """Begin at the first frame, or stop."""
-        self._began, self._last = time.perf_counter(), -1
-        if on and len(self._times):
+        """Go on from the frame that is shown (from the first one at the end), or stop."""
+        on = on and len(self.times) > 0
+        if on and self.number >= len(self.times) - 1:
+            self.number = 0
+        self._began = time.perf_counter() - (float(self.times[self.number]) if on else 0.0)
+        if on:
             self._timer.start(0)
         else:
             self._timer.stop()
+        self.turned.emit(on)
+
+    def seek(self, number: int) -> None:
+        """Show one frame; playing goes on from there."""
+        if len(self.times):
+            self.number = min(max(number, 0), len(self.times) - 1)
+            self._began = time.perf_counter() - float(self.times[self.number])
+            self._show()
+
+    def _show(self) -> None:
+        weights = None if self.performance is not None else self._weights[self.number]
+        self.frame.emit(weights, self.number)
 
     def _tick(self) -> None:
-        length = float(self._times[-1]) + (
-            float(np.median(np.diff(self._times))) if len(self._times) > 1 else 1.0
-        )
-        number = (
-            int(np.searchsorted(self._times, (time.perf_counter() - self._began) % length, side="right")) - 1
-        )
-        if number != self._last:
-            self._last = number
-            self.frame.emit(self._weights[number], number)
+        step = float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1.0
+        length, at = float(self.times[-1]) + step, time.perf_counter() - self._began
+        if at >= length and not self.loops:
+            self.number = len(self.times) - 1
+            self._show()
+            self.play(False)
+            return
+        number = int(np.searchsorted(self.times, at % length, side="right")) - 1
+        if number != self.number or not self.number:
+            self.number = number
+            self._show()
         self._timer.setInterval(4)
 
 
-# A slider for every control of a model, with search, reset and random.
+class Timeline(QWidget):
+    """What a player plays: play, scrub, loop, and the frame in numbers."""
+
+    def __init__(self, player: Player) -> None:
+        super().__init__()
+        self.player = player
+        self.play, self.loop, self.open = QPushButton("&Play"), QCheckBox("Loop"), QPushButton("C&urves ...")
+        self.slider, self.place = QSlider(Qt.Orientation.Horizontal), QLabel("No take")
+        self.place.setObjectName("soft")
+        self.place.setMinimumWidth(self.fontMetrics().horizontalAdvance("0000 / 0000   00:00.00"))
+        self.loop.setChecked(True)
+        self.open.setToolTip("Open weight curves (CSV, JSON) or a fitted performance (.aimperf)")
+        self.play.setFixedWidth(self.fontMetrics().horizontalAdvance("Pause") + 34)
+        self.slider.setAccessibleName("Frame")
+        for widget in (self.play, self.slider, self.loop):
+            widget.setEnabled(False)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.open, self.play, self.slider, self.place, self.loop):
+            row.addWidget(widget, int(widget is self.slider))
+        self.play.clicked.connect(lambda: player.play(not player.playing))
+        self.slider.valueChanged.connect(player.seek)
+        self.loop.toggled.connect(self._loop)
+        player.frame.connect(lambda _weights, number: self._at(number))
+        player.turned.connect(lambda on: self.play.setText("&Pause" if on else "&Play"))
+
+    def loaded(self, name: str, notes: Sequence[str]) -> None:
+        """The player has another take."""
+        for widget in (self.play, self.slider, self.loop):
+            widget.setEnabled(True)
+        self.slider.setRange(0, len(self.player.times) - 1)
+        self.slider.setToolTip(name)
+        self.play.setToolTip("\n".join([name, *notes]))
+        self._at(0)
+
+    def _loop(self, on: bool) -> None:
+        self.player.loops = on
+
+    def _at(self, number: int) -> None:
+        self.slider.blockSignals(True)
+        self.slider.setValue(number)
+        self.slider.blockSignals(False)
+        times = self.player.times
+        minutes, seconds = divmod(float(times[number]), 60)
+        self.place.setText(f"{number + 1} / {len(times)}   {int(minutes):02d}:{seconds:05.2f}")
+
+
+# A slider for every control of a model, with search, favourites, reset and random.
 
 _FINE = 1000  # slider steps in one unit of weight
+_OPEN = 120  # controls: with more the groups begin closed
+_NAME = 108  # pixels of a line's name: longer ones end in dots, and are whole in their tooltip
 
 
 class TargetSliders(QWidget):
-    """`changed` once for every change, however many sliders it moved."""
+    """`changed` once for every change, however many sliders it moved. Controls stand in groups, left and right
+    on one line."""
 
     changed = Signal()
 
-    def __init__(self, controls: tuple[Control, ...], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        controls: tuple[Control, ...],
+        groups: Sequence[str] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        """groups: of every control, one of face_parts.GROUPS; by the names alone when not given."""
         super().__init__(parent)
-        self._controls, self._quiet = controls, False
+        self._controls, self._quiet, self._busy = controls, False, False
+        self._groups = list(groups or (named_group(c.name) or "Other" for c in controls))
         self.search, self.random, self.reset = QLineEdit(), QPushButton("Ra&ndom"), QPushButton("&Reset")
+        self.link, self.only = QPushButton("&Link L R"), QToolButton()
         self.search.setPlaceholderText("Search (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search controls")
@@ -99,31 +208,69 @@ class TargetSliders(QWidget):
         self.addAction(find)
         self.random.setToolTip("A few controls at random")
         self.random.clicked.connect(self.set_random)
+        self.reset.setToolTip("All controls to 0")
         self.reset.clicked.connect(lambda: self.set_weights(np.zeros(len(self._controls))))
-        self.rows = [_Row(control, self._moved) for control in controls]
+        self.link.setCheckable(True)
+        self.link.setToolTip("Move left and right together")
+        self.only.setText("\u2605")
+        self.only.setObjectName("star")
+        self.only.setCheckable(True)
+        self.only.setToolTip("Show the favourites alone")
+        self.only.setAccessibleName("Favourites alone")
+        self.only.toggled.connect(self._filter)
+        self.rows = [_Row(control, partial(self._moved, i)) for i, control in enumerate(controls)]
         self._lay_out()
+        self.link.setEnabled(any(line.twins for line in self.lines))
 
     def _lay_out(self) -> None:
         inside = QWidget()
-        grid = QGridLayout(inside)
-        grid.setVerticalSpacing(2)
-        for number, row in enumerate(self.rows):
-            for place, widget in enumerate((row.label, row.slider, row.value)):
-                grid.addWidget(widget, number, place)
-        grid.setRowStretch(len(self.rows), 1)
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.setSpacing(0)
+        self.lines, self.sections = self._make_lines(), {}
+        for name in GROUPS:
+            own = [line for line in self.lines if line.group == name]
+            if own:
+                self.sections[name] = section = _Section(name, own)
+                section.head.setChecked(len(self.rows) <= _OPEN)
+                column.addWidget(section)
+        column.addStretch(1)
+        self._kept = set(app.load("viewer").get("favourites", []))
+        for line in self.lines:
+            line.star.setChecked(bool(self._kept & set(line.names)))
+            line.star.toggled.connect(partial(self._star, line))
         area = QScrollArea()
         area.setWidget(inside)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(inside.sizeHint().width() + area.verticalScrollBar().sizeHint().width())
+        area.setMinimumWidth(min(inside.sizeHint().width(), 440) + 12)
         top = QHBoxLayout()
-        for widget in (self.search, self.random, self.reset):
+        top.setSpacing(6)
+        top.addWidget(self.search, 1)
+        for widget in (self.only, self.link, self.random, self.reset):
             top.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(top)
         column.addWidget(area, 1)
+
+    def _make_lines(self) -> list[_Line]:
+        """One for a control, or for the two sides of one."""
+        sides, lines, stems = pairs([c.name for c in self._controls]), [], {}
+        for i, control in enumerate(self._controls):
+            stem, side = sides.get(control.name, ("", ""))
+            if side:
+                stems.setdefault((stem, self._groups[i]), {})[side] = i
+        for i, control in enumerate(self._controls):
+            stem, side = sides.get(control.name, ("", ""))
+            both = stems.get((stem, self._groups[i]), {})
+            if len(both) < 2:
+                lines.append(_Line(control.name, self._groups[i], [self.rows[i]]))
+            elif side == "l":
+                self.rows[both["l"]].twin, self.rows[both["r"]].twin = both["r"], both["l"]
+                lines.append(_Line(stem, self._groups[i], [self.rows[both["l"]], self.rows[both["r"]]]))
+        return lines
 
     def weights(self) -> Floats:
         """(C,) as the sliders stand."""
@@ -150,35 +297,151 @@ class TargetSliders(QWidget):
             weights[i] = generator.uniform(0.2, 1.0) * end
         self.set_weights(weights)
 
-    def _moved(self) -> None:
-        if not self._quiet:
-            self.changed.emit()
+    def favourites(self) -> list[str]:
+        """The names of the starred controls of this model."""
+        return [name for line in self.lines if line.star.isChecked() for name in line.names]
 
-    def _filter(self, text: str) -> None:
-        for row in self.rows:
-            for widget in (row.label, row.slider, row.value):
-                widget.setVisible(text.strip().lower() in row.label.text().lower())
+    def _star(self, line: _Line, on: bool) -> None:
+        """Kept between starts, by name: those of other models stay."""
+        self._kept = self._kept | set(line.names) if on else self._kept - set(line.names)
+        app.keep("viewer", app.load("viewer") | {"favourites": sorted(self._kept)})
+        self._filter()
+
+    def _moved(self, i: int, value: float) -> None:
+        if self._quiet:
+            return
+        twin = self.rows[i].twin
+        if self.link.isChecked() and twin is not None:
+            self._quiet = True
+            self.rows[twin].value.setValue(value)
+            self._quiet = False
+        self.changed.emit()
+
+    def _filter(self, _changed: object = None) -> None:
+        wanted = self.search.text().strip().lower()
+        for line in self.lines:
+            named = any(wanted in name.lower() for name in (line.label.full, line.group, *line.names))
+            line.setVisible(named and (line.star.isChecked() or not self.only.isChecked()))
+        for section in self.sections.values():
+            section.filter(bool(wanted) or self.only.isChecked())
+
+
+class _Section(QWidget):
+    """A group's lines below its name, which folds them."""
+
+    def __init__(self, name: str, lines: list[_Line]) -> None:
+        super().__init__()
+        self._lines, self._body = lines, QWidget()
+        self.head = QToolButton()
+        self.head.setObjectName("group")
+        self.head.setText(f"{name}   {sum(len(line.names) for line in lines)}")
+        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.head.setArrowType(Qt.ArrowType.RightArrow)
+        self.head.setCheckable(True)
+        self.head.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.head.toggled.connect(self._fold)
+        column, inside = QVBoxLayout(self), QVBoxLayout(self._body)
+        for layout in (column, inside):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+        for line in lines:
+            inside.addWidget(line)
+        column.addWidget(self.head)
+        column.addWidget(self._body)
+        self._body.setVisible(False)
+
+    def _fold(self, on: bool) -> None:
+        self.head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self._body.setVisible(on)
+
+    def filter(self, searching: bool) -> None:
+        """What was found is seen, in a folded group too."""
+        self.setVisible(not searching or any(not line.isHidden() for line in self._lines))
+        self._body.setVisible(searching or self.head.isChecked())
+
+
+class _Name(QLabel):
+    """A name that ends in dots where it is longer than its room, and is whole in its tooltip."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.full = text
+        self.setToolTip(text)
+        self.setFixedWidth(_NAME)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Qt's own cuts letters in two."""
+        painter = QPainter(self)
+        fitting = self.fontMetrics().elidedText(self.full, Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, fitting)
+
+
+class _Line(QWidget):
+    """Star and name, then slider and number of one control, or of its left and right."""
+
+    def __init__(self, text: str, group: str, rows: list[_Row]) -> None:
+        super().__init__()
+        self.group, self.names, self.twins = group, [row.name for row in rows], len(rows) == 2
+        self.label, self.star = _Name(text), QToolButton()
+        self.star.setText("\u2605")
+        self.star.setObjectName("star")
+        self.star.setCheckable(True)
+        self.star.setToolTip(f"{text} is a favourite")
+        self.star.setAccessibleName(f"{text} is a favourite")
+        self.star.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.label.setBuddy(rows[0].value)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(2, 1, 0, 1)
+        line.setSpacing(5)
+        line.addWidget(self.star)
+        line.addWidget(self.label)
+        for row, side in zip(rows, "LR", strict=False):
+            row.label = self.label
+            if self.twins:
+                letter = QLabel(side)
+                letter.setObjectName("soft")
+                line.addWidget(letter)
+            line.addWidget(row.slider, 1)
+            line.addWidget(row.value)
+
+
+class _Number(QDoubleSpinBox):
+    """Without buttons, and with their room: a style sheet keeps it free."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The text has all of it."""
+        super().resizeEvent(event)
+        self.lineEdit().setGeometry(self.rect())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A style sheet that came later lays out again."""
+        super().showEvent(event)
+        self.lineEdit().setGeometry(self.rect())
 
 
 class _Row:
-    """Label, slider and number of one control; the number is the truth and may go beyond the slider."""
+    """Slider and number of one control; the number is the truth and may go beyond the slider."""
 
-    def __init__(self, control: Control, moved: object) -> None:
+    label: QLabel
+
+    def __init__(self, control: Control, moved: Callable[[float], None]) -> None:
         values = [value for value, _ in control.knots] or [1.0]
         low, high = min(0.0, *values), max(0.0, *values)
-        self.label, self.slider, self.value = (
-            QLabel(control.name),
-            QSlider(Qt.Orientation.Horizontal),
-            QDoubleSpinBox(),
-        )
-        self.label.setBuddy(self.value)
+        self.name, self.low, self.high = control.name, low, high
+        self.twin: int | None = None  # the other side's place
+        self.slider, self.value = QSlider(Qt.Orientation.Horizontal), _Number()
         self.slider.setRange(round(low * _FINE), round(high * _FINE))
-        self.slider.setMinimumWidth(90)
+        self.slider.setMinimumWidth(50)
         self.slider.setAccessibleName(control.name)
+        self.slider.setToolTip(control.name)
         self.value.setRange(low - 1, high + 1)
         self.value.setSingleStep(0.05)
         self.value.setDecimals(3)
+        self.value.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.value.setFixedWidth(42)
+        self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.value.setAccessibleName(control.name)
+        self.value.setToolTip(control.name)
         self.slider.valueChanged.connect(self._from_slider)
         self.value.valueChanged.connect(self._from_number)
         self.value.valueChanged.connect(moved)

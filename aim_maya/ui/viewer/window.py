@@ -1,6 +1,5 @@
-"""The viewer: sliders on the left, the face in the middle of things, turned by mouse and keys, what is seen
-of it below.
-"""
+"""The viewer: targets and edits on the left, the face in the middle of things with what is seen of it above,
+and the take that is played below."""
 
 from __future__ import annotations
 
@@ -8,13 +7,25 @@ import time
 from pathlib import Path
 from statistics import median
 
-from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFont,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QGroupBox,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -28,32 +39,43 @@ from PySide6.QtWidgets import (
 from aim_maya.core.errors import AimError
 from aim_maya.core.typed import Floats
 from aim_maya.runtime.edit import EditRecipe
-from aim_maya.ui.app import show_error
+from aim_maya.runtime.face_parts import controls
+from aim_maya.ui.app import dress, show_error
 
-from .drawing import FaceScene
+from .drawing import CAMERAS
 from .edit_panel import EditPanel, PresetBox
-from .face import ViewedFace
-from .sliders import Player, TargetSliders
+from .face import Grip, Legend, Pull, ViewedFace
+from .sliders import Player, TargetSliders, Timeline
 
-# The widget that shows a FaceScene's picture and turns the mouse and the keys into camera moves.
+# The widget that shows a face's picture and turns the mouse and the keys into camera moves and weights.
 
 _STEP = 10.0  # degrees a key press
+_SURE = 5.0  # pixels that the mouse goes before it is said which control it moves
 
 
 class FaceView(QWidget):
-    """Draws when it is painted, however often it was asked to before; `drawn` gives the milliseconds."""
+    """Draws when it is painted, however often it was asked to before; `drawn` gives the milliseconds.
+
+    A drag that begins on the face gives `pulled` (control, weight) until it ends; `took` comes before the first.
+    """
 
     drawn = Signal(float)
+    took = Signal()
+    pulled = Signal(int, float)
 
-    def __init__(self, scene: FaceScene, parent: QWidget | None = None) -> None:
+    def __init__(self, face: ViewedFace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._scene, self._from = scene, QPointF()
+        self._face, self._scene = face, face.scene
+        self._from, self._began = QPointF(), QPointF()
+        self._grip: Grip | None = None
+        self._pull: Pull | None = None
+        self.drags = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setToolTip(
-            "Drag: orbit. Right or middle drag: pan. Wheel: zoom. Arrows, + and - do the same; Home "
-            "shows the whole face."
+            "Drag on the face: moves it. Drag beside it, or with Alt: orbit. Right or middle drag: pan. Wheel: "
+            "zoom. Arrows, + and - do the same; Home shows the whole face."
         )
         self.setAccessibleName("The face")
 
@@ -64,16 +86,12 @@ class FaceView(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the scene and show it."""
         began = time.perf_counter()
-        pixels = self._scene.picture()
-        image = QImage(
-            pixels.data, pixels.shape[1], pixels.shape[0], pixels.shape[1] * 4, QImage.Format.Format_RGBX8888
-        )
         painter = QPainter(self)
-        upright = (
-            image.flipped(Qt.Orientation.Vertical) if hasattr(image, "flipped") else image.mirrored()
-        )  # the first row was the lowest
+        upright = upright_image(self._face)
         upright.setDevicePixelRatio(self.devicePixelRatioF())
         painter.drawImage(0, 0, upright)
+        if self._face.legend is not None:
+            draw_legend(painter, self._face.legend, self.height(), 1.0)
         painter.end()
         self.drawn.emit(1000 * (time.perf_counter() - began))
 
@@ -83,13 +101,21 @@ class FaceView(QWidget):
         self._scene.resize(round(event.size().width() * ratio), round(event.size().height() * ratio))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Remember where."""
-        self._from = event.position()
+        """Remember where, and what of the face is there."""
+        self._from = self._began = event.position()
+        self._grip = self._pull = None
+        plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        if self.drags and plain:
+            ratio = self.devicePixelRatioF()
+            self._grip = self._face.grip(ratio * event.position().x(), ratio * event.position().y())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Orbit or pan."""
+        """Move the face, orbit or pan."""
         moved = event.position() - self._from
         self._from = event.position()
+        if self._grip is not None:
+            self._drag((event.position() - self._began) * self.devicePixelRatioF())
+            return
         if (
             event.buttons() & Qt.MouseButton.LeftButton
             and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
@@ -98,6 +124,22 @@ class FaceView(QWidget):
         else:
             self._scene.pan(moved.x() / self.height(), -moved.y() / self.height())
         self.update()
+
+    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
+        """What was pulled stays."""
+        self._grip = self._pull = None
+
+    def _drag(self, way: QPointF) -> None:
+        assert self._grip is not None
+        drag = (way.x(), way.y())
+        if self._pull is None:
+            if max(abs(way.x()), abs(way.y())) < _SURE:
+                return
+            self._pull = self._face.pulled(self._grip, drag)
+            if self._pull is None:  # nothing moves that way here
+                return
+            self.took.emit()
+        self.pulled.emit(self._pull.control, self._pull.weight(drag))
 
     def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
         """The whole face again."""
@@ -130,7 +172,64 @@ class FaceView(QWidget):
         self.update()
 
 
-# The viewer: sliders on the left, the face in the middle of things, what is seen of it below.
+def upright_image(face: ViewedFace) -> QImage:
+    """The scene's picture, its top row first; good until the next one is drawn."""
+    pixels = face.scene.picture()
+    image = QImage(
+        pixels.data, pixels.shape[1], pixels.shape[0], pixels.shape[1] * 4, QImage.Format.Format_RGBX8888
+    )
+    return image.flipped(Qt.Orientation.Vertical) if hasattr(image, "flipped") else image.mirrored()
+
+
+def draw_legend(painter: QPainter, legend: Legend, height: int, scale: float) -> None:
+    """A bar of the colours with its title above and numbers below, at the lower left of a picture so high."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    font = QFont(painter.font())
+    font.setPixelSize(round(12 * scale))
+    box = QRectF(18 * scale, height - 86 * scale, 250 * scale, 68 * scale)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(27, 31, 35, 220))
+    painter.drawRoundedRect(box, 10 * scale, 10 * scale)
+    inner = box.adjusted(14 * scale, 9 * scale, -14 * scale, -8 * scale)
+    bar = QRectF(inner.left(), inner.top() + 22 * scale, inner.width(), 8 * scale)
+    colours = QLinearGradient(bar.topLeft(), bar.topRight())
+    for i, colour in enumerate(legend.colours):
+        colours.setColorAt(i / (len(legend.colours) - 1), QColor(*(round(float(c)) for c in colour)))
+    painter.setBrush(colours)
+    painter.drawRoundedRect(bar, 4 * scale, 4 * scale)
+    painter.setFont(font)
+    painter.setPen(QColor("#98a2ab"))
+    below = QRectF(inner.left(), bar.bottom() + 3 * scale, inner.width(), 16 * scale)
+    places = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignRight)
+    for place, mark in zip(places, legend.marks, strict=True):
+        painter.drawText(below, place, mark)
+    font.setWeight(QFont.Weight.DemiBold)
+    painter.setFont(font)
+    painter.setPen(QColor("#e6e9ec"))
+    title = painter.fontMetrics().elidedText(legend.title, Qt.TextElideMode.ElideRight, round(inner.width()))
+    painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
+
+
+def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
+    """The face as PNG, of any size, with the legend of its colours. Raises AimError where it cannot be
+    written."""
+    before = face.scene.window.GetSize()
+    face.scene.resize(*size)
+    try:
+        if face.legend is None:
+            face.scene.save(path)
+            return
+        image = upright_image(face).copy()
+    finally:
+        face.scene.resize(*before)
+    painter = QPainter(image)
+    draw_legend(painter, face.legend, size[1], max(min(size) / 700, 0.5))
+    painter.end()
+    if not image.save(str(path)):
+        raise AimError(f"Cannot write {path}.", "The folder is read-only or full.", "Choose another place.")
+
+
+# The window: targets and edits on the left, the face with what is seen of it, and what is played.
 
 _MAPS = {
     "none": "Plain",
@@ -139,6 +238,8 @@ _MAPS = {
     "error": "Error against the shapes",
 }
 _NO_BONES = "Trained without bones: no skull, jaw and tissue to show, and expressions alone to edit."
+_ONE_STEP = 0.7  # seconds: changes that follow sooner are undone together
+_UNDOS = 200
 
 
 class ViewWindow(QWidget):
@@ -149,87 +250,107 @@ class ViewWindow(QWidget):
         self.face, self.message = face, None
         self.setWindowTitle(f"AIM: {face.model.manifest['name']}")
         self.sliders, self.view, self.player = (
-            TargetSliders(face.model.data.rig.controls),
-            FaceView(face.scene),
+            TargetSliders(face.model.data.rig.controls, [c["group"] for c in controls(face.model.data)]),
+            FaceView(face),
             Player(self),
         )
-        self.skin, self.bones, self.wires, self.detail = (
+        self.timeline = Timeline(self.player)
+        self.play = self.timeline.play
+        self.skin, self.bones, self.guess, self.wires, self.detail = (
             QCheckBox("&Skin"),
             QCheckBox("Skull and &jaw"),
+            QCheckBox("Guessed &bone"),
             QCheckBox("&Wireframe"),
             QCheckBox("&Detail"),
         )
-        self.colours, self.play, self.caption, self.status = (
-            QComboBox(),
-            QPushButton("&Play curves ..."),
-            QLabel(),
-            QLabel(),
-        )
+        self.looks = (self.skin, self.bones, self.guess, self.wires, self.detail)
+        self.colours, self.camera, self.drags = QComboBox(), QComboBox(), QCheckBox("Drag t&he face")
+        self.compare, self.picture = QPushButton("Be&fore"), QPushButton("P&icture ...")
+        self.caption, self.status = QLabel(), QLabel()
         self.edits = EditPanel(face.has_anatomy)
         self.gains = self.edits.gains
         self._times: list[float] = []
-        self._told = 0.0
+        self._told = self._changed = 0.0
+        self._undo: list[Floats] = []
+        self._last, self._playing = self.sliders.weights(), False
         self._lay_out()
         self._connect()
+        dress(self)
 
     message: QMessageBox | None
 
     def _lay_out(self) -> None:
         self.skin.setChecked(True)
         self.detail.setChecked(True)
+        self.drags.setChecked(True)
         self.detail.setToolTip("On: every trained shape is exact. Off: the networks alone")
         self.bones.setToolTip("The learned bone under every point of the skin; the jaw's in orange")
+        self.guess.setToolTip("Bone where it is a guess (lips, lids, ears, neck), dimmed")
+        self.drags.setToolTip(
+            "A drag on the face moves what is under the mouse; Alt+drag turns it. Undo: Ctrl+Z"
+        )
+        self.compare.setToolTip("Hold this, or B: the face without its edit; without an edit the neutral")
+        self.picture.setToolTip("Save this view as PNG, 2000 pixels high")
         self.colours.addItems(list(_MAPS.values()))
+        self.colours.setAccessibleName("Colours")
+        self.colours.setMinimumContentsLength(9)
+        self.colours.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.camera.setMinimumContentsLength(8)
+        self.camera.addItem("Camera")
+        for name in CAMERAS:
+            self.camera.addItem(name.replace("_", " ").capitalize(), name)
+        self.camera.setAccessibleName("Camera")
         if not self.face.original.data.has_anatomy:
-            self.bones.setEnabled(False)
-            self.gains["thickness"].setEnabled(False)
-            self.bones.setToolTip(_NO_BONES)
+            for widget in (self.bones, self.guess, self.gains["thickness"]):
+                widget.setEnabled(False)
+                widget.setToolTip(_NO_BONES)
             for kind in ("thickness", "weight"):
                 self.colours.setItemData(list(_MAPS).index(kind), 0, Qt.ItemDataRole.UserRole - 1)
         for label in (self.caption, self.status):
+            label.setObjectName("soft")
             label.setWordWrap(True)  # a long line would widen the window
-        left = QWidget()
-        column = QVBoxLayout(left)
+        left, right, split = QWidget(), QWidget(), QSplitter()
+        column, middle = QVBoxLayout(left), QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        middle.setContentsMargins(10, 0, 0, 0)
+        middle.setSpacing(8)
         column.addWidget(self.sliders, 1)
-        column.addWidget(self.play)
         column.addWidget(self.edits)
-        column.addWidget(self._look_group())
-        right = QWidget()
-        picture = QVBoxLayout(right)
-        picture.setContentsMargins(0, 0, 0, 0)
-        picture.addWidget(self.view, 1)
-        picture.addWidget(self.caption)
-        picture.addWidget(self.status)
-        split = QSplitter()
+        for row in (_row(*self.looks, None, self.colours), self.view, self.timeline):
+            middle.addWidget(row, int(row is self.view))
+        middle.addWidget(_row(self.camera, self.compare, self.picture, self.drags, None))
+        middle.addWidget(self.caption)
+        middle.addWidget(self.status)
         split.addWidget(left)
         split.addWidget(right)
         split.setStretchFactor(1, 1)
-        QHBoxLayout(self).addWidget(split)
-        self.resize(1260, 780)
-
-    def _look_group(self) -> QWidget:
-        group = QGroupBox("Look")
-        column, row, last, label = QVBoxLayout(group), QHBoxLayout(), QHBoxLayout(), QLabel("&Colours")
-        for box in (self.skin, self.bones, self.wires, self.detail):
-            row.addWidget(box)
-        column.addLayout(row)
-        self.colours.setAccessibleName("Colours")
-        label.setBuddy(self.colours)
-        last.addWidget(label)
-        last.addWidget(self.colours, 1)
-        column.addLayout(last)
-        return group
+        split.setChildrenCollapsible(False)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(14, 14, 14, 12)
+        outer.addWidget(split)
+        self.resize(1320, 820)
 
     def _connect(self) -> None:
         self.sliders.changed.connect(self._pose)
         self.edits.changed.connect(self._edit)
         self.edits.presets.opened.connect(self._picture_presets)
-        for box in (self.skin, self.bones, self.wires, self.detail):
+        for box in self.looks:
             box.toggled.connect(self._dress)
         self.colours.currentIndexChanged.connect(self._dress)
         self.view.drawn.connect(self._drawn)
-        self.play.clicked.connect(self._play)
-        self.player.frame.connect(lambda weights, _number: self.sliders.set_weights(weights))
+        self.view.took.connect(self._begin_step)
+        self.view.pulled.connect(lambda i, weight: self.sliders.rows[i].value.setValue(weight))
+        self.drags.toggled.connect(lambda on: setattr(self.view, "drags", on))
+        self.timeline.open.clicked.connect(self._open_take)
+        self.player.frame.connect(self._frame)
+        self.camera.activated.connect(self._look_from)
+        self.compare.pressed.connect(lambda: self._before(True))
+        self.compare.released.connect(lambda: self._before(False))
+        self.picture.clicked.connect(self._save_picture)
+        undo = QAction(self, shortcut=QKeySequence(QKeySequence.StandardKey.Undo))
+        undo.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        undo.triggered.connect(self.undo)
+        self.addAction(undo)
 
     def set_up(self, weights: Floats, recipe: EditRecipe | None = None) -> None:
         """Make the widgets say what the face was told before there were any, and show an edit."""
@@ -239,10 +360,31 @@ class ViewWindow(QWidget):
         self.sliders.set_weights(weights)
         if recipe is not None:
             self.edits.set_recipe(recipe)
+        self._undo.clear()
 
     def _pose(self) -> None:
-        self.face.pose(self.sliders.weights())
+        weights = self.sliders.weights()
+        if not self._playing:
+            if self.player.performance is not None:
+                self.player.play(False)  # the sliders have the word again
+            if time.perf_counter() - self._changed > _ONE_STEP:
+                self._undo = [*self._undo[1 - _UNDOS :], self._last]
+            self._changed = time.perf_counter()
+        self._last = weights
+        self.face.pose(weights)
         self._show()
+
+    def _begin_step(self) -> None:
+        """What comes now is undone on its own."""
+        self._changed = 0.0
+
+    def undo(self) -> None:
+        """The weights before the last change of them."""
+        if self._undo:
+            weights = self._undo.pop()
+            self._changed = time.perf_counter()
+            self.sliders.set_weights(weights)
+            self._begin_step()
 
     def _picture_presets(self) -> None:
         """Beside every preset this face under it."""
@@ -262,18 +404,53 @@ class ViewWindow(QWidget):
 
     def _dress(self) -> None:
         look = self.face.look
-        look.skin, look.bones, look.wires, look.detail = (
-            box.isChecked() for box in (self.skin, self.bones, self.wires, self.detail)
-        )
+        look.skin, look.bones, look.guess, look.wires, look.detail = (box.isChecked() for box in self.looks)
         look.colours = list(_MAPS)[self.colours.currentIndex()]  # type: ignore[assignment]
         self.face.dress()
         self._show()
 
+    def _before(self, on: bool) -> None:
+        self.face.before(on)
+        self._show()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """B held down shows the face before."""
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self._before(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """And after."""
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self._before(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def _look_from(self, index: int) -> None:
+        if self.camera.itemData(index):
+            self.face.camera(self.camera.itemData(index))
+            self.view.update()
+
+    def _save_picture(self) -> None:
+        name = f"{self.face.model.manifest['name']}.png"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Picture", name, "Picture (*.png)")
+        if chosen:
+            self.save_picture(Path(chosen))
+
+    def save_picture(self, path: Path, height: int = 2000) -> None:
+        """Save what is seen as PNG; what cannot be written comes up as a message."""
+        try:
+            size = (round(height * self.view.width() / max(self.view.height(), 1)), height)
+            saved_picture(self.face, path.with_suffix(".png"), size)
+        except AimError as error:
+            self.message = show_error(self, error)
+
     def _show(self) -> None:
         notes = () if self.face.original.data.has_anatomy else (_NO_BONES,)
-        self.caption.setText(
-            "  ".join(text for text in (*notes, self.face.caption, *self.face.model.edit_notes) if text)
-        )
+        said = "  ".join(text for text in (*notes, self.face.caption, *self.face.model.edit_notes) if text)
+        self.caption.setText(said)
+        self.caption.setVisible(bool(said))
         self.view.update()
 
     def _drawn(self, ms: float) -> None:
@@ -282,30 +459,53 @@ class ViewWindow(QWidget):
             return  # a label that changes with every picture would cost as much as a small face
         self._told = time.perf_counter() + 0.25
         self.status.setText(
-            f"Frame {median(self._times):.1f} ms (median of {len(self._times)})   Drawn by "
-            f"{self.face.scene.device}\nModel: {self.face.model.status}"
+            f"Frame {median(self._times):.1f} ms, drawn by {self.face.scene.device}   {self.face.model.status}"
         )
 
-    def _play(self) -> None:
-        if self.player.playing:
-            self.stop()
+    def _frame(self, weights: Floats | None, number: int) -> None:
+        if weights is not None:
+            self._playing = True
+            self.sliders.set_weights(weights)
+            self._playing = False
             return
-        chosen, _ = QFileDialog.getOpenFileName(self, "Weight curves", "", "Curves (*.csv *.json)")
+        assert self.player.performance is not None
+        try:
+            self.face.perform(self.player.performance, float(number))
+        except AimError as error:
+            self.player.play(False)
+            self.message = show_error(self, error)
+        self._show()
+
+    def _open_take(self) -> None:
+        kinds = "Curves and performances (*.csv *.json *.aimperf)"
+        chosen, _ = QFileDialog.getOpenFileName(self, "Take", "", kinds)
         if chosen:
             self.play_file(Path(chosen))
 
     def play_file(self, path: Path) -> None:
-        """Play a CSV of weight curves, over and over; a file that is none comes up as a message."""
+        """Play weight curves or a fitted performance; a file that is none comes up as a message."""
         try:
-            notes = self.player.load(path, self.face.model.data.rig)
+            notes = self.player.load(path, self.face.model.data)
         except AimError as error:
             self.message = show_error(self, error)
             return
-        self.play.setText("Sto&p")
-        self.play.setToolTip("\n".join(notes))
+        self.timeline.loaded(path.name, notes)
         self.player.play(True)
 
     def stop(self) -> None:
-        """Stop playing; the sliders stay where they are."""
+        """Stop playing; the face stays as it is."""
         self.player.play(False)
-        self.play.setText("&Play curves ...")
+
+
+def _row(*widgets: QWidget | None) -> QWidget:
+    """Side by side; None is the room that is left."""
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(10)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch(1)
+        else:
+            row.addWidget(widget)
+    return made
