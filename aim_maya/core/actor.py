@@ -202,7 +202,7 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
             "NaN or infinite coordinates.",
             "Export it again.",
         )
-    _check_space(target, points, neutral)
+    check_space(f"Shape '{target}'", points, neutral)
     motion = np.linalg.norm(points - neutral, axis=1)
     if motion.max() > half_head:
         raise AimError(
@@ -217,7 +217,7 @@ def _check_shape(actor: Actor, target: str, points: Floats, half_head: float) ->
         )
 
 
-def _check_space(target: str, points: Floats, neutral: Floats) -> None:
+def check_space(what: str, points: Floats, neutral: Floats) -> None:
     """Raises AimError when points (V, 3) are the neutral's (V, 3) in another unit, or differences from it and
     no positions."""
     rest, given = (p - p.mean(0) for p in (neutral, points))
@@ -231,14 +231,14 @@ def _check_space(target: str, points: Floats, neutral: Floats) -> None:
             (unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor
         )  # the motion is in it, too
         raise AimError(
-            f"Shape '{target}' is {factor:.3g} times the size of the neutral.",
+            f"{what} is {factor:.3g} times the size of the neutral.",
             "It was exported in another unit." if factor > 0 else "It was exported mirrored.",
             f"Export it in the neutral's unit (scale it by {1 / factor:.3g}).",
         )
     near_origin = float(np.median(np.linalg.norm(points, axis=1))) < 0.2 * size
     if near_origin and float(np.median(np.linalg.norm(points - neutral, axis=1))) > 0.5 * size:
         raise AimError(
-            f"The points of shape '{target}' lie at the origin (half of them within {0.2 * size:.4g} "
+            f"The points of {what[0].lower()}{what[1:]} lie at the origin (half of them within {0.2 * size:.4g} "
             "units) and not on the face.",
             "It holds differences from the neutral (deltas), and positions are needed.",
             "Export the posed mesh itself: the neutral plus the differences.",

@@ -17,6 +17,7 @@ tolerance, else float32.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -211,6 +212,18 @@ class Detail:
             return cls(displacements.astype(np.float32), np.ones(len(scales), np.float32))
         steps = np.rint(displacements / scales.astype(np.float64)[:, None, None]).astype(np.int16)
         return cls(steps, scales)
+
+    def with_rows(self, ids: Sequence[int], displacements: Floats, within: float) -> Detail:
+        """Some rows, displacements (N, V, 3), encoded anew; what the others stand for is the same to the last
+        bit."""
+        new = Detail.encode(displacements, within)
+        if new.steps.dtype == self.steps.dtype == np.int16:
+            steps, scales = self.steps.copy(), self.scales.copy()
+            steps[ids], scales[ids] = new.steps, new.scales
+            return Detail(steps, scales)
+        whole = self.displacements()
+        whole[ids] = displacements
+        return Detail(whole, np.ones(len(whole), np.float32))
 
     def displacements(self) -> Floats:
         """(T, V, 3) float32, model unit."""

@@ -23,7 +23,7 @@ from aim_maya.core.typed import Floats
 
 from .edit import Edit
 from .model_data import ModelData
-from .skin_field import MovedSkin, Scratch, SkinTables
+from .skin_field import MovedSkin, Scratch, SkinTables, sculpted_tables
 
 # What keeps an edit possible: bone never comes out of the skin above it, and no skin is torn or turned over.
 # Clamped, and said where.
@@ -242,11 +242,15 @@ def edited_rest(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | No
     return rest
 
 
-def edited_tables(data: ModelData, detail: bool, moved: MovedSkin | None) -> SkinTables:
-    """The tables that a frame is summed from: the trained shapes are carried by the skin's motion; what comes
-    from the networks alone is left as they gave it."""
+def edited_tables(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None) -> SkinTables:
+    """The tables that a frame is summed from: the trained and sculpted shapes are carried by the skin's
+    motion; what comes from the networks alone is left as they gave it."""
     tables = data.tables(detail)
-    return tables if moved is None or not detail else moved.tables(tables, data.trained_poses)
+    if not detail:
+        return tables
+    if edit.sculpts is not None:
+        tables = sculpted_tables(tables, edit.sculpts, data.linear.matrix)
+    return tables if moved is None else moved.tables(tables, data.trained_poses)
 
 
 class CachedEvaluator:
@@ -256,7 +260,7 @@ class CachedEvaluator:
     def __init__(self, data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None = None) -> None:
         """moved: the edit's motion of the skin, where the model has any."""
         self._data, self._edit = data, edit
-        self._tables = edited_tables(data, detail, moved)
+        self._tables = edited_tables(data, edit, detail, moved)
         self._table = self._tables.planar
         self._arc = edit.jaw_arc * data.baked.arc
         self._rest_points = edited_rest(data, edit, detail, moved)

@@ -21,6 +21,24 @@ from aim_maya.core.typed import Floats
 # An anatomical edit: what changes about the face, as plain numbers or per-vertex arrays.
 
 
+@dataclass(eq=False)
+class Sculpts:
+    """Targets that were sculpted after the build. shifts {place of the target: (V, 3) float32}: what is added,
+    before skinning, at the pose where it was trained, model unit; `edit_build.sculpts_of` makes them."""
+
+    shifts: Mapping[int, Floats]
+    made: tuple[object, Any] | None = None
+    """The tables that `skin_field.sculpted_tables` formed last, and from which."""
+
+    def __reduce__(self) -> tuple[type[Sculpts], tuple[Mapping[int, Floats]]]:
+        return Sculpts, (self.shifts,)
+
+    def then(self, more: Sculpts | None) -> Sculpts:
+        """Both; of a target that both have, the second's. The same object where there is no more, so that its
+        tables are formed once."""
+        return self if more is None or more is self else Sculpts({**self.shifts, **more.shifts})
+
+
 @dataclass(frozen=True, eq=False)
 class Edit:
     """The default edit changes nothing, to the last bit.
@@ -29,7 +47,8 @@ class Edit:
     (V, 3), model unit. jaw_gain: the learned jaw's twist times this. expression_gain: displacement times
     this, a number or (V,). jaw_arc: 1 the jaw turns on its arc, 0 the linear sum of the shapes. rest_offset:
     added to the skin of the neutral, 0 or (V, 3), model unit, while the bones stay. jaw_pose: (4, 4) that
-    takes the learned jaw's place in every frame, p' = M p, model unit.
+    takes the learned jaw's place in every frame, p' = M p, model unit. sculpts: targets sculpted on the
+    unedited face, which the rest of the edit carries as it carries trained ones.
     """
 
     thickness: float | Floats = 1.0
@@ -39,6 +58,7 @@ class Edit:
     jaw_arc: float = 1.0
     rest_offset: float | Floats = 0.0
     jaw_pose: Floats | None = None
+    sculpts: Sculpts | None = None
 
     @property
     def moves_rest(self) -> bool:
@@ -67,7 +87,7 @@ class Edit:
         same = all(
             not np.ndim(e) and e == d for e, d in zip(entries, (1.0, 0.0, 1.0, 1.0, 1.0, 0.0), strict=True)
         )
-        return same and self.jaw_pose is None
+        return same and self.jaw_pose is None and self.sculpts is None
 
     @property
     def skin_offset(self) -> float | Floats:
@@ -78,8 +98,8 @@ class Edit:
         return self.rest_offset if not np.ndim(self.bone_offset) else self.bone_offset + self.rest_offset
 
     def then(self, more: Edit) -> Edit:
-        """Both edits at once: factors multiply, offsets add, the second's jaw pose goes before the first's.
-        Arrays are of one model."""
+        """Both edits at once: factors multiply, offsets add, the second's jaw pose and sculpts go before the
+        first's. Arrays are of one model."""
         return Edit(
             self.thickness * more.thickness,
             _sum(self.bone_offset, more.bone_offset),
@@ -88,6 +108,7 @@ class Edit:
             self.jaw_arc * more.jaw_arc,
             _sum(self.rest_offset, more.rest_offset),
             self.jaw_pose if more.jaw_pose is None else more.jaw_pose,
+            more.sculpts if self.sculpts is None else self.sculpts.then(more.sculpts),
         )
 
     def checked(self, vertices: int) -> Edit:
@@ -101,7 +122,7 @@ class Edit:
         }
         values: dict[str, float | Floats] = {}
         for entry in fields(self):
-            if entry.name == "jaw_pose":
+            if entry.name in ("jaw_pose", "sculpts"):
                 continue
             try:
                 array = np.asarray(getattr(self, entry.name), np.float32)
@@ -124,7 +145,7 @@ class Edit:
                 raise AimError(f"Edit.{entry.name} is {float(array)}; it needs 0 or an array (V, 3).")
             values[entry.name] = array if array.ndim else float(getattr(self, entry.name))
         jaw_pose = None if self.jaw_pose is None else checked_jaw(self.jaw_pose)
-        return Edit(**values, jaw_pose=jaw_pose)  # type: ignore[arg-type]
+        return Edit(**values, jaw_pose=jaw_pose, sculpts=self.sculpts)  # type: ignore[arg-type]
 
 
 def checked_jaw(jaw: object) -> Floats:
@@ -166,7 +187,7 @@ class EditRecipe:
     where the recipe came from.
 
     thickness, expression_gain: one factor, or {region: factor} with "all" for the rest, or one a vertex.
-    bones: {handle: mm}.
+    bones: {handle: mm}. targets: {target: file of its sculpted shape}.
     """
 
     thickness: Factor = 1.0
@@ -178,6 +199,7 @@ class EditRecipe:
     jaw_pose: list[list[float]] | None = None
     jaw_arc: float = 1.0
     neutral: str | None = None
+    targets: dict[str, str] = field(default_factory=dict)
     folder: Path = Path()
 
     def to_json(self) -> dict[str, Any]:
@@ -235,7 +257,8 @@ class EditRecipe:
             )
 
         files = {name: renamed(getattr(self, name)) for name in ("thickness_map", "bone_offset", "neutral")}
-        return replace(self, **files, folder=folder)
+        targets = {name: renamed(file) for name, file in self.targets.items()}
+        return replace(self, **files, targets=targets, folder=folder)
 
     def write(self, path: Path) -> None:
         """As an edit file, with its files named from there. Raises AimError where it cannot be written."""
@@ -307,6 +330,12 @@ def _checked(name: str, value: Any, where: str) -> Any:
                     f"Handles: {', '.join(HANDLES)}.",
                 )
         return {str(handle): _number(f"bones.{handle}", mm, where) for handle, mm in value.items()}
+    if name == "targets":
+        if not isinstance(value, Mapping) or not all(isinstance(file, str) for file in value.values()):
+            raise AimError(
+                f"{where}: 'targets' holds {str(value)[:40]}, not targets and the files of their sculpts."
+            )
+        return {str(target): file for target, file in value.items()}
     if name in ("jaw_gain", "jaw_arc"):
         return _number(name, value, where)
     if name in ("thickness_map", "neutral") or (name == "bone_offset" and isinstance(value, str)):

@@ -4,19 +4,23 @@ mm become the model's unit."""
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.actor import check_space
 from aim_maya.core.arrays import read_array, read_arrays
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_text
-from aim_maya.core.obj import read_points
+from aim_maya.core.obj import read_obj, read_points
+from aim_maya.core.posing import displacement_form, tolerance
 from aim_maya.core.regions import SIDES, one_side
 from aim_maya.core.typed import Floats
 
-from .edit import ALL, LARGEST, Edit, EditRecipe, Factor, read_recipe
+from .cached import CachedEvaluator
+from .edit import ALL, LARGEST, Edit, EditRecipe, Factor, Sculpts, read_recipe
 from .model_data import ModelData
 
 OFFSET_KEY = "bone_offset_mm"
@@ -42,6 +46,7 @@ def build_edit(recipe: EditRecipe, data: ModelData) -> Edit:
         jaw_arc=recipe.jaw_arc,
         rest_offset=_rest_offset(recipe, data),
         jaw_pose=_jaw_pose(recipe, data),
+        sculpts=sculpts_of(data, _read_sculpts(recipe, data)),
     )
 
 
@@ -136,6 +141,106 @@ def _jaw_pose(recipe: EditRecipe, data: ModelData) -> Floats | None:
     scaled = pose.copy()
     scaled[:3, 3] /= _mm(data)
     return scaled
+
+
+# Targets sculpted after the build: what a sculpt adds at the trained pose, before skinning.
+
+
+def sculpts_of(data: ModelData, shapes: Mapping[str, Floats]) -> Sculpts | None:
+    """Shapes (V, 3) at the targets' trained poses, of the unedited face, model unit, object space, as what
+    they add to it; None for none. Points that are where they were, to half the tolerance, add nothing.
+
+    Raises AimError for a target that there is not, for another number of points, another unit or place, NaN,
+    and for a shape that is the neutral.
+    """
+    shifts, evaluator = dict[int, Floats](), CachedEvaluator(data, Edit(), True)
+    for name, shape in shapes.items():
+        i = data.rig.targets.index(target_named(data, name))
+        now = data.together(evaluator.points(data.linear.matrix[i], data.baked.pose))
+        points = _checked_sculpt(data, name, shape, now)
+        shifts[i] = before_skinning(data, Edit(), i, points - now).astype(np.float32)
+    return Sculpts(shifts) if shifts else None
+
+
+def target_named(data: ModelData, name: str) -> str:
+    """The target of this name, or the only one of the control of this name. Raises AimError with the
+    nearest."""
+    names = {c.name: c.knots[0][1] for c in data.rig.controls if len(c.knots) == 1}
+    names |= {target: target for target in data.rig.targets}
+    if name not in names:
+        of = next((c for c in data.rig.controls if c.name == name), None)
+        raise AimError(
+            f"There is no target '{name}'.",
+            nearest_name(name, names) if of is None else f"The control '{name}' has several.",
+            f"Targets: {', '.join(data.rig.targets if of is None else [t for _, t in of.knots])}.",
+        )
+    return names[name]
+
+
+def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floats:
+    """(V, 3) float64 what moves the points at the trained pose i of a face under an edit by change (V, 3):
+    the frame is p + k (arc (T p - p) + (1 - arc) linear), and linear is there LBS at the trained jaw."""
+    pose = data.baked.pose if edit.jaw_pose is None else edit.jaw_pose
+    jaw = data.motion.transform(data.linear.matrix[i], edit.jaw_gain) if pose is None else pose
+    turn = displacement_form(jaw, data.centre)[0]
+    if pose is None:
+        arc = edit.jaw_arc * data.baked.arc
+        turn = arc * turn + (1 - arc) * edit.jaw_gain * data.linear.turns[i]
+    change = np.where(np.abs(change).max(1) > tolerance(data.neutral, _mm(data)) / 2, change.T, 0).T
+    blend = np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn
+    before: Floats = np.linalg.solve(blend, change[..., None])[..., 0]
+    return before if data.owners is None else before[data.owners]
+
+
+def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
+    found = {}
+    for name, file in recipe.targets.items():
+        target_named(data, name)
+        path = recipe.folder / file
+        if path.suffix.lower() == ".npy":
+            found[name] = read_array(path)
+            continue
+        mesh = read_obj(path)
+        if len(mesh.counts) and mesh.topology_hash != data.mesh.topology_hash:
+            raise AimError(
+                f"{path} has {len(mesh.points)} vertices and {len(mesh.counts)} faces; the model has "
+                f"{len(data.neutral)} and {len(data.mesh.counts)}, or its faces are in another order.",
+                "It is another mesh, or its topology or vertex order changed.",
+                "Sculpt the mesh that --obj writes, and add or remove no vertices.",
+            )
+        found[name] = mesh.points
+    return found
+
+
+def _checked_sculpt(data: ModelData, name: str, shape: Floats, now: Floats) -> Floats:
+    """(V, 3) float64. now: where the face has these points. Raises AimError as sculpts_of does."""
+    what, mm = f"The sculpt of '{name}'", _mm(data)
+    points = _of_model(np.asarray(shape), now.shape, what).astype(np.float64)
+    neutral = data.neutral.astype(np.float64)
+    check_space(what, points, neutral)
+    size = float(np.sqrt(np.square(neutral - neutral.mean(0)).sum(1).mean()))
+    change = points - now
+    beside = float(np.linalg.norm(np.median(change, axis=0)))
+    if beside > 0.05 * size:
+        raise AimError(
+            f"{what} stands {beside * mm:.3g} mm beside the face.",
+            "It was moved, or exported where it stands in the scene.",
+            "Put it where the model's neutral is: at its own origin.",
+        )
+    far = np.linalg.norm(change, axis=1)
+    if far.max() > 3 * size:
+        raise AimError(
+            f"{what} has vertex {int(far.argmax())} {far.max() * mm:.3g} mm from where the face has it.",
+            "A vertex was lost in sculpting, or the vertices are in another order.",
+            "Mend it, or export it with its vertices in order.",
+        )
+    if np.abs(points - neutral).max() <= tolerance(neutral, mm):
+        raise AimError(
+            f"{what} is the neutral: the target would move nothing.",
+            "The face was exported at rest.",
+            "Sculpt the face as it is with the target on.",
+        )
+    return points
 
 
 def _mm(data: ModelData) -> float:

@@ -64,7 +64,7 @@ class BoundGraph:
         """(V, 3) float32, as CachedEvaluator.points within 1e-3 mm."""
         with self._lock:
             self._bind_edit(edit, moved)
-            self._bind_fields(activations, edited_tables(self._data, detail, moved))
+            self._bind_fields(activations, edited_tables(self._data, edit, detail, moved))
             small = {
                 "weights": np.asarray(activations, np.float64),
                 "jaw": np.eye(4) if jaw is None else np.asarray(jaw, np.float64),

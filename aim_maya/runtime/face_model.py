@@ -25,11 +25,12 @@ from aim_maya.core import rigid
 from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
+from aim_maya.core.posing import tolerance
 from aim_maya.core.typed import Floats
 
 from .cached import CachedEvaluator, clamped, moved_skin, tied, tissue_left
-from .edit import Edit, EditRecipe, checked_jaw, recipe_from_json
-from .edit_build import build_edit
+from .edit import Edit, EditRecipe, Sculpts, checked_jaw, recipe_from_json
+from .edit_build import before_skinning, build_edit, target_named
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing
@@ -103,6 +104,8 @@ def clamped_blend(blend: float) -> float:
 
 
 # FaceModel: the one public face of the runtime.
+
+_SCULPT_STEPS = 40  # at the most strain that an edit may have, 0.8, what is left over shrinks to 1e-4
 
 
 @dataclass(frozen=True)
@@ -358,6 +361,38 @@ class FaceModel:
             )
         possible, notes, moved = clamped(self._data, tied(self._data, edit.checked(len(self._data.neutral))))
         return FaceModel(self._data, possible, self._engine, notes, self._file, moved)
+
+    def unedited_shape(self, target: str, points: Floats) -> Floats:
+        """(V, 3) float32 the shape of the unedited face, at the pose where `target` was trained, that this
+        edit turns into points (V, 3): what a sculpt of the edited face is to an edit file.
+
+        Raises AimError for an unknown target, and where the edit lets no shape come out as these points.
+        """
+        data, edit, sculpts = self._data, self._edit, self._edit.sculpts
+        i = data.rig.targets.index(target_named(data, target))
+        activations, gain = data.linear.matrix[i], np.reshape(edit.expression_gain, (-1, 1))
+        shift = np.zeros(data.neutral.shape)
+        if sculpts is not None and i in sculpts.shifts:
+            shift += sculpts.shifts[i]
+        model, within = self, tolerance(data.neutral, self.mm_per_unit)
+        for _ in range(_SCULPT_STEPS):  # a motion of space is near the identity: its remainder shrinks
+            change = points - model.posed(activations, model.jaw_pose)
+            if float(np.abs(change).max()) <= within:
+                plain = Edit(sculpts=model.edit.sculpts)
+                unedited = FaceModel(data, plain, self._engine, (), self._file)
+                return unedited.posed(activations, data.baked.pose)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                shift = shift + before_skinning(data, edit, i, change) / gain
+            if not np.isfinite(shift).all():
+                break
+            one = Sculpts({i: shift.astype(np.float32)})
+            more = replace(edit, sculpts=one if sculpts is None else sculpts.then(one))
+            model = FaceModel(data, more, self._engine, (), self._file, self._moved)
+        raise AimError(
+            f"No shape of '{target}' comes out as the sculpt under this edit.",
+            "The edit takes expressions away there, or stretches the skin by too much.",
+            "Sculpt the face without the edit.",
+        )
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:
         data = data or self._data

@@ -269,6 +269,7 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     training = about.fields("training")
     for name in ("mean", "max") if "skin" in training else ():
         training.fields("skin").number(name, low=0)
+    about.names("sculpted", ())
     for edit in about.objects("edits", ()):
         for name in ("source", "source_sha256"):
             edit.text(name)

@@ -121,7 +121,7 @@ class NativeRig:
         if pose is not None and not rigid.is_rigid(pose):
             raise AimError("The edit's jaw pose is no rigid motion.", "There is a scale or shear in it.")
         rest = edited_rest(data, edit, detail, model.moved).astype(np.float32)
-        tables = edited_tables(data, detail, model.moved)
+        tables = edited_tables(data, edit, detail, model.moved)
         tables.need(np.arange(len(tables.displacements)))
         moved = tables.displacements
         if np.ndim(edit.expression_gain) or edit.expression_gain != 1.0:

@@ -34,10 +34,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, triangle_areas
+from aim_maya.core.posing import inverse_of_poses
 from aim_maya.core.typed import Floats, Ints
 
-from .edit import Edit
+from .edit import Edit, Sculpts
 
 _POSED_BENDING = 1.2  # there skin is pressed together: bending counts so much more
 _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
@@ -114,6 +116,36 @@ class SkinTables:
             yield lent
         finally:
             self._free.append(lent)
+
+
+def sculpted_tables(of: SkinTables, sculpts: Sculpts, matrix: Floats) -> SkinTables:
+    """The trained shapes with the sculpted ones in their places; the same object every time.
+
+    matrix (T, T): the activations at the trained poses. What a sculpt adds at its pose is its own row's: other
+    rows are left to the last bit, so that a combination goes along with its sculpted parent; where both are
+    sculpted, each is met. Raises AimError where sculpts cannot be told apart.
+    """
+    made = sculpts.made
+    if made is not None and made[0] is of:
+        result: SkinTables = made[1]
+        return result
+    ids = sorted(sculpts.shifts)
+    shifts = np.stack([sculpts.shifts[i] for i in ids]).astype(np.float64)
+    try:
+        rows = np.tensordot(inverse_of_poses(matrix[np.ix_(ids, ids)]), shifts, 1)
+    except np.linalg.LinAlgError:
+        raise AimError(
+            "Two of the sculpted combinations cannot be told apart without a third.",
+            "At each one's pose both are active in the same proportion.",
+            "Sculpt one of them alone, bake, and sculpt the other on that.",
+        ) from None
+    planar = of.planar.copy()
+    t, v = of.displacements.shape[:2]
+    tables = SkinTables(of.rest, planar.reshape(t, 3, v).transpose(0, 2, 1))
+    tables.planar = planar
+    tables.displacements[ids] += rows
+    sculpts.made = of, tables
+    return tables
 
 
 # The motion of an edit.
@@ -403,10 +435,12 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
                 asked += [j for j in np.flatnonzero(poses.matrix[i]).tolist() if parents[j] < parents[i]]
         for i in sorted(needed, key=lambda i: int(parents[i])):
             lacking = [each for each in tables if not each._ready[i]]
-            if lacking:
+            while lacking:
+                alike = [each for each in lacking if each.of is lacking[0].of]
                 active = np.flatnonzero(poses.matrix[i])
                 share = poses.matrix[i][active].astype(np.float32)
-                total = np.tensordot(share, lacking[0].of.displacements[active], 1)
-                made = carried([t._moved for t in lacking], lacking[0].rest, total, poses, i)
-                for each, row in zip(lacking, made, strict=True):
+                total = np.tensordot(share, alike[0].of.displacements[active], 1)
+                made = carried([t._moved for t in alike], alike[0].rest, total, poses, i)
+                for each, row in zip(alike, made, strict=True):
                     each._carry(i, row)
+                lacking = [each for each in lacking if each not in alike]

@@ -4,7 +4,7 @@ trained again."""
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +40,9 @@ class Options:
     set: tuple[str, ...] = ()
     """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3,
     jaw_longer_mm=5."""
+    target: tuple[str, ...] = ()
+    """Targets sculpted after the build, as TARGET=FILE: smile=smile.obj, the whole face at the pose where the
+    target was trained, in-betweens and combinations too. It is met exactly; other targets stay."""
     name: str | None = None
     """The edited actor's name; else the actor's own with "edited"."""
     save: Path | None = None
@@ -130,9 +133,16 @@ def _examined(model: FaceModel, options: Options) -> dict[str, Any]:
 def _recipes(options: Options) -> list[EditRecipe]:
     """The preset, and the edit file with what was set over it."""
     recipe = read_recipe(options.edit) if options.edit else EditRecipe()
+    recipe = recipe.changed(options.set)
+    targets = dict(recipe.targets)
+    for text in options.target:
+        name, equals, file = text.partition("=")
+        if not equals or not file:
+            raise AimError(f"'{text}' is not TARGET=FILE.", remedy="For example smile=smile.obj.")
+        targets[name] = file if recipe.folder == Path() else str(Path(file).absolute())
     return [
         *([preset(options.preset, options.amount)] if options.preset else []),
-        recipe.changed(options.set),
+        replace(recipe, targets=targets),
     ]
 
 

@@ -62,6 +62,7 @@ def run(options: Options) -> dict[str, Any]:
             ]
             for e in manifest.get("edits", [])
         ],
+        *([["sculpted targets", ", ".join(manifest["sculpted"])]] if manifest.get("sculpted") else []),
         ["topology", manifest["topology_hash"][:16]],
         ["written by", f"{manifest['writer']}, schema {manifest['schema']}"],
         ["file", f"{options.model.stat().st_size / 1e6:.1f} MB, every member verified"],

@@ -106,7 +106,7 @@ def packed(
     mm, of the networks at every target's trained pose."""
     data = model.data
     tables, block = data.tables(detail), Block({})
-    bent = [edited_tables(data, detail, under.moved) for _, under in edits.values()]
+    bent = [edited_tables(data, under.edit, detail, under.moved) for _, under in edits.values()]
     need_together([t for t in bent if isinstance(t, BentTables)], np.arange(len(data.rig.targets)))
     block.head = {
         "name": str(data.manifest["name"]),
@@ -206,9 +206,9 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
     """An edit as the arithmetic takes it: what it adds to the rest, and what it multiplies."""
     data, edit = model.data, under.edit
     rest = edited_rest(data, edit, detail, under.moved).astype(np.float64) - data.tables(detail).rest
-    tables = edited_tables(data, detail, under.moved)
+    tables = edited_tables(data, edit, detail, under.moved)
     bent: Any = ()
-    if isinstance(tables, BentTables):
+    if tables is not data.tables(detail):
         bent = tables.displacements - data.tables(detail).displacements
     gain = np.asarray(edit.expression_gain, np.float32)
     made = {

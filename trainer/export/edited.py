@@ -257,6 +257,9 @@ def bake_edit(
         "baked": _baked_jaw(data, edit),
         "edits": [*data.manifest.get("edits", []), _said(data, recipes, edited)],
     }
+    sculpted = {data.rig.targets[i] for i in (edit.sculpts.shifts if edit.sculpts else ())}
+    if sculpted := sculpted | set(data.manifest.get("sculpted", ())):
+        manifest["sculpted"] = [target for target in data.rig.targets if target in sculpted]
     manifest |= {} if request is None else {"skin": request_entry(request)}
     if sites is not None:
         manifest |= {"landmarks": sites.to_json(), "regions": list(REGIONS)}
@@ -297,11 +300,14 @@ def _arrays(
     gain = np.reshape(np.float32(edit.expression_gain), (1, -1, 1))
     if gained:
         basis = basis * gain
+    within = tolerance(rest.neutral, float(data.manifest["mm_per_unit"]))
     if gained or moved is not None:
-        shapes = edited_tables(data, True, moved)
+        shapes = edited_tables(data, edit, True, moved)
         shapes.need(np.arange(len(basis)))
-        within = tolerance(rest.neutral, float(data.manifest["mm_per_unit"]))
         detail = Detail.encode(shapes.displacements * gain, within)
+    elif edit.sculpts is not None:  # the others are left to the last bit
+        ids = sorted(edit.sculpts.shifts)
+        detail = detail.with_rows(ids, edited_tables(data, edit, True, None).displacements[ids], within)
     arrays: dict[str, Any] = {
         "neutral": rest.neutral,
         "counts": mesh.counts,
