@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections import deque
 from typing import Any
 
 import numpy as np
 
-from .boundary import api, wrong_arguments
+from .boundary import api, violate, wrong_arguments
 
 DTYPES = {"double": np.float64, "float": np.float32, "int": np.int32, "uint": np.uint32, "short": np.int16}
 DTYPES |= {"bool": np.bool_, "char": np.int8, "uchar": np.uint8}
@@ -37,7 +38,10 @@ class SwigPointer:
         return self.address
 
     def view(self, count: int) -> np.ndarray:
-        """The memory as an array."""
+        """The memory as an array. A pointer does not keep its MScriptUtil alive, which owns the memory (the
+        class's page tells to keep it): what is handed over after it is gone would be freed memory."""
+        if self._owner is not None and self._owner() is None:
+            raise violate("a pointer of an MScriptUtil that is gone is used: freed memory in Maya")
         dtype = np.dtype(DTYPES[self.kind])
         buffer = (ctypes.c_char * (count * dtype.itemsize)).from_address(self.address)
         return np.frombuffer(buffer, dtype)
@@ -61,7 +65,7 @@ class MScriptUtil:
     def _pointer(self, kind: str, width: int) -> SwigPointer:
         if kind not in self._buffers:
             self._buffers[kind] = np.array(self._values).astype(DTYPES[kind])
-        return SwigPointer(kind, self._buffers[kind].ctypes.data, None, width)
+        return SwigPointer(kind, self._buffers[kind].ctypes.data, weakref.ref(self), width)
 
     def _free(self) -> None:
         for memory in self._buffers.values():
