@@ -347,7 +347,7 @@ class FullFrame(FrameGraph):
         self._write(_Same(self._data), {"template": self._data.template})
 
     def _write_fields(self, activations: Floats, edit: Edit, detail: bool, moved: MovedSkin | None) -> None:
-        tables, learned = edited_tables(self._data, detail, moved), self._data.tables(False)
+        tables, learned = edited_tables(self._data, edit, detail, moved), self._data.tables(False)
         if detail:
             self._write(True, {"rest_detail": lambda: tables.rest - learned.rest})
             self._write_table("detail", tables, learned, np.flatnonzero(activations))
@@ -371,7 +371,7 @@ class PoseFrame(FrameGraph):
         self._write(_Same(self._data), {"skinning_weight": self._data.weight})
 
     def _write_fields(self, activations: Floats, edit: Edit, detail: bool, moved: MovedSkin | None) -> None:
-        tables = edited_tables(self._data, detail, moved)
+        tables = edited_tables(self._data, edit, detail, moved)
         self._write_table("table", tables, None, np.flatnonzero(activations))
         self._write(
             _Same(edit, moved, detail),
