@@ -23,7 +23,7 @@ _TURNS = 0.02  # radians: a control that turns the jaw by more belongs to the ja
 
 GROUPS = ("Brows", "Eyes", "Nose", "Cheeks", "Mouth", "Jaw", "Other")
 _WORDS = {  # beginnings and ends of the words in names; the first group that fits
-    "Brows": "brow forehead",
+    "Brows": "brow brows eyebrow forehead",
     "Jaw": "jaw chin mandible",
     "Nose": "nose nostril nasal sneer",
     "Cheeks": "cheek",

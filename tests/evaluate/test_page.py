@@ -311,7 +311,7 @@ def test_the_report_begins_with_a_verdict_and_the_face(
     made.set({"jawOpen": 0.5})
     assert apart_mm(made, model, model.points({"jawOpen": 0.5})) < WITHIN_MM
     made.page.get_by_role("link", name="The jaw on its arc").click()
-    assert made.page.locator("details img").first.is_visible()
+    made.page.locator("details img").first.wait_for(state="visible", timeout=10_000)
     assert made.page.locator("nav a").count() == made.page.locator("main > details").count() >= 5
     assert made.complaints == []
     made.page.close()
@@ -349,6 +349,7 @@ def test_groups_by_name() -> None:
     expected = {
         "browInnerUp_L": "Brows",
         "L_eyebrow_raise": "Brows",
+        "eyebrows-left-down": "Brows",
         "eyeBlink_L": "Eyes",
         "upperLidRaise": "Eyes",
         "noseSneer_R": "Nose",
