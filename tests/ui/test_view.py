@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt")
 pytest.importorskip("vtkmodules")
 
 from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -30,13 +31,15 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.controls import Control
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.runtime import Edit, FaceModel
+from aim_maya.core.performance import write_performance
+from aim_maya.runtime import Edit, FaceModel, Performance
 from aim_maya.ui.viewer import app
 from aim_maya.ui.viewer.drawing import FaceScene, SmoothNormals, can_draw
 from aim_maya.ui.viewer.face import ViewedFace
 from aim_maya.ui.viewer.sliders import TargetSliders
 from aim_maya.ui.viewer.window import ViewWindow
 from tests.conftest import grid_mesh
+from tests.in_maya.takes import global_performance
 from trainer.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,6 +351,147 @@ def test_curves_play(qtbot: Any, window: ViewWindow, tmp_path: Path) -> None:
     assert "holds no frames" in window.message.text()  # type: ignore[union-attr]
 
 
+def _on_widget(window: ViewWindow, vertex: int) -> QPoint:
+    x, y, _ = window.face.scene.on_screen(window.face.skin.points[vertex][None].astype(float))[0]
+    ratio = window.view.devicePixelRatioF()
+    return QPoint(round(x / ratio), round(y / ratio))
+
+
+def _chin(window: ViewWindow) -> int:
+    sites = window.face.original.data.sites
+    away = np.linalg.norm(window.face.skin.points - sites.to_object(sites.site("pogonion")), axis=1)
+    return int(away.argmin())
+
+
+def _drag(qtbot: Any, window: ViewWindow, begin: QPoint, way: QPoint) -> None:
+    qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=begin)
+    for share in (0.3, 0.7, 1.0):
+        qtbot.mouseMove(window.view, begin + way * share)
+    qtbot.mouseRelease(window.view, Qt.MouseButton.LeftButton, pos=begin + way)
+
+
+def test_a_drag_on_the_face_moves_what_is_under_the_mouse(qtbot: Any, window: ViewWindow) -> None:
+    window.face.camera("front")
+    QApplication.processEvents()
+    chin, jaw_open = _chin(window), window.face.model.targets.index("jawOpen")
+    begin = _on_widget(window, chin)
+    camera = np.array(window.face.scene.renderer.GetActiveCamera().GetPosition())
+    _drag(qtbot, window, begin, QPoint(0, 24))
+    assert np.flatnonzero(window.sliders.weights()).tolist() == [jaw_open]
+    assert abs((_on_widget(window, chin) - begin - QPoint(0, 24)).manhattanLength()) <= 6
+    assert np.allclose(camera, window.face.scene.renderer.GetActiveCamera().GetPosition())
+    _drag(qtbot, window, _on_widget(window, chin), QPoint(0, -60))  # and back, never beyond its end
+    assert not window.sliders.weights().any()
+    qtbot.keyClick(window.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert window.sliders.weights()[jaw_open] > 0
+    qtbot.keyClick(window.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not window.sliders.weights().any()
+    window.drags.click()
+    _drag(qtbot, window, begin, QPoint(0, 24))  # now it turns the camera
+    assert not window.sliders.weights().any()
+    assert not np.allclose(camera, window.face.scene.renderer.GetActiveCamera().GetPosition())
+
+
+def test_before_is_shown_while_it_is_held(qtbot: Any, window: ViewWindow) -> None:
+    still = picture(window.face)
+    window.sliders.rows[window.face.model.targets.index("jawOpen")].value.setValue(1.0)
+    opened = picture(window.face)
+    window.view.setFocus()
+    qtbot.keyPress(window.view, Qt.Key.Key_B)
+    assert changed(still, picture(window.face)) == 0.0
+    qtbot.keyRelease(window.view, Qt.Key.Key_B)
+    assert changed(opened, picture(window.face)) == 0.0
+    window.gains["jaw_gain"].setValue(0)
+    qtbot.mousePress(window.compare, Qt.MouseButton.LeftButton)  # without the edit, of the same expression
+    assert changed(opened, picture(window.face)) == 0.0
+    qtbot.mouseRelease(window.compare, Qt.MouseButton.LeftButton)
+    assert changed(opened, picture(window.face)) > 0.01
+
+
+def test_the_backs_of_faces_are_dark(face: ViewedFace) -> None:
+    """Seen from inside the head there is nothing but them, painted or not."""
+    camera, points = face.scene.renderer.GetActiveCamera(), face.skin.points
+    for kind in ("none", "weight"):
+        face.look.colours = kind  # type: ignore[assignment]
+        face.dress()
+        camera.SetPosition(*points.mean(0))
+        camera.SetFocalPoint(*(points.mean(0) + np.array([0, 0, 1])))
+        camera.SetViewAngle(60)
+        middle = picture(face)[90:170, 100:200]
+        assert np.median(middle.max(-1)) < 60, kind
+
+
+def test_a_guess_is_no_bone_until_it_is_asked_for(face: ViewedFace) -> None:
+    face.look.bones, face.look.skin = True, False
+    face.dress()
+    sure = picture(face)
+    assert face.bones.data.GetNumberOfCells() + face.guess.data.GetNumberOfCells() == len(
+        face.original.mesh.counts
+    )
+    face.look.guess = True
+    face.dress()
+    assert changed(sure, picture(face)) > 0.001
+
+
+def test_a_performance_plays_and_is_scrubbed(
+    qtbot: Any, window: ViewWindow, model: FaceModel, tmp_path: Path
+) -> None:
+    take = global_performance(model, frames=6)
+    write_performance(tmp_path / "take.aimperf", take)
+    window.play_file(tmp_path / "take.aimperf")
+    window.timeline.play.click()
+    assert not window.player.playing
+    window.timeline.slider.setFocus()
+    qtbot.keyClick(window.timeline.slider, Qt.Key.Key_End)
+    played = Performance(take)
+    wanted = model.performance_points(played, 5.0, head=False)
+    assert np.abs(window.face.skin.points - wanted).max() < 1e-4
+    assert window.timeline.place.text().startswith("6 / 6")
+    window.timeline.loop.click()
+    window.player.play(True)
+    qtbot.waitUntil(lambda: not window.player.playing, timeout=5000)  # once, and stays at its end
+    assert window.player.number == 5
+    window.sliders.rows[0].slider.setValue(400)  # the sliders have the word again
+    assert np.array_equal(window.face.skin.points, model.points(window.sliders.weights()))
+
+
+def test_pictures_of_any_size_from_any_side(draft: Path, tmp_path: Path) -> None:
+    pixels = {}
+    for name, extra in (
+        ("front", ["--camera", "front", "--size", "500"]),
+        ("side", ["--camera", "profile", "--size", "500"]),
+        ("wide", ["--camera", "three_quarter", "--size", "640x300", "--colours", "error"]),
+    ):
+        path = tmp_path / f"{name}.png"
+        assert main(["view", str(draft), "--screenshot", str(path), *extra]) == 0
+        image = QImage(str(path)).convertToFormat(QImage.Format.Format_RGBA8888)
+        pixels[name] = (
+            np.array(image.constBits()).reshape(image.height(), image.width(), 4)[..., :3].astype(int)
+        )
+    assert pixels["front"].shape[:2] == pixels["side"].shape[:2] == (500, 500)
+    assert pixels["wide"].shape[:2] == (300, 640)
+    assert changed(pixels["front"], pixels["side"]) > 0.05
+    light = pixels["wide"][220:295, 10:130].min(-1) > 150  # the letters of the legend
+    assert light.sum() > 20
+
+
+def test_a_movie_is_made_or_the_encoder_is_asked_for(
+    draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    (tmp_path / "take.csv").write_text("time,jawOpen\n0,0\n0.1,1\n0.2,0\n")
+    path = tmp_path / "take.mp4"
+    said = ["view", str(draft), "--movie", str(path), "--size", "121x95"]
+    assert main([*said, "--curves", str(tmp_path / "take.csv")]) == 0
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
+    assert (frames, round(seconds, 1)) == (7, 0.2)
+    path.unlink()
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    assert main(said) == 2
+    assert "imageio-ffmpeg is not installed" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.mp4")) == []
+
+
 def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"
@@ -383,6 +527,8 @@ def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -
         (["--curves", "nowhere.csv", "--screenshot", "x.png"], "nowhere.csv"),
         (["--preset", "longjaw"], "Did you mean 'long_jaw'"),
         (["--screenshot", "/proc/x/y.png"], "Cannot write"),
+        (["--movie", "x.avi"], "ends in .mp4"),
+        (["--screenshot", "x.png", "--size", "0x9"], "for example 2000"),
     ],
 )
 def test_bad_input(draft: Path, extra: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

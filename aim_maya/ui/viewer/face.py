@@ -90,7 +90,8 @@ class ViewedFace:
             sure_bone(model.data) > 0.5 if model.data.has_anatomy else np.zeros(len(model.mesh.points), bool)
         )
         bone = model.mesh.with_points(model.data.bone)
-        self.bones, self.guess = (ShownMesh(_faces_where(bone, where)) for where in (sure, ~sure))
+        kept = _share(bone, sure) > 0.5
+        self.bones, self.guess = (ShownMesh(_faces_where(bone, where)) for where in (kept, ~kept))
         for part, share in ((self.bones, 1.0), (self.guess, 0.7)):
             part.paint((SKULL + model.data.weight[:, None] * (JAW - SKULL)) * share)
         self._errors: dict[str, Floats] = {}
@@ -270,12 +271,12 @@ class ViewedFace:
             self.caption, self.legend = "", None
         elif kind == "weight":
             self.skin.paint(heat(self.model.anatomy.skinning_weight, 1.0, "weight"))
-            self.caption = ""
+            self.caption = "Skinning weight: blue goes with the skull, orange with the jaw"
             self.legend = Legend("Moves with", STOPS["weight"], ("skull", "both", "jaw"))
         elif kind == "thickness":
             limit = float(np.quantile(self.original.anatomy.thickness, 0.98)) * mm
             self.skin.paint(heat(self.model.anatomy.thickness * mm, limit, "thickness"))
-            self.caption = ""
+            self.caption = f"Soft-tissue thickness: yellow is {limit:.1f} mm and more"
             self.legend = Legend("Soft-tissue thickness", STOPS["thickness"], _marks(limit))
         else:
             self._colour_error()
@@ -290,7 +291,7 @@ class ViewedFace:
         against = "the actor's shape" if self._actor else "the shape in the file"
         self.caption = (
             f"{target or 'neutral'}: networks against {against}, mean {error.mean():.3f}, "
-            f"max {error.max():.2f} mm"
+            f"max {error.max():.2f} mm; bright {limit:.2f} mm and more"
         )
         self.legend = Legend(f"Error of {target or 'the neutral'}", STOPS["error"], _marks(limit))
 
@@ -333,10 +334,14 @@ def _checked(model: FaceModel, actor: Actor | None) -> Actor | None:
     return actor
 
 
-def _faces_where(mesh: Mesh, wanted: NDArray[np.bool_]) -> Mesh:
-    """The faces of which more than half of the corners are wanted (V,)."""
-    share = np.bincount(mesh.corner_face, wanted[mesh.corners], len(mesh.counts)) / mesh.counts
-    kept = share > 0.5
+def _share(mesh: Mesh, wanted: NDArray[np.bool_]) -> Floats:
+    """(F,) the share of a face's corners that are wanted (V,)."""
+    share: Floats = np.bincount(mesh.corner_face, wanted[mesh.corners], len(mesh.counts)) / mesh.counts
+    return share
+
+
+def _faces_where(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:
+    """The faces that are kept (F,)."""
     return Mesh(mesh.points, mesh.counts[kept], mesh.corners[kept[mesh.corner_face]])
 
 
