@@ -16,7 +16,7 @@ from .tiny import CENTRE, Tiny, tiny
 
 
 def rich() -> Tiny:
-    """The head: eight controls, eleven knots, two combinations, five of these with a jaw that moves."""
+    """The head: nine controls, eleven knots, three combinations, six of these with a jaw that moves."""
     head = tiny()
     rest, shapes, jaw = head.mesh.points, dict(head.shapes), head.jaw_poses["jawOpen"]
     half, side = np.eye(4), np.eye(4)
@@ -29,6 +29,7 @@ def rich() -> Tiny:
         "browDown": rest - 0.7 * brow + 0.2 * blink,
         "sneer_3": rest + 0.5 * smile[:, [1, 2, 0]],
         "sneer_10": rest + 0.8 * smile[:, [2, 1, 0]],
+        "mouthClose": skin(rest + 0.4 * smile, side, head.weight, CENTRE),
         "blinkBrow": rest + 0.9 * blink + 0.6 * brow,
     }
     rig = Rig(
@@ -39,11 +40,16 @@ def rich() -> Tiny:
             Control("jawSide", 9, ((-1.0, "jawRight"), (1.0, "jawLeft"))),
             Control("sneer", 11, ((3.0, "sneer_3"), (10.0, "sneer_10"))),
             Control("nothing", 12, ()),
+            Control("mouthClose", 14, ()),
         ),
-        (*head.rig.poses, Pose("blinkBrow", {"eyeBlink_L": 1.0, "browUp": 1.0}, "lowest")),
+        (
+            *head.rig.poses,
+            Pose("blinkBrow", {"eyeBlink_L": 1.0, "browUp": 1.0}, "lowest"),
+            Pose("mouthClose", {"jawOpen": 1.0, "mouthClose": 1.0}),
+        ),
     )
     motions = head.jaw_poses | {"jawFwd": half, "jawLeft": side, "jawRight": np.linalg.inv(side)}
-    motions["jawOpenSmile"] = jaw
+    motions |= {"jawOpenSmile": jaw, "mouthClose": side}
     return replace(head, rig=rig, shapes=shapes, jaw_poses=motions)
 
 

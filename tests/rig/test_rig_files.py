@@ -81,7 +81,11 @@ def test_usd_at_rest_holds_sliders_units_and_names(model: FaceModel, tmp_path: P
     assert not stage.HasAuthoredTimeCodeRange()
     animation = UsdSkel.Animation(stage.GetPrimAtPath("/tiny/skeleton/animation"))
     names = list(animation.GetBlendShapesAttr().Get())
-    assert names == [c.name for c in model.data.rig.controls if c.knots] + ["jawOpenSmile", "blinkBrow"]
+    assert names == [c.name for c in model.data.rig.controls if c.knots] + [
+        "jawOpenSmile",
+        "blinkBrow",
+        "mouthClose",
+    ]
     blink = UsdSkel.BlendShape(stage.GetPrimAtPath("/tiny/skin/eyeBlink_L"))
     assert [b.GetWeight() for b in blink.GetInbetweens()] == pytest.approx([0.5, 2.0])
     assert len(blink.GetPointIndicesAttr().Get()) < len(model.mesh.points)

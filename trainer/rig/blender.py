@@ -135,7 +135,9 @@ def _live_keys(native: NativeRig) -> list[_Key]:
     for target in native.targets:
         if isinstance(target.drive, Combination):
             factors = tuple((controls[c].name, units[c] / value) for c, value in target.drive.factors)
-            made.append(_driven(target, target.name, native, factors=factors, method=target.drive.method))
+            # ARKit's mouthClose: a control that means something only with jawOpen, and its target of that name
+            name = f"{target.name} combined" if target.name.lower() in names else target.name
+            made.append(_driven(target, name, native, factors=factors, method=target.drive.method))
     return made
 
 

@@ -41,6 +41,10 @@ from .anatomy import drive, release_all
 from .attach import Attachment, compare
 from .restore import restore
 
+_COMBINED = (
+    "combination "  # before a combination's name: ARKit's mouthClose is a control, and one with jawOpen
+)
+
 
 @dataclass(frozen=True)
 class NativeFace:
@@ -166,12 +170,14 @@ class _Builder:
             index = driven.get(target.name)
             if index is None:
                 index, free = free, free + 1
-                self._add_weight(index, target.name)
+                taken = {name.lower() for name in rig.names}
+                alias = f"{target.name}_combined" if target.name.lower() in taken else target.name
+                self._add_weight(index, alias)
             if source_of(f"{self._node}.weight[{index}]") is None and not self._combine(
                 index, target.name, target.drive
             ):
                 left[target.name] = index
-            self._index[target.name] = index
+            self._index[_COMBINED + target.name] = index
             self._put(index, 1.0, target.ids, target.deltas)
         ids = np.flatnonzero(np.abs(self._moved).max(1) > 0)
         if len(ids):
@@ -314,7 +320,7 @@ def jaw_expression(
             ]
             text = _folded(ratios, target.drive.method)
         else:
-            text = weight(target.name) if target.twist.any() else ""
+            text = weight(_COMBINED + target.name) if target.twist.any() else ""
         if text:
             lines.append(f"float $a{t} = {text};")
         if made is not None:
