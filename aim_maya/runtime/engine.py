@@ -2,8 +2,8 @@
 and what happens when the device fails half-way.
 
 Files that carry the graphs of frame.py are evaluated there; what is here of pose.onnx and full.onnx is for
-those without. full.onnx contracts E's last layer with the weights before it touches the vertices: e(w) = H(c) (W w). Detail
-enters as what the networks leave over: at rest, and summed over the active targets.
+those without. full.onnx contracts E's last layer with the weights before it touches the vertices: e(w) =
+H(c) (W w). Detail enters as what the networks leave over: at rest, and summed over the active targets.
 
 With detail the tables of the trained shapes take the fields' place: the bone points are moved so that they
 and the unchanged thickness meet in the neutral, so edits act as they do on the CPU.

@@ -1,15 +1,15 @@
-"""Graphs of a frame: what is large lies where the graph runs, at addresses that stay, and what a frame brings is
-small and formed by numpy in float64.
+"""Graphs of a frame: what is large lies where the graph runs, at addresses that stay, and what a frame
+brings is small and formed by numpy in float64.
 
     e = sum a_i e_i,   s = s0 + e + k ((s0 - c) X + shift + sum X_i e_i)
 
 for row vectors, with X_i what the jaw does to the displacement of target i and X what it does to the rest:
-arc a_i (R - I)' + (1 - arc) gain L_i', where L_i are the linear look's shares (LinearBlend.combine). So a frame
-is one matrix `mix` (3T, 6), rows [a_i I | X_i], with which every table (V, 3T) is multiplied once.
+arc a_i (R - I)' + (1 - arc) gain L_i', where L_i are the linear look's shares (LinearBlend.combine). So a
+frame is one matrix `mix` (3T, 6), rows [a_i I | X_i], with which every table (V, 3T) is multiplied once.
 
-On CUDA nothing is bound, allocated or shaped anew between frames, so that the kernels are recorded once as a CUDA
-graph and replayed; an edit is written to the addresses that the recording reads. On the CPU blocks of vertices
-small enough for a core's own cache are evaluated side by side.
+On CUDA nothing is bound, allocated or shaped anew between frames, so that the kernels are recorded once as a
+CUDA graph and replayed; an edit is written to the addresses that the recording reads. On the CPU blocks of
+vertices small enough for a core's own cache are evaluated side by side.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from .skin_field import BentTables, MovedSkin, SkinTables
 
 
 def frame_inputs(data: ModelData, activations: Floats, jaw: Floats | None, edit: Edit) -> dict[str, Floats]:
-    """mix (3T, 6), turn (3, 3) and shift (1, 3), float64, for activations (T,) and a jaw (4, 4) or the learned
-    one; the linear look (jaw_arc) is the learned one's alone."""
+    """mix (3T, 6), turn (3, 3) and shift (1, 3), float64, for activations (T,) and a jaw (4, 4) or the
+    learned one; the linear look (jaw_arc) is the learned one's alone."""
     targets = len(activations)
     turn, offset = displacement_form(
         data.motion.transform(activations, edit.jaw_gain) if jaw is None else jaw, data.centre
@@ -180,8 +180,8 @@ def _pool() -> ThreadPoolExecutor:
 
 
 class HostPoints:
-    """(vertices, 3) float32 that points on a device are copied to: page-locked on CUDA where its runtime can be
-    reached, which the device then writes without a detour."""
+    """(vertices, 3) float32 that points on a device are copied to: page-locked on CUDA where its runtime can
+    be reached, which the device then writes without a detour."""
 
     def __init__(self, vertices: int, device: str) -> None:
         self._array = np.zeros((vertices, 3), np.float32)
@@ -216,8 +216,8 @@ _RUNTIMES = ("libcudart.so.13", "libcudart.so.12", "cudart64_13.dll", "cudart64_
 
 
 def _cuda_runtime() -> Any:
-    """The CUDA runtime library that onnxruntime has loaded, or None. Never one that it did not: two of them in a
-    process do not know each other's memory."""
+    """The CUDA runtime library that onnxruntime has loaded, or None. Never one that it did not: two of them
+    in a process do not know each other's memory."""
     for name in _RUNTIMES:
         try:
             if name.endswith(".dll"):
@@ -323,8 +323,8 @@ class FrameGraph:
                 self._written[name] = key
 
     def _write_table(self, name: str, tables: SkinTables, less: SkinTables | None, active: Ints) -> None:
-        """Write a table (V, 3T), less another: all of it at once, but of an edit's tables, whose rows are made
-        when they are asked for, those of the active targets (A,); the others' weights are zero."""
+        """Write a table (V, 3T), less another: all of it at once, but of an edit's tables, whose rows are
+        made when they are asked for, those of the active targets (A,); the others' weights are zero."""
         if self._table_of is not tables:
             self._table_of, self._there = tables, np.zeros(len(tables.displacements), bool)
         rows = active if isinstance(tables, BentTables) else np.arange(len(self._there))

@@ -46,8 +46,8 @@ EDITS: Signature = {name: CONTROLS[name] for name in ("thickness_gain", "bone_of
 DETAIL: Signature = {"rest_detail": (FLOAT, ("V", 3)), "expression_detail": (FLOAT, ("V", 6))}
 POINTS: Signature = {"points": (FLOAT, ("V", 3)), "jaw_transform": (DOUBLE, (4, 4))}
 FRAME: Signature = {"mix": (FLOAT, ("3T", 6)), "turn": (FLOAT, (3, 3)), "shift": (FLOAT, (1, 3))}
-"""What changes from frame to frame in the graphs that keep everything else on the device: small, and formed by
-numpy (frame_inputs in frame.py says what they are)."""
+"""What changes from frame to frame in the graphs that keep everything else on the device: small, and formed
+by numpy (frame_inputs in frame.py says what they are)."""
 
 GRAPHS: Mapping[str, tuple[Signature, Signature]] = {
     "fields.onnx": (TEMPLATE, {**FIELDS, **BASIS}),

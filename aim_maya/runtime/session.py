@@ -50,9 +50,10 @@ def open_session(
 ) -> Session:
     """A session on `device`; 'auto' takes CUDA when a session on it really comes up, else the CPU.
 
-    threads: of one run on the CPU, 0 for one a core. capture: on CUDA the first run is recorded and later ones
-    replay it, for which everything has to be bound to memory of the device that stays. profile: the beginning
-    of a file's name, into which onnxruntime writes where each node ran and for how long. Raises AimError when 'cuda' was asked for and cannot be had.
+    threads: of one run on the CPU, 0 for one a core. capture: on CUDA the first run is recorded and later
+    ones replay it, for which everything has to be bound to memory of the device that stays. profile: the
+    beginning of a file's name, into which onnxruntime writes where each node ran and for how long. Raises
+    AimError when 'cuda' was asked for and cannot be had.
     """
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()

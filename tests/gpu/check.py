@@ -1,10 +1,10 @@
-"""`make gpu-check`, or `python -m tests.gpu.check`: in at most four minutes whether and how fast a face runs on this
-machine's NVIDIA card.
+"""`make gpu-check`, or `python -m tests.gpu.check`: in at most four minutes whether and how fast a face runs
+on this machine's NVIDIA card.
 
-It trains on the card, looks where every node runs, compares every way of evaluating with numpy, lets the device
-fail, and measures frames. Needs the package with its extra `dev`, and onnxruntime-gpu (for CUDA 12 or 13) in
-onnxruntime's place. Prints tables and writes gpu_check.md and gpu_check.json; exit code 0 when everything is
-right, 1 when something is not, 2 with one sentence where there is no CUDA.
+It trains on the card, looks where every node runs, compares every way of evaluating with numpy, lets the
+device fail, and measures frames. Needs the package with its extra `dev`, and onnxruntime-gpu (for CUDA 12 or
+13) in onnxruntime's place. Prints tables and writes gpu_check.md and gpu_check.json; exit code 0 when
+everything is right, 1 when something is not, 2 with one sentence where there is no CUDA.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from . import frames, machine
 
 ICT_RIG = Path(__file__).resolve().parents[3] / "shared" / "data" / "ict_rig"
 GOALS = {"full": ("median_ms", 1.0), "cached resident": ("median_ms", 0.3)}
+_RIGHT, _WRONG = "everything right", "SOMETHING IS WRONG"
 _COLUMNS = ("median_ms", "p99_ms", "frames", "first_s", "memory_mib")
 _P99, _FIRST, _MEMORY, _FINE, _TRAINING = 1.5, 1.0, 400.0, 40_000, 20.0
 
@@ -124,7 +125,7 @@ def report(figures: dict[str, Any]) -> str:
     """The figures as markdown."""
     trained, short = figures["training"], lambda value: "" if value is None else f"{value:.3g}"
     parts = [
-        f"# Check on {figures['device']}: {'everything right' if figures['right'] else 'SOMETHING IS WRONG'}\n",
+        f"# Check on {figures['device']}: {_RIGHT if figures['right'] else _WRONG}\n",
         markdown(["", "found"], [list(row) for row in figures["versions"].items()]),
     ]
     if trained is not None:

@@ -117,8 +117,9 @@ def failing(model: FaceModel, device: str) -> list[dict[str, Any]]:
 
 
 def times(model: FaceModel, device: str, frames: int, seconds: float) -> list[dict[str, Any]]:
-    """A row a way, numpy's first: ms of a frame from weights to points in the caller's memory, detail on, every
-    control active and other weights every frame; s from the opened file to the first points; MiB of the card."""
+    """A row a way, numpy's first: ms of a frame from weights to points in the caller's memory, detail on,
+    every control active and other weights every frame; s from the opened file to the first points; MiB of
+    the card."""
     rng, v = np.random.default_rng(0), len(model.mesh.points)
     active = [model.data.rig.activations(rng.uniform(0.05, 0.5, len(model.targets))) for _ in range(16)]
     edit = model.edited(Edit()).edit

@@ -1,4 +1,4 @@
-"""The check of a card, run on the CPU provider: its tables, its exit codes, and that it sees what is wrong."""
+"""The check of a card on the CPU provider: its tables, its exit codes, and that it sees what is wrong."""
 
 from __future__ import annotations
 

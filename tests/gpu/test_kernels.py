@@ -1,6 +1,6 @@
-"""Every node of every graph against onnxruntime's published table of CUDA kernels: none may fall to the CPU for
-want of one, which would cost two copies a frame and forbid a CUDA graph; and against what the oldest onnxruntime
-has on the CPU."""
+"""Every node of every graph against onnxruntime's published table of CUDA kernels: none may fall to the CPU
+for want of one, which would cost two copies a frame and forbid a CUDA graph; and against what the oldest
+onnxruntime has on the CPU."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aim_maya.core.container import read_aim
 
 from .machine import GRAPHS_OF_A_MODEL, OF_A_FRAME
 
-# docs/OperatorKernels.md of microsoft/onnxruntime, section CUDAExecutionProvider, at commit 001d12d2: types of the
-# kernels that serve opset 17. Operands that say how (axes, sizes of a Reshape) are read on the CPU.
+# docs/OperatorKernels.md of microsoft/onnxruntime, section CUDAExecutionProvider, at commit 001d12d2:
+# types of the kernels that serve opset 17. Operands that say how (axes, sizes of a Reshape) are read on the CPU.
 _REAL = frozenset({"float", "double", "float16"})
 _NUMBER = _REAL | {"int32", "int64"}
 _ANY = _NUMBER | {"bool"}
@@ -26,7 +26,8 @@ CUDA: dict[str, frozenset[str]] = {
     "Where": _ANY,  # opset 16
 }
 
-# The same of the CPU, in float64, of onnxruntime 1.21.1: the operators with which it opens pose.onnx. It has no Cos.
+# The same of the CPU, in float64, of onnxruntime 1.21.1: the operators with which it opens pose.onnx. It has
+# no Cos.
 CPU_DOUBLE = frozenset(
     (
         *("Add", "Sub", "Mul", "Div", "Sqrt", "Sin", "Less", "Where", "ReduceSum", "MatMul"),

@@ -78,7 +78,8 @@ def pose_frame_graph(targets: int, centre: Floats) -> bytes:
 def full_frame_graph(
     networks: FaceNetworks, centre: Floats, scale: float, motion: JawMotion, blend: LinearBlend
 ) -> bytes:
-    """All networks, and what they leave over, detail (V, 3T), as one product; detail_share 0 leaves it out."""
+    """All networks, and what they leave over, detail (V, 3T), as one product; detail_share 0 leaves it
+    out."""
     graph = form_graph(networks, centre, scale, motion, blend)
     graph.rest()
     graph.mixed("e6_learned")

@@ -257,8 +257,8 @@ points = Add(s0, delta)
 
 
 def frame_nodes(graph: Graph, centre: Floats) -> None:
-    """points (V, 3) from s0, e6, expression_gain, skinning_weight and FRAME of graph_check: float32 alone, and
-    an operator that CUDA lacks nowhere (docs/research/benchmarks.md)."""
+    """points (V, 3) from s0, e6, expression_gain, skinning_weight and FRAME of graph_check: float32 alone,
+    and an operator that CUDA lacks nowhere (docs/research/benchmarks.md)."""
     graph.keep(
         centre=np.asarray(centre, np.float32),
         from0=np.array([0], np.int64),

@@ -204,9 +204,10 @@ def cached_against_bare(model: FaceModel, active_count: int, rounds: int) -> dic
 
 
 def changing_sets(model: FaceModel, active_count: int, rounds: int) -> dict[str, float]:
-    """ms of a cached frame, the mean over 64 frames of each one's median: of active controls that stay; of which
-    one goes and another comes every fourth frame, as in a capture of a face, and in every frame; and that are all
-    others in every frame. One after the other, since what each gathers would be there for the next."""
+    """ms of a cached frame, the mean over 64 frames of each one's median: of active controls that stay; of
+    which one goes and another comes every fourth frame, as in a capture of a face, and in every frame; and
+    that are all others in every frame. One after the other, since what each gathers would be there for the
+    next."""
     rng = np.random.default_rng(1)
     count, controls = min(active_count, len(model.targets)), len(model.targets)
     means = {}
@@ -223,14 +224,15 @@ def changing_sets(model: FaceModel, active_count: int, rounds: int) -> dict[str,
                 coming = rng.permutation(others)[:exchanged]
                 active = np.concatenate([rng.permutation(active)[len(coming) :], coming])
             f[active] = rng.uniform(0.05, 0.95, count)
-        times = paired({name: lambda i, f=frames: model.points(f[i % 64])}, rounds)[name]  # type: ignore[misc]
+        calls = {name: lambda i, f=frames: model.points(f[i % 64])}  # type: ignore[misc]
+        times = paired(calls, rounds)[name]
         means[name] = float(np.mean([np.median(times[i::64]) for i in range(min(64, rounds))]))
     return means
 
 
 def full_frames(data: ModelData, device: str, rounds: int) -> list[dict[str, Any]]:
-    """Median ms of all networks every frame, detail on, and which device it came to: by the file's best graph,
-    and by full.onnx as any runtime reads it, in turns."""
+    """Median ms of all networks every frame, detail on, and which device it came to: by the file's best
+    graph, and by full.onnx as any runtime reads it, in turns."""
     evaluators = {e.graph: e for e in (full_evaluator(data, device), FullEvaluator(data, device))}
     rng, edit = np.random.default_rng(0), Edit().checked(len(data.neutral))
     frames = [data.rig.activations(rng.uniform(0, 0.5, len(data.rig.names))) for _ in range(8)]
