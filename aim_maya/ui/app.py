@@ -156,7 +156,7 @@ QPushButton, QToolButton { background: FIELD; border: 1px solid transparent; bor
 QPushButton:hover, QToolButton:hover { color: ACCENT; }
 QPushButton:focus, QToolButton:focus { border: 1px solid ACCENT; }
 QPushButton:checked, QPushButton:pressed, QPushButton#main { background: ACCENT; color: #0d1517; }
-QPushButton:disabled, QToolButton:disabled { color: #5d666e; background: FIELD; }
+QPushButton:disabled, QPushButton#main:disabled, QToolButton:disabled { color: #5d666e; background: FIELD; }
 QToolButton { background: transparent; padding: 4px; }
 QToolButton#group { font-weight: 600; text-align: left; padding: 6px 2px; }
 QToolButton#star { color: #5d666e; padding: 0; border: 0; font-size: 14px; }

@@ -30,12 +30,14 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QVB
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.core.run_folder import Snapshot
 from aim_maya.runtime import FaceModel
 from aim_maya.ui import app
 from aim_maya.ui.host import FilesHost, Source
 from aim_maya.ui.training import options, python
 from aim_maya.ui.training.fields import PathLine
 from aim_maya.ui.training.form import TrainForm, output_of
+from aim_maya.ui.training.live import LivePanel
 from aim_maya.ui.training.python_dialog import PythonDialog
 from aim_maya.ui.training.window import TrainWindow
 
@@ -95,6 +97,30 @@ def press(qtbot: Any, window: TrainWindow, name: str) -> None:
         window.buttons[name].isEnabled, timeout=MINUTES
     )  # a finished training's buttons come when its process has ended, too
     qtbot.mouseClick(window.buttons[name], Qt.MouseButton.LeftButton)
+
+
+def test_every_stage_says_what_happens_what_comes_and_how_long(qtbot: Any) -> None:
+    panel = LivePanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    for stage in ("starting", "prepare", "linear solution", "score", "export"):
+        panel.show_state(Snapshot("running", actor="anna", stage=stage, lines=[f"{stage} ..."]))
+        assert stage not in panel.heading.text()
+        assert panel.next.text().startswith("Then: ")
+        assert "left" in panel.time.text()
+        assert panel.time.isVisible()
+    assert "prepare" not in panel.log.toPlainText()
+    panel.show_state(Snapshot("running", stage="train", step=30, steps=90, eta_s=61))
+    assert "61 s left" in panel.bar.format()
+    app.keep("stages", {"export": 600.0})  # as long as it took the last time
+    other = LivePanel()
+    qtbot.addWidget(other)
+    other.show_state(Snapshot("running", stage="export"))
+    assert other.time.text() == "about 10 min 00 s left"
+    for last in ("none", "done", "cancelled", "failed", "vanished"):
+        panel.show_state(Snapshot(last))  # type: ignore[arg-type]
+        assert panel.next.text(), last
+    assert not any(option.label in ("Without", "Rate", "Batch") for option in options.options())
 
 
 def test_train_to_the_end(

@@ -16,6 +16,27 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 FIRST = ("preset", "device", "jaw")  # always shown; the rest is folded
+_LABELS = {  # where the option's name is a word of the trade
+    "losses": "Method",
+    "prior": "Thickness between bones",
+    "without": "Leave out",
+    "open_template": "Open lips and lids",
+    "loose_teeth": "Accept loose teeth",
+    "seed": "Random seed",
+    "steps": "Steps (0: by preset)",
+    "anatomy_steps": "Steps for the anatomy",
+    "batch": "Points a step",
+    "hard_share": "Share of hard points",
+    "face_share": "Share between vertices",
+    "rate": "Learning rate",
+    "restarts": "New starts when stuck",
+    "check_every": "Steps between checks",
+    "bone": "Network for bone",
+    "thickness": "Network for thickness",
+    "normal": "Network for direction",
+    "skinning": "Network for skinning",
+    "expression": "Network for expression",
+}
 _KINDS = {bool: "switch", int: "whole", float: "number"}
 
 
@@ -34,7 +55,7 @@ class Option:
     @property
     def label(self) -> str:
         """The name as people read it."""
-        return self.name.replace("_", " ").capitalize()
+        return _LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
 
     def parsed(self, value: Any) -> Any:
         """The value in its own type, from text too. Raises AimError naming the option."""

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.run_folder import RunFolder, RunReader, Snapshot, ask_to_stop, can_resume
 from aim_maya.ui import app
-from aim_maya.ui.app import application, show, show_error
+from aim_maya.ui.app import application, dress, show, show_error
 from aim_maya.ui.host import Host
 
 from .form import TrainForm
@@ -89,6 +89,8 @@ class TrainWindow(QWidget):
         self.buttons = {name: QPushButton(text) for name, text, _ in _BUTTONS}
         self._lay_out()
         self._connect()
+        dress(self)
+        self.buttons["train"].setObjectName("main")
         self.form.from_settings(self._kept)
         self.pick_up()
 
@@ -235,6 +237,7 @@ class TrainWindow(QWidget):
         elif self.folder is not None:
             ask_to_stop(self.folder)
             self.live.heading.setText("<b>Stopping ...</b>")
+            self.live.next.setText("It saves where it is. Resume goes on from there.")
             self.buttons["cancel"].setEnabled(False)
 
     def pick_up(self) -> None:

@@ -233,9 +233,9 @@ def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
 
 _MAPS = {
     "none": "Plain",
-    "thickness": "Soft-tissue thickness",
+    "thickness": "Tissue thickness",
     "weight": "Skinning weight",
-    "error": "Error against the shapes",
+    "error": "Error in mm",
 }
 _NO_BONES = "Trained without bones: no skull, jaw and tissue to show, and expressions alone to edit."
 _ONE_STEP = 0.7  # seconds: changes that follow sooner are undone together
@@ -293,7 +293,7 @@ class ViewWindow(QWidget):
         self.picture.setToolTip("Save this view as PNG, 2000 pixels high")
         self.colours.addItems(list(_MAPS.values()))
         self.colours.setAccessibleName("Colours")
-        self.colours.setMinimumContentsLength(9)
+        self.colours.setMinimumContentsLength(11)
         self.colours.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.camera.setMinimumContentsLength(8)
         self.camera.addItem("Camera")
