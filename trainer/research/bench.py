@@ -224,7 +224,7 @@ def changing_sets(model: FaceModel, active_count: int, rounds: int) -> dict[str,
                 coming = rng.permutation(others)[:exchanged]
                 active = np.concatenate([rng.permutation(active)[len(coming) :], coming])
             f[active] = rng.uniform(0.05, 0.95, count)
-        calls = {name: lambda i, f=frames: model.points(f[i % 64])}  # type: ignore[misc]
+        calls: dict[str, Callable[[int], object]] = {name: lambda i, f=frames: model.points(f[i % 64])}  # type: ignore[misc]
         times = paired(calls, rounds)[name]
         means[name] = float(np.mean([np.median(times[i::64]) for i in range(min(64, rounds))]))
     return means

@@ -49,8 +49,11 @@ class Asked(Protocol):
     bench: bool
     light: bool
     size: str | None
-    camera: str | None
     movie: Path | None
+
+    @property
+    def camera(self) -> str | None:
+        """The name of a place to look from."""
 
 
 def view(asked: Asked) -> dict[str, Any]:

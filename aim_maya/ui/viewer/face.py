@@ -202,7 +202,7 @@ class ViewedFace:
             by_jaw = turned[:3, :3] @ point + turned[:3, 3]
             moves[i] = (high - low) * (change @ here + data.weight[grip.vertex] * by_jaw)
             most = (high - low) * max(float(np.abs(change) @ self._reach), float(np.linalg.norm(by_jaw)))
-            shares[i] = min(np.linalg.norm(moves[i]) / most, 1.0) if most > 0 else 0.0
+            shares[i] = min(float(np.linalg.norm(moves[i])) / most, 1.0) if most > 0 else 0.0
         there = self.scene.on_screen(np.concatenate([point[None], point + moves]))
         return there[1:, :2] - there[0, :2], shares
 

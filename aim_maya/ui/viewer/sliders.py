@@ -85,7 +85,7 @@ class Player(QObject):
         if not len(self.times):
             return fps, np.zeros(0)
         if self.performance is not None:
-            return self.performance.fps, np.arange(len(self.times))
+            return self.performance.fps, np.arange(len(self.times), dtype=np.float64)
         wanted = np.arange(round(float(self.times[-1]) * fps) + 1) / fps
         return fps, np.clip(np.searchsorted(self.times, wanted + 1e-6, side="right") - 1, 0, None)
 
@@ -141,8 +141,8 @@ class Timeline(QWidget):
         self.open.setToolTip("Open weight curves (CSV, JSON) or a fitted performance (.aimperf)")
         self.play.setFixedWidth(self.fontMetrics().horizontalAdvance("Pause") + 34)
         self.slider.setAccessibleName("Frame")
-        for widget in (self.play, self.slider, self.loop):
-            widget.setEnabled(False)
+        for still in (self.play, self.slider, self.loop):
+            still.setEnabled(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.open, self.play, self.slider, self.place, self.loop):
@@ -257,7 +257,8 @@ class TargetSliders(QWidget):
 
     def _make_lines(self) -> list[_Line]:
         """One for a control, or for the two sides of one."""
-        sides, lines, stems = pairs([c.name for c in self._controls]), [], {}
+        sides, lines = pairs([c.name for c in self._controls]), list[_Line]()
+        stems: dict[tuple[str, str], dict[str, int]] = {}
         for i, control in enumerate(self._controls):
             stem, side = sides.get(control.name, ("", ""))
             if side:
