@@ -41,9 +41,7 @@ from .anatomy import drive, release_all
 from .attach import Attachment, compare
 from .restore import restore
 
-_COMBINED = (
-    "combination "  # before a combination's name: ARKit's mouthClose is a control, and one with jawOpen
-)
+_COMBINED = "combination "  # before its name: ARKit's mouthClose is a control and a combination
 
 
 @dataclass(frozen=True)
