@@ -227,7 +227,7 @@ def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
     draw_legend(painter, face.legend, size[1], max(min(size) / 700, 0.5))
     painter.end()
     with atomic_path(path) as temporary:
-        if not image.save(str(temporary), "PNG"):
+        if not image.save(str(temporary)):
             raise AimError(f"Cannot write {path}.", "The disk may be full.", "Choose another place.")
 
 
