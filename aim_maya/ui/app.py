@@ -171,6 +171,7 @@ QSlider { background: transparent; min-height: 18px; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: #3c434a; }
 QSlider::sub-page:horizontal { background: ACCENT; border-radius: 2px; }
 QSlider::sub-page:horizontal:disabled { background: #3c434a; }
+QSlider[two_sided="true"]::sub-page:horizontal { background: #3c434a; }
 QSlider::handle:horizontal { width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; background: INK; }
 QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus { background: ACCENT; }
 QSlider::handle:horizontal:disabled { background: #56606a; }

@@ -386,6 +386,8 @@ def test_a_drag_on_the_face_moves_what_is_under_the_mouse(qtbot: Any, window: Vi
     assert window.sliders.weights()[jaw_open] > 0
     qtbot.keyClick(window.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert not window.sliders.weights().any()
+    corner = window.view.rect().topLeft() + QPoint(3, 3)
+    assert window.face.grip(corner.x(), corner.y()) is None
     window.drags.click()
     _drag(qtbot, window, begin, QPoint(0, 24))  # now it turns the camera
     assert not window.sliders.weights().any()

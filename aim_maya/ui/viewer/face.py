@@ -16,7 +16,7 @@ from aim_maya.core.mesh import STOPS, Mesh, heat
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, Edit, FaceModel, Performance, preset
 from aim_maya.runtime.edit import EditRecipe
-from aim_maya.runtime.face_parts import sure_bone
+from aim_maya.runtime.face_parts import outwards, sure_bone
 
 from .drawing import FaceScene, ShownMesh
 
@@ -96,6 +96,7 @@ class ViewedFace:
             part.paint((SKULL + model.data.weight[:, None] * (JAW - SKULL)) * share)
         self._errors: dict[str, Floats] = {}
         self._reach: Floats | None = None
+        self._triangles = outwards(model.mesh)
         for part in (self.skin, self.bones, self.guess):
             scene.add(part)
         self.dress()
@@ -153,11 +154,11 @@ class ViewedFace:
 
     def grip(self, x: float, y: float) -> Grip | None:
         """What is at a pixel of the picture, from its left and top: the nearest corner of the foremost triangle
-        there; None beside the face."""
+        there; None beside the face, and where one looks into it through the mouth or an eye."""
         if not self.look.skin or self.performance is not None:
             return None
         seen = self.scene.on_screen(self.skin.points.astype(float))
-        triangles = self.original.mesh.triangles
+        triangles = self._triangles
         a, b, c = (seen[triangles[:, i]] for i in range(3))
         inside = np.ones(len(triangles), bool)
         area = _cross(b - a, c - a)
@@ -171,7 +172,10 @@ class ViewedFace:
         if not len(hit):
             return None
         depth = sum(s[hit] * p[hit, 2] for s, p in zip(shares, (a, b, c), strict=True))
-        corners = triangles[hit[int(np.argmin(depth))]]
+        first = hit[int(np.argmin(depth))]
+        if area[first] > 0:  # its back: rows of a picture count downwards
+            return None
+        corners = triangles[first]
         nearest = corners[np.hypot(seen[corners, 0] - x, seen[corners, 1] - y).argmin()]
         return Grip(int(nearest), self.weights.copy())
 

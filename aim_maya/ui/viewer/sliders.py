@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from aim_maya.core.controls import Control
 from aim_maya.core.curves import control_reach, match_controls, read_curves
+from aim_maya.core.curves.take import plain
 from aim_maya.core.typed import Floats
 from aim_maya.runtime import Performance
 from aim_maya.runtime.face_parts import GROUPS, named_group, pairs
@@ -362,7 +363,7 @@ class _Section(QWidget):
 
 
 class _Name(QLabel):
-    """A name that ends in dots where it is longer than its room, and is whole in its tooltip."""
+    """A name without its namespace, with dots where it is longer than its room; whole in its tooltip."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -373,7 +374,7 @@ class _Name(QLabel):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Qt's own cuts letters in two."""
         painter = QPainter(self)
-        fitting = self.fontMetrics().elidedText(self.full, Qt.TextElideMode.ElideMiddle, self.width())
+        fitting = self.fontMetrics().elidedText(plain(self.full), Qt.TextElideMode.ElideMiddle, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, fitting)
 
 
@@ -432,6 +433,7 @@ class _Row:
         self.twin: int | None = None  # the other side's place
         self.slider, self.value = QSlider(Qt.Orientation.Horizontal), _Number()
         self.slider.setRange(round(low * _FINE), round(high * _FINE))
+        self.slider.setProperty("two_sided", low < 0 < high)  # no bar: it would begin at the low end
         self.slider.setMinimumWidth(50)
         self.slider.setAccessibleName(control.name)
         self.slider.setToolTip(control.name)

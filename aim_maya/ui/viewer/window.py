@@ -37,6 +37,7 @@ from PySide6.QtWidgets import (
 )
 
 from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path
 from aim_maya.core.typed import Floats
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.face_parts import controls
@@ -225,8 +226,9 @@ def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
     painter = QPainter(image)
     draw_legend(painter, face.legend, size[1], max(min(size) / 700, 0.5))
     painter.end()
-    if not image.save(str(path)):
-        raise AimError(f"Cannot write {path}.", "The folder is read-only or full.", "Choose another place.")
+    with atomic_path(path) as temporary:
+        if not image.save(str(temporary)):
+            raise AimError(f"Cannot write {path}.", "The disk may be full.", "Choose another place.")
 
 
 # The window: targets and edits on the left, the face with what is seen of it, and what is played.
