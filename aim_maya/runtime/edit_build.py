@@ -157,7 +157,7 @@ def sculpts_of(data: ModelData, shapes: Mapping[str, Floats]) -> Sculpts | None:
     for name, shape in shapes.items():
         i = data.rig.targets.index(target_named(data, name))
         now = data.together(evaluator.points(data.linear.matrix[i], data.baked.pose))
-        points = _checked_sculpt(data, name, shape, now)
+        points = checked_sculpt(data, name, shape, now)
         shifts[i] = before_skinning(data, Edit(), i, points - now).astype(np.float32)
     return Sculpts(shifts) if shifts else None
 
@@ -187,8 +187,12 @@ def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floa
         arc = edit.jaw_arc * data.baked.arc
         turn = arc * turn + (1 - arc) * edit.jaw_gain * data.linear.turns[i]
     change = np.where(np.abs(change).max(1) > tolerance(data.neutral, _mm(data)) / 2, change.T, 0).T
-    blend = np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn
-    before: Floats = np.linalg.solve(blend, change[..., None])[..., 0]
+    x, y, z = (np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn).transpose(1, 0, 2)
+    inverse = np.stack(
+        [np.cross(y, z), np.cross(z, x), np.cross(x, y)], 2
+    )  # no LAPACK: the host may evaluate
+    inverse /= (x * inverse[:, :, 0]).sum(1)[:, None, None]
+    before: Floats = (inverse @ change[..., None])[..., 0]
     return before if data.owners is None else before[data.owners]
 
 
@@ -212,7 +216,7 @@ def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
     return found
 
 
-def _checked_sculpt(data: ModelData, name: str, shape: Floats, now: Floats) -> Floats:
+def checked_sculpt(data: ModelData, name: str, shape: Floats, now: Floats) -> Floats:
     """(V, 3) float64. now: where the face has these points. Raises AimError as sculpts_of does."""
     what, mm = f"The sculpt of '{name}'", _mm(data)
     points = _of_model(np.asarray(shape), now.shape, what).astype(np.float64)
