@@ -16,8 +16,8 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.obj import write_obj
 from aim_maya.core.typed import Floats
-from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import OFFSET_KEY, target_named
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.buffers import to_list
