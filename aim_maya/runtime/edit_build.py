@@ -4,6 +4,7 @@ mm become the model's unit."""
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def build_edit(recipe: EditRecipe, data: ModelData) -> Edit:
         jaw_arc=recipe.jaw_arc,
         rest_offset=_rest_offset(recipe, data),
         jaw_pose=_jaw_pose(recipe, data),
-        sculpts=sculpts_of(data, _read_sculpts(recipe, data)),
+        sculpts=_sculpts(recipe, data),
     )
 
 
@@ -194,6 +195,20 @@ def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floa
     inverse /= (x * inverse[:, :, 0]).sum(1)[:, None, None]
     before: Floats = (inverse @ change[..., None])[..., 0]
     return before if data.owners is None else before[data.owners]
+
+
+def _sculpts(recipe: EditRecipe, data: ModelData) -> Sculpts | None:
+    """What the recipe's files say, read again when one of them changed."""
+    if not recipe.targets:
+        return None
+    files = [(name, str((recipe.folder / file).absolute())) for name, file in recipe.targets.items()]
+    stats = [os.stat(file) if os.path.exists(file) else None for _, file in files]
+    key = (*files, *((s.st_mtime_ns, s.st_size) for s in stats if s is not None))
+    found = data.sculpts_read.get(key)
+    if found is None and (found := sculpts_of(data, _read_sculpts(recipe, data))) is not None:
+        data.sculpts_read.clear()
+        data.sculpts_read[key] = found
+    return found
 
 
 def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
