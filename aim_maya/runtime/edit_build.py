@@ -225,7 +225,7 @@ def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
                 f"{path} has {len(mesh.points)} vertices and {len(mesh.counts)} faces; the model has "
                 f"{len(data.neutral)} and {len(data.mesh.counts)}, or its faces are in another order.",
                 "It is another mesh, or its topology or vertex order changed.",
-                "Sculpt the mesh that --obj writes, and add or remove no vertices.",
+                "Sculpt a copy of the target's own shape, and add or remove no vertices.",
             )
         found[name] = mesh.points
     return found
