@@ -4,6 +4,7 @@ mm become the model's unit."""
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def build_edit(recipe: EditRecipe, data: ModelData) -> Edit:
         jaw_arc=recipe.jaw_arc,
         rest_offset=_rest_offset(recipe, data),
         jaw_pose=_jaw_pose(recipe, data),
-        sculpts=sculpts_of(data, _read_sculpts(recipe, data)),
+        sculpts=_sculpts(recipe, data),
     )
 
 
@@ -157,7 +158,7 @@ def sculpts_of(data: ModelData, shapes: Mapping[str, Floats]) -> Sculpts | None:
     for name, shape in shapes.items():
         i = data.rig.targets.index(target_named(data, name))
         now = data.together(evaluator.points(data.linear.matrix[i], data.baked.pose))
-        points = _checked_sculpt(data, name, shape, now)
+        points = checked_sculpt(data, name, shape, now)
         shifts[i] = before_skinning(data, Edit(), i, points - now).astype(np.float32)
     return Sculpts(shifts) if shifts else None
 
@@ -187,9 +188,27 @@ def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floa
         arc = edit.jaw_arc * data.baked.arc
         turn = arc * turn + (1 - arc) * edit.jaw_gain * data.linear.turns[i]
     change = np.where(np.abs(change).max(1) > tolerance(data.neutral, _mm(data)) / 2, change.T, 0).T
-    blend = np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn
-    before: Floats = np.linalg.solve(blend, change[..., None])[..., 0]
+    x, y, z = (np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn).transpose(1, 0, 2)
+    inverse = np.stack(
+        [np.cross(y, z), np.cross(z, x), np.cross(x, y)], 2
+    )  # no LAPACK: the host may evaluate
+    inverse /= (x * inverse[:, :, 0]).sum(1)[:, None, None]
+    before: Floats = (inverse @ change[..., None])[..., 0]
     return before if data.owners is None else before[data.owners]
+
+
+def _sculpts(recipe: EditRecipe, data: ModelData) -> Sculpts | None:
+    """What the recipe's files say, read again when one of them changed."""
+    if not recipe.targets:
+        return None
+    files = [(name, str((recipe.folder / file).absolute())) for name, file in recipe.targets.items()]
+    stats = [os.stat(file) if os.path.exists(file) else None for _, file in files]
+    key = (*files, *((s.st_mtime_ns, s.st_size) for s in stats if s is not None))
+    found = data.sculpts_read.get(key)
+    if found is None and (found := sculpts_of(data, _read_sculpts(recipe, data))) is not None:
+        data.sculpts_read.clear()
+        data.sculpts_read[key] = found
+    return found
 
 
 def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
@@ -206,13 +225,13 @@ def _read_sculpts(recipe: EditRecipe, data: ModelData) -> dict[str, Floats]:
                 f"{path} has {len(mesh.points)} vertices and {len(mesh.counts)} faces; the model has "
                 f"{len(data.neutral)} and {len(data.mesh.counts)}, or its faces are in another order.",
                 "It is another mesh, or its topology or vertex order changed.",
-                "Sculpt the mesh that --obj writes, and add or remove no vertices.",
+                "Sculpt a copy of the target's own shape, and add or remove no vertices.",
             )
         found[name] = mesh.points
     return found
 
 
-def _checked_sculpt(data: ModelData, name: str, shape: Floats, now: Floats) -> Floats:
+def checked_sculpt(data: ModelData, name: str, shape: Floats, now: Floats) -> Floats:
     """(V, 3) float64. now: where the face has these points. Raises AimError as sculpts_of does."""
     what, mm = f"The sculpt of '{name}'", _mm(data)
     points = _of_model(np.asarray(shape), now.shape, what).astype(np.float64)

@@ -30,7 +30,7 @@ from aim_maya.core.typed import Floats
 
 from .cached import CachedEvaluator, clamped, moved_skin, tied, tissue_left
 from .edit import Edit, EditRecipe, Sculpts, checked_jaw, recipe_from_json
-from .edit_build import before_skinning, build_edit, target_named
+from .edit_build import before_skinning, build_edit, checked_sculpt, target_named
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing
@@ -366,12 +366,14 @@ class FaceModel:
         """(V, 3) float32 the shape of the unedited face, at the pose where `target` was trained, that this
         edit turns into points (V, 3): what a sculpt of the edited face is to an edit file.
 
-        Raises AimError for an unknown target, and where the edit lets no shape come out as these points.
+        Raises AimError for an unknown target, for points as `sculpts_of` does, and where the edit lets no
+        shape come out as these.
         """
         data, edit, sculpts = self._data, self._edit, self._edit.sculpts
         i = data.rig.targets.index(target_named(data, target))
         activations, gain = data.linear.matrix[i], np.reshape(edit.expression_gain, (-1, 1))
         shift = np.zeros(data.neutral.shape)
+        points = checked_sculpt(data, target, points, self.posed(activations, self._jaw_pose))
         if sculpts is not None and i in sculpts.shifts:
             shift += sculpts.shifts[i]
         model, within = self, tolerance(data.neutral, self.mm_per_unit)

@@ -24,6 +24,7 @@ from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
 from aim_maya.core.typed import Floats, Ints
 
+from .edit import Sculpts
 from .graph_check import check_graph
 from .skin_field import MOST_NODES, SkinField, SkinRequest, SkinTables, TrainedPoses
 
@@ -71,6 +72,9 @@ class ModelData:
     skin."""
     skin_request: SkinRequest | None = None
     """How the skin follows an edit; None in files that were written before it did."""
+    sculpts_read: dict[object, Sculpts] = field(default_factory=dict)
+    """The last sculpts that an edit named, by the names and time stamps of their files: a slider that is dragged
+    beside them neither reads them nor forms their tables again."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)

@@ -106,6 +106,8 @@ def _make(sample: Actor, actor: Path, aim: Path, folder: Path) -> None:
     for number, points in enumerate(frames, 1):
         write_obj(folder / "capture/020" / f"frame_{number:04d}.obj", model.mesh.with_points(points))
     _see(model, frames, folder)
+    posed = model.points({"jawOpen": 1.0})
+    write_obj(folder / "jawOpen.obj", model.mesh.with_points(posed + np.where(posed[:, 2:] > 60, 0.5, 0)))
     (folder / "edit.json").write_text(
         json.dumps({"thickness": {"cheeks": 1.1}, "bones": {"jaw_longer_mm": 2}})
     )

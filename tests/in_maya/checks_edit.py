@@ -11,7 +11,7 @@ from maya import OpenMaya, cmds
 from aim_maya.core import rigid
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.edit import preset
-from aim_maya.scene.actions.anatomy import edit_from_sculpt, set_preset, show
+from aim_maya.scene.actions.anatomy import edit_from_sculpt, sculpt_target, set_preset, show
 from aim_maya.scene.actions.attach import attach
 from aim_maya.scene.maya.buffers import from_list
 from aim_maya.scene.node.attributes import BY_NAME, HANDLES
@@ -129,6 +129,40 @@ def check_a_sculpt_of_the_bones_becomes_an_edit(lab: Lab) -> None:
             ),
             out,
         )
+
+
+def check_a_target_is_sculpted(lab: Lab) -> None:
+    """The face's duplicate at a target's pose, sculpted, is what the target gives from then on, on an edited
+    face too, and for a combination; other targets stay; one undo step."""
+    rig = lab.rig()
+    node = attach(rig.mesh, lab.model).node
+    cmds.setAttr(f"{node}.jawLonger", 3.0)
+    for names in (("mouthSmile_L",), ("jawOpen", "mouthSmile_L")):
+        for name in names:
+            cmds.setAttr(f"{node}.{name}", 1.0)
+        wanted, out = lab.points(rig.mesh), lab.folder / "sculpts" / f"{len(names)}.json"
+        sculpted = lab.mesh("sculpt", lab.head.mesh.with_points(wanted))
+        with refused("nothing was sculpted"):
+            sculpt_target(rig.mesh, sculpted, out)
+        wanted[30:50] += [0.05, 0.1, 0.3]
+        cmds.delete(sculpted)
+        sculpted = lab.mesh("sculpt", lab.head.mesh.with_points(wanted))
+        done = sculpt_target(rig.mesh, sculpted, out)
+        assert done["vertices"] == 20
+        close(lab.points(rig.mesh), wanted)
+        cmds.undo()
+        assert (cmds.getAttr(f"{node}.edit") or "").endswith("1.json") == (len(names) == 2)
+        assert np.abs(lab.points(rig.mesh) - wanted).max() > 0.2
+        cmds.redo()
+        close(lab.points(rig.mesh), wanted)
+        cmds.delete(sculpted)
+    assert set(json.loads(out.read_text())["targets"]) == {"mouthSmile_L", "jawOpenSmile"}
+    cmds.setAttr(f"{node}.jawOpen", 0.4)
+    with refused("at the pose of no target"):
+        sculpt_target(rig.mesh, rig.mesh, out)
+    cmds.setAttr(f"{node}.mouthSmile_L", 0.0)
+    plain = FaceModel.load(lab.model, "cpu").edited({"bones": {"jaw_longer_mm": 3.0}})
+    close(lab.points(rig.mesh), plain.points({"jawOpen": 0.4}))
 
 
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

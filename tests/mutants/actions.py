@@ -498,6 +498,13 @@ FAULTS = [
         ("edit",),
     ),
     Fault(
+        "a target's sculpt is taken to be of the unedited face",
+        ANATOMY,
+        "model.unedited_shape(target, mesh.points)",
+        "mesh.points",
+        ("edit",),
+    ),
+    Fault(
         "a sculpt in centimetres",
         ANATOMY,
         "(sculpted.points - model.data.bone) * model.mm_per_unit",

@@ -63,7 +63,7 @@ def at_vertices(model: FaceModel, data: PerformanceData, i: int) -> tuple[np.nda
 
 def plain(model: FaceModel, data: PerformanceData, i: int, detail: bool) -> np.ndarray:
     """Under the model's edit; how that moves the skin is known to tests/runtime/test_skin_field.py."""
-    d, edit, tables = model.data, model.edit, edited_tables(model.data, detail, model.moved)
+    d, edit, tables = model.data, model.edit, edited_tables(model.data, model.edit, detail, model.moved)
     tables.need(np.arange(len(tables.displacements)))
     c, o = at_vertices(model, data, i)
     rest = tables.rest.astype(np.float64) + (0 if model.moved is None else model.moved.offset)

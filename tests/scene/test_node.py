@@ -495,6 +495,7 @@ CHECKS_WITHOUT_LAPACK = (
     ("checks_node", "check_a_driven_jaw"),
     ("checks_node", "check_painted_weights_are_sparse_and_follow_changes"),
     ("checks_edit", "check_handles_and_presets_show_at_rest_and_in_poses"),
+    ("checks_edit", "check_a_target_is_sculpted"),
     ("checks_performance", "check_a_performance_blends_with_the_sliders"),
 )
 

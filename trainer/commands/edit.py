@@ -40,7 +40,7 @@ class Options:
     set: tuple[str, ...] = ()
     """Entries as NAME=VALUE, over those of the edit file: thickness=1.2, thickness.cheeks=1.3,
     jaw_longer_mm=5."""
-    target: tuple[str, ...] = ()
+    target: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Targets sculpted after the build, as TARGET=FILE: smile=smile.obj, the whole face at the pose where the
     target was trained, in-betweens and combinations too. It is met exactly; other targets stay."""
     name: str | None = None

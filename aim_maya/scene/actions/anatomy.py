@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
+from aim_maya.core.obj import write_obj
 from aim_maya.core.typed import Floats
+from aim_maya.runtime import FaceModel
 from aim_maya.runtime.edit import EditRecipe, read_recipe
-from aim_maya.runtime.edit_build import OFFSET_KEY
+from aim_maya.runtime.edit_build import OFFSET_KEY, target_named
 from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.buffers import to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
+from aim_maya.scene.node.models import edited_model
+from aim_maya.scene.node.weights import positions
 from aim_maya.scene.rig.blend_shape import find_native, find_node, mesh_shape, native_parts
 from aim_maya.scene.rig.chain import stack
 from aim_maya.scene.rig.meshes import (
@@ -32,7 +36,7 @@ from aim_maya.scene.rig.meshes import (
     transform_of,
     uniform_world_matrix,
 )
-from aim_maya.scene.rig.plugs import destinations_of, node_of, source_of
+from aim_maya.scene.rig.plugs import destinations_of, node_of, ramp, source_of
 
 # The learned anatomy as something to look at in the scene: the bone surface, coloured by the tissue that lies
 # over it.
@@ -86,6 +90,7 @@ def heat(t: float) -> tuple[float, float, float]:
 # becomes offsets of the bone points.
 
 _NOTHING_MM = 1e-4
+_SAME_MM = 1e-3  # of a sculpted target: what counts as equal
 
 
 def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float]:
@@ -119,17 +124,79 @@ def edit_from_sculpt(face: str, bones: str, path: str | Path) -> dict[str, float
     with atomic_path(file.with_suffix(".npz")) as temporary:
         temporary.write_bytes(pack_arrays(**{OFFSET_KEY: offset.astype(np.float32)}))
     recipe.write(file)
+    _set_edit(node, file)
+    moved = np.linalg.norm(offset, axis=1)
+    return {"vertices": int((moved > 0).sum()), "largest_mm": float(moved.max())}
+
+
+def sculpt_target(
+    face: str, sculpted: str, path: str | Path, target: str | None = None
+) -> dict[str, float | str]:
+    """Give a target the shape of a sculpt: write the edit PATH.json, and beside it PATH_TARGET.obj with the
+    shape of the unedited face, and set the edit on the face's node; one undo step (the files stay).
+
+    sculpted: a mesh of the face's faces, such as its duplicate at that pose; it may stand beside the face. It
+    is taken to be of the face as its edit, preset and handles have it now. target: when not given, the one at
+    whose trained pose the sliders are. What else the node's edit file says is kept. Returns the target,
+    vertices moved and the largest mm. Raises AimError for another mesh, a pose of no target, and a sculpt
+    that was not sculpted.
+    """
+    node = find_node(face)
+    painted = f"{node}.thicknessList[0].thicknessMap"
+    mesh = read_mesh(mesh_shape(sculpted))
+    map_ = ramp(painted, len(mesh.points)) if cmds.getAttr(painted, multiIndices=True) else None
+    model = edited_model(node, None)
+    if mesh.topology_hash != model.manifest["topology_hash"]:
+        raise AimError(
+            f"{sculpted} is no sculpt of {model.data.path.name}: it has {len(mesh.points)} vertices, the "
+            f"model {len(model.data.neutral)}, or other faces.",
+            "Another mesh is selected, or the sculpt changed its topology.",
+            "Duplicate the face at the target's pose; move its vertices, and add none.",
+        )
+    if map_ is not None:
+        model = edited_model(node, np.array(map_, np.float32))
+    target = target_named(model.data, target) if target else _target_on(node, model)
+    controls = model.data.rig.trained_pose(target)
+    moved = np.linalg.norm(mesh.points - model.points(controls), axis=1) * model.mm_per_unit
+    if moved.max() < _SAME_MM:
+        raise AimError(
+            f"{sculpted} is '{target}' as it is: nothing was sculpted.",
+            remedy="Move its vertices, then try again.",
+        )
+    shape, file = model.unedited_shape(target, mesh.points), Path(path).with_suffix(".json")
+    kept, name = _kept(node, file), f"{file.stem}_{target}.obj"
+    write_obj(file.with_name(name), model.mesh.with_points(shape), f"sculpt of {target}")
+    replace(kept, targets={**kept.targets, target: name}).write(file)
+    _set_edit(node, file)
+    return {"target": target, "vertices": int((moved > _SAME_MM).sum()), "largest_mm": float(moved.max())}
+
+
+def _target_on(node: str, model: FaceModel) -> str:
+    """The target at whose trained pose the sliders of a node are. Raises AimError where there is none."""
+    rig, weights = model.data.rig, np.zeros(len(model.controls))
+    for index, position in positions(rig, cmds.getAttr(f"{node}.controlMap") or "").items():
+        weights[position] = cmds.getAttr(f"{node}.weight[{index}]")
+    for target in rig.targets:
+        if np.abs(rig.trained_pose(target) - weights).max() < 1e-4:
+            return target
+    on = ", ".join(f"{rig.names[i]} {weights[i]:.3g}" for i in np.flatnonzero(weights)[:4]) or "all at 0"
+    raise AimError(
+        f"The sliders are at the pose of no target ({on}).",
+        "A sculpt replaces one target, in-between or combination at the pose where it was trained.",
+        "Set only that target's sliders to where it is full, then try again.",
+    )
+
+
+def _set_edit(node: str, file: Path) -> None:
     with undo_chunk("aimSculpt"):
         cmds.setAttr(f"{node}.edit", file.as_posix(), type="string")
         cmds.setAttr(f"{node}.reload", cmds.getAttr(f"{node}.reload") + 1)
-    moved = np.linalg.norm(offset, axis=1)
-    return {"vertices": int((moved > 0).sum()), "largest_mm": float(moved.max())}
 
 
 def _kept(node: str, file: Path) -> EditRecipe:
     """The node's edit with its files named from the new file's folder; nothing for a node without one."""
     if not cmds.getAttr(f"{node}.edit"):
-        return EditRecipe()
+        return EditRecipe(folder=file.parent)
     return read_recipe(paths.file_of(node, "edit")).moved(file.parent)
 
 

@@ -176,6 +176,19 @@ def sculpt() -> str:
     return path
 
 
+@reported
+def sculpt_target() -> str:
+    """Give the target that is on the shape of a sculpt: the face is selected first, then the sculpt; asks
+    where to write the edit."""
+    from aim_maya.scene.actions.anatomy import sculpt_target as give
+
+    face, sculpted = _selected(2, "the face first, then its sculpted duplicate, have to be")[:2]
+    path = _ask_file("Write the edit to", 0, "Edit (*.json)")
+    done = give(face, sculpted, path)
+    log.logger.info("%s sculpted by up to %.1f mm: %s", done["target"], done["largest_mm"], path)
+    return path
+
+
 def preset(name: str) -> str | None:
     """Set a preset, or "none", on the selected face."""
     from aim_maya.scene.actions.anatomy import set_preset

@@ -90,6 +90,13 @@ ENTRIES: tuple[Entry, ...] = (
         _CALL.format("sculpt"),
         on_shelf=False,
     ),
+    Entry(
+        "Sculpt target",
+        "aim_anatomy.png",
+        "Select the face with one target on, then its sculpted duplicate: the target takes that shape",
+        _CALL.format("sculpt_target"),
+        on_shelf=False,
+    ),
     *(
         Entry(
             f"Preset: {name.replace('_', ' ')}",
