@@ -206,8 +206,23 @@ def _run(name: str, arguments: list[str]) -> int:
         raise AimError(
             f"'aimface {name}' needs the package '{error.name}', which is not installed.",
             "Only part of the extras was installed.",
-            'Install the project with the extra it needs: pip install -e ".[train]" -c constraints.txt',
+            _extra_that_brings(name, error.name or ""),
         ) from error
+
+
+def _extra_that_brings(name: str, package: str) -> str:
+    """The remedy for a missing package, for a checkout and for an installed wheel."""
+    from aim_maya.checks.parts import PARTS
+
+    package = package.partition(".")[0]
+    part = next((part for part in PARTS if part.package == package), None)
+    if part is None:
+        return 'In the project\'s folder: pip install -e ".[train]" -c constraints.txt'
+    extra = "view" if name == "view" else part.extra
+    told = (
+        f'pip install {part.pip}; or in the project\'s folder: pip install -e ".[{extra}]" -c constraints.txt'
+    )
+    return f"{told}. Without it: python -m aim_maya.doctor" if name == "doctor" else told
 
 
 def _imported(name: str, arguments: list[str]) -> int:

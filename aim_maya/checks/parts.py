@@ -80,6 +80,7 @@ from pxr import Usd, UsdGeom, UsdSkel
 Usd.Stage.CreateInMemory()
 version = ".".join(map(str, Usd.GetVersion()))
 """
+_FFMPEG = _plain("imageio_ffmpeg", "m.get_ffmpeg_exe()")
 PARTS = (
     Part("PyTorch", "torch", "torch", "train", "training, fits by networks", _TORCH),
     Part("libigl", "igl", "libigl", "train", "training: rays to the bones", _plain("igl")),
@@ -127,6 +128,8 @@ PARTS = (
     ),
     Part("VTK", "vtkmodules", "vtk", "view", "the viewer", _VTK, _GL_LIBRARIES),
     Part("USD", "pxr", "usd-core", "usd", "USD actors, curves and caches", _USD),
+    Part("glTF", "pygltflib", "pygltflib", "gltf", "rigs as .glb", _plain("pygltflib")),
+    Part("ffmpeg", "imageio_ffmpeg", "imageio-ffmpeg", "movie", "movies of the viewer", _FFMPEG),
     Part("PyYAML", "yaml", "PyYAML", "farm", "farm templates", _plain("yaml")),
     Part(
         "Blender",

@@ -231,8 +231,8 @@ class Engine:
             return full, f"full evaluation, all networks every frame: {full.session.report}"
         if self.device == "cpu":
             return None, f"{_NUMPY} (the CPU was asked for)"
-        if self.device == "auto" and not _cuda_provider_installed():
-            return None, f"{_NUMPY} (the installed onnxruntime has no CUDA provider)"
+        if self.device == "auto" and (lacking := _cuda_lacking()):
+            return None, f"{_NUMPY} ({lacking})"
         try:
             resident = resident_evaluator(self._data, self.device)
         except AimError as error:
@@ -303,13 +303,14 @@ class Engine:
             return self._graph
 
 
-def _cuda_provider_installed() -> bool:
-    """True when onnxruntime is there with a CUDA provider library: found without importing it, which costs
-    0.1 s and more."""
+def _cuda_lacking() -> str:
+    """What CUDA lacks here, '' when onnxruntime is there with a CUDA provider library: found without importing
+    it, which costs 0.1 s and more."""
     try:
         found = importlib.util.find_spec("onnxruntime")
     except (ImportError, ValueError):
-        return False
+        found = None
     if found is None or not found.origin:
-        return False
-    return any((Path(found.origin).parent / "capi").glob("*onnxruntime_providers_cuda*"))
+        return "onnxruntime is not installed"
+    there = any((Path(found.origin).parent / "capi").glob("*onnxruntime_providers_cuda*"))
+    return "" if there else "the installed onnxruntime has no CUDA provider"

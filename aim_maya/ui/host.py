@@ -126,7 +126,7 @@ def parts_found(actor: str) -> str:
         if (folder / "jaw_poses.json").is_file()
         else f"lower teeth {'found' if 'lower_teeth' in there else 'missing'}"
     )
-    return ", ".join([f"{shapes} shapes", *bones, motion])
+    return ", ".join([f"{shapes} shape{'s' * (shapes != 1)}", *bones, motion])
 
 
 def checked_actor(actor: str, mm_per_unit: float | None = None) -> Examination:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import trainer.__main__ as cli
 from aim_maya.core.obj import read_obj
 from aim_maya.runtime import FaceModel
 from trainer.__main__ import COMMANDS, SHORT_WAITS, main
@@ -61,7 +62,36 @@ def test_a_missing_package_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["train", str(tmp_path), "-o", "x.aim"]) == 2
-    assert "needs the package" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "needs the package" in said
+    assert '".[train]"' in said
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "remedies"),
+    [
+        ("view", "PySide6.QtCore", ("pip install PySide6-Essentials", '".[view]"')),
+        ("ui", "PySide6.QtCore", ('".[ui]"',)),
+        ("info", "tyro", ("pip install tyro rich", '".[cli]"')),
+        ("doctor", "tyro", ('".[cli]"', "python -m aim_maya.doctor")),
+        ("rig", "nobody_knows", ('".[train]"',)),
+    ],
+)
+def test_a_missing_package_names_the_extra_that_brings_it(
+    name: str,
+    package: str,
+    remedies: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def absent(name: str, arguments: list[str]) -> int:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr(cli, "_imported", absent)
+    assert main([name]) == 2
+    said = capsys.readouterr().err
+    assert f"needs the package '{package}'" in said
+    assert all(remedy in said for remedy in remedies), said
 
 
 def test_sample_writes_an_actor(tmp_path: Path) -> None:

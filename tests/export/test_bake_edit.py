@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aim_maya.core import rigid
+from aim_maya.core.container import read_aim, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.obj import read_obj
 from aim_maya.runtime import Edit, FaceModel
@@ -46,6 +47,24 @@ def baked(model: FaceModel, entries: dict[str, Any] | Edit, out: Path) -> tuple[
     edited = model.edited(entries if isinstance(entries, Edit) else recipe)
     bake_edit(model, edited, [recipe], out, "baked")
     return edited, FaceModel.load(out, "cpu")
+
+
+def test_a_file_of_before_without_graphs_of_a_frame_is_edited_and_whole(
+    small_draft: Path, tmp_path: Path
+) -> None:
+    manifest, members = read_aim(small_draft)
+    old = tmp_path / "old.aim"
+    write_aim(
+        old,
+        {k: v for k, v in manifest.items() if k not in ("format", "schema", "members")},
+        {name: member for name, member in members.items() if not name.endswith("_frame.onnx")},
+    )
+    new = tmp_path / "new.aim"
+    assert main(["edit", str(old), "--set", "thickness.cheeks=1.3", "-o", str(new)]) == 0
+    edited = FaceModel.load(old, "cpu").edited({"thickness": {"cheeks": 1.3}})
+    for evaluation in ("cached", "full"):
+        again = FaceModel.load(new, "cpu", evaluation=evaluation)
+        assert np.abs(again.points({"jawOpen": 0.5}) - edited.points({"jawOpen": 0.5})).max() < 1e-3
 
 
 def test_everything_at_once_and_an_edit_of_the_edited(model: FaceModel, tmp_path: Path) -> None:

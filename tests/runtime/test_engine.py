@@ -88,9 +88,11 @@ def test_full_evaluation_that_loses_cuda_goes_on_with_the_networks_on_the_cpu(dr
 
 
 def test_status_says_why_numpy(draft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_cuda_provider_installed", lambda: False)
+    monkeypatch.setattr(
+        engine_module, "_cuda_lacking", lambda: "the installed onnxruntime has no CUDA provider"
+    )
     assert "no CUDA provider" in FaceModel.load(draft, "auto").status
-    monkeypatch.setattr(engine_module, "_cuda_provider_installed", lambda: True)
+    monkeypatch.setattr(engine_module, "_cuda_lacking", lambda: "")
     found = FaceModel.load(
         draft, "auto"
     ).status  # the provider's library is said to be there, the session comes up on the CPU
@@ -208,7 +210,7 @@ def test_status_names_what_cuda_lacks(
         lambda graph, options, providers: plain(graph, options, providers=["CPUExecutionProvider"]),
     )
     monkeypatch.setattr(session_module, "driver_version", lambda: driver)
-    monkeypatch.setattr(engine_module, "_cuda_provider_installed", lambda: True)
+    monkeypatch.setattr(engine_module, "_cuda_lacking", lambda: "")
     assert dependencies.missing_libraries(onnxruntime) == ["libcudnn.so.9"]
     status = FaceModel.load(draft, "auto").status
     assert said in status, status

@@ -114,7 +114,7 @@ class TakeOptions:
     """What frame numbers or timecodes in the curves count; found when not given (frames alone: --fps, else
     30)."""
     gaps: Gaps = "interpolate"
-    """Where frames are missing from the curves: go on straight, keep the last value, or stop. Every gap is
+    """Where frames are missing from the curves: keep the last value, go on straight, or stop. Every gap is
     reported."""
     sort: bool = False
     """Put the curves' rows in order of time instead of refusing them."""

@@ -87,9 +87,9 @@ def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
         for name, field in zip([*FIELDS, *BASIS], fields, strict=True)
     }
     pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
-    portable, resident = FullEvaluator(data, "cpu"), PoseFrame(data, "cpu")
-    names = ("full_cached", "full_cached_detail", "pose_cached", "portable_cached", "resident_cached")
-    differences = dict.fromkeys(names, 0.0) | ({} if posed is None else {"torch_cached": 0.0})
+    portable = FullEvaluator(data, "cpu")
+    resident = PoseFrame(data, "cpu") if PoseFrame.graph in data.graphs else None  # files of before have none
+    differences: dict[str, float] = {}
     for i in _chosen(pose_matrix(rig)):
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
@@ -99,12 +99,13 @@ def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
             "full_cached": full.points(controls, detail=False),
             "pose_cached": pose_session.run(["points"], inputs)[0],
             "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
-            "resident_cached": resident.points(active, data.baked.pose, cached.edit, False),
         }
+        if resident is not None:
+            others["resident_cached"] = resident.points(active, data.baked.pose, cached.edit, False)
         others |= {} if posed is None else {"torch_cached": posed[i]}
         now = {name: float(np.abs(points - other).max()) for name, other in others.items()}
         now["full_cached_detail"] = float(np.abs(cached.points(controls) - full.points(controls)).max())
-        differences = {name: max(value, now[name]) for name, value in differences.items()}
+        differences = {name: max(value, differences.get(name, 0.0)) for name, value in now.items()}
     return figures | {name: value * mm for name, value in differences.items()}
 
 
