@@ -189,9 +189,8 @@ def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floa
         turn = arc * turn + (1 - arc) * edit.jaw_gain * data.linear.turns[i]
     change = np.where(np.abs(change).max(1) > tolerance(data.neutral, _mm(data)) / 2, change.T, 0).T
     x, y, z = (np.eye(3) + data.weight.astype(np.float64)[:, None, None] * turn).transpose(1, 0, 2)
-    inverse = np.stack(
-        [np.cross(y, z), np.cross(z, x), np.cross(x, y)], 2
-    )  # no LAPACK: the host may evaluate
+    # by cofactors: in a host that evaluates LAPACK is better not called
+    inverse = np.stack([np.cross(y, z), np.cross(z, x), np.cross(x, y)], 2)
     inverse /= (x * inverse[:, :, 0]).sum(1)[:, None, None]
     before: Floats = (inverse @ change[..., None])[..., 0]
     return before if data.owners is None else before[data.owners]

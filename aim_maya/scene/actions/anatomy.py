@@ -4,6 +4,7 @@ into an edit; teeth, tongue and gums that follow the learned jaw.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,10 +143,7 @@ def sculpt_target(
     that was not sculpted.
     """
     node = find_node(face)
-    painted = f"{node}.thicknessList[0].thicknessMap"
-    mesh = read_mesh(mesh_shape(sculpted))
-    map_ = ramp(painted, len(mesh.points)) if cmds.getAttr(painted, multiIndices=True) else None
-    model = edited_model(node, None)
+    mesh, model = read_mesh(mesh_shape(sculpted)), current_model(paths.file_of(node), "cpu")
     if mesh.topology_hash != model.manifest["topology_hash"]:
         raise AimError(
             f"{sculpted} is no sculpt of {model.data.path.name}: it has {len(mesh.points)} vertices, the "
@@ -153,8 +151,9 @@ def sculpt_target(
             "Another mesh is selected, or the sculpt changed its topology.",
             "Duplicate the face at the target's pose; move its vertices, and add none.",
         )
-    if map_ is not None:
-        model = edited_model(node, np.array(map_, np.float32))
+    painted = f"{node}.thicknessList[0].thicknessMap"
+    map_ = ramp(painted, len(mesh.points)) if cmds.getAttr(painted, multiIndices=True) else None
+    model = edited_model(node, None if map_ is None else np.array(map_, np.float32))
     target = target_named(model.data, target) if target else _target_on(node, model)
     controls = model.data.rig.trained_pose(target)
     moved = np.linalg.norm(mesh.points - model.points(controls), axis=1) * model.mm_per_unit
@@ -164,7 +163,7 @@ def sculpt_target(
             remedy="Move its vertices, then try again.",
         )
     shape, file = model.unedited_shape(target, mesh.points), Path(path).with_suffix(".json")
-    kept, name = _kept(node, file), f"{file.stem}_{target}.obj"
+    kept, name = _kept(node, file), f"{file.stem}_{re.sub(r'[^A-Za-z0-9_.-]', '_', target)}.obj"
     write_obj(file.with_name(name), model.mesh.with_points(shape), f"sculpt of {target}")
     replace(kept, targets={**kept.targets, target: name}).write(file)
     _set_edit(node, file)
