@@ -73,8 +73,8 @@ class ModelData:
     skin_request: SkinRequest | None = None
     """How the skin follows an edit; None in files that were written before it did."""
     sculpts_read: dict[object, Sculpts] = field(default_factory=dict)
-    """The last sculpts that an edit named, by the names and time stamps of their files: a slider that is dragged
-    beside them neither reads them nor forms their tables again."""
+    """The last sculpts that an edit named, by the names and time stamps of their files: a slider that is
+    dragged beside them neither reads them nor forms their tables again."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)

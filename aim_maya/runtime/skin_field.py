@@ -121,8 +121,8 @@ class SkinTables:
 def sculpted_tables(of: SkinTables, sculpts: Sculpts, matrix: Floats) -> SkinTables:
     """The trained shapes with the sculpted ones in their places; the same object every time.
 
-    matrix (T, T): the activations at the trained poses. What a sculpt adds at its pose is its own row's: other
-    rows are left to the last bit, so that a combination goes along with its sculpted parent; where both are
+    matrix (T, T): the activations at the trained poses. What a sculpt adds at its pose is its own row's:
+    other rows are left to the last bit, so that a combination goes along with its sculpted parent; where both are
     sculpted, each is met. Raises AimError where sculpts cannot be told apart.
     """
     made = sculpts.made
