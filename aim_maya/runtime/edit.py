@@ -24,7 +24,8 @@ from aim_maya.core.typed import Floats
 @dataclass(eq=False)
 class Sculpts:
     """Targets that were sculpted after the build. shifts {place of the target: (V, 3) float32}: what is
-    added, before skinning, at the pose where it was trained, model unit; `edit_build.sculpts_of` makes them."""
+    added, before skinning, at the pose where it was trained, model unit; `edit_build.sculpts_of` makes
+    them."""
 
     shifts: Mapping[int, Floats]
     made: tuple[object, Any] | None = None
