@@ -169,6 +169,8 @@ def _need_no_display() -> None:
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     ):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        # that plug-in says on every window what it does not support
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
 
 
 def bench(window: ViewWindow) -> dict[str, Any]:
