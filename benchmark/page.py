@@ -51,7 +51,8 @@ def page(found: Found, ran: Sequence[tuple[str, float]], about: Found, folder: P
     """The whole page; pictures are taken from the folders of the commands and embedded."""
     parts = [
         "<h1>AIM, reproduced</h1>",
-        f"<p class=note>{time.strftime('%d %B %Y')}, version {__version__}, {about['minutes']:.0f} minutes on "
+        f"<p class=note>{time.strftime('%d %B %Y')}, version {__version__}, {about['minutes']:.0f} "
+        "minutes on "
         f"{html.escape(about['machine'])}{'; a quick run: fewer frames and steps' if about['quick'] else ''}</p>",
         f"<p class=lead>{verdict(found['compare'])}</p>",
         *_fits(found["compare"]),
@@ -120,9 +121,11 @@ def _fits(compared: Found) -> list[str]:
     parts = [
         "<h2>Fits to all vertices, mean error in mm</h2>",
         table(["", *actors, "of GBS", "paper", "of its GBS", "unknowns"], rows, range(1, len(actors) + 1)),
-        "<p class=note>The paper's actors, frames and numbers of patches are others, so compare shares of GBS. Its "
+        "<p class=note>The paper's actors, frames and numbers of patches are others, so compare shares "
+        "of GBS. Its "
         "ALM has many more patches than we give ours; the curves below say what more unknowns are worth. "
-        "The baselines' regularisation was tuned on the other actor, for another, livelier performance. AIM's prior comes from targets left out.</p>",
+        "The baselines' regularisation was tuned on the other actor, for another, livelier "
+        "performance. AIM's prior comes from targets left out.</p>",
     ]
     for actor in actors:
         settings = list(dict.fromkeys(line["setting"] for line in compared[actor]))
@@ -197,7 +200,8 @@ def _ablation(ablated: Found) -> list[str]:
         parts += [
             f"<h2>{actor}: one thing changed at a time, mm</h2>",
             table(header, rows),
-            "<p class=note>The paper compares sines with ReLU and GELU, and leaves out each of its regularisers; "
+            "<p class=note>The paper compares sines with ReLU and GELU, and leaves out each of its "
+            "regularisers; "
             "its numbers for that are not known to us.</p>",
         ]
     return parts

@@ -1,5 +1,5 @@
-"""The benchmark from beginning to end: unpack two actors, train, compare with the baselines, ablate, and write
-one page with tables, curves and pictures, the paper's numbers beside ours.
+"""The benchmark from beginning to end: unpack two actors, train, compare with the baselines, ablate, and
+write one page with tables, curves and pictures, the paper's numbers beside ours.
 
     python benchmark/reproduce.py [--quick] [--out out/reproduce] [--actors actor_a actor_b] [--resume]
 
@@ -36,8 +36,8 @@ NEURAL = "AIM local, neural"
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: frames taken of every clip, 0 for all of them; for how many actors the slow networks are
-    fitted; the others are ends of command lines.
+    """How much is done: frames taken of every clip, 0 for all of them; for how many actors the slow networks
+    are fitted; the others are ends of command lines.
     """
 
     of_a_clip: int = 0

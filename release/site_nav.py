@@ -1,4 +1,6 @@
-"""A hook of mkdocs: pages that mkdocs.yml does not list come at the end of their folder's section, by name."""
+"""A hook of mkdocs: pages that mkdocs.yml does not list come at the end of their folder's section, by
+name.
+"""
 
 from __future__ import annotations
 

@@ -165,7 +165,8 @@ def gil_check(mode: object) -> Check:
     if not held:
         return Check("evaluation mode", "info", words)
     remedy = (
-        "Unset it. A Python command that evaluates (currentTime, an export) keeps the lock, and a worker that "
+        "Unset it. A Python command that evaluates (currentTime, an export) keeps the lock, and a "
+        "worker that "
         "evaluates a Python node waits for it for ever; inside aim_maya.scene.batch.safe_publish() it cannot."
     )
     state = "warn" if "parallel" in words else "info"

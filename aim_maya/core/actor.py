@@ -238,7 +238,8 @@ def check_space(what: str, points: Floats, neutral: Floats) -> None:
     near_origin = float(np.median(np.linalg.norm(points, axis=1))) < 0.2 * size
     if near_origin and float(np.median(np.linalg.norm(points - neutral, axis=1))) > 0.5 * size:
         raise AimError(
-            f"The points of {what[0].lower()}{what[1:]} lie at the origin (half of them within {0.2 * size:.4g} "
+            f"The points of {what[0].lower()}{what[1:]} lie at the origin (half of them within "
+            f"{0.2 * size:.4g} "
             "units) and not on the face.",
             "It holds differences from the neutral (deltas), and positions are needed.",
             "Export the posed mesh itself: the neutral plus the differences.",

@@ -113,7 +113,8 @@ def can_write(folder: Path) -> bool:
         return False
 
 
-# Maya 2027 on Linux ends with code 255, and says nothing, where this library of Autodesk's desktop analytics is
+# Maya 2027 on Linux ends with code 255, and says nothing, where this library of Autodesk's desktop analytics
+# is
 # not there, with MAYA_DISABLE_ADP set, too (seen by aws-deadline/deadline-cloud-for-maya and others).
 ADP_LIBRARY = Path("/opt/Autodesk/AdpDesktopSDK/bin/AdpSDKCore.so")
 ADP_REMEDY = f"Install the ADP Desktop SDK of Maya's own installer, so that {ADP_LIBRARY} is there."

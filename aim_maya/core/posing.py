@@ -75,8 +75,8 @@ def pose_matrix(rig: Rig) -> Floats:
 
 
 def inverse_of_poses(rows: Floats) -> Floats:
-    """(T, T) float64 A^-1. Nearly all rows of A are the identity's, and cost nothing; the others are eliminated
-    with row pivots: a model is read while the host evaluates, where LAPACK is better not called.
+    """(T, T) float64 A^-1. Nearly all rows of A are the identity's, and cost nothing; the others are
+    eliminated with row pivots: a model is read while the host evaluates, where LAPACK is better not called.
 
     Raises numpy.linalg.LinAlgError where the rows depend on each other.
     """

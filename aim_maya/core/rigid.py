@@ -100,8 +100,8 @@ def kabsch(source: Floats, target: Floats, weights: Floats | None = None) -> Flo
 
 
 def inverse(matrix: Floats) -> Floats:
-    """(4, 4) float64 inverse of an affine matrix by its cofactors: in a host LAPACK, which numpy.linalg calls,
-    may not be at hand. Raises numpy.linalg.LinAlgError for one that is flat."""
+    """(4, 4) float64 inverse of an affine matrix by its cofactors: in a host LAPACK, which numpy.linalg
+    calls, may not be at hand. Raises numpy.linalg.LinAlgError for one that is flat."""
     (a, b, c, x), (d, e, f, y), (g, h, i, z), _ = np.asarray(matrix, np.float64).tolist()
     p, q, r = e * i - f * h, f * g - d * i, d * h - e * g
     size = a * p + b * q + c * r

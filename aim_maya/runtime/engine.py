@@ -304,8 +304,8 @@ class Engine:
 
 
 def _cuda_lacking() -> str:
-    """What CUDA lacks here, '' when onnxruntime is there with a CUDA provider library: found without importing
-    it, which costs 0.1 s and more."""
+    """What CUDA lacks here, '' when onnxruntime is there with a CUDA provider library: found without
+    importing it, which costs 0.1 s and more."""
     try:
         found = importlib.util.find_spec("onnxruntime")
     except (ImportError, ValueError):

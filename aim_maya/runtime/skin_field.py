@@ -63,9 +63,9 @@ class Scratch:
         self.sum = np.empty((2, 3, size // 3), np.float32)
 
     def rows(self, active: NDArray[np.intp]) -> Floats:
-        """(A, 3V) the active rows, one after another: the table's own where they are so in it, all of them for
-        one; else copies, kept where the next set has the same row at the same place: an animation keeps its
-        active set for many frames, and then changes it by one or two."""
+        """(A, 3V) the active rows, one after another: the table's own where they are so in it, all of them
+        for one; else copies, kept where the next set has the same row at the same place: an animation
+        keeps its active set for many frames, and then changes it by one or two."""
         if len(active) and active[-1] - active[0] == len(active) - 1:
             self._tables.need(active)
             return self._tables.planar[active[0] : active[-1] + 1]
@@ -122,8 +122,8 @@ def sculpted_tables(of: SkinTables, sculpts: Sculpts, matrix: Floats) -> SkinTab
     """The trained shapes with the sculpted ones in their places; the same object every time.
 
     matrix (T, T): the activations at the trained poses. What a sculpt adds at its pose is its own row's:
-    other rows are left to the last bit, so that a combination goes along with its sculpted parent; where both are
-    sculpted, each is met. Raises AimError where sculpts cannot be told apart.
+    other rows are left to the last bit, so that a combination goes along with its sculpted parent; where both
+    are sculpted, each is met. Raises AimError where sculpts cannot be told apart.
     """
     made = sculpts.made
     if made is not None and made[0] is of:

@@ -61,7 +61,8 @@ def run(options: Options) -> dict[str, Any]:
     take = sampled(options.curves, options.take)
     read, taken = take.read, _scaled(take.curves, options.take.scale)
     lines = [
-        f"{options.curves}: {len(read.times)} rows, {len(read.names)} curve{'s' * (len(read.names) != 1)}, {read.times[0]:.3f} to "
+        f"{options.curves}: {len(read.times)} rows, {len(read.names)} "
+        f"curve{'s' * (len(read.names) != 1)}, {read.times[0]:.3f} to "
         f"{read.times[-1]:.3f} s at {read.fps:g} frames a second",
         f"taken: {len(taken.times)} frames at {taken.fps:g} frames a second",
         *taken.notes,

@@ -25,8 +25,8 @@ class Options:
     folder: tyro.conf.Positional[Path]
     """Folder to write."""
     head: Head = "ict"
-    """ict: the generic head of ICT-FaceKit (MIT), exactly as published. procedural: made by a program, with an
-    in-between and a combination."""
+    """ict: the generic head of ICT-FaceKit (MIT), exactly as published. procedural: made by a program,
+    with an in-between and a combination."""
     trained: bool = False
     """Also write FOLDER.aim, the finished model of the ict head: to look at before anything is trained."""
     json: Path | None = None

@@ -31,7 +31,9 @@ class Options:
     preset: str | None = None
     """Show the model under one of the edits that come along; aimface edit --list names them."""
     curves: Path | None = None
-    """Play these weight curves (CSV) or this fitted performance (.aimperf); a picture shows the first frame."""
+    """Play these weight curves (CSV) or this fitted performance (.aimperf); a picture shows the first
+    frame.
+    """
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model is evaluated."""
     screenshot: Path | None = None

@@ -95,9 +95,10 @@ def outside_skin(actor: Actor, bone: Floats) -> int:
 def roughness(mesh: Mesh, thickness: Floats, normals: Floats, mm_per_unit: float) -> dict[str, float]:
     """How rough the anatomy is along the edges of the outer skin, as an edit would show it.
 
-    mesh: the neutral; thickness (V,) and unit normals (V, 3) at its vertices, model unit. Outer edges: no skin
-    within 30 mm in front of either end. Figures: outer_edges; steep_share of them where thickness changes by
-    more than 1 mm a mm; slope_p99, slope_max, mm a mm; turn_p99, turn_max, degrees of the normal an edge.
+    mesh: the neutral; thickness (V,) and unit normals (V, 3) at its vertices, model unit. Outer edges: no
+    skin within 30 mm in front of either end. Figures: outer_edges; steep_share of them where thickness
+    changes by more than 1 mm a mm; slope_p99, slope_max, mm a mm; turn_p99, turn_max, degrees of the normal
+    an edge.
     """
     lengths = edge_lengths(mesh)
     outer = exposed(mesh, vertex_normals(mesh), LONGEST_MM / mm_per_unit)

@@ -81,7 +81,7 @@ def network_fields(
 # The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,
 # are brought in.
 
-ROUNDS, STEPS, RECOVERY, KEPT = 16, 60, 200, 512
+ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 512
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
 _MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
 _FINE, _MARGIN = (

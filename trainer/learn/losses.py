@@ -49,8 +49,8 @@ def towards(predicted: Tensor, label: Tensor) -> Tensor:
 
 
 def beyond(predicted: Tensor, limit: Tensor | float) -> Tensor:
-    """mean max(0, x - limit)^2: ours, so that no bone point comes out on another side of the skin, and nothing
-    is steeper than an edit can show."""
+    """mean max(0, x - limit)^2: ours, so that no bone point comes out on another side of the skin, and
+    nothing is steeper than an edit can show."""
     return (predicted - limit).clamp_min(0).square().mean()
 
 

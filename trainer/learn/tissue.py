@@ -59,8 +59,8 @@ class Tissue:
         return constraints.used & (apart <= _HOLDS_MM)
 
     def steep_edges(self, mesh: Mesh) -> tuple[Ints, Floats]:
-        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges, and
-        their lengths (E,), model unit: where the networks need to be told to be gentle."""
+        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges,
+        and their lengths (E,), model unit: where the networks need to be told to be gentle."""
         lengths, ends = edge_lengths(mesh), ~self.outer
         for _ in range(2):
             reached = mesh.edges[ends[mesh.edges].any(1)]

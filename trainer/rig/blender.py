@@ -84,8 +84,8 @@ def _told(job: RigJob, native: NativeRig, keys: list[_Key]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Key:
-    """A shape key: it moves ids by deltas, and the jaw by twist, for each unit of its value, which lies within
-    low and high.
+    """A shape key: it moves ids by deltas, and the jaw by twist, for each unit of its value, which lies
+    within low and high.
 
     source: (True, place of a control) or (False, place of a target), and what its number is divided by to
     give the value. control and curve, or factors and method, say what drives it; nothing drives a slider.
@@ -135,7 +135,8 @@ def _live_keys(native: NativeRig) -> list[_Key]:
     for target in native.targets:
         if isinstance(target.drive, Combination):
             factors = tuple((controls[c].name, units[c] / value) for c, value in target.drive.factors)
-            # ARKit's mouthClose: a control that means something only with jawOpen, and its target of that name
+            # ARKit's mouthClose: a control that means something only with jawOpen, and its target of that
+            # name
             name = f"{target.name} combined" if target.name.lower() in names else target.name
             made.append(_driven(target, name, native, factors=factors, method=target.drive.method))
     return made

@@ -50,11 +50,12 @@ def write_ict_head(folder: Path) -> Actor:
     return actor
 
 
-# The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place of
+# The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place
+# of
 # the 18 MB of the file that it becomes.
 
 _KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes")
-_GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx")
+_GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
 
 
 def write_ict_model(path: Path) -> None:

@@ -69,8 +69,8 @@ FORMAT_PLUGINS = {
 @contextmanager
 def safe_publish() -> Iterator[None]:
     """Everything inside is evaluated in the plain DG, without cached playback: for a playblast, an Alembic or
-    USD export, a bake of keys, from whichever script. The user's modes are put back. Raises AimError when Maya
-    does not turn the manager off.
+    USD export, a bake of keys, from whichever script. The user's modes are put back. Raises AimError when
+    Maya does not turn the manager off.
 
     with safe_publish():
         cmds.AbcExport(j=job)

@@ -117,8 +117,8 @@ def _hash(path: str, _modified: int, _size: int) -> str:
 
 
 def refresh() -> None:
-    """Ask Maya where things are; nodes that now mean other files than before are evaluated again. Called before
-    every action: a project may be set at any time."""
+    """Ask Maya where things are; nodes that now mean other files than before are evaluated again. Called
+    before every action: a project may be set at any time."""
     try:
         context, parents = _ask()
         named = [(name, place, own_folders(name, parents)) for name, place in _living()]

@@ -118,8 +118,8 @@ def picture_size(text: str) -> tuple[int, int]:
 
 
 def movie(face: ViewedFace, player: Player, path: Path) -> int:
-    """Write the take that the player has, each frame at its moment, or one turn about the face, as MP4 (H.264);
-    returns how many frames. Raises AimError where the encoder is missing or fails."""
+    """Write the take that the player has, each frame at its moment, or one turn about the face, as MP4
+    (H.264); returns how many frames. Raises AimError where the encoder is missing or fails."""
     try:
         import imageio_ffmpeg
     except ImportError as error:

@@ -281,8 +281,8 @@ class FaceScene:
             self.zoom(0.62)  # the whole head, which turns
 
     def on_screen(self, points: Floats) -> Floats:
-        """(N, 3) of points (N, 3), object space: pixels from the left and from the top, and the depth, smaller
-        nearer."""
+        """(N, 3) of points (N, 3), object space: pixels from the left and from the top, and the depth,
+        smaller nearer."""
         width, height = self.window.GetSize()
         self.renderer.ResetCameraClippingRange()
         matrix = self.renderer.GetActiveCamera().GetCompositeProjectionTransformMatrix(

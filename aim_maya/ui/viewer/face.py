@@ -153,8 +153,8 @@ class ViewedFace:
     # Dragging: the control whose motion of the point under the mouse is most like the mouse's own.
 
     def grip(self, x: float, y: float) -> Grip | None:
-        """What is at a pixel of the picture, from its left and top: the nearest corner of the foremost triangle
-        there; None beside the face, and where one looks into it through the mouth or an eye."""
+        """What is at a pixel of the picture, from its left and top: the nearest corner of the foremost
+        triangle there; None beside the face, and where one looks into it through the mouth or an eye."""
         if not self.look.skin or self.performance is not None:
             return None
         seen = self.scene.on_screen(self.skin.points.astype(float))
@@ -180,8 +180,8 @@ class ViewedFace:
         return Grip(int(nearest), self.weights.copy())
 
     def pulls(self, grip: Grip) -> tuple[Floats, Floats]:
-        """(C, 2) pixels by which the grip's point moves on the screen, for each control's whole range, and (C,)
-        which share that motion is of the control's largest anywhere on the face.
+        """(C, 2) pixels by which the grip's point moves on the screen, for each control's whole range, and
+        (C,) which share that motion is of the control's largest anywhere on the face.
 
         Linear about the grip's weights: the displacements there by the fields, the jaw's by its transform.
         """

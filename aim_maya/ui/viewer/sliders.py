@@ -61,8 +61,8 @@ class Player(QObject):
         return self._timer.isActive()
 
     def load(self, path: Path, data: ModelData) -> list[str]:
-        """Read curves or a .aimperf; returns what is to be said of it. Raises AimError for a file that is none,
-        drives nothing, or was fitted with another model."""
+        """Read curves or a .aimperf; returns what is to be said of it. Raises AimError for a file that is
+        none, drives nothing, or was fitted with another model."""
         if path.suffix.lower() == ".aimperf":
             read = Performance.load(path)
             read.check(data)
@@ -183,8 +183,8 @@ _NAME = 108  # pixels of a line's name: longer ones end in dots, and are whole i
 
 
 class TargetSliders(QWidget):
-    """`changed` once for every change, however many sliders it moved. Controls stand in groups, left and right
-    on one line."""
+    """`changed` once for every change, however many sliders it moved. Controls stand in groups, left and
+    right on one line."""
 
     changed = Signal()
 

@@ -57,7 +57,8 @@ _SURE = 5.0  # pixels that the mouse goes before it is said which control it mov
 class FaceView(QWidget):
     """Draws when it is painted, however often it was asked to before; `drawn` gives the milliseconds.
 
-    A drag that begins on the face gives `pulled` (control, weight) until it ends; `took` comes before the first.
+    A drag that begins on the face gives `pulled` (control, weight) until it ends; `took` comes before the
+    first.
     """
 
     drawn = Signal(float)
@@ -75,7 +76,8 @@ class FaceView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setToolTip(
-            "Drag on the face: moves it. Drag beside it, or with Alt: orbit. Right or middle drag: pan. Wheel: "
+            "Drag on the face: moves it. Drag beside it, or with Alt: orbit. Right or middle drag: "
+            "pan. Wheel: "
             "zoom. Arrows, + and - do the same; Home shows the whole face."
         )
         self.setAccessibleName("The face")
@@ -461,7 +463,8 @@ class ViewWindow(QWidget):
             return  # a label that changes with every picture would cost as much as a small face
         self._told = time.perf_counter() + 0.25
         self.status.setText(
-            f"Frame {median(self._times):.1f} ms, drawn by {self.face.scene.device}   {self.face.model.status}"
+            f"Frame {median(self._times):.1f} ms, drawn by {self.face.scene.device}   "
+            f"{self.face.model.status}"
         )
 
     def _frame(self, weights: Floats | None, number: int) -> None:

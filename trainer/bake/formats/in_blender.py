@@ -97,7 +97,10 @@ _CHANNELS = ("wx", "wy", "wz", "vx", "vy", "vz")
 
 
 def rig(bpy: Any, job: dict[str, Any], folder: Path) -> set[str]:
-    """Build the rig and write it; Blender's answer. Raises ValueError for a name that Blender would change."""
+    """Build the rig and write it; Blender's answer.
+
+    Raises ValueError for a name that Blender would change.
+    """
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = job["fps"], job["fps_base"]
     scene.unit_settings.scale_length = job["metres"]
