@@ -17,6 +17,7 @@ from aim_maya.runtime.edit import preset, recipe_from_json
 from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.session import open_session
 from trainer.__main__ import main
+from trainer.evaluate import pictures
 from trainer.export import aim as parity_module
 from trainer.export.aim import apart
 from trainer.export.edited import bake_edit, edited_graphs, edited_rest_fields, tables_of
@@ -214,3 +215,21 @@ class _Other:
 
     def points(self, weights: np.ndarray, *, detail: bool) -> np.ndarray:
         return self._model.points(weights, detail=detail) + np.float32(0.01)
+
+
+def test_the_picture_of_a_sculpted_target_shows_that_target(
+    small_draft: Path, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, figure = [], pictures.edits_figure
+
+    def seen(model: FaceModel, edits: Any, weights: Any) -> Any:
+        drawn.append(dict(zip(model.controls, weights, strict=True)))
+        return figure(model, edits, weights)
+
+    monkeypatch.setattr(pictures, "edits_figure", seen)
+    name = "mouthSmile_L" if "mouthSmile_L" in FaceModel.load(small_draft, "cpu").controls else "smile"
+    shape = small_folder / "shapes" / f"{name}.obj"
+    picture = tmp_path / "smile.png"
+    assert main(["edit", str(small_draft), "--target", f"{name}={shape}", "--picture", str(picture)]) == 0
+    assert picture.is_file()
+    assert [control for control, value in drawn[0].items() if value] == [name]

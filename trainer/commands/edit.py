@@ -53,7 +53,7 @@ class Options:
     """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in
     a row."""
     pose: tuple[str, ...] = ()
-    """Controls of the picture's lower row, as NAME=VALUE; else jawOpen, and where there is none, the target
+    """Controls of the picture's lower row, as NAME=VALUE; else the sculpted --target, or jawOpen, or the target
     that moves the face most."""
     check: bool = False
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
@@ -153,11 +153,14 @@ def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[s
 
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
     edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())
-    figure = edits_figure(
-        model,
-        {"edited": edit} if changing else preset_row(),
-        parse_weights(pose, model.targets) if pose else widest(model)[1],
-    )
+    sculpted = [name for recipe in changing for name in recipe.targets]
+    if pose:
+        weights = parse_weights(pose, model.targets)
+    elif sculpted:  # where the sculpt is seen
+        weights = model.data.rig.trained_pose(sculpted[0])
+    else:
+        weights = widest(model)[1]
+    figure = edits_figure(model, {"edited": edit} if changing else preset_row(), weights)
     with atomic_path(path) as temporary:
         temporary.write_bytes(pictures.png(figure))
 
