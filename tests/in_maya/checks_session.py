@@ -57,7 +57,10 @@ def check_the_sample_face(lab: Lab) -> None:
     (node,) = cmds.ls(type="aimDeformer")
     model = FaceModel.load(SAMPLE / "sample.aim", "cpu")
     still = np.array(cmds.getAttr(f"{mesh}_lower_teeth.worldMatrix[0]"))
-    first, last = (cmds.playbackOptions(query=True, **{end: True}) for end in ("minTime", "maxTime"))
+    first, last = (
+        cmds.playbackOptions(query=True, minTime=True),
+        cmds.playbackOptions(query=True, maxTime=True),
+    )
     shown, apart, teeth = 0, 0.0, 0.0
     for frame in [
         *np.arange(first + 4, last - 40, 8),

@@ -36,6 +36,7 @@ _WRONGLY_REFUSED = (
     '"aliasAttr" defined in',
     '"currentTime" defined in',
     '"file" matches argument types "str", "bool", "str"',  # reference with namespace
+    '"evaluator" matches argument types "str", "bool", "bool"',  # which evaluator is asked for its state
 )
 
 
