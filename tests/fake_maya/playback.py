@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .boundary import local, stand_in
 from .evaluation import Context
+from .mpx import MPxNode
 from .mpx_run import conclude, prepare
 from .node import Key, Node
 from .plugs import resolve_plug
@@ -72,7 +74,11 @@ class Player:
 
     def _managed(self, touched: dict[Node, list[Key]]) -> None:
         with self._prepared(touched):
-            self._pull(self._ends())
+            ends = self._ends()
+            free = [e for e in ends if e[0].mpx and e[0].mpx.schedulingType() == MPxNode.kParallel]
+            with ThreadPoolExecutor() as threads:  # MPxNode.h: at the same time, unless they say otherwise
+                list(threads.map(self._pull, [[end] for end in free]))
+            self._pull(ends)
 
     @contextmanager
     def _prepared(self, touched: dict[Node, list[Key]]) -> Iterator[None]:

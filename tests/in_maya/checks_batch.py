@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from maya import cmds
+from maya import OpenMaya, cmds
 
 from aim_maya.jobs.options import Sampling, parse
 from aim_maya.jobs.plan import make_plan
@@ -16,8 +16,10 @@ from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result
 from aim_maya.scene.actions.attach import attach
 from aim_maya.scene.batch import run as batch_run
 
+from .checks_scene import other_actor
 from .lab import Lab, Rig, close
 from .timing import key_everything
+from .tiny import write_tiny
 
 
 def run(*words: object) -> list[Result]:
@@ -95,14 +97,21 @@ def check_usd_has_the_points_of_every_sample(lab: Lab) -> None:
 
 
 def check_alembic_is_written_whole(lab: Lab) -> None:
-    """One archive, closed; nothing else is left in the folder but the note of what it was made from."""
-    scene, _, node = shot(lab)
+    """One archive, closed; nothing else is left in the folder but the note of what it was made from. A mesh
+    below another that goes out is written with it, once."""
+    scene, rig, node = shot(lab)
     before = scene.read_bytes()
     done = run("export", scene, "-o", lab.folder / "out", "--frames", "1-5", "--nodes", "face*")[0]
     assert done.state == DONE, done.error
     assert [face["node"] for face in done.faces] == [node]
     assert sorted(p.name for p in (lab.folder / "out").iterdir()) == ["shot one.abc", "shot one.abc.json"]
     assert scene.read_bytes() == before
+    cmds.file(scene.as_posix(), open=True, force=True)
+    cmds.parent(lab.mesh("lower_teeth", lab.head.mesh), rig.mesh, relative=True)
+    both = save(scene.parent / "both.ma")
+    words = ("--frames", "1-2", "--nodes", rig.mesh, "lower_teeth")
+    done = run("export", both, "-o", lab.folder / "out", *words)[0]
+    assert done.state == DONE, done.error
 
 
 def check_fbx_safe_targets_follow_the_model(lab: Lab) -> None:
@@ -151,6 +160,10 @@ def check_a_folder_is_attached_and_restored(lab: Lab) -> None:
     assert [r.state for r in run("check", lab.folder / "attached")] == [DONE, DONE]
     again = run("attach", folder, "--model", model, "-o", lab.folder / "attached", "--resume")
     assert [r.state for r in again] == [SKIPPED, SKIPPED]
+    other = write_tiny(lab.folder / "other.aim", other_actor(lab.head))
+    refused = run("attach", lab.folder / "attached", "--model", other, "-o", lab.folder / "refused")
+    assert [r.state for r in refused] == [FAILED, FAILED]
+    assert all("has another model than" in (r.error or {})["what"] for r in refused), refused
     restored = run("restore", lab.folder / "attached", "-o", lab.folder / "restored")
     assert [r.state for r in restored] == [DONE, DONE], [r.error for r in restored]
     for path, before in points.items():
@@ -189,13 +202,25 @@ def check_a_bad_scene_does_not_stop_the_rest(lab: Lab) -> None:
 
 def check_batch_evaluates_in_plain_dg(lab: Lab) -> None:
     """The evaluation manager is off in every scene, so that a Python node cannot hang Maya; whatever was on
-    before."""
+    before, and whatever the scene turns on as it opens."""
     scene, _, _ = shot(lab)
     cmds.evaluationManager(mode="parallel")
     modes: list[Any] = []
     plan = make_plan(parse(["check", str(scene)]))
     batch_run.prepare(plan)
-    batch_run.run(plan, lambda _: None, lambda _: modes.append(cmds.evaluationManager(query=True, mode=True)))
+
+    def turned_on(*_: object) -> None:
+        modes.append("opened")
+        cmds.evaluationManager(mode="parallel")
+
+    scripts = OpenMaya.MSceneMessage.addCallback(OpenMaya.MSceneMessage.kAfterOpen, turned_on)
+    try:
+        batch_run.run(
+            plan, lambda _: None, lambda _: modes.append(cmds.evaluationManager(query=True, mode=True))
+        )
+    finally:
+        OpenMaya.MMessage.removeCallback(scripts)
+    assert modes.pop(0) == "opened"
     assert "off" in str(modes[0]), modes
 
 

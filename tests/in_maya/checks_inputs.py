@@ -142,12 +142,14 @@ def check_several_geometries(lab: Lab) -> None:
     cmds.connectAttr(f"{shape}.outMesh", f"{node}.input[2].inputGeometry")
     cmds.connectAttr(f"{node}.outputGeometry[2]", f"{out}.inMesh", force=True)
     close(lab.points(shown), full)
-    cmds.setAttr(f"{node}.weightList[2].weights[0:9]", *[0.5] * 10, size=10)
+    moved = int(np.abs(full - rest).max(1).argmax())
+    cmds.setAttr(f"{node}.weightList[2].weights[{moved}:{moved + 2}]", *[0.5] * 3, size=3)
     cmds.setAttr(f"{node}.thicknessList[2].thicknessMap[20]", 2.0)
     data = FaceModel.load(lab.model, "cpu").data
     now = lab.points(shown)
-    close(now[:10], (rest + 0.5 * (full - rest))[:10])
-    close(now[10:20], full[10:20])
+    painted = slice(moved, moved + 3)
+    close(now[painted], (rest + 0.5 * (full - rest))[painted])
+    close(now[:20], full[:20])
     assert float(np.abs(now[20] - full[20]).max()) > 0.1 * float(data.thickness[20])
     close(lab.points(rig.mesh), full)
 

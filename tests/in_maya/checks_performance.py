@@ -17,6 +17,7 @@ from aim_maya.scene.node.models import reload_models
 
 from .lab import Lab, close, refused
 from .takes import global_performance, local_performance
+from .tiny import write_tiny
 
 
 def _take(lab: Lab, name: str = "take.aimperf", **changes: object) -> tuple[FaceModel, Performance, str]:
@@ -96,6 +97,23 @@ def check_a_performance_blends_with_the_sliders(lab: Lab) -> None:
     edited = model.edited(Edit(jaw_gain=0.5, expression_gain=0.7, thickness=1.3))
     close(lab.points(rig.mesh), edited.performance_points(take, 2.5, head=False), 1e-3)
     close(from_list(cmds.getAttr(f"{node}.outJawMatrix")), edited.performance_jaw(take, 2.5), 1e-5)
+
+
+def check_detail_is_in_a_performance(lab: Lab) -> None:
+    """The detail layer, of a model whose fields miss a fifth of every shape: on it plays, off it does not."""
+    model = FaceModel.load(write_tiny(lab.folder / "coarse.aim", lab.head, coarse=0.2).as_posix(), "cpu")
+    path = lab.folder / "take.aimperf"
+    write_performance(path, local_performance(model))
+    rig = lab.rig()
+    node = attach(rig.mesh, str(model.data.path)).node
+    _play(node, path.as_posix())
+    shown = []
+    for detail in (True, False):
+        cmds.setAttr(f"{node}.detail", detail)
+        expected = model.performance_points(Performance.load(path), 0, head=False, detail=detail)
+        shown.append(lab.points(rig.mesh))
+        close(shown[-1], expected)
+    assert np.abs(shown[0] - shown[1]).max() > 0.01
 
 
 def check_a_driven_jaw_on_a_performance(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
-from aim_maya.runtime import FaceModel
+from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.shared import open_models
 from aim_maya.scene.actions.anatomy import drive, release, show
 from aim_maya.scene.actions.attach import attach, file_for_scene
@@ -207,7 +207,8 @@ def check_membership_subsets(lab: Lab) -> None:
 
 
 def check_teeth_follow_the_jaw(lab: Lab) -> None:
-    """Through offsetParentMatrix, under a moved parent, with a moved face; released, they are back."""
+    """Through offsetParentMatrix, under a moved parent, with a moved face, and jawGain with them; released,
+    they are back."""
     rig = lab.rig()
     cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
     group = cmds.createNode("transform", name="teeth_group")
@@ -220,12 +221,15 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
     close(np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T, before, 1e-9)
     cmds.setAttr(f"{node}.jawOpen", 1.0)
     face = np.array(cmds.getAttr(f"{rig.mesh}.worldMatrix[0]")).reshape(4, 4).T
-    jaw = FaceModel.load(lab.model, "cpu").jaw({"jawOpen": 1.0})
-    close(
-        np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T,
-        face @ jaw @ np.linalg.inv(face) @ before,
-        1e-4,
-    )
+    model = FaceModel.load(lab.model, "cpu")
+    for gain in (1.0, 0.5):
+        cmds.setAttr(f"{node}.jawGain", gain)
+        jaw = model.edited(Edit(jaw_gain=gain)).jaw({"jawOpen": 1.0})
+        close(
+            np.array(cmds.getAttr(f"{teeth}.worldMatrix[0]")).reshape(4, 4).T,
+            face @ jaw @ np.linalg.inv(face) @ before,
+            1e-4,
+        )
     with refused("already driven"):
         drive(rig.mesh, [teeth])
     with refused("is the face itself"):

@@ -114,8 +114,9 @@ def _about(hinge: Floats, motion: Floats) -> Floats:
     return there @ motion @ back
 
 
-def write_tiny(path: Path, head: Tiny | None = None, *, scale: float = 1.0) -> Path:
-    """Write the head's actor.aim. Its graphs are empty: cached evaluation on the CPU needs none."""
+def write_tiny(path: Path, head: Tiny | None = None, *, scale: float = 1.0, coarse: float = 0.0) -> Path:
+    """Write the head's actor.aim. Its graphs are empty: cached evaluation on the CPU needs none. coarse: the
+    share of every shape that its detail alone has."""
     head = head or tiny()
     points = head.mesh.points * scale
     shapes = np.stack([head.shapes[t] for t in head.rig.targets]) * scale
@@ -135,7 +136,7 @@ def write_tiny(path: Path, head: Tiny | None = None, *, scale: float = 1.0) -> P
         "normals": head.normals.astype(np.float32),
         "thickness": np.full(len(points), 1.2 * scale, np.float32),
         "weight": head.weight.astype(np.float32),
-        "basis": e.astype(np.float32),
+        "basis": ((1 - coarse) * e).astype(np.float32),
         "detail_steps": detail.steps,
         "detail_scales": detail.scales,
     }

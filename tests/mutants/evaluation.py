@@ -32,13 +32,7 @@ FAULTS = [
         "                return OpenMaya.kUnknownParameter\n        return OpenMayaMPx",
         ("node",),
     ),
-    Fault(
-        "an output is never clean",
-        NODE,
-        "                block.setClean(plug)\n",
-        "",
-        ("node", "strict", "twin"),
-    ),
+    Fault("an output is never clean", NODE, "                block.setClean(plug)\n", "", ("twin",)),
     Fault(
         "the base class is not begun",
         NODE,
@@ -503,7 +497,7 @@ FAULTS = [
         MODELS,
         "if node in asked or wanted.intersection(used[node].values())]",
         "if node in asked]",
-        ("node", "twin"),
+        ("performance",),
     ),
     # the type
     Fault(
@@ -551,7 +545,7 @@ FAULTS = [
         ATTRIBUTES,
         '(0, 2),\n        keyable=True, affects=(GEOMETRY, JAW)),\n    Attribute("jawArc"',
         '(0, 2),\n        keyable=True, affects=(GEOMETRY,)),\n    Attribute("jawArc"',
-        ("performance", "scene", "edit"),
+        ("scene",),
     ),
     # the runtime beneath
     Fault(

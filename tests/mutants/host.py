@@ -377,7 +377,7 @@ FAULTS = [
         EXPORT,
         'words += [f"-root {root}" for root in outermost(roots)]',
         'words += [f"-root {root}" for root in roots]',
-        ("shots", "batch"),
+        ("batch",),
     ),
     Fault(
         "sub-frames are lost",

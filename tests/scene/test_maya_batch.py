@@ -489,6 +489,23 @@ def test_a_scene_that_does_not_open_is_a_failure(mayapy: Any, scenes: Path, tmp_
     assert "The scene cannot be opened (File is of a newer version)" in done.stdout
 
 
+def test_a_mistake_of_ours_in_one_scene_does_not_stop_the_rest(
+    maya: Any, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aim_maya.scene.batch import run as batch_run
+    from tests.in_maya.checks_batch import run
+
+    plain = batch_run.check_scene
+
+    def check(item: Any, options: dict[str, Any]) -> Any:
+        return {}["mesh"] if item.scene.endswith("a.ma") else plain(item, options)
+
+    monkeypatch.setitem(batch_run._WORK, "check", check)
+    results = {Path(r.scene).stem: r for r in run("check", scenes)}
+    assert {name: r.state for name, r in results.items()} == {"a": "failed", "b": "done"}
+    assert "unexpected KeyError" in str(results["a"].error)
+
+
 @pytest.mark.parametrize("name", ['a "quoted" take', "back\\slash\\n", "a$(b)`c`"])
 def test_fbx_under_any_name(mayapy: Any, scenes: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / f"{name}.fbx"

@@ -99,6 +99,51 @@ def test_nothing_active_does_not_call_the_model(bench: Bench, monkeypatch: pytes
     assert bench.session.errors == []
 
 
+def test_what_was_computed_is_clean(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jaw is computed once for all who ask, and again when something changes."""
+    from aim_maya.scene.node.models import NodeModels
+
+    called, plain = [], NodeModels.jaw
+    monkeypatch.setattr(NodeModels, "jaw", lambda self, *a: called.append(1) or plain(self, *a))
+    for count, value in enumerate((0.5, 1.0), 1):
+        bench.set("weight[0]", value)
+        for _ in range(3):
+            bench.cmds.getAttr(f"{bench.node}.outJawMatrix")
+        assert len(called) == count
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
+    maya: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch, batch: bool
+) -> None:
+    """Parallel playback evaluates on other threads, where the script editor may not be written to; in batch
+    nothing is ever idle."""
+    from aim_maya.scene.maya import log
+
+    said: list[bool] = []
+
+    class Editor(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "nowhere.aim" in record.getMessage():
+                said.append(threading.current_thread() is threading.main_thread())
+
+    editor = Editor()
+    monkeypatch.setattr(maya, "batch", batch)
+    log.install()
+    log.logger.addHandler(editor)
+    try:
+        for frame in (1, 2):
+            bench.cmds.setKeyframe(f"{bench.node}.weight[0]", time=frame, value=float(frame))
+        bench.set("model", "nowhere.aim", type="string")
+        maya.playback([1, 2], mode="parallel")
+        assert said == ([False] if batch else [])
+        maya.idle()
+        assert said == [not batch]
+    finally:
+        log.logger.removeHandler(editor)
+        log.remove()
+
+
 def test_two_contexts_at_once(maya: Any, bench: Bench) -> None:
     """A background context at another frame, on another thread, while the normal one plays."""
     for frame, value in ((1, 0.0), (50, 1.0)):
@@ -402,6 +447,27 @@ def test_members_of_an_old_style_group_are_asked_for_in_one_call(maya: Any, benc
     shape = cmds.listRelatives(mesh, shapes=True, noIntermediate=True, fullPath=True)[0]
     assert [slot.node for slot in chain.stack(shape)] == [node]
     assert str(chain.original(shape)).rsplit("|", 1)[-1] == original.split(".")[0].rsplit("|", 1)[-1]
+
+
+def test_a_bulk_answer_of_another_number_is_not_taken(
+    maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a group or a tag says more than the iterator has, the iterator is asked."""
+    from maya import OpenMaya
+
+    from tests.in_maya.checks_scene import check_membership_subsets
+    from tests.in_maya.lab import Lab
+
+    plain = OpenMaya.MFnSingleIndexedComponent.getElements
+
+    def one_more(self: Any, array: Any) -> None:
+        plain(self, array)
+        array.append(0)
+
+    monkeypatch.setattr(OpenMaya.MFnSingleIndexedComponent, "getElements", one_more)
+    with maya.counting() as calls:
+        check_membership_subsets(Lab(tmp_path))
+    assert calls["MItGeometry.index"]
 
 
 def test_members_by_component_tags_are_asked_for_in_one_call(maya: Any, tmp_path: Path) -> None:
