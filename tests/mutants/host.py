@@ -118,7 +118,7 @@ FAULTS = [
         PATHS,
         '    return re.sub(r"\\{\\d+\\}$", "", path)',
         "    return path",
-        ("scene", "life", "batch"),
+        ("shots",),
     ),
     Fault(
         "an event that Maya has not",
@@ -128,15 +128,14 @@ FAULTS = [
         ("life", "node"),
     ),
     Fault(
-        "a reference that is loaded again is not heard", PATHS, '    "kAfterLoadReference",\n', "", ("life",)
-    ),
-    Fault(
-        "the end of reading is not heard",
+        "a reference that is loaded again is not heard",
         PATHS,
-        '    "kAfterSceneReadAndRecordEdits",\n',
+        '    "kAfterLoadReference",\n',
         "",
-        ("life", "twin"),
+        ("life",),
+        "kAfterSceneReadAndRecordEdits follows every open, import and reference (MSceneMessage.h), and is heard",
     ),
+    Fault("the end of reading is not heard", PATHS, '    "kAfterSceneReadAndRecordEdits",\n', "", ("life",)),
     Fault(
         "nodes stay clean after a file",
         PATHS,

@@ -119,10 +119,24 @@ def test_a_scene_with_a_face_loads_the_plug_in_by_itself(restarted: Any, lab: An
 # references, each with its own model (two actors, and a rig inside a character: tests/in_maya/checks_scene.py)
 
 
-def test_a_reference_that_is_loaded_again_deforms(maya: Any, lab: Any, tools: Any) -> None:
-    """The viewport asks for points while the file is read: what it was given must not stay."""
+@pytest.mark.parametrize("still_reading", [False, True])
+def test_a_reference_that_is_loaded_again_deforms(
+    maya: Any, lab: Any, tools: Any, monkeypatch: pytest.MonkeyPatch, still_reading: bool
+) -> None:
+    """The viewport asks for points while the file is read: what it was given must not stay. still_reading:
+    only of the last event is it promised that nothing is read any more (MSceneMessage.h: 9)."""
     from maya import cmds
 
+    from tests.fake_maya.commands import files
+
+    def told(session: Any, event: int) -> None:
+        session.reading = True
+        session.fire(("scene", event))
+        session.reading = False
+        session.fire(("scene", 9))
+
+    if still_reading:
+        monkeypatch.setattr(files, "_told", told)
     rig = tools.actor_folder(lab, "anna", lab.head)
     cmds.file(newFile=True, force=True)
     maya.pull_while_reading = True

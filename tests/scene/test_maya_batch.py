@@ -506,6 +506,28 @@ def test_a_mistake_of_ours_in_one_scene_does_not_stop_the_rest(
     assert "unexpected KeyError" in str(results["a"].error)
 
 
+def test_a_reference_is_a_source_under_its_copy_number_too(
+    maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rig that Maya lists as rig.ma{1} alone, the other reference to it being gone, is rig.ma: an output is
+    made anew when it changes."""
+    from maya import cmds
+
+    from aim_maya.scene.batch.files import sources
+    from tests.fake_maya.commands import files
+
+    lab = importlib.import_module("tests.in_maya.lab").Lab(tmp_path)
+    lab.rig()
+    rig = (tmp_path / "rig.ma").as_posix()
+    cmds.file(rename=rig)
+    cmds.file(save=True, type="mayaAscii")
+    cmds.file(newFile=True, force=True)
+    cmds.file(rig, reference=True, namespace="a")
+    monkeypatch.setattr(files, "listed_path", lambda _, reference: f"{reference.path}{{1}}")
+    assert cmds.file(query=True, reference=True) == [rig + "{1}"]
+    assert sources() == [rig]
+
+
 @pytest.mark.parametrize("name", ['a "quoted" take', "back\\slash\\n", "a$(b)`c`"])
 def test_fbx_under_any_name(mayapy: Any, scenes: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / f"{name}.fbx"
