@@ -391,7 +391,7 @@ FAULTS = [
         EXPORT,
         '"exportBlendShapes": False',
         '"exportBlendShapes": True',
-        ("batch", "shots"),
+        ("batch",),
     ),
     Fault(
         "world space is forgotten",

@@ -182,6 +182,9 @@ def _usd_sample(session: Session, stage: Any, node: Node, above: str, flags: Fla
         place, time
     )
     if shape is not None:
+        if flags.get("exportBlendShapes"):  # the mesh before its deformers (maya-usd, meshWriter.cpp)
+            hidden = (c for c in node.children if c.stored(("intermediateObject", ())))
+            shape = next(hidden, shape)
         geometry = session.evaluator.normal_value(shape, ("outMesh", ()))
         prim.GetPointsAttr().Set(Vt.Vec3fArray.FromNumpy(np.array(geometry.points, np.float32)), time)
         prim.GetFaceVertexCountsAttr().Set(geometry.topology.counts.tolist())
