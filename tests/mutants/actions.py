@@ -184,7 +184,7 @@ FAULTS = [
         CHAIN,
         "    if not any(order[i : i + size] == wanted for i in range(len(order) - size + 1)):\n",
         "    if False:\n",
-        ("attach", "twin"),
+        ("twin",),
     ),
     Fault(
         "a flag of nodeType that is none",

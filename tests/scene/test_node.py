@@ -501,6 +501,30 @@ def test_an_attach_that_fails_half_way_leaves_nothing(
     assert snapshot(rig) == before
 
 
+@pytest.mark.parametrize(("mode", "wiring"), [("replace", "take_place"), ("overlay", "put_after")])
+def test_an_attach_that_another_tool_takes_out_again_leaves_nothing(
+    maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, wiring: str
+) -> None:
+    """The order of the deformers is read back, whatever was asked for."""
+    from aim_maya.scene.actions.attach import attach
+    from aim_maya.scene.rig import chain
+    from tests.in_maya.checks_attach import busy_rig, snapshot
+    from tests.in_maya.lab import Lab
+
+    lab = Lab(tmp_path)
+    rig = busy_rig(lab)
+    before, plain = snapshot(rig), getattr(chain, wiring)
+
+    def undone(old: chain.Slot, new: chain.Slot) -> None:
+        plain(old, new)
+        chain.take_out(new)
+
+    monkeypatch.setattr(chain, wiring, undone)
+    with pytest.raises(AimError, match="were to follow one another"):
+        attach(rig.mesh, lab.model, mode=mode)
+    assert snapshot(rig) == before
+
+
 def test_one_plug_that_cannot_be_held_does_not_keep_the_others_from_coming_back(
     maya: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
