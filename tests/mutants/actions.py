@@ -268,7 +268,7 @@ FAULTS = [
         PLUGS,
         "        if self.factor is not None and made",
         "        if False and made",
-        ("attach", "capture"),
+        ("twin",),
     ),
     Fault("locks are lost", PLUGS, "    set_lock(new, state.locked)\n", "", ("attach",)),
     Fault(

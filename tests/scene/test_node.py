@@ -557,6 +557,27 @@ def test_one_plug_that_cannot_be_held_does_not_keep_the_others_from_coming_back(
     assert cmds.getAttr("b.translateX") == 3.0
 
 
+def test_a_conversion_that_is_deleted_while_a_plug_is_held_comes_back_with_its_factor(maya: Any) -> None:
+    """As Maya deletes one that drives nothing; riggers set the factor by hand."""
+    from maya import cmds
+
+    from aim_maya.scene.rig import plugs
+
+    for name in ("control", "driven"):
+        cmds.createNode("transform", name=name)
+    cmds.connectAttr("control.rotateX", "driven.translateX")
+    conversion = cmds.ls(type="unitConversion")[0]
+    cmds.setAttr(f"{conversion}.conversionFactor", 0.25)
+    cmds.setAttr("control.rotateX", 30.0)
+    before = cmds.getAttr("driven.translateX")
+    with plugs.held({"driven.translateX": 1.0}):
+        cmds.delete(conversion)
+        assert cmds.getAttr("driven.translateX") == 1.0
+    assert cmds.getAttr("driven.translateX") == before
+    (conversion,) = cmds.ls(type="unitConversion")
+    assert cmds.getAttr(f"{conversion}.conversionFactor") == 0.25
+
+
 def test_a_polygon_operation_after_the_blend_shape(maya: Any, tmp_path: Path) -> None:
     """Faces come from where the blendShape gives them, not from the mesh at the end of the chain."""
     from aim_maya.scene.actions import capture as capture_module
