@@ -34,6 +34,8 @@ def check_targets_knots_and_combinations(lab: Lab) -> None:
         for target in head.rig.targets:
             close(actor.shapes[target], head.shapes[target])
         assert actor.mm_per_unit == 10.0
+    cmds.setAttr("jawOpenSmile_combination.combinationMethod", 1)
+    assert [p.method for p in capture(rig.mesh, any_size=True).actor.rig.poses] == ["lowest"]
 
 
 def check_the_scene_is_left_as_it_was(lab: Lab) -> None:

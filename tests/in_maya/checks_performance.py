@@ -201,6 +201,10 @@ def check_loading_a_performance_plays_it_at_its_rate(lab: Lab) -> None:
     for frame, f in ((101, 0.0), (103, 2.5), (105, 5.0), (100, 0.0)):
         cmds.currentTime(frame)
         close(lab.points(rig.mesh), model.performance_points(take, f, head=False))
+    load_performance(rig.mesh, path, start=103)  # in the place of the keys it had
+    for frame, f in ((101, 0.0), (103, 0.0), (105, 2.5), (107, 5.0)):
+        cmds.currentTime(frame)
+        close(lab.points(rig.mesh), model.performance_points(take, f, head=False))
     with refused("There is no performance at"):
         load_performance(rig.mesh, lab.folder / "nowhere.aimperf")
 
