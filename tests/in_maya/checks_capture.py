@@ -10,6 +10,7 @@ from aim_maya.core.actor_folder import read_actor, write_actor, write_dataset
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import Mesh
 from aim_maya.scene.actions.capture import Parts, capture, find_parts
+from aim_maya.scene.rig.meshes import read_mesh
 
 from .checks_attach import busy_rig, snapshot
 from .lab import Lab, Rig, close, refused
@@ -36,6 +37,15 @@ def check_targets_knots_and_combinations(lab: Lab) -> None:
         assert actor.mm_per_unit == 10.0
     cmds.setAttr("jawOpenSmile_combination.combinationMethod", 1)
     assert [p.method for p in capture(rig.mesh, any_size=True).actor.rig.poses] == ["lowest"]
+
+
+def check_uvs_are_read(lab: Lab) -> None:
+    """A plane's map: u goes along x, v against z, at every corner of its faces."""
+    plane = cmds.polyPlane(subdivisionsX=3, subdivisionsY=2, constructionHistory=False)[0]
+    mesh = read_mesh(cmds.listRelatives(plane, shapes=True, fullPath=True)[0])
+    assert mesh.uvs is not None
+    x, _, z = mesh.points[mesh.corners].T
+    close(mesh.uvs[mesh.uv_corners], np.stack([0.5 + x, 0.5 - z], 1), 1e-5)
 
 
 def check_the_scene_is_left_as_it_was(lab: Lab) -> None:
