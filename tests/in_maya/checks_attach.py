@@ -226,6 +226,13 @@ def check_the_report_names_the_frame(lab: Lab) -> None:
     assert found.mm > 0.1, found
     assert "jawOpen" in found.controls
     assert "mm at frame" in str(found)
+    cmds.file(newFile=True, force=True)
+    node = attach(lab.rig().mesh, lab.model).node
+    for frame, value in ((91, 0.0), (101, 1.0)):
+        cmds.setKeyframe(node, attribute="jawOpen", time=frame, value=value)
+    found = attach_report(node)
+    assert found.frames == (91.0, 101.0), found
+    assert 91 < found.frame < 101, found
 
 
 def check_other_meshes_on_the_same_controls_are_listed(lab: Lab) -> None:
