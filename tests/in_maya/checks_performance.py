@@ -210,8 +210,8 @@ def check_loading_a_performance_plays_it_at_its_rate(lab: Lab) -> None:
 
 
 def check_keying_a_global_performance(lab: Lab) -> None:
-    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and in metres,
-    and one undo takes it back."""
+    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and degrees and
+    in metres and radians, over a take that played; one undo takes it back."""
     model = FaceModel.load(lab.model, "cpu")
     rng = np.random.default_rng(1)
     weights = rng.uniform(0, 1, (5, len(model.targets)))
@@ -225,9 +225,9 @@ def check_keying_a_global_performance(lab: Lab) -> None:
             lab.folder / "g.aimperf", replace(data, coefficients=activations[..., None], jaw=moved)
         )
         take = Performance.load(lab.folder / "g.aimperf")
-        for mode, unit in (("replace", "cm"), ("overlay", "m")):
+        for mode, unit, angle in (("replace", "cm", "deg"), ("overlay", "m", "rad")):
             cmds.file(newFile=True, force=True)
-            cmds.currentUnit(linear=unit, time="ntsc")
+            cmds.currentUnit(linear=unit, time="ntsc", angle=angle)
             rig = lab.rig()
             cmds.setAttr(f"{rig.mesh}.rotateY", 30.0)
             node = attach(rig.mesh, lab.model, mode=mode).node
@@ -236,6 +236,7 @@ def check_keying_a_global_performance(lab: Lab) -> None:
             assert not cmds.objExists(f"{node}_jaw")
             assert cmds.getAttr(f"{node}.jawMode") == 0
             close(lab.points(rig.mesh), lab.head.mesh.points)
+            _play(node, (lab.folder / "g.aimperf").as_posix())
             keyed = key_performance(rig.mesh, lab.folder / "g.aimperf", start=11)
             assert len(keyed.plugs) == len(model.targets)
             face = from_list(cmds.getAttr(f"{node}.faceBindMatrix"))
@@ -249,7 +250,7 @@ def check_keying_a_global_performance(lab: Lab) -> None:
                         face @ take.head(f) @ np.linalg.inv(face),
                         1e-4,
                     )
-    cmds.currentUnit(linear="cm")
+    cmds.currentUnit(linear="cm", angle="deg")
 
 
 def check_what_cannot_be_keyed(lab: Lab) -> None:
