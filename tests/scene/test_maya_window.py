@@ -141,6 +141,16 @@ def test_no_window_in_batch(maya: Any) -> None:
         open_training()
 
 
+def test_no_menu_and_no_log_in_batch(maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """userSetup.py runs in mayapy, too."""
+    from aim_maya.scene.shelf import menu
+
+    monkeypatch.setenv("MAYA_APP_DIR", str(tmp_path / "maya"))
+    menu.install()
+    assert not maya.ui
+    assert not (tmp_path / "maya").exists()
+
+
 def test_a_log_that_another_maya_has_open_grows_on(
     shown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
