@@ -404,7 +404,7 @@ _preset("long_jaw", "The chin 5 mm further from the hinge", {"jaw_longer_mm": 5.
 _preset("wide_jaw", "The angles of the jaw 5 mm further out on each side", {"jaw_wider_mm": 5.0})
 _preset("strong_chin", "The chin 5 mm forward", {"chin_forward_mm": 5.0})
 _preset("high_cheekbones", "Cheekbones 4 mm outwards", {"cheekbones_out_mm": 4.0}, cheeks=0.92)
-_preset("heavy_brow", "The brow ridge 3.5 mm forward", {"brow_forward_mm": 3.5})
+_preset("heavy_brow", "The brow ridge 3 mm forward", {"brow_forward_mm": 3.0})
 _preset(
     "gaunt",
     "Hollow cheeks and temples, skin close to the bone",
@@ -458,10 +458,10 @@ _preset(
 _preset(
     "child_like",
     "A small jaw, nose and brow, full cheeks and lips",
-    {"jaw_longer_mm": -4.0, "brow_forward_mm": -2.0, "nose_forward_mm": -2.5, "nose_bridge_mm": -1.5},
-    cheeks=1.22,
+    {"jaw_longer_mm": -4.0, "brow_forward_mm": -1.5, "nose_forward_mm": -2.5, "nose_bridge_mm": -1.5},
+    cheeks=1.16,
     lips=1.12,
-    forehead=1.15,
+    forehead=1.1,
     jaw_line=1.06,
 )
 

@@ -120,11 +120,13 @@ def find_constraints(actor: Actor) -> Constraints:
     check_bones(actor)
     _check_inside(actor, bones)
     surface, mm = Surface.of(bones), actor.mm_per_unit
-    outer, normals = ways_out(skin, mm)
+    _, normals = ways_out(skin, mm)
     triangle, distance = surface.cast(skin.points, -normals)
     near = (distance * mm <= LONGEST_MM) & (distance * mm >= SHORTEST_MM)
     on_jaw = bones.triangle_face[triangle] >= len(actor.skull.counts)
-    bone_normals = _outward(bones, triangle, near & outer, on_jaw, normals)
+    # walls of a mouth bag, however wide it is, see the bones from behind: they have no voice
+    open_air = exposed(skin, normals, np.finfo(np.float64).max)
+    bone_normals = _outward(bones, triangle, near & open_air, on_jaw, normals)
     facing = (bone_normals * normals).sum(1)
     kept = near & (facing >= STEEPEST)
     kept &= ~_blocked(skin, normals, distance) & (pieces(skin) == 0)
