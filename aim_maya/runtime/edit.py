@@ -458,10 +458,10 @@ _preset(
 _preset(
     "child_like",
     "A small jaw, nose and brow, full cheeks and lips",
-    {"jaw_longer_mm": -4.0, "brow_forward_mm": -1.5, "nose_forward_mm": -2.5, "nose_bridge_mm": -1.5},
-    cheeks=1.16,
+    {"jaw_longer_mm": -4.0, "brow_forward_mm": -1.0, "nose_forward_mm": -2.5, "nose_bridge_mm": -1.5},
+    cheeks=1.12,
     lips=1.12,
-    forehead=1.1,
+    forehead=1.06,
     jaw_line=1.06,
 )
 
