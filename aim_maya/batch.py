@@ -20,10 +20,9 @@ from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.files import read_json
 from aim_maya.install import find_python
 from aim_maya.jobs import results
-from aim_maya.jobs.options import parse
-from aim_maya.jobs.plan import Plan, make_plan
+from aim_maya.jobs.options import Plan, parse
 from aim_maya.jobs.results import Report, Result
-from aim_maya.jobs.supervisor import Supervisor
+from aim_maya.jobs.supervisor import Supervisor, make_plan
 
 _WORKER = "--worker"  # not for people: how the watching process starts the one with Maya
 

@@ -22,7 +22,7 @@ from aim_maya.core.progress import Progress, Style
 from aim_maya.core.run_folder import RunFolder, told_by
 from aim_maya.core.training_options import TrainConfig, config_from_json
 from trainer.evaluate.anatomy import leave_regions_out, write_bones
-from trainer.evaluate.preview import Preview
+from trainer.evaluate.pictures import Preview
 from trainer.evaluate.score import accuracy, trained_jaw_accuracy
 from trainer.export.aim import bones_report, export, learned_jaw
 from trainer.learn.loop import Training

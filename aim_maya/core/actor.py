@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from . import rigid
 from .controls import Control, Rig

@@ -73,7 +73,23 @@ _NOISE = frozenset(
 _SHAPE_FOLDERS = frozenset(
     ["shapes", "shape", "targets", "blendshapes", "blendshape", "morphs", "morphtargets", "expressions"]
 )
-_SCENES = frozenset(".fbx .usd .usda .usdc .usdz .abc .glb .gltf .ma .mb .blend .ply .stl".split())  # noqa: SIM905
+_SCENES = frozenset(
+    (
+        ".fbx",
+        ".usd",
+        ".usda",
+        ".usdc",
+        ".usdz",
+        ".abc",
+        ".glb",
+        ".gltf",
+        ".ma",
+        ".mb",
+        ".blend",
+        ".ply",
+        ".stl",
+    )
+)
 _QUIET = {"dataset.npz", "LICENSES.txt"}
 
 

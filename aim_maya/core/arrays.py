@@ -1,5 +1,5 @@
-"""Arrays from files that nobody vouches for: npy and npz, bounded in memory before a byte is unpacked, and
-never a pickle."""
+"""Arrays by the kind of their numbers, for annotations; and read from files that nobody vouches for: npy and
+npz, bounded in memory before a byte is unpacked, and never a pickle."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 
 from .errors import AimError
 from .files import check_regular, read_bytes
+
+# Shapes, units and spaces stand in the docstrings.
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Flags = NDArray[np.bool_]
 
 LARGEST = 2**32
 _MOST_MEMBERS = 4096

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .controls import Control, Rig
 from .errors import AimError

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .errors import AimError, nearest_name
 from .json_fields import Fields, is_number

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .errors import AimError
 

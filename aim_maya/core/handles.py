@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .face_sites import FaceSites
 from .mesh import Mesh

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .errors import AimError, nearest_name
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 
 # Polygon meshes: points, n-gon faces in order, optional UVs, and the few quantities everything else needs.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 
 from .errors import AimError
 from .files import atomic_path, read_text

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from . import rigid
 from .controls import Rig

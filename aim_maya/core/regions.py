@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 from .errors import AimError, nearest_name
 from .face_sites import FaceSites

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 # Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, and the best rigid fit of two point
 # sets.

@@ -1,4 +1,5 @@
-"""What `aim-mayapy batch` understands: its options, and ranges of frames as people write them."""
+"""What `aim-mayapy batch` understands: its options, ranges of frames as people write them;
+and a batch as plain values."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import argparse
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from aim_maya.core.errors import AimError
 
@@ -265,3 +267,29 @@ def _with_values(argv: Sequence[str]) -> list[str]:
         else:
             words.append(word)
     return words
+
+
+@dataclass(frozen=True)
+class Item:
+    """One scene and where its result goes; output '' for work that writes none."""
+
+    scene: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The command, its options as plain values, and the scenes in order."""
+
+    command: str
+    options: dict[str, Any]
+    items: tuple[Item, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the process that does the work."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """The inverse of to_json."""
+        return cls(data["command"], data["options"], tuple(Item(**i) for i in data["items"]))

@@ -16,7 +16,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_json
 from aim_maya.core.fingerprint import file_state, fingerprint, is_complete, read_note, write_note
 
-from .plan import Item, Plan
+from .options import Item, Plan
 
 # What came of each scene, the report, and the exit code a farm reads.
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
-from aim_maya.core.typed import Floats
 
 from .edit import Edit
 from .model_data import ModelData

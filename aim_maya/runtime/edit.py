@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import parse_json, read_json, write_json
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.json_fields import is_number
 from aim_maya.core.regions import check_region
-from aim_maya.core.typed import Floats
 
 # An anatomical edit: what changes about the face, as plain numbers or per-vertex arrays.
 

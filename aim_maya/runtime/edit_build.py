@@ -12,13 +12,12 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import check_space
-from aim_maya.core.arrays import read_array, read_arrays
+from aim_maya.core.arrays import Floats, read_array, read_arrays
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_text
 from aim_maya.core.obj import read_obj, read_points
 from aim_maya.core.posing import displacement_form, tolerance
 from aim_maya.core.regions import SIDES, one_side
-from aim_maya.core.typed import Floats
 
 from .cached import CachedEvaluator
 from .edit import ALL, LARGEST, Edit, EditRecipe, Factor, Sculpts, read_recipe

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, first_line
-from aim_maya.core.typed import Floats
 
 from .cached import edited_tables
 from .edit import Edit

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Weights
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import tolerance
-from aim_maya.core.typed import Floats
 
 from .cached import CachedEvaluator, clamped, moved_skin, tied, tissue_left
 from .edit import Edit, EditRecipe, Sculpts, checked_jaw, recipe_from_json

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.controls import Control, Rig
 from aim_maya.core.curves.take import key
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.regions import smoothed
-from aim_maya.core.typed import Floats, Ints
 
 from .model_data import ModelData
 

@@ -27,9 +27,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.posing import displacement_form
-from aim_maya.core.typed import Floats, Ints
 
 from .cached import edited_rest, edited_tables
 from .edit import Edit

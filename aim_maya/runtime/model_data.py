@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aim_maya.core.arrays import check_faces, checked_array
+from aim_maya.core.arrays import Floats, Ints, check_faces, checked_array
 from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.errors import AimError
@@ -22,7 +22,6 @@ from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, LinearBlend
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
-from aim_maya.core.typed import Floats, Ints
 
 from .edit import Sculpts
 from .graph_check import check_graph

@@ -22,11 +22,11 @@ from typing import Literal
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.controls import Control, Rig, Weights, hats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import skin, tolerance
-from aim_maya.core.typed import Floats, Ints
 
 from .cached import edited_rest, edited_tables
 from .face_model import FaceModel

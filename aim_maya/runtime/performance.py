@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.performance import PerformanceData, checked, read_performance
-from aim_maya.core.typed import Floats
 
 from .graph_check import check_graph
 from .model_data import ModelData

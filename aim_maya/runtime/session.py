@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.dependencies import add_dependency_folder, driver_version, missing_libraries
 from aim_maya.core.errors import AimError, first_line
-from aim_maya.core.typed import Floats
 
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -34,10 +34,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, triangle_areas
 from aim_maya.core.posing import inverse_of_poses
-from aim_maya.core.typed import Floats, Ints
 
 from .edit import Edit, Sculpts
 

@@ -128,10 +128,10 @@ def calls_of_one_deform(session: Any, mesh: str, node: str) -> int:
     """Calls into Maya inside deform, besides those that gather the weights: four a weight."""
     from maya import cmds
 
-    from aim_maya.scene.node import weights
+    from aim_maya.scene.node import node as of_node
     from aim_maya.scene.node.node import AimDeformer
 
-    counted, plain, plain_gather = [0], AimDeformer.deform, weights.gather
+    counted, plain, plain_gather = [0], AimDeformer.deform, of_node.gather
 
     def deform(self: Any, *a: Any) -> None:
         with session.counting() as calls:
@@ -145,12 +145,12 @@ def calls_of_one_deform(session: Any, mesh: str, node: str) -> int:
         return found
 
     session.points(mesh)
-    AimDeformer.deform, weights.gather = deform, gather  # type: ignore[method-assign]
+    AimDeformer.deform, of_node.gather = deform, gather  # type: ignore[method-assign]
     try:
         cmds.setAttr(f"{node}.weight[0]", 0.25)
         session.points(mesh)
     finally:
-        AimDeformer.deform, weights.gather = plain, plain_gather  # type: ignore[method-assign]
+        AimDeformer.deform, of_node.gather = plain, plain_gather  # type: ignore[method-assign]
     return counted[0]
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from aim_maya.core import rigid
 from aim_maya.core.bake_back import bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Control, Rig
+from aim_maya.core.dependencies import SearchContext, expand, resolve
 from aim_maya.core.errors import AimError
-from aim_maya.core.model_paths import SearchContext, expand, resolve
 from aim_maya.core.rigid import driven_jaw
 from aim_maya.runtime import FaceModel
 

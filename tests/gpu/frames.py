@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core import rigid
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.engine import Engine, FullEvaluator, ResidentEvaluator
 from aim_maya.runtime.frame import FullFrame, PoseFrame

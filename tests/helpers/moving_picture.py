@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from trainer.evaluate.pictures import FaceView, view
 

@@ -11,8 +11,8 @@ import numpy as np
 from maya import OpenMaya, cmds
 
 from aim_maya.jobs.options import Sampling, parse
-from aim_maya.jobs.plan import make_plan
 from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result
+from aim_maya.jobs.supervisor import make_plan
 from aim_maya.scene.actions.attach import attach
 from aim_maya.scene.batch import run as batch_run
 

@@ -10,7 +10,7 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.shared import open_models
+from aim_maya.runtime.deformation import open_models
 from aim_maya.scene.actions.anatomy import drive, release, show
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.restore import restore

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from aim_maya.core.errors import AimError
 from aim_maya.jobs import results, supervisor
-from aim_maya.jobs.options import EXIT_CODES, Sampling, parse, read_range
-from aim_maya.jobs.plan import Item, Plan, make_plan
+from aim_maya.jobs.options import EXIT_CODES, Item, Plan, Sampling, parse, read_range
 from aim_maya.jobs.results import (
     Report,
     Result,
@@ -30,7 +29,7 @@ from aim_maya.jobs.results import (
     note_output,
     note_path,
 )
-from aim_maya.jobs.supervisor import Supervisor
+from aim_maya.jobs.supervisor import Supervisor, make_plan
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from __future__ import annotations
 from . import Fault
 
 NODE = "aim_maya/scene/node/node.py"
-WEIGHTS = "aim_maya/scene/node/weights.py"
+WEIGHTS = "aim_maya/scene/node/settings.py"
 GEOMETRY = "aim_maya/scene/node/geometry.py"
 SETTINGS = "aim_maya/scene/node/settings.py"
 MODELS = "aim_maya/scene/node/models.py"
-DEFINITION = "aim_maya/scene/node/definition.py"
+DEFINITION = "aim_maya/scene/node/registration.py"
 ATTRIBUTES = "aim_maya/scene/node/attributes.py"
 BUFFERS = "aim_maya/scene/maya/buffers.py"
 DEFORM = "aim_maya/runtime/deformation.py"
-SHARED = "aim_maya/runtime/shared.py"
+SHARED = "aim_maya/runtime/deformation.py"
 RIGID = "aim_maya/core/rigid.py"
 
 FAULTS = [

@@ -15,9 +15,8 @@ import pytest
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import Edit, FaceModel, read_edit
 from aim_maya.runtime import engine as engine_module
-from aim_maya.runtime.deformation import Deformation
+from aim_maya.runtime.deformation import Deformation, forget, open_models, shared_model
 from aim_maya.runtime.engine import ResidentEvaluator
-from aim_maya.runtime.shared import forget, open_models, shared_model
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel, Performance
 from aim_maya.runtime.cached import edited_tables
+from aim_maya.runtime.deformation import forget, shared_performance
 from aim_maya.runtime.performance import CoefficientNetwork
-from aim_maya.runtime.shared import forget, shared_performance
 from tests.helpers.performances import neural_performance, neural_truth
 from tests.in_maya.takes import global_performance, local_performance
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import skin
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import preset

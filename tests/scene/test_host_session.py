@@ -194,7 +194,7 @@ def test_another_actor_s_file_alone_is_an_error_until_it_is_accepted(
     from maya import cmds
 
     from aim_maya.scene.node.models import reload_models
-    from aim_maya.scene.rig.faces import examine
+    from aim_maya.scene.rig.meshes import examine
     from tests.in_maya.checks_batch import run
     from tests.in_maya.tiny import write_tiny
 

@@ -48,7 +48,7 @@ def test_two_characters_with_the_same_names(maya: Any, lab: Any) -> None:
     from aim_maya.scene.actions.capture import capture, find_parts
     from aim_maya.scene.actions.native import bake_native
     from aim_maya.scene.actions.restore import restore
-    from aim_maya.scene.rig.faces import find_faces
+    from aim_maya.scene.rig.meshes import find_faces
 
     anna = character(lab, "anna", ("skull", "lower_teeth"))
     bob = character(lab, "bob", ("skull", "lower_teeth"))

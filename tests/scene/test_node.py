@@ -14,7 +14,7 @@ import pytest
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime import model_data as model_data_module
-from aim_maya.runtime.shared import open_models
+from aim_maya.runtime.deformation import open_models
 from tests.bench import bench_node
 
 
@@ -765,7 +765,7 @@ def test_what_a_look_at_the_faces_says(maya: Any, tmp_path: Path) -> None:
     from aim_maya.jobs.options import Sampling
     from aim_maya.scene.actions.attach import attach
     from aim_maya.scene.batch.export import make_stand
-    from aim_maya.scene.rig.faces import examine, find_faces
+    from aim_maya.scene.rig.meshes import examine, find_faces
     from tests.in_maya.lab import Lab
 
     lab = Lab(tmp_path)

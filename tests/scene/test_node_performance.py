@@ -107,7 +107,7 @@ def test_a_background_context_plays_its_own_frame(maya: Any, bench: Bench, tmp_p
 def test_a_scene_whose_performance_does_not_play_fails_its_check(
     maya: Any, bench: Bench, tmp_path: Path
 ) -> None:
-    from aim_maya.scene.rig.faces import examine
+    from aim_maya.scene.rig.meshes import examine
 
     write(bench, tmp_path, global_performance)
     found = examine(bench.node)

@@ -1,6 +1,6 @@
 """An actor understood: loaded by its ending, landmarks, head frame, bones, constraints, the jaw's motion."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["estimate_bones", "find_constraints", "find_jaw", "find_landmarks", "load_actor"]
 

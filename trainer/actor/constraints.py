@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import smooth_directions
 from trainer.geometry.surface import Surface, exposed, spread
 

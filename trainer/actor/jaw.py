@@ -12,9 +12,9 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
-from aim_maya.core.typed import Floats
 from trainer.geometry.smooth import extend
 
 from .constraints import JAW, Constraints

@@ -23,8 +23,8 @@ from scipy.optimize import least_squares
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import vertex_normals
-from aim_maya.core.typed import Floats, Ints
 
 from .constraints import JAW, Constraints
 

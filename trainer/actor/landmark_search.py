@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import (
     ADULT_MM,
@@ -32,7 +33,6 @@ from aim_maya.core.face_sites import (
     ear_height,
     gonion_height,
 )
-from aim_maya.core.typed import Floats
 from trainer.geometry.surface import Plane, Surface
 
 _FAR = 1000.0

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.face_sites import LOWER_FACE, NAMES, NOSE, FaceSites, HeadFrame
-from aim_maya.core.typed import Floats
 from trainer.geometry.surface import Plane, facial_plane
 
 from .landmark_search import SIDES, STEP, OuterSkin, Profile, directions, head_frame, midline, paired

@@ -16,8 +16,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Ints
 from aim_maya.core.mesh import Mesh, boundary_vertices, triangle_areas
-from aim_maya.core.typed import Ints
 
 _SAME_MM = 1e-3  # what counts as equal here (docs/reference/files.md); never less than four steps of float32
 _SMALL = 0.25  # of the largest piece's area

@@ -1,6 +1,6 @@
 """Curves or a performance through a model to point caches, frame by frame."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["BakeOptions", "Shot", "TakeOptions", "sampled"]
 

@@ -23,13 +23,13 @@ from typing import Any, Literal
 import numpy as np
 
 from aim_maya import __version__
+from aim_maya.core.arrays import Floats
 from aim_maya.core.curves import FrameRange
 from aim_maya.core.errors import AimError
 from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_obj
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.native_rig import RigidPart
 

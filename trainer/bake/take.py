@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.bake_back import control_weights
 from aim_maya.core.curves import (
     Curves,
@@ -21,7 +22,6 @@ from aim_maya.core.curves import (
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.core.rigid import translations_rotations
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel, Performance
 from trainer.usd.curves import read_any_curves
 

@@ -53,8 +53,8 @@ class Options:
     """Draw the unedited and the edited face, at rest and with --pose, as PNG; without an edit, the presets in
     a row."""
     pose: tuple[str, ...] = ()
-    """Controls of the picture's lower row, as NAME=VALUE; else the sculpted --target, or jawOpen, or the target
-    that moves the face most."""
+    """Controls of the picture's lower row, as NAME=VALUE; else the sculpted --target, or jawOpen, or the
+    target that moves the face most."""
     check: bool = False
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
     rest and with the jaw open; with --preset only that one."""

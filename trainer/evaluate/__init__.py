@@ -1,6 +1,6 @@
 """How good a model is and what it looks like: scores, tables, report, pictures, speed."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["Preview", "anatomy_accuracy", "accuracy_table", "jaw_accuracy", "target_rows", "write_report"]
 
@@ -10,5 +10,5 @@ __getattr__ = lazy(
     anatomy="anatomy_accuracy",
     tables="accuracy_table",
     report="write_report",
-    preview="Preview",
+    pictures="Preview",
 )

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.files import atomic_path, write_json
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.obj import write_obj
 from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import TrainConfig
-from aim_maya.core.typed import Floats
 from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
 from trainer.actor.constraints import JAW, LONGEST_MM, SKULL, Constraints
 from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions

@@ -18,12 +18,12 @@ import igl.predicates
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import vertex_normals
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import PRESETS, FaceModel
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.edit_build import build_edit

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.face_parts import controls, outwards, sure_bone

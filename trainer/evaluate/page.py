@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_text
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, FaceModel
 from aim_maya.runtime.face_parts import GROUPS
 

@@ -1,21 +1,27 @@
 """Pictures of faces without a screen: orthographic, with heat maps, rows of edits, performances on several
-actors. Every picture of a face goes through FaceView.
+actors; what a window shows while training. Every picture of a face goes through FaceView.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from aim_maya.core.mesh import Mesh, joined, vertex_normals
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.errors import AimError
+from aim_maya.core.files import atomic_path
+from aim_maya.core.mesh import Mesh, heat, joined, vertex_normals
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import PRESETS, Edit, FaceModel
 from aim_maya.runtime.edit import EditRecipe
 from trainer.actor.weld import inside_out, turned
@@ -24,6 +30,8 @@ from trainer.geometry.surface import farthest_points
 if TYPE_CHECKING:  # imported where something is drawn: a training starts half a second sooner
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from trainer.learn.problem import Problem
 
 # A mesh as an orthographic camera sees it, pixel by pixel: what every picture of a face is made of.
 
@@ -317,3 +325,50 @@ def performance_figure(rows: Sequence[Row], frames: Sequence[int], turn: float =
             -0.02, 0.5, name, transform=cells[0].transAxes, rotation=90, ha="right", va="center", fontsize=12
         )
     return made
+
+
+SIZE = (360, 420)  # width, height in pixels
+SHARE, RAREST_S = 100, 1.0
+WORST = 8
+
+
+class Preview:
+    """Writes the picture and says which targets are worst, as often as its share of the time allows."""
+
+    def __init__(self, problem: Problem, path: Path, progress: Progress) -> None:
+        self._targets, self._path, self._progress = problem.actor.rig.targets, path, progress
+        neutral = problem.actor.neutral
+        self._view = FaceView(neutral, neutral.points, up=problem.actor.up, size=SIZE)
+        self._next = 0.0
+        self._limit = 0.0
+
+    def show_all(self, error: Floats) -> None:
+        """error (T, V) mm, whenever it is known: at the beginning and the end."""
+        self._write(error.mean(0), error.mean(1))
+
+    def show(self, vertices: Any, targets: Any) -> None:
+        """Mean errors of every vertex (V,) and target (T,), torch tensors in mm; nothing is done before its
+        time has come."""
+        began = time.perf_counter()
+        if began < self._next:
+            return
+        self._write(vertices.cpu().double().numpy(), targets.cpu().double().numpy())
+        ended = time.perf_counter()
+        self._next = ended + max(SHARE * (ended - began), RAREST_S)
+
+    def _write(self, vertices: Floats, targets: Floats) -> None:
+        order = np.argsort(-targets)[:WORST]
+        self._progress.event(
+            "targets", worst=[[self._targets[i], round(float(targets[i]), 4)] for i in order]
+        )
+        self._limit = (
+            self._limit or float(np.quantile(vertices, 0.98)) or 1e-3
+        )  # one scale from the first picture on: it is seen to fade
+        colours = heat(self._view.blended(vertices), self._limit, "error")
+        picture = Image.fromarray(self._view.picture(colours, 0.35, 0.65))
+        try:
+            with atomic_path(self._path) as temporary:
+                picture.save(temporary, format="PNG")
+        except AimError:
+            return  # a picture is not worth a training
+        self._progress.event("preview", file=self._path.name, limit_mm=round(self._limit, 4))

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, write_text
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.native_rig import RigidPart
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, face_means, subdivide
-from aim_maya.core.typed import Floats
 from trainer.actor.constraints import Constraints
 from trainer.actor.jaw import find_jaw, rigid_fits
 from trainer.learn.fields import network_fields

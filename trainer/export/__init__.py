@@ -1,6 +1,6 @@
 """From trained networks to actor.aim, and from an edit to an actor.aim of its own."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["bake_edit", "export", "write_checked"]
 

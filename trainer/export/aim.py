@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from aim_maya import __version__
-from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import NO_BONES, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
 from aim_maya.core.regions import REGIONS, soft_regions
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import FullEvaluator
 from aim_maya.runtime.frame import PoseFrame

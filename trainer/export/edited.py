@@ -18,12 +18,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.posing import Detail, tolerance
 from aim_maya.core.regions import REGIONS
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.edit import EditRecipe

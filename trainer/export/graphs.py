@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
-from aim_maya.core.typed import Floats
 from trainer.learn.fields import NetworkFields
 from trainer.learn.model import OMEGA, FaceNetworks, Siren
 from trainer.learn.problem import Problem

@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.posing import JawMotion, LinearBlend
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.graph_check import DOUBLE, FLOAT, GRAPHS, Signature
 
 _TYPES = {FLOAT: "float", DOUBLE: "double"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
 from aim_maya.core.regions import smooth_step, soft_regions
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime.model_data import ModelData
 from aim_maya.runtime.skin_field import SkinRequest
 from trainer.geometry.surface import Surface

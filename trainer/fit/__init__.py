@@ -1,6 +1,6 @@
 """Fitting a face model to what was seen of a performance: scans, landmarks, or both."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["FitOptions", "build_performance", "fit_scans", "open_frames"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 
 from .space import FaceSpace
 

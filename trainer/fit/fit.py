@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
 from .equations import complete

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 
 from .equations import Seen, complete, unexplained

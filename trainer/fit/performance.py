@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.performance import PerformanceData, checked
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 
 

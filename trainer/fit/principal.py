@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, eigh
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import Mesh, triangle_areas
-from aim_maya.core.typed import Floats
 
 from .equations import symmetric
 from .space import FaceSpace

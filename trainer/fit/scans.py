@@ -16,12 +16,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import UNREADABLE, checked_array, read_array, read_arrays
+from aim_maya.core.arrays import UNREADABLE, Floats, Ints, checked_array, read_array, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_regular, natural, read_text, visible_files
 from aim_maya.core.obj import read_points
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 
 from .equations import complete

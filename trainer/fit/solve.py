@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.posing import displacement_form
-from aim_maya.core.typed import Floats, Ints
 
 from .equations import Seen, complete
 from .space import FaceSpace

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.geometry.smooth import smooth_modes
 

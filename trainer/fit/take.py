@@ -18,11 +18,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.linalg import eigh, solveh_banded
 
 from aim_maya.core import rigid
-from aim_maya.core.arrays import checked_array, pack_arrays, read_arrays
+from aim_maya.core.arrays import Floats, checked_array, pack_arrays, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.performance import Flag
-from aim_maya.core.typed import Floats
 
 from .solve import Frame, Motion
 from .space import FaceSpace

@@ -1,6 +1,6 @@
 """Smooth fields, symmetry, inside and outside: geometry of a mesh that knows of no face."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["extend", "facial_plane", "laplacian", "outside", "smooth_modes"]
 

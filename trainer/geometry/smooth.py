@@ -16,8 +16,8 @@ from scipy.linalg import eigh
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import SuperLU, splu
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import Mesh, triangle_areas
-from aim_maya.core.typed import Floats
 
 from .surface import farthest_points
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 
 # Rays that meet a surface, and the closest points on it.
 

@@ -1,6 +1,6 @@
 """From an actor to trained networks: the problem, the model, the losses, the loop."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["FaceNetworks", "Problem", "Training", "make_template", "network_fields", "prepare"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import vertex_normals
-from aim_maya.core.typed import Floats
 from trainer.geometry.surface import outside
 
 from . import losses

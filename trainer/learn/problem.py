@@ -11,10 +11,10 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 from aim_maya.core.training_options import TrainConfig
-from aim_maya.core.typed import Floats
 from trainer.actor.bones import EstimatedBones, with_constraints
 from trainer.actor.constraints import Constraints, no_constraints
 from trainer.actor.jaw import Jaw, find_jaw, skinning_labels, trained_transforms

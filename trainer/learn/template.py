@@ -19,8 +19,8 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import edge_graph, extend, laplacian
 from trainer.geometry.surface import Mirror
 

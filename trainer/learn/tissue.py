@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from trainer.actor.bones import expected_depth
 from trainer.actor.constraints import LONGEST_MM, Constraints, ways_out
 from trainer.actor.landmarks import Landmarks, find_landmarks

@@ -1,6 +1,6 @@
 """The model beside baselines and beside itself with one thing changed: the figures of docs."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["Comparison", "chosen_rows", "read_take"]
 

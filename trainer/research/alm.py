@@ -24,8 +24,8 @@ import scipy.sparse as sp
 from scipy.linalg import cho_factor, cho_solve
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Flags, Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Flags, Floats
 
 from .alm_energy import Energy, Patches, State, Weights, make_patches
 from .blendshapes import Gbs, GbsOptions

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Flags, Floats, Ints
 from aim_maya.core.posing import displacement_form, unskin
-from aim_maya.core.typed import Flags, Floats, Ints
 
 from .blendshapes import patch_shares
 from .method import Anatomy, Face, about

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import subdivide
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.posing import Detail
 from aim_maya.core.regions import REGIONS
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel, Performance
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit
@@ -224,7 +224,9 @@ def changing_sets(model: FaceModel, active_count: int, rounds: int) -> dict[str,
                 coming = rng.permutation(others)[:exchanged]
                 active = np.concatenate([rng.permutation(active)[len(coming) :], coming])
             f[active] = rng.uniform(0.05, 0.95, count)
-        calls: dict[str, Callable[[int], object]] = {name: lambda i, f=frames: model.points(f[i % 64])}  # type: ignore[misc]
+        calls: dict[str, Callable[[int], object]] = {
+            name: lambda i, f=frames: model.points(f[i % 64])  # type: ignore[misc]
+        }
         times = paired(calls, rounds)[name]
         means[name] = float(np.mean([np.median(times[i::64]) for i in range(min(64, rounds))]))
     return means

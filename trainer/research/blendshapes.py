@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 from scipy.sparse.csgraph import dijkstra
 
 from aim_maya.core import rigid
-from aim_maya.core.typed import Flags, Floats
+from aim_maya.core.arrays import Flags, Floats
 from trainer.geometry.smooth import edge_graph
 from trainer.geometry.surface import farthest_points
 

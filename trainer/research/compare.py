@@ -15,10 +15,10 @@ import numpy as np
 
 from aim_maya import __version__
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 
 from .method import Face, Observed, Solution
 from .methods import Row, middle, read_store, search, tuned_elsewhere

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Flags, Floats
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Flags, Floats
 from aim_maya.runtime import FaceModel
 
 # What every compared method is given and gives back. All lengths are millimetres, so that one setting means

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from aim_maya.core.arrays import Flags, Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json, write_json
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Flags, Floats
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.fit import fit_scans
 from trainer.fit.options import FitOptions

@@ -16,9 +16,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Flags, Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import vertex_normals
-from aim_maya.core.typed import Flags, Floats
 from trainer.geometry.surface import Surface
 
 from .method import Face, Observed

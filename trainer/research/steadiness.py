@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.curves import Curves, match_controls, resampled
 from aim_maya.core.errors import AimError
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 
 from .compare import Comparison, score, watched
 from .method import Face

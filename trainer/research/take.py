@@ -13,11 +13,10 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
-from aim_maya.core.arrays import read_arrays
+from aim_maya.core.arrays import Flags, Floats, Ints, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
 from aim_maya.core.posing import pose_matrix
-from aim_maya.core.typed import Flags, Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.fit.scans import LARGEST_TAKE, open_frames, scattered
 

@@ -1,7 +1,7 @@
 """A performance of one actor on another: the same expressions, on the target's own shapes, with what no shape
 explains carried over."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["Pair", "RetargetOptions", "control_map", "find_correspondence"]
 

@@ -23,9 +23,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from trainer.geometry.smooth import extend
 

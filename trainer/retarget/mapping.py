@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control, Rig
 from aim_maya.core.curves.take import hits, key
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
-from aim_maya.core.typed import Floats
 
 Drivers = dict[str, dict[str, float]]  # {control of the target: {control of the source: factor}}
 BY_NAMES = "names"  # in the place of a mapping file

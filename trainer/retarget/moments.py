@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel, Performance
 from trainer.fit.equations import Seen, complete
 from trainer.fit.scans import Frames

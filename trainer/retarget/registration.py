@@ -18,11 +18,11 @@ from scipy.spatial import cKDTree
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.curves.take import key
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.actor.landmarks import find_landmarks
 from trainer.geometry.smooth import extend, vertex_areas

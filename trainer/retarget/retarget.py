@@ -21,10 +21,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from trainer.fit.performance import build_performance
 

@@ -1,7 +1,7 @@
 """Native rigs: a model as blend shapes and two joints in files that other programs open, exact without any
 plug-in."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["RigOptions", "write_rig"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.controls import Control
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime.native_rig import Combination, Knot, NativeRig, Target, check_names, reach, shape_names
 from trainer.bake.formats.blender import blender_job, check_bpy, run_in_blender, write_mesh
 from trainer.bake.formats.usd import COLOURS

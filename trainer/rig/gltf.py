@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime.native_rig import JOINTS, Combination, NativeRig, RigidPart, Target, shape_names
 from trainer.bake.formats.usd import COLOURS
 

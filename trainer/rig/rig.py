@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.bake_back import control_weights
 from aim_maya.core.curves import FrameRange
 from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import read_recipe
 from aim_maya.runtime.edit_build import build_edit

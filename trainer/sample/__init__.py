@@ -1,7 +1,7 @@
 """The built-in heads: ICT-FaceKit's, as a real face; and a procedural one for tests, with its skull, jaw and
 teeth, whose jaw is truly rigid."""
 
-from aim_maya.core.lazy import lazy
+from aim_maya.core import lazy
 
 __all__ = ["ict_head", "read_packed", "sample_actor", "true_jaw_poses", "write_ict_head", "write_ict_model"]
 

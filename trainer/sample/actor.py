@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor, check_actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.posing import skin
-from aim_maya.core.typed import Floats
 
 from .head import EYE_X, EYE_Y, GRID, MOUTH_HALF, MOUTH_Y, Head, build_head, on_eyeball, step
 

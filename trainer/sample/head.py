@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats, Ints
 
 GRID = (70, 104)  # rows and columns of the outer skin
 MOUTH_Y, MOUTH_HALF = -46.0, 25.0

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor, check_names, default_rig
 from aim_maya.core.actor_folder import write_actor
-from aim_maya.core.arrays import check_faces, checked_array, pack_arrays, read_arrays
+from aim_maya.core.arrays import Floats, check_faces, checked_array, pack_arrays, read_arrays
 from aim_maya.core.container import read_aim, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, parse_json, read_text, write_text
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, solve_displacements, tolerance
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.session import open_session
 
 STEPS = 10_000  # in one unit of the actor's files: 0.0001 mm, as these heads were published

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor, check_names
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control, Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats
 
 from .mesh import mesh_of, only_value, points_of, tokens_of, turned
 from .stage import broken_references, open_stage, usd, usd_reading

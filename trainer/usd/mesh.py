@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats
 
 from .stage import bounded_memory
 

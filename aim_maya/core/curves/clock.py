@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
 
 from .take import exact_rate, nearest_rate
 

@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json, write_text
 from aim_maya.core.json_fields import Fields
-from aim_maya.core.typed import Floats
 
 from . import clock
 from .clock import DEFAULT_FPS, Ticks, can_drop, clock_kind, clock_texts, code_ticks, time_ticks, to_timecode

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
 
 from .take import Curves, exact_rate
 

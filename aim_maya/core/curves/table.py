@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_bytes
-from aim_maya.core.typed import Floats
 
 from .take import LARGEST_WEIGHT
 

@@ -15,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Rig
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.core.typed import Floats
 
 # Curves: what every reader gives and every writer takes.
 

@@ -12,20 +12,19 @@ import numpy as np
 from maya import cmds
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import pack_arrays
+from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.obj import write_obj
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import OFFSET_KEY, target_named
-from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.buffers import to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.models import edited_model
-from aim_maya.scene.node.weights import positions
+from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.blend_shape import find_native, find_node, mesh_shape, native_parts
 from aim_maya.scene.rig.chain import stack
 from aim_maya.scene.rig.meshes import (

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError, nearest_name
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
-from aim_maya.runtime.shared import current_model
+from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME

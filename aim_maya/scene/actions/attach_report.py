@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
+from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.edit import Edit
 from aim_maya.runtime.face_model import FaceModel
-from aim_maya.runtime.shared import current_model
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
-from aim_maya.scene.node.weights import positions
+from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.plugs import node_of, source_of
 
 # How far a model is from the linear blendshape it stands in for, over the frames of an animation.

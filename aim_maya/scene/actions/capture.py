@@ -17,11 +17,11 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.core.actor import Actor, check_actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control, Pose, Rig, rig_from_json
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.rigid import driven_jaw
-from aim_maya.core.typed import Floats
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig.blend_shape import (
     Structure,

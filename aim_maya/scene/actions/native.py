@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.bake_back import BakedBack, bake_back, sampled_poses, with_in_betweens
 from aim_maya.core.controls import Rig
 from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.obj import read_obj
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
-from aim_maya.runtime.shared import current_model
+from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.registration import load
-from aim_maya.scene.node.weights import positions
+from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.blend_shape import find_node
 from aim_maya.scene.rig.meshes import copy_mesh, loose_mesh, shaded_copy, shape_after, short, transform_of
 from aim_maya.scene.rig.plugs import connect, key_linear, source_of

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.controls import METHODS
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.native_rig import JOINTS, Combination, Knot, NativeRig, reach
-from aim_maya.runtime.shared import current_model
 from aim_maya.scene.maya.buffers import from_list, to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths

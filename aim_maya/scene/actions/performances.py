@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.bake_back import control_weights
 from aim_maya.core.errors import AimError
 from aim_maya.core.rigid import translations_rotations
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel, Performance
-from aim_maya.runtime.shared import current_model
+from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.maya import buffers
 from aim_maya.scene.maya.buffers import from_list, to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
-from aim_maya.scene.node.weights import positions
+from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.blend_shape import find_node
-from aim_maya.scene.rig.faces import model_file
+from aim_maya.scene.rig.meshes import model_file
 from aim_maya.scene.rig.plugs import connect, key_linear, node_of, source_of
 
 from .attach import file_for_scene

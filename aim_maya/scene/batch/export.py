@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 from maya import cmds, mel
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
-from aim_maya.jobs.options import Sampling
-from aim_maya.jobs.plan import Item, sampling
+from aim_maya.jobs.options import Item, Sampling
 from aim_maya.jobs.results import check_complete
-from aim_maya.runtime.shared import current_model
+from aim_maya.jobs.supervisor import sampling
+from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.actions.native import bake_native
-from aim_maya.scene.rig.faces import Face, after_model, examine, find_faces, model_file
-from aim_maya.scene.rig.meshes import plug_points
+from aim_maya.scene.rig.meshes import Face, after_model, examine, find_faces, model_file, plug_points
 from aim_maya.scene.rig.plugs import disconnect_source, key_linear
 
 from .files import NoFaces, SceneReport, fresh_path

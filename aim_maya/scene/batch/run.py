@@ -18,17 +18,16 @@ from maya import cmds
 
 from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError
-from aim_maya.jobs.plan import Item, Plan
+from aim_maya.jobs.options import Item, Plan
 from aim_maya.jobs.results import DONE, FAILED, SKIPPED, Result, error_parts, is_up_to_date, note_output
-from aim_maya.runtime.shared import current_model
+from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.actions.attach import attach, file_for_scene
 from aim_maya.scene.actions.attach_report import attach_report
 from aim_maya.scene.actions.restore import restore
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import mesh_shape
-from aim_maya.scene.rig.faces import examine, find_faces
-from aim_maya.scene.rig.meshes import transform_of
+from aim_maya.scene.rig.meshes import examine, find_faces, transform_of
 
 from .export import export
 from .files import (
@@ -129,7 +128,7 @@ def restore_scene(item: Item, options: dict[str, Any]) -> SceneReport:
     return report
 
 
-def check_scene(item: Item, options: dict[str, Any]) -> SceneReport:  # noqa: ARG001 - every command is called alike
+def check_scene(item: Item, options: dict[str, Any]) -> SceneReport:  # noqa: ARG001 - commands are alike
     """Run every model once. Raises AimError that names those which do not run."""
     faces = [face for face in find_faces(options["nodes"]) if face.node]
     if not faces:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from maya import OpenMaya, cmds
 
-from aim_maya.core.typed import Floats
+from aim_maya.core.arrays import Floats
 
 # Memory that numpy and Maya's arrays both see. MScriptUtil owns it, so it has to be kept alive: pools do
 # that.

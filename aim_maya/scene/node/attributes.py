@@ -146,7 +146,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("presetAmount", "epa", "float", "how much of the preset; below 0 the other way",
         "Preset Amount", 1.0, (-1, 1), keyable=True, affects=_SKIN),
     Attribute("edit", "aimd", "file",
-        "an anatomical edit (JSON, docs/reference/files.md); the sliders come on top of it", "Edit", affects=_ALL),
+        "an anatomical edit (JSON, docs/reference/files.md); sliders add to it", "Edit", affects=_ALL),
     Attribute("detail", "det", "bool", "on: exact at every trained pose; off: everything from the networks",
         "Detail", True, affects=_SKIN),
     Attribute("device", "dev", "enum", "where the graphs run; auto takes CUDA when it is really there",

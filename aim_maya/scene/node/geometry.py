@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from maya import OpenMaya
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.scene.maya import buffers
 from aim_maya.scene.maya.buffers import view
 
-from .definition import base_attribute
+from .registration import base_attribute
 
 
 @dataclass(frozen=True)

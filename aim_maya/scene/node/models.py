@@ -15,23 +15,21 @@ from typing import Any, Generic, TypeVar
 
 from maya import cmds
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Edit, FaceModel, Performance, read_edit
-from aim_maya.runtime.deformation import Deformation
+from aim_maya.runtime.deformation import Deformation, current_model, forget, shared_model, shared_performance
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.face_model import blended_jaw
 from aim_maya.runtime.performance import Playing
-from aim_maya.runtime.shared import current_model, forget, shared_model, shared_performance
 from aim_maya.scene.maya.undo import undo_chunk
 
 from . import paths
 from .attributes import HANDLES, TYPE_NAME
 from .registration import load
-from .settings import BaseEdit, EditSettings, ModelSettings, PerformanceSettings
-from .weights import PaintedMap, positions
+from .settings import BaseEdit, EditSettings, ModelSettings, PaintedMap, PerformanceSettings, positions
 
 # The last few things made during evaluation, failures among them: a missing file is not looked for in every
 # frame.

@@ -15,20 +15,18 @@ from typing import Any
 import numpy as np
 from maya import OpenMaya, OpenMayaMPx
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.deformation import one_thread
 from aim_maya.runtime.face_model import blended_head
 from aim_maya.runtime.performance import Playing
 from aim_maya.scene.maya.buffers import to_maya
 
 from . import geometry, paths
-from . import weights as weight_vector
 from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME
-from .definition import base_attribute, create
 from .models import NodeModels, NodePerformances, other_model
-from .settings import Reader
-from .weights import PaintedMap, PaintedMaps, read_map
+from .registration import base_attribute, create
+from .settings import PaintedMap, PaintedMaps, Reader, gather, read_map, to_controls
 
 # The aimDeformer node: reads its data block, lets the runtime do the arithmetic, writes the points in one
 # call.
@@ -92,7 +90,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
                 return None
         return OpenMayaMPx.MPxDeformerNode.compute(self, plug, block)
 
-    def deform(self, block: Any, iterator: Any, matrix: Any, index: int) -> None:  # noqa: ARG002 - Maya's signature
+    def deform(self, block: Any, iterator: Any, matrix: Any, index: int) -> None:  # noqa: ARG002 - Maya's
         """Add envelope x painted weight x (points(w) - reference) to the input; leave it alone where that
         cannot be had."""
         envelope = block.inputValue(base_attribute("envelope")).asFloat()
@@ -182,8 +180,8 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
         """(C,) in the model's order."""
         a = self.attributes
         shown = (a["targetVisibility"], a["targetParentVisibility"])
-        pairs = weight_vector.gather(block, a["weight"], shown, a["supportNegativeWeights"])
-        return weight_vector.to_controls(
+        pairs = gather(block, a["weight"], shown, a["supportNegativeWeights"])
+        return to_controls(
             pairs, self._models.positions(model, self.read(block, "controlMap")), len(model.targets)
         )
 
@@ -205,7 +203,7 @@ class AimDeformer(OpenMayaMPx.MPxDeformerNode):
                 "Attach the model of this mesh, or train again.",
             )
 
-    def _fill_stamp(self, block: Any, handle: Any) -> None:  # noqa: ARG002 - the maps are read by whoever needs them
+    def _fill_stamp(self, block: Any, handle: Any) -> None:  # noqa: ARG002 - maps are read elsewhere
         handle.setInt(next(_stamps) & 0x7FFFFFFF)
 
     def _fill_jaw(self, block: Any, handle: Any) -> None:

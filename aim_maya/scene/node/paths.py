@@ -19,8 +19,8 @@ from typing import Any
 
 from maya import OpenMaya, cmds
 
+from aim_maya.core.dependencies import SearchContext, resolve
 from aim_maya.core.errors import AimError
-from aim_maya.core.model_paths import SearchContext, resolve
 
 # kAfterReference is deprecated, and not told for a load. kAfterSceneReadAndRecordEdits comes last of all,
 # once a file operation, when nothing is being read any more (MSceneMessage.h).

@@ -28,10 +28,10 @@ from vtkmodules.vtkRenderingCore import (
     vtkWindowToImageFilter,
 )
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.face_parts import outwards
 
 # Vertex normals of a mesh that moves every frame, in single precision and into memory that stays.

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh, heat
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import PRESETS, Edit, FaceModel, Performance, preset
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.face_parts import outwards, sure_bone

@@ -26,10 +26,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control
 from aim_maya.core.curves import control_reach, match_controls, read_curves
 from aim_maya.core.curves.take import plain
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import Performance
 from aim_maya.runtime.face_parts import GROUPS, named_group, pairs
 from aim_maya.runtime.model_data import ModelData

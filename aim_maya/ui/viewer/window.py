@@ -36,9 +36,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.face_parts import controls
 from aim_maya.ui.app import dress, show_error

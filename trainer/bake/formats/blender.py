@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, read_json, write_json
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.typed import Floats
 from trainer.bake.formats.in_blender import NAME
 from trainer.bake.shot import Provenance, Shot, moved
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime.native_rig import JOINTS, Knot, NativeRig, check_names
 from trainer.bake.shot import Shot
 from trainer.usd.stage import usd, usd_errors, valid_names

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats
 from aim_maya.runtime.native_rig import RigidPart
 from trainer.bake.shot import Frame, Provenance, Shot
 from trainer.usd.stage import CrateStream, usd, usd_errors, usd_failures, write_as_text

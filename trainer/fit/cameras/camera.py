@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
 from aim_maya.core.json_fields import is_number
-from aim_maya.core.typed import Floats
 
 # A pinhole camera with radial distortion, what it sees of points, and how that changes with them.
 

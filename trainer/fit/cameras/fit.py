@@ -11,20 +11,19 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from trainer.fit.options import LandmarkOptions
 from trainer.fit.performance import build_performance, residual_figures
 from trainer.fit.take import filled, filled_rigid
 
 from .camera import TURNED, Camera
-from .frame_fit import Fitted, FrameFit
+from .frame_fit import Fitted, FrameFit, solve_focal, start_pose, with_cameras
 from .observed import InPicture, Observed, Sightings
 from .seen_space import LinearSpace
-from .start import solve_focal, start_pose, with_cameras
 from .take import Steadiness, ViewedTake, fit_take, make_take
 from .tracks import Tracks
 

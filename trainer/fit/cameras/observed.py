@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from aim_maya.core import rigid
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 
 from .camera import Camera
 from .seen_space import PlacedFace, Places, SeenSpace, hats

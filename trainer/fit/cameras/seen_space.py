@@ -19,8 +19,8 @@ from typing import Protocol
 import numpy as np
 
 from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.posing import displacement_form, skin
-from aim_maya.core.typed import Floats, Ints
 
 from .sites import Layout
 

@@ -15,10 +15,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
 from aim_maya.core.mesh import Mesh, vertex_normals
-from aim_maya.core.typed import Floats, Ints
 from trainer.geometry.smooth import edge_graph
 
 Site = tuple[tuple[int, float], ...]  # vertices with their shares, which add up to 1

@@ -21,19 +21,18 @@ from numpy.typing import NDArray
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor, default_rig
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.fit.options import LandmarkOptions
 from trainer.geometry.surface import spread
 
 from .camera import Camera
-from .frame_fit import Belief, Fitted, FrameFit
+from .frame_fit import Belief, Fitted, FrameFit, start_pose
 from .observed import InPicture, InSpace, Noise, Observed, Sightings
 from .seen_space import LinearSpace, State, seen_space
 from .sites import Layout, Site, lay_out, read_sites
-from .start import start_pose
 from .tracks import Convention, Tracks, guess_convention, read_convention
 
 # A take made ready to be fitted: sites on the mesh, the space they see, and what was observed of every frame.

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import read_json
-from aim_maya.core.typed import Floats
 
 from .camera import Camera
 

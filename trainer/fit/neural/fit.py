@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
-from aim_maya.core.typed import Floats
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.session import open_session
 from trainer.export.graphs import ACTIVATIONS

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aim_maya.core import rigid
-from aim_maya.core.typed import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.runtime import FaceModel
 from trainer.fit.equations import complete
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aim_maya import __version__
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.fingerprint import fingerprint
 from aim_maya.core.progress import Progress
-from aim_maya.core.typed import Floats, Ints
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.scans import Frames
