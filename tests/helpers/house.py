@@ -53,8 +53,8 @@ LAYERS: dict[str, list[tuple[str, ...]]] = {
     ],
 }  # fmt: skip
 LARGEST = {"aim_maya.scene": 7, "trainer": 17}  # entries, __init__.py apart
-# 250 files with a median of 192 lines when the house was built; native rigs, the page of a face, edits by the motion
-# of space and frames on a device came in since: ten files, and some 9,000 lines.
+# 250 files with a median of 192 lines when the house was built; native rigs, the page of a face, edits by the
+# motion of space and frames on a device came in since: ten files, and some 9,000 lines.
 MOST_FILES, MOST_EDGES, MEDIAN = 260, 55, (100, 215)
 
 
