@@ -16,9 +16,20 @@ import aim_maya
 import trainer
 
 STAGES = [
-    "aim_maya.core", "aim_maya.runtime", "trainer.geometry", "trainer.usd", "trainer.actor", "trainer.sample", "trainer.learn",
-    "trainer.export", "trainer.evaluate", "trainer.fit", "trainer.retarget", "trainer.bake", "trainer.research",
-]  # fmt: skip
+    "aim_maya.core",
+    "aim_maya.runtime",
+    "trainer.geometry",
+    "trainer.usd",
+    "trainer.actor",
+    "trainer.sample",
+    "trainer.learn",
+    "trainer.export",
+    "trainer.evaluate",
+    "trainer.fit",
+    "trainer.retarget",
+    "trainer.bake",
+    "trainer.research",
+]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -90,9 +101,16 @@ def _take(model: object, path: Path) -> None:
     rig, mesh = model.data.rig, model.mesh  # type: ignore[attr-defined]
     still = np.broadcast_to(np.eye(4), (20, 4, 4)).copy()
     about = {
-        "targets": list(rig.targets), "model": "sample", "topology_hash": mesh.topology_hash, "vertices": len(mesh.points),
-        "mm_per_unit": 1.0, "mode": "global", "solver": "linear", "jaw": "free", "figures": {},
-    }  # fmt: skip
+        "targets": list(rig.targets),
+        "model": "sample",
+        "topology_hash": mesh.topology_hash,
+        "vertices": len(mesh.points),
+        "mm_per_unit": 1.0,
+        "mode": "global",
+        "solver": "linear",
+        "jaw": "free",
+        "figures": {},
+    }
     weights = np.zeros((20, len(rig.targets), 1), np.float32)
     basis = np.ones((len(mesh.points), 1), np.float32)
     write_performance(path, PerformanceData(24.0, still, still, weights, basis, about=about))

@@ -21,6 +21,7 @@ from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.edit import PRESETS
 from tests.helpers.once import made_once
+from tests.helpers.real_heads import real_head
 from trainer.train import train
 
 DRAFT = TrainConfig(preset="draft", device="cpu")
@@ -37,7 +38,7 @@ def combined(ict_rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Actor:
 
 def _combine(ict_rig: Path, folder: Path) -> None:
     shutil.copytree(ict_rig, folder)
-    rest = read_actor(ict_rig).neutral
+    rest = real_head("ict_rig").neutral
     opened, corrective = (
         read_points(folder / f"shapes/{t}.obj") - rest.points for t in ("jawOpen", "mouthClose")
     )
@@ -144,14 +145,14 @@ def test_edits_on_a_real_head(trained: Path, ict_rig: Path) -> None:
         assert lids.max() < 0.3, name
 
 
-def test_capture_of_a_real_head_in_centimetres(ict_rig: Path, maya: Any) -> None:
+def test_capture_of_a_real_head_in_centimetres(maya: Any) -> None:
     """A scene made of the head, its blendShape and its teeth; capture gives back every target and the teeth's
     motion."""
     from maya import cmds
 
     from aim_maya.scene.actions.capture import Parts, capture
 
-    head = read_actor(ict_rig)
+    head = real_head("ict_rig")
     scale = 0.1 * head.mm_per_unit
 
     def mesh(name: str, of: Mesh, points: np.ndarray | None = None) -> str:

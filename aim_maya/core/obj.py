@@ -109,14 +109,16 @@ def _in_bulk(text: str, faces: bool) -> Parts | None:
             none = np.zeros(0, np.int32)
             return points, np.zeros((0, 2)), none, none, none
         uvs = _table(_UV.findall(text), 2)
-        rows = [row.split() for row in _FACE.findall(text)]
+        written = _FACE.findall(text)
+        rows = [row.split() for row in written]
         corners = [corner.split("/") for corner in chain.from_iterable(rows)]
         ids = np.array([int(c[0]) for c in corners], np.int64)
         uv_ids = np.array([int(c[1]) if len(c) > 1 and c[1] else 0 for c in corners], np.int64)
     except (ValueError, OverflowError):
         return None
     counts = np.array([len(row) for row in rows], np.int32)
-    plain = "_" not in text and all(len(c) <= 3 for c in corners) and counts.min(initial=3) >= 3
+    plain = not any("_" in row for row in written)  # Python takes 1_0 for ten
+    plain = plain and all(len(c) <= 3 for c in corners) and counts.min(initial=3) >= 3
     if not plain or ids.min(initial=1) < 1 or ids.max(initial=1) > len(points):
         return None
     if uv_ids.min(initial=0) < 0 or uv_ids.max(initial=0) > len(uvs):

@@ -4,16 +4,15 @@ bend are refused."""
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
-from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
-from tests.conftest import head_data, turned
+from tests.conftest import turned
+from tests.helpers.real_heads import real_constraints, real_head
 from trainer.actor.constraints import check_bones, find_constraints
 from trainer.actor.jaw import find_jaw
 from trainer.evaluate.score import trained_jaw_accuracy
@@ -28,7 +27,7 @@ def test_a_head_as_it_should_be(sample: Actor) -> None:
 
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_real_heads(name: str) -> None:
-    check_bones(read_actor(head_data(name)))
+    check_bones(real_head(name))
 
 
 def test_swapped_bones(sample: Actor) -> None:
@@ -72,10 +71,10 @@ def test_jaw_figures_of_a_training(sample: Actor) -> None:
     )
 
 
-def test_half_an_opening_lies_on_the_arc(ict_rig: Path) -> None:
+def test_half_an_opening_lies_on_the_arc() -> None:
     """The jaw given by the teeth: at weight 0.5 within 0.3 mm of the screw that leads to the full opening."""
-    actor = read_actor(ict_rig)
-    jaw = find_jaw(actor, find_constraints(actor))
+    actor = real_head("ict_rig")
+    jaw = find_jaw(actor, real_constraints("ict_rig"))
     assert actor.lower_teeth is not None
     half = jaw.motion(actor).transform(
         0.5 * (np.arange(len(actor.rig.targets)) == actor.rig.targets.index("jawOpen"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,23 @@ import pytest
 import torch
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.actor_folder import read_actor, write_actor
+from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.files import read_json
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.obj import read_obj
 from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
-from tests.conftest import head_data
+from tests.helpers.real_heads import real_head
 from trainer.__main__ import main
-from trainer.actor.bones import DEPTHS_MM, EXPECTED_MM, estimate_bones, place_sites, with_bones
+from trainer.actor.bones import (
+    DEPTHS_MM,
+    EXPECTED_MM,
+    EstimatedBones,
+    estimate_bones,
+    place_sites,
+    with_bones,
+)
 from trainer.actor.constraints import find_constraints
 from trainer.actor.landmarks import BONE_REGIONS, bone_regions, find_landmarks
 from trainer.evaluate.anatomy import (
@@ -42,17 +50,23 @@ def without_bones(actor: Actor) -> Actor:
     return replace(actor, skull=None, jaw=None)
 
 
+@cache
+def estimated(name: str) -> tuple[Actor, EstimatedBones | None]:
+    """A real head with bones estimated from its skin, and what is known of them."""
+    return with_bones(without_bones(real_head(name)))
+
+
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_estimated_bones_lie_near_the_real_ones(name: str) -> None:
-    actor = read_actor(head_data(name))
-    bones = estimate_bones(without_bones(actor))
-    judged = bone_accuracy(actor, bones)
+    bones = estimated(name)[1]
+    assert bones is not None
+    judged = bone_accuracy(real_head(name), bones)
     assert judged is not None
     assert judged["skull"]["median"] < 1.5
     assert judged["jaw"]["median"] < 3.0
     for region, median in judged["regions"].items():
         assert median <= 1.1 * bones.expected_mm[region], region  # as rough as it says, not rougher
-    assert not outside(np.concatenate([bones.skull.points, bones.jaw.points]), actor.neutral).any()
+    assert not outside(np.concatenate([bones.skull.points, bones.jaw.points]), real_head(name).neutral).any()
 
 
 def test_the_sample_head_without_bones(sample: Actor) -> None:
@@ -80,7 +94,7 @@ def test_only_what_lacks_is_estimated(sample: Actor) -> None:
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_the_jaw_s_motion_without_any_mesh_inside_the_skin(name: str) -> None:
     """Neither skull, jaw nor teeth known: the estimate stands on estimated bones; the teeth only judge."""
-    actor = with_bones(without_bones(read_actor(head_data(name))))[0]
+    actor = estimated(name)[0]
     score = jaw_estimate_accuracy(actor, find_constraints(actor))["estimate"]
     assert score["moving_share"] <= 0.20
     assert score["moving_worst"] <= 0.40
@@ -102,8 +116,8 @@ def test_the_table_s_sites_lie_where_they_are_said_to(sample: Actor) -> None:
     assert labels["mid-masseter"] == "ramus"
 
 
-def test_the_prior_guesses_a_missing_chin_better_than_smoothness(actor_a: Path) -> None:
-    problem = prepare(read_actor(actor_a), TrainConfig(jaw="teeth"))
+def test_the_prior_guesses_a_missing_chin_better_than_smoothness() -> None:
+    problem = prepare(real_head("actor_a"), TrainConfig(jaw="teeth"))
     inside = region_of(problem, "chin")
     thinned = problem.constraints.without(inside)
     truth = problem.constraints.thickness[inside]

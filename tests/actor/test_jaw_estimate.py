@@ -4,16 +4,14 @@ still where muscle pulls."""
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor, default_rig
-from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.mesh import Mesh
-from tests.conftest import head_data
+from tests.helpers.real_heads import real_constraints, real_head
 from trainer.actor import jaw_estimate
 from trainer.actor.constraints import Constraints, find_constraints
 from trainer.actor.jaw import find_jaw
@@ -109,8 +107,7 @@ def scaled(mesh: Mesh | None, scale: float) -> Mesh | None:
 
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_real_heads(name: str) -> None:
-    actor = read_actor(head_data(name))
-    scores = jaw_estimate_accuracy(actor, find_constraints(actor))
+    scores = jaw_estimate_accuracy(real_head(name), real_constraints(name))
     estimate = scores["estimate"]
     assert estimate["moving_share"] <= 0.20
     assert estimate["moving_worst"] <= 0.40
@@ -119,9 +116,9 @@ def test_real_heads(name: str) -> None:
     assert estimate["mean"] < 0.25 * min(scores["no motion"]["mean"], scores["rigid fits"]["mean"])
 
 
-def test_names_and_units_play_no_part(actor_a: Path) -> None:
-    actor = read_actor(actor_a)
-    plain = find_jaw(actor, find_constraints(actor), "estimate").poses
+def test_names_and_units_play_no_part() -> None:
+    actor = real_head("actor_a")
+    plain = find_jaw(actor, real_constraints("actor_a"), "estimate").poses
     names = {target: f"shape_{i}" for i, target in enumerate(sorted(actor.shapes, key=hash))}
     shapes = {names[t]: p * 0.001 for t, p in actor.shapes.items()}
     metres = replace(

@@ -15,7 +15,8 @@ from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import NAMES
 from tests.conftest import head_data, turned
-from trainer.actor.landmark_search import STEP, Profile, nose_tip
+from tests.helpers.real_heads import real_head
+from trainer.actor.landmark_search import STEP, Profile, _peaks, nose_tip
 from trainer.actor.landmarks import MULTI_PIE, Landmarks, find_landmarks
 from trainer.sample.head import EYE_X, MOUTH_HALF, MOUTH_Y
 
@@ -38,7 +39,7 @@ def test_the_sample_head_has_them_where_it_was_built(sample: Actor) -> None:
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])
 def test_the_real_heads_against_marked_vertices(name: str) -> None:
     marked = json.loads((head_data("ict_rig") / "landmarks68.json").read_text())["vertex_ids"]
-    actor = read_actor(head_data(name))
+    actor = real_head(name)
     at = find_landmarks(actor)
     assert at.guessed == ()
     for landmark, chosen in MULTI_PIE.items():
@@ -103,13 +104,22 @@ def test_given_landmarks_go_first(sample: Actor) -> None:
 
 def test_sixty_eight_points() -> None:
     marked = json.loads((head_data("ict_rig") / "landmarks68.json").read_text())
-    actor = read_actor(head_data("actor_a"))
+    actor = real_head("actor_a")
     for form in (marked, marked["vertex_ids"]):
         at = find_landmarks(replace(actor, landmarks=form))
         assert set(at.given) == set(MULTI_PIE)
         assert in_object(at, "pronasale") == pytest.approx(
             actor.neutral.points[marked["vertex_ids"][30]], abs=1e-6
         )
+
+
+def test_a_peak_stands_out_over_the_higher_of_the_lowest_places_beside_it() -> None:
+    profile = np.array([0.0, 3, 1, 5, 5, 5, 2, 4, 0])
+    places, heights = _peaks(profile, 2.0)
+    assert (places.tolist(), heights.tolist()) == ([1, 4, 7], [2, 5, 2])
+    assert _peaks(profile, 2.5)[0].tolist() == [4]
+    for none in ([], [1.0], [1.0, 2.0], [3.0, 1.0, 2.0], [2.0, 2.0, 2.0]):  # an end is no peak
+        assert len(_peaks(np.array(none), 0.0)[0]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""The ICT head that comes with the package: exactly the published files, in a fraction of their size, with its
-licences.
+"""The ICT head that comes with the package: exactly the published files, in a fraction of their size, with
+its licences.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.actor_folder import read_actor, strays
+from aim_maya.core.actor_folder import strays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points
 from aim_maya.runtime import FaceModel
+from tests.helpers.real_heads import real_head
 from trainer.__main__ import main
 from trainer.sample import ict_head, packed, read_packed
 from trainer.sample.packed import STEPS, UV_STEPS, pack_model, write_packed
@@ -59,8 +60,8 @@ def same(a: Actor, b: Actor) -> None:
         assert np.array_equal(points, b.lower_teeth_shapes[target])
 
 
-def test_the_head_is_exactly_the_published_one(ict_rig: Path) -> None:
-    same(ict_head(), read_actor(ict_rig))
+def test_the_head_is_exactly_the_published_one() -> None:
+    same(ict_head(), real_head("ict_rig"))
 
 
 def test_sample_writes_it_with_its_licences(tmp_path: Path) -> None:

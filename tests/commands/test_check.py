@@ -311,7 +311,9 @@ def test_the_windows_form(folder: Path, qtbot: object) -> None:
     qtbot.addWidget(form)  # type: ignore[attr-defined]
     form.actor.setText(str(folder))
     form.check.click()
-    qtbot.waitUntil(lambda: form.check.box is not None and form.check.isEnabled(), timeout=30_000)  # type: ignore[attr-defined]
+    qtbot.waitUntil(  # type: ignore[attr-defined]
+        lambda: form.check.box is not None and form.check.isEnabled(), timeout=30_000
+    )
     assert form.check.box is not None
     assert "it should be skull.obj" in form.check.box.text()
     form.check.box.close()

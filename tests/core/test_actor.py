@@ -13,7 +13,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import read_actor, write_actor, write_dataset
 from aim_maya.core.errors import AimError
 from aim_maya.core.obj import read_obj, write_obj
-from tests.conftest import head_data
+from tests.helpers.real_heads import real_head
 
 
 def same(a: Actor, b: Actor) -> None:
@@ -45,7 +45,7 @@ def test_default_controls_are_sorted_by_byte(tiny: Path) -> None:
 
 def test_real_heads_read_whole() -> None:
     for name, targets in (("ict_rig", 53), ("actor_a", 20)):
-        actor = read_actor(head_data(name))
+        actor = real_head(name)
         assert len(actor.neutral.points) == 11248
         assert len(actor.neutral.counts) == 11144
         assert len(actor.rig.targets) == targets

@@ -101,7 +101,8 @@ def test_frame_numbers_count_at_the_given_rate(tmp_path: Path) -> None:
 LIVE = (
     "Timecode,BlendshapeCount,"
     + ",".join(n[0].upper() + n[1:] for n in ARKIT)
-    + ",HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,RightEyeRoll\n"
+    + ",HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll"
+    + ",RightEyeYaw,RightEyePitch,RightEyeRoll\n"
 )
 
 

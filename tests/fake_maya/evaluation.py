@@ -176,9 +176,9 @@ class Evaluator:
         return self.value(self.normal, node, key)
 
     def outside_the_graph(self, node: Node, name: str) -> bool:
-        """In strict mode: a hidden output of a plug-in node that nothing is connected to. The list that custom
-        evaluators are given holds "all plugs required by downstream dependents" (MEvaluationNode, devkit):
-        whether others are dirtied or computed is told nowhere, so that here they are neither."""
+        """In strict mode: a hidden output of a plug-in node that nothing is connected to. The list that
+        custom evaluators are given holds "all plugs required by downstream dependents" (MEvaluationNode,
+        devkit): whether others are dirtied or computed is told nowhere, so that here they are neither."""
         if not self.session.manager_skips_hidden or node.mpx is None or name not in node.type.outputs:
             return False
         return node.attr(name).hidden and not any(end and k[0] == name for k, end in node.outputs.items())

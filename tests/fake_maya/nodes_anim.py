@@ -19,20 +19,16 @@ output o {out} ro nostore
 keyTimeValue ktv compound[] >output
   keyTime kt {inp}
   keyValue kv {out}
-keyTanInType kit byte[]
 keyTanOutType kot byte[] >output
 tangentType tan enum enum:Fixed=1,Linear,Flat,Step=5,Slow,Fast,Spline=9,Clamped,Plateau=16,StepNext,Auto
-weightedTangents wgt bool
 preInfinity pre enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
 postInfinity pst enum enum:Constant,Linear,Cycle=3,CycleRelative,Oscillate >output
-useCurveColor ucc bool
 """
 
 WEIGHTED = """
 input i double[] >output
 weight w double[] =1 >output
 output o double ro nostore
-accumulate ac bool
 current c double
 """
 
@@ -52,9 +48,6 @@ output out double[] ro nostore
 time tim time >output
 frame frm double
 evaluate ev bool
-lastTimeEvaluated lt double
-unitOption uno enum enum:all,none,angularOnly
-animated ani enum enum:noAnimated,alwaysAnimated,animateOnce =1
 """
 
 _OUT = {"L": "doubleLinear", "A": "doubleAngle", "U": "double", "T": "time"}

@@ -17,37 +17,12 @@ from .values import Geometry, component_indices, component_names
 BLEND = """
 topologyCheck tc bool =1
 origin or enum enum:world,local =1 >outputGeometry
-baseOrigin bo double3
-  baseOriginX bx doubleLinear
-  baseOriginY by doubleLinear
-  baseOriginZ bz doubleLinear
-targetOrigin to double3
-  targetOriginX tx doubleLinear
-  targetOriginY ty doubleLinear
-  targetOriginZ tz doubleLinear
-parallelBlender pb bool
-useTargetCompWeights utcw bool
 supportNegativeWeights sn bool >outputGeometry
-paintWeights ptw double[] hid
-offsetDeformer of compound[] hid
-  offsetX ofx float
 inputTarget it compound[] >outputGeometry
   baseWeights bw float[] =1
-  normalizationGroup ng compound[]
-    normalizationUseWeights nuw bool
-    normalizationWeights nw float[] =1
-  paintTargetWeights pwt float[] hid
-  paintTargetIndex pti long hid
-  sculptTargetIndex sti long =-1 hid
-  sculptInbetweenWeight siw float =1 hid
-  sculptTargetTweaks stt compound hid
-    vertex vt float[] hid
   inputTargetGroup itg compound[]
     targetWeights tw float[] =1
-    normalizationId nid long
     postDeformersMode pdm short
-    targetMatrix tmx matrix
-    targetBindMatrix bmx matrix
     inputTargetItem iti compound[] >inputPointsTarget,inputComponentsTarget
       inputGeomTarget igt geometry hid >inputPointsTarget,inputComponentsTarget
       inputRelativePointsTarget irp pointArray
@@ -55,18 +30,12 @@ inputTarget it compound[] >outputGeometry
       inputPointsTarget ipt pointArray
       inputComponentsTarget ict componentList
 weight w float[] key smin:0 smax:1 >outputGeometry
-nextNode nn message
-nextTarget nt long
-symmetryEdge se componentList
-localVertexFrame lvf compound hid
-  localVertexFrameTangent lvft bool
 midLayerId mlid long hid
 midLayerParent mlpr long hid
 parentDirectory pndr long[] >outputGeometry
 targetVisibility tgvs bool[] =1 >outputGeometry
 targetParentVisibility tpvs bool[] =1 >outputGeometry
 targetDirectory tgdt compound[] >outputGeometry
-  directoryName dtn string
   directoryParentVisibility dpvs bool =1
   directoryVisibility dvs bool =1
   directoryWeight dwgh float =1
@@ -78,9 +47,6 @@ inbetweenInfoGroup ibig compound[] >outputGeometry
     inbetweenTargetType ibtt byte
     inbetweenTargetName ibtn string
     interpolation itp byte
-    interpolationCurve itc float2[]
-      interpolationCurvePoint cvp float
-      interpolationCurveValue cvv float
 """
 
 COMBINATION = """

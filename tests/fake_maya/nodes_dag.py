@@ -18,7 +18,6 @@ caching cch bool hid
 frozen fzn bool hid
 isHistoricallyInteresting ihi byte =2 hid
 nodeState nds enum enum:Normal,HasNoEffect,Blocking
-binMembership bnm message hid
 attributeAliasList aal attributeAlias hid
 """
 
@@ -27,20 +26,14 @@ WORLD = "worldMatrix,worldInverseMatrix"
 LOCAL = f"matrix,inverseMatrix,{WORLD}"
 
 DAG = f"""
-boundingBox bb compound hid ro nostore
-isInstance inst bool ro nostore
 intermediateObject io bool
 visibility v bool =1 key
 template tmp bool
-lodVisibility lodv bool =1
-ghosting gh bool
 instObjGroups iog compound[] hid world
   objectGroups og compound[] hid
     objectGroupId gid long hid
     objectGrpCompList gcl componentList hid
     objectGrpColor gco short hid
-useObjectColor uoc bool
-objectColor oc short
 matrix m matrix ro nostore >{WORLD},inverseMatrix
 inverseMatrix im matrix ro nostore
 worldMatrix wm matrix[] ro nostore world
@@ -66,8 +59,6 @@ rotateAxis ra xyz:doubleAngle {_T}
 rotateOrder ro enum enum:xyz,yzx,zxy,xzy,yxz,zyx cb {_T}
 offsetParentMatrix opm matrix >parentMatrix,parentInverseMatrix,{WORLD}
 inheritsTransform it bool =1 >parentMatrix,parentInverseMatrix,{WORLD}
-displayLocalAxis dla bool
-displayHandle dh bool
 minTransLimit mntl xyz:doubleLinear
 maxTransLimit mxtl xyz:doubleLinear
 xformMatrix xm matrix ro nostore
@@ -75,22 +66,15 @@ xformMatrix xm matrix ro nostore
 
 JOINT = f"""
 jointOrient jo xyz:doubleAngle {_T}
-segmentScaleCompensate ssc bool =1
 inverseScale is xyz:double =1
 radius radi double =1
 bindPose bps matrix
-drawStyle ds enum enum:Bone,MultiChildBox,None
 type typ enum enum:None,Root
-lockInfluenceWeights liw bool
 """
 
 CONTROL_POINTS = """
 tweak tw bool
-relativeTweak rtw bool =1
 controlPoints cp xyz:doubleLinear nostore hid
-uvPivot pv double2 hid
-  uvPivotX pvx double
-  uvPivotY pvy double
 componentTags gtag compound[] >{out}
   componentTagName gtagnm string
   componentTagContents gtagcmp componentList
@@ -108,14 +92,9 @@ outMesh o mesh ro nostore >worldMesh
 worldMesh w mesh[] ro nostore world
 cachedInMesh ci mesh hid >outMesh,worldMesh
 pnts pt xyzmulti hid >outMesh,worldMesh
-doubleSided ds bool =1
 displayColors dcol bool
 currentColorSet ccls string
-currentUVSet cuvs string
 displaySmoothMesh dsm enum enum:Off,Cage,On
-tweakLocation twl mesh
-quadSplit qsp byte
-smoothLevel sml long =2
 """
 
 
@@ -128,8 +107,6 @@ cached cc nurbsCurve hid >local,worldSpace
 
 TIME = """
 outTime o time ro nostore
-enableTimewarp etw bool
-timewarpIn_Raw tr time
 unwarpedTime uwt time >outTime
 """
 

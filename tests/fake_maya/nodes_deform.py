@@ -22,10 +22,6 @@ input ip compound[] >outputGeometry
   componentTagExpression gtg string =*
 originalGeometry orggeom geometry[] nocache hid >outputGeometry
 outputGeometry og geometry[] ro nostore builder
-map64BitIndices map64 bool hid
-deformationOrder dfo byte hid
-fchild fch compound[] hid nostore
-  fchild1 fc1 float
 """
 
 WEIGHT_FILTER = """
@@ -37,18 +33,7 @@ SKIN = """
 matrix ma matrix[] >outputGeometry
 bindPreMatrix pm matrix[] >outputGeometry
 geomMatrix gm matrix >outputGeometry
-lockWeights lw bool[]
-influenceColor ifcl float3[]
-  influenceColorR ifcr float
-  influenceColorG ifcg float
-  influenceColorB ifcb float
-skinningMethod skm enum enum:ClassicLinear,DualQuaternion,WeightBlended >outputGeometry
-normalizeWeights nw enum enum:None,Interactive,Post =1
-maxInfluences mi short
 bindPose bp message
-dropoff dpf double[] =4
-useComponents uc bool >outputGeometry
-bindMethod bm enum enum:ClosestDistance,ClosestInHierarchy
 weightList wl compound[] >outputGeometry
   weights w double[]
 """
@@ -64,9 +49,6 @@ vlist vl compound[] >outputGeometry
 
 WRAP = """
 drivers drv compound[] >outputGeometry
-  driverGeometry dgm geometry
-  driverBindGeometry dbgm geometry
-falloffScale fos double =1 >outputGeometry
 """
 
 PARTS = """

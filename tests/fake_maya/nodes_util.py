@@ -24,29 +24,17 @@ def compute_four_by_four(data: Data, key: Key) -> None:
 
 SET = """
 dagSetMembers dsm generic[] hid noindex
-dnSetMembers dnsm message[] hid noindex
-memberWireframeColor mwc short =-1
 annotation an string
-componentMembers cmm stringArray hid
-isLayer il bool
 verticesOnlySet vo bool
-groupNodes gn message[] hid
-usedBy ub message[] hid
 """
 
 LAYER = """
 weight wgt double =1 key min:0 max:1
 mute mt bool
-solo slo bool
 override oo bool
-parentLayer plyr message
-childrenLayers clyr message[]
-blendNodes bnds message[] hid
 """
 
 MANAGER = """
-blendShapeDirectory bsdt compound[] hid
-  blendShapeChildren bscd Int32Array
 blendShapeParent bspr long[] hid
 outBlendShapeVisibility obsv bool[] =1 hid
 """

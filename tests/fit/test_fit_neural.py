@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -47,10 +47,10 @@ def take(model: FaceModel) -> np.ndarray:
 
 
 def fitted(
-    model: FaceModel, frames: np.ndarray, neural: NeuralOptions = QUICK, fit: FitOptions = FIT, **more: object
+    model: FaceModel, frames: np.ndarray, neural: NeuralOptions = QUICK, fit: FitOptions = FIT, **more: Any
 ) -> PerformanceData:
     with Progress("none") as progress:
-        return fit_neural(model, scans(frames), fit, neural, progress, device="cpu", **more)  # type: ignore[arg-type]
+        return fit_neural(model, scans(frames), fit, neural, progress, device="cpu", **more)
 
 
 def scans(frames: np.ndarray) -> Frames:

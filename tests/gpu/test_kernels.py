@@ -15,7 +15,8 @@ from aim_maya.core.container import read_aim
 from .machine import GRAPHS_OF_A_MODEL, OF_A_FRAME
 
 # docs/OperatorKernels.md of microsoft/onnxruntime, section CUDAExecutionProvider, at commit 001d12d2:
-# types of the kernels that serve opset 17. Operands that say how (axes, sizes of a Reshape) are read on the CPU.
+# types of the kernels that serve opset 17. Operands that say how (axes, sizes of a Reshape) are read on the
+# CPU.
 _REAL = frozenset({"float", "double", "float16"})
 _NUMBER = _REAL | {"int32", "int64"}
 _ANY = _NUMBER | {"bool"}

@@ -160,10 +160,14 @@ def scene_2020() -> str:
         + groups
         + 'select -ne :time1;\n\tsetAttr ".o" 1;\n'
         + _WIRES
-        + 'connectAttr "faceShapeOrig.w" "tweak1GroupParts.ig";\nconnectAttr "tweak1GroupId.id" "tweak1GroupParts.gi";\n'
-        'connectAttr "tweak1GroupParts.og" "tweak1.ip[0].ig";\nconnectAttr "tweak1GroupId.id" "tweak1.ip[0].gi";\n'
-        'connectAttr "tweak1.og[0]" "faceShapesGroupParts.ig";\nconnectAttr "faceShapesGroupId.id" "faceShapesGroupParts.gi";\n'
-        'connectAttr "faceShapesGroupParts.og" "faceShapes.ip[0].ig";\nconnectAttr "faceShapesGroupId.id" "faceShapes.ip[0].gi";\n'
+        + 'connectAttr "faceShapeOrig.w" "tweak1GroupParts.ig";\n'
+        'connectAttr "tweak1GroupId.id" "tweak1GroupParts.gi";\n'
+        'connectAttr "tweak1GroupParts.og" "tweak1.ip[0].ig";\n'
+        'connectAttr "tweak1GroupId.id" "tweak1.ip[0].gi";\n'
+        'connectAttr "tweak1.og[0]" "faceShapesGroupParts.ig";\n'
+        'connectAttr "faceShapesGroupId.id" "faceShapesGroupParts.gi";\n'
+        'connectAttr "faceShapesGroupParts.og" "faceShapes.ip[0].ig";\n'
+        'connectAttr "faceShapesGroupId.id" "faceShapes.ip[0].gi";\n'
         'connectAttr "faceShapes.og[0]" "faceShape.i";\n// End of face_2020.ma\n'
     )
 
@@ -173,12 +177,14 @@ def scene_2025() -> str:
     k = known()
     listed = " ".join(f'"{alias}" "weight[{index}]"' for index, alias in ALIASES.items())
     return (
-        '//Maya ASCII 2025ff03 scene\n//Name: face_2025.ma\n//Codeset: UTF-8\nrequires maya "2025ff03";\ncurrentUnit -l centimeter -a degree -t film;\n'
+        '//Maya ASCII 2025ff03 scene\n//Name: face_2025.ma\n//Codeset: UTF-8\nrequires maya "2025ff03";\n'
+        "currentUnit -l centimeter -a degree -t film;\n"
         'fileInfo "application" "maya";\n'
         + _common(k)
         + _blend_shape(k, f"{2 * len(ALIASES)} {listed} ")
         + 'select -ne :time1;\n\tsetAttr ".o" 1;\n'
         + _WIRES
-        + 'connectAttr "faceShapeOrig.o" "faceShapes.ip[0].ig";\nconnectAttr "faceShapeOrig.o" \n\t\t"faceShapes.orggeom[0]";\n'
+        + 'connectAttr "faceShapeOrig.o" "faceShapes.ip[0].ig";\n'
+        'connectAttr "faceShapeOrig.o" \n\t\t"faceShapes.orggeom[0]";\n'
         'connectAttr "faceShapes.og[0]" "faceShape.i";\n// End of face_2025.ma\n'
     )

@@ -1,5 +1,5 @@
-"""Native rigs in files, evaluated apart from the code that writes them: USD by UsdSkel's own baking, glTF by its
-definition (morph targets, then linear skinning)."""
+"""Native rigs in files, evaluated apart from the code that writes them: USD by UsdSkel's own baking, glTF by
+its definition (morph targets, then linear skinning)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What Maya's menu entry *Sample face* ships: the sample actor on a coarse grid in Maya's centimetres, its model
-trained with small networks, and its lower teeth.
+"""What Maya's menu entry *Sample face* ships: the sample actor on a coarse grid in Maya's centimetres, its
+model trained with small networks, and its lower teeth.
 
     python -m tests.helpers.sample_face [FOLDER]
 

@@ -88,7 +88,8 @@ def check_nodes_are_evaluated_one_at_a_time(lab: Lab) -> None:
 
 
 def check_onnxruntime_opens_a_session(lab: Lab) -> None:
-    """Where onnxruntime is installed it computes here, on whichever device it takes; the report says which."""
+    """Where onnxruntime is installed it computes here, on whichever device it takes; the report says
+    which."""
     failed = [f"{c.name}: {c.found}" for c in session_checks() if c.state == "fail"]
     assert not failed, failed
 

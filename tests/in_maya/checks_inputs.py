@@ -170,8 +170,8 @@ def check_a_changed_topology_is_noticed(lab: Lab) -> None:
 
 
 def check_what_drives_an_input_may_be_out_of_bounds(lab: Lab) -> None:
-    """An enum beyond its fields, a painted element that no vertex has, a head scaled to nothing: said in words
-    where it has to be, and never an error of Python's."""
+    """An enum beyond its fields, a painted element that no vertex has, a head scaled to nothing: said in
+    words where it has to be, and never an error of Python's."""
     rig, node, rest, full = _opened(lab)
     cmds.createNode("transform", name="driver", skipSelect=True)
     cmds.addAttr("driver", longName="number", attributeType="long", keyable=True)
@@ -191,8 +191,8 @@ def check_what_drives_an_input_may_be_out_of_bounds(lab: Lab) -> None:
 
 
 def check_every_attribute_is_what_the_table_says(lab: Lab) -> None:
-    """Keyable, hidden, stored, file, ranges, fields; outputs cannot be set; multis grow as deformers' do, by a
-    builder (MFnAttribute: without it an array that is written in evaluation is refused)."""
+    """Keyable, hidden, stored, file, ranges, fields; outputs cannot be set; multis grow as deformers' do, by
+    a builder (MFnAttribute: without it an array that is written in evaluation is refused)."""
     node = attach(lab.rig().mesh, lab.model).node
     for entry in ATTRIBUTES:
 

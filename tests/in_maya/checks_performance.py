@@ -210,8 +210,8 @@ def check_loading_a_performance_plays_it_at_its_rate(lab: Lab) -> None:
 
 
 def check_keying_a_global_performance(lab: Lab) -> None:
-    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and degrees and
-    in metres and radians, over a take that played; one undo takes it back."""
+    """Key performance: sliders, jaw and head as keys show what the file showed, in centimetres and degrees
+    and in metres and radians, over a take that played; one undo takes it back."""
     model = FaceModel.load(lab.model, "cpu")
     rng = np.random.default_rng(1)
     weights = rng.uniform(0, 1, (5, len(model.targets)))

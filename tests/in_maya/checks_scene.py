@@ -154,8 +154,8 @@ def check_two_actors_in_one_shot_keep_their_own_faces(lab: Lab) -> None:
 
 
 def check_a_rig_inside_a_referenced_file_finds_its_model(lab: Lab) -> None:
-    """shot > character > rig: the model lies beside the rig, another actor's of that name beside the shot; the
-    reference is unloaded, loaded and loaded again."""
+    """shot > character > rig: the model lies beside the rig, another actor's of that name beside the shot;
+    the reference is unloaded, loaded and loaded again."""
     rig = actor_folder(lab, "rig", lab.head)
     cmds.file(newFile=True, force=True)
     cmds.file(rig.as_posix(), reference=True, namespace="rig")
@@ -239,7 +239,8 @@ def check_teeth_follow_the_jaw(lab: Lab) -> None:
 
 
 def check_teeth_under_a_skin_cluster_keep_their_relation(lab: Lab) -> None:
-    """A skinCluster moves the skin and not the face's transform: nothing of that transform drives the teeth."""
+    """A skinCluster moves the skin and not the face's transform: nothing of that transform drives the
+    teeth."""
     rig = lab.rig()
     cmds.skinCluster(cmds.createNode("joint", name="spine"), rig.mesh)
     node = attach(rig.mesh, lab.model).node

@@ -32,7 +32,8 @@ def check_attach_is_the_first_thing_done(lab: Lab) -> None:
 
 
 def check_a_scene_with_a_face_loads_the_plug_in(lab: Lab) -> None:
-    """The plug-in is unloaded as a user does it, in the Plug-in Manager; the scene asks for it when it opens."""
+    """The plug-in is unloaded as a user does it, in the Plug-in Manager; the scene asks for it when it
+    opens."""
     rig = lab.rig()
     node = attach(rig.mesh, lab.model).node
     cmds.setAttr(f"{node}.jawOpen", 1.0)
@@ -48,8 +49,8 @@ def check_a_scene_with_a_face_loads_the_plug_in(lab: Lab) -> None:
 
 
 def check_the_sample_face(lab: Lab) -> None:
-    """The menu's entry builds it, with a take and its model: every target is its shape, the jaw is on its arc in
-    between, the teeth go with it, and one undo takes all of it away."""
+    """The menu's entry builds it, with a take and its model: every target is its shape, the jaw is on its arc
+    in between, the teeth go with it, and one undo takes all of it away."""
     before = set(cmds.ls())
     (entry,) = (e for e in menu.ENTRIES if e.label == "Sample face")
     exec(entry.command, {})  # as Maya runs the menu's item

@@ -1,5 +1,5 @@
-"""What no public document settles of what we ask of Maya, and the checks that settle it in a minute. The table
-of docs/reference/maya_contract.md is this one."""
+"""What no public document settles of what we ask of Maya, and the checks that settle it in a minute. The
+table of docs/reference/maya_contract.md is this one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Doubt:
 
 DOUBTS = (
     Doubt(
-        "A change of the inherited `weights` dirties our own `paintStamp` in plain DG mode, which `deform` reads",
+        "A change of the inherited `weights` dirties our own `paintStamp` in plain DG mode, which `deform` "
+        "reads",
         ("painted_weights_reach_the_points_in_every_mode",),
     ),
     Doubt(

@@ -64,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _find_plug_ins() -> None:
-    """Put the module's plug-ins on Maya's path, where its .mod file is not installed yet; nothing is loaded."""
+    """Put the module's plug-ins on Maya's path, where its .mod file is not installed yet; nothing is
+    loaded."""
     folder = str(Path(__file__).absolute().parents[2] / "plug-ins")
     known = [f for f in os.environ.get("MAYA_PLUG_IN_PATH", "").split(os.pathsep) if f]
     if folder not in known:

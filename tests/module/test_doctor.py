@@ -256,7 +256,8 @@ class FakeRuntime(ModuleType):
         super().__init__("onnxruntime")
         self.__file__ = __file__
         self.said, self.cuda = said, cuda
-        self.SessionOptions = lambda: SimpleNamespace(add_session_config_entry=lambda *a: None)  # type: ignore[assignment, misc]
+        options = SimpleNamespace(add_session_config_entry=lambda *a: None)
+        self.SessionOptions = lambda: options  # type: ignore[assignment, misc]
 
     def get_available_providers(self) -> list[str]:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -378,7 +379,8 @@ def test_two_modules_on_the_path(quiet: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def fake_maya(monkeypatch: pytest.MonkeyPatch, **commands: Any) -> None:
-    monkeypatch.setitem(sys.modules, "maya", SimpleNamespace(cmds=SimpleNamespace(**commands)))  # type: ignore[arg-type]
+    made: Any = SimpleNamespace(cmds=SimpleNamespace(**commands))
+    monkeypatch.setitem(sys.modules, "maya", made)
 
 
 def test_in_maya(quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
-"""The benchmark that comes with the repository: its data is what it says, its commands exist, and its page tells
-what was found beside the paper.
+"""The benchmark that comes with the repository: its data is what it says, its commands exist, and its page
+tells what was found beside the paper.
 """
 
 from __future__ import annotations

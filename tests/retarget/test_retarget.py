@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ def by_name(source: FaceModel, target: FaceModel) -> Pair:
     return Pair.of(source, target, control_map(same_names(a, b), a, b))
 
 
-def done(pair: Pair, moments: Moments, **options: object) -> PerformanceData:
+def done(pair: Pair, moments: Moments, **options: Any) -> PerformanceData:
     with Progress("none") as progress:
-        return retarget(pair, moments, RetargetOptions(**{"modes": 6, **options}), progress)  # type: ignore[arg-type]
+        return retarget(pair, moments, RetargetOptions(**{"modes": 6, **options}), progress)
 
 
 def on_twin(points: np.ndarray) -> np.ndarray:

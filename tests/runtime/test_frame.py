@@ -1,5 +1,5 @@
-"""Graphs of a frame: the same points as numpy in every way that they run, with what does not change left where
-it is."""
+"""Graphs of a frame: the same points as numpy in every way that they run, with what does not change left
+where it is."""
 
 from __future__ import annotations
 
@@ -157,8 +157,8 @@ def test_an_edited_file_answers_in_one_piece(model: FaceModel, tmp_path: Path) -
 def test_where_a_cuda_graph_cannot_be_recorded_the_kernels_run_by_themselves(
     model: FaceModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order of things on CUDA, with the CPU's memory under its name: recorded before the first frame, under
-    the lock that all share; and once more without, where that fails."""
+    """The order of things on CUDA, with the CPU's memory under its name: recorded before the first frame,
+    under the lock that all share; and once more without, where that fails."""
     opened, real = [], frame.open_session
 
     def pretend(graph: bytes, device: str, **options: Any) -> Session:

@@ -291,7 +291,8 @@ def test_networks_that_are_none(model: FaceModel, takes: dict[str, Performance])
     with pytest.raises(AimError, match=r"coefficients\.onnx is not opened"):
         model.performance_points(Performance(replace(data, network=b"nothing")), 0)
     with pytest.raises(AimError, match=r"coefficients\.onnx is not opened: a product of"):
-        model.performance_points(Performance(replace(data, codes=data.codes[:, :1])), 0)  # type: ignore[index]
+        narrow = replace(data, codes=data.codes[:, :1])  # type: ignore[index]
+        model.performance_points(Performance(narrow), 0)
     with pytest.raises(AimError, match="'codes' goes up to 3e\\+38"):
         Performance(replace(data, codes=np.full_like(data.codes, 3e38)))
     network = takes["neural"].local

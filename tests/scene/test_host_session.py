@@ -116,7 +116,8 @@ def test_a_scene_with_a_face_loads_the_plug_in_by_itself(restarted: Any, lab: An
     assert tools.off(lab, rig.mesh, lab.head) < 1e-3
 
 
-# references, each with its own model (two actors, and a rig inside a character: tests/in_maya/checks_scene.py)
+# references, each with its own model (two actors, and a rig inside a character:
+# tests/in_maya/checks_scene.py)
 
 
 @pytest.mark.parametrize("still_reading", [False, True])

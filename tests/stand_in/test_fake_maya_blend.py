@@ -153,7 +153,8 @@ def test_combination_and_driven_keys(maya: Session) -> None:
 
 
 def test_an_expression_of_several_lines_drives_a_joint(maya: Session) -> None:
-    """Variables from the top to the bottom, several outputs; a 4x4 by its rows; the joint carries its share."""
+    """Variables from the top to the bottom, several outputs; a 4x4 by its rows; the joint carries its
+    share."""
     from maya import cmds
 
     mesh = maya.add_mesh("face", np.array([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]), [3], [0, 1, 2])

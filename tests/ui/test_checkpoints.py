@@ -17,28 +17,13 @@ import torch
 
 from aim_maya.core.run_folder import RunFolder
 from tests.helpers.once import made_once
+from tests.helpers.short_training import short
 from trainer.__main__ import main as aimface
 from trainer.learn.run import RunInputs
 
-QUICK = [
-    "--steps",
-    "40",
-    "--anatomy-steps",
-    "10",
-    "--batch",
-    "256",
-    "--check-every",
-    "20",
-    "--without",
-    "inside",
-]
-QUICK += ["--expression.width", "64", "--expression.depth", "2"]
-
 
 def train(actor: Path, out: Path, *more: str) -> int:
-    return aimface(
-        ["train", str(actor), "-o", str(out), "--device", "cpu", "--progress", "none", *QUICK, *more]
-    )
+    return aimface(["train", str(actor), "-o", str(out), "--progress", "none", *short(40), *more])
 
 
 @pytest.fixture(scope="module")

@@ -40,20 +40,12 @@ from aim_maya.ui.training.form import TrainForm, output_of
 from aim_maya.ui.training.live import LivePanel
 from aim_maya.ui.training.python_dialog import PythonDialog
 from aim_maya.ui.training.window import TrainWindow
+from tests.helpers.short_training import SHORT
 
 ROOT = Path(__file__).resolve().parents[2]
-# without "inside": see test_training. The first phase ends before its first check: figures are logged once a
-# second, and the first and the last ones
-# always, so that the curve of the skin's error has two points however fast the machine is.
-QUICK = {
-    "steps": "60",
-    "anatomy_steps": "10",
-    "batch": "256",
-    "check_every": "20",
-    "expression": "64 2 20 60",
-    "without": "inside",
-    "device": "cpu",
-}
+# Figures are logged once a second, and the first and the last ones always, so that the curve of the skin's
+# error has two points however fast the machine is.
+QUICK = SHORT | {"steps": "60"}
 MINUTES = 120_000
 
 
@@ -300,7 +292,8 @@ def test_another_actor_after_cancel_leaves_the_first_one_s_training(
     assert window.form.output() == tmp_path / "bert.aim"
     window.form.out.setText(str(tmp_path / "anna.aim"))  # on purpose: asked, and not done
     press(qtbot, window, "train")
-    assert "anna.run holds a training of 'sample' that Resume would go on with" in window.question.text()  # type: ignore[union-attr]
+    assert window.question is not None
+    assert "anna.run holds a training of 'sample' that Resume would go on with" in window.question.text()
     answer(qtbot, window, "stay")
     assert window.snapshot.state == "cancelled"
     press(qtbot, window, "train")

@@ -24,27 +24,11 @@ from aim_maya.core.training_options import TrainConfig
 from aim_maya.ui.training import options
 from aim_maya.ui.training import python as training_python
 from aim_maya.ui.training.process import clean_environment, detached, explain, last_lines, start
+from tests.helpers.short_training import short
 from trainer.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
-# without "inside": see test_training
-LONG = [
-    "--steps",
-    "100000",
-    "--anatomy-steps",
-    "100",
-    "--batch",
-    "256",
-    "--check-every",
-    "50",
-    "--without",
-    "inside",
-    "--device",
-    "cpu",
-    "--progress",
-    "lines",
-]
-LONG += ["--expression.width", "64", "--expression.depth", "2"]
+LONG = [*short(100_000), "--progress", "lines"]
 POISON = {
     "PYTHONHOME": "/nowhere",
     "PYTHONPATH": "/nowhere",
@@ -171,7 +155,7 @@ def test_a_killed_training_is_explained_and_goes_on(small_folder: Path, tmp_path
         Path(sys.executable), training_arguments(small_folder, tmp_path / "s.aim"), tmp_path / "s.run"
     )
     reader = RunReader(started.folder)
-    wait_for(lambda: reader.look() and reader.snapshot.step > 120)
+    wait_for(lambda: reader.look() and reader.snapshot.step > 30)
     started.process.send_signal(signal.SIGKILL)
     started.process.wait(10)
     wait_for(lambda: reader.look() and reader.snapshot.state == "vanished", 5)
@@ -193,11 +177,14 @@ def test_a_killed_training_is_explained_and_goes_on(small_folder: Path, tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
 def test_a_disk_that_takes_no_more(small_folder: Path, tmp_path: Path) -> None:
-    """No file may grow beyond 200 kB: the checkpoint and the model cannot be written."""
-    arguments = ["train", str(small_folder), "-o", str(tmp_path / "s.aim"), *LONG, "--steps", "60"]
+    """No file may grow beyond 100 kB: the checkpoint and the model cannot be written. And no training waits
+    for packages that it does not use."""
+    arguments = ["train", str(small_folder), "-o", str(tmp_path / "s.aim"), *short(40), "--progress", "lines"]
     full = (
-        "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))\n"
+        "import atexit, resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))\n"
+        "spared = {'torch._dynamo', 'scipy.stats'}\n"
+        "atexit.register(lambda: print('loaded:', spared & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [
@@ -212,6 +199,7 @@ def test_a_disk_that_takes_no_more(small_folder: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout.endswith("loaded: set()\n")
     assert (
         "The training goes on" in done.stderr
     )  # the checkpoint could not be written, and that was no reason to stop

@@ -18,6 +18,7 @@ from trainer.geometry.surface import outside
 from . import losses
 from .model import FaceNetworks, JawPoses
 from .problem import Problem, TrainingTables
+from .solvers import Adam
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 
@@ -132,7 +133,7 @@ class _Correction:
         with torch.no_grad():
             self.kept = torch.cat(networks.tissue(tables.c), 1)
         self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
-        self.optimiser = torch.optim.Adam(
+        self.optimiser = Adam(
             [*networks.nets["thickness"].parameters(), *networks.nets["normal"].parameters()], lr=_RATE
         )
         self.generator = torch.Generator().manual_seed(0)

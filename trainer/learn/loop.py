@@ -20,7 +20,7 @@ from . import losses
 from .fields import bring_inside
 from .model import Fields, JawPoses, networks_for
 from .problem import Problem, make_tables
-from .solvers import Muon
+from .solvers import Adam, Muon
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -60,9 +60,7 @@ class Training:
             for p in [*self.networks.parameters(), *self.jaw.parameters()]
             if p.requires_grad and id(p) not in taken
         ]
-        self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(others, lr=self.rate, betas=(0.9, 0.99))
-        ]
+        self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=self.rate, betas=(0.9, 0.99))]
         if (
             matrices
         ):  # Muon (K. Jordan 2024) on the square matrices reaches in a third of the time what Adam alone does

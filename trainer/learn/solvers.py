@@ -23,12 +23,34 @@ from aim_maya.core.training_options import NetworkSize, TrainConfig
 from .model import FaceNetworks, JawPoses, networks_for
 from .problem import Problem, TrainingTables
 
+
+def _direct(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's optimisers without what is wrapped around it for torch's compiler: that imports the
+    compiler, which takes two seconds, and nothing is compiled here."""
+    return getattr(method, "__wrapped__", method)
+
+
+class Optimizer(torch.optim.Optimizer):
+    """Torch's, and its compiler is not imported."""
+
+    add_param_group = _direct(torch.optim.Optimizer.add_param_group)
+    zero_grad = _direct(torch.optim.Optimizer.zero_grad)
+    state_dict = _direct(torch.optim.Optimizer.state_dict)
+    load_state_dict = _direct(torch.optim.Optimizer.load_state_dict)
+
+
+class Adam(Optimizer, torch.optim.Adam):
+    """Torch's, and its compiler is not imported."""
+
+    step = torch.no_grad(_direct(torch.optim.Adam.step))
+
+
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
 
 _QUINTIC, _ITERATIONS, _MOMENTUM = (3.4445, -4.7750, 2.0315), 5, 0.95
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Optimizer):
     """For parameters that are all (n, n); lr is on the scale of Adam's."""
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:

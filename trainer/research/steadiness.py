@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from aim_maya.core.arrays import Floats
 from aim_maya.core.curves import Curves, match_controls, resampled
@@ -139,6 +138,8 @@ class _Peak:
 
 
 def _brief_peaks(weight: Floats, fps: float) -> list[_Peak]:
+    from scipy.signal import find_peaks  # late: it takes a second to import
+
     tops, about = find_peaks(weight, prominence=_PROMINENT, width=(None, _BRIEF_S * fps))
     reach = int(_BRIEF_S * fps)
     feet = [

@@ -28,7 +28,7 @@ from aim_maya.core.progress import Progress
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.scans import Frames
-from trainer.learn.solvers import Muon
+from trainer.learn.solvers import Adam, Muon
 
 from .networks import CoefficientNetwork, MotionNetwork, NeuralFace, chained
 
@@ -166,7 +166,7 @@ class NeuralFit:
             {"params": [self.codes], "share": self.neural.code_rate},
         ]
         made: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(groups, lr=self.neural.rate, betas=(0.9, 0.99)),
+            Adam(groups, lr=self.neural.rate, betas=(0.9, 0.99)),
             Muon(matrices, lr=self.neural.rate),
         ]
         return made
