@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QLoggingCategory, QSettings, Qt, QTimer
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
@@ -116,6 +116,8 @@ def application(*, dark: bool = True) -> QApplication:
             "Use a desktop, or QT_QPA_PLATFORM=offscreen for pictures.",
         )
     made = QApplication(["aimface"])
+    if made.platformName() == "offscreen":  # it says on every window what it does not support
+        QLoggingCategory.setFilterRules("default.warning=false")
     made.setStyle("Fusion")
     made.setProperty("aim_light", not dark)
     if dark:
