@@ -457,6 +457,20 @@ def test_a_performance_plays_and_is_scrubbed(
     assert np.array_equal(window.face.skin.points, model.points(window.sliders.weights()))
 
 
+def test_what_it_begins_with_is_in_sight(window: ViewWindow) -> None:
+    window.sliders.set_weights(np.zeros(len(window.sliders.rows)))
+    last = next(line for line in window.sliders.lines[::-1] if line.group != window.sliders.lines[0].group)
+    weights = np.zeros(len(window.sliders.rows))
+    weights[window.sliders.rows.index(last.rows[0])] = 0.5
+    window.resize(900, 420)
+    window.show()
+    QApplication.processEvents()
+    assert last.visibleRegion().isEmpty()
+    window.set_up(weights)
+    QApplication.processEvents()
+    assert not last.visibleRegion().isEmpty()
+
+
 def test_pictures_of_any_size_from_any_side(draft: Path, tmp_path: Path) -> None:
     pixels = {}
     for name, extra in (
@@ -483,10 +497,17 @@ def test_a_movie_is_made_or_the_encoder_is_asked_for(
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     (tmp_path / "take.csv").write_text("time,jawOpen\n0,0\n0.1,1\n0.2,0\n")
     path = tmp_path / "take.mp4"
-    said = ["view", str(draft), "--movie", str(path), "--size", "121x95"]
+    said = ["view", str(draft), "--movie", str(path), "--size", "641x301", "--colours", "error"]
     assert main([*said, "--curves", str(tmp_path / "take.csv")]) == 0
+    assert f"wrote {path}" in capsys.readouterr().out
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert (frames, round(seconds, 1)) == (7, 0.2)
+    reader = imageio_ffmpeg.read_frames(str(path))
+    width, height = next(reader)["size"]
+    pixels = np.frombuffer(next(reader), np.uint8).reshape(height, width, 3)
+    reader.close()
+    assert (width, height) == (640, 300)
+    assert (pixels[220:295, 10:130].min(-1) > 110).sum() > 20  # the letters of the legend
     path.unlink()
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     assert main(said) == 2

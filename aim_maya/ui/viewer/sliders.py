@@ -293,7 +293,7 @@ class TargetSliders(QWidget):
         for line in moved:
             self.sections[line.group].head.setChecked(True)
         for line in moved[::-1]:
-            QTimer.singleShot(0, partial(self._area.ensureWidgetVisible, line, 0, 0))
+            QTimer.singleShot(0, partial(self._area.ensureWidgetVisible, line, 0, 40))
 
     def set_random(self) -> None:
         """A few of them, well inside the range of their sliders; the numbers beside them may go beyond."""
