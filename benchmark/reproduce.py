@@ -259,7 +259,7 @@ def main() -> int:
         about = {
             "quick": options.quick,
             "minutes": (time.perf_counter() - began) / 60,
-            "machine": f"{run.cores} cores, {platform.platform()}, Python {platform.python_version()}",
+            "machine": f"{run.cores} core{'s' * (run.cores > 1)}, {platform.platform()}, Python {platform.python_version()}",
         }
         write_text(options.out / "index.html", page(found, run.ran, about, options.out))
     except AimError as error:

@@ -33,6 +33,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.performance import write_performance
 from aim_maya.runtime import Edit, FaceModel, Performance
+from aim_maya.ui import app as ui_app
 from aim_maya.ui.viewer import app
 from aim_maya.ui.viewer.drawing import FaceScene, SmoothNormals, can_draw
 from aim_maya.ui.viewer.face import ViewedFace
@@ -455,6 +456,20 @@ def test_a_performance_plays_and_is_scrubbed(
     assert window.player.number == 5
     window.sliders.rows[0].slider.setValue(400)  # the sliders have the word again
     assert np.array_equal(window.face.skin.points, model.points(window.sliders.weights()))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 is Linux's")
+def test_a_library_of_the_desktop_that_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: str) -> None:
+        raise OSError("libxcb-cursor.so.0: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(ui_app.ctypes, "CDLL", broken)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    ui_app._check_xcb()  # offscreen, as the tests are
+    monkeypatch.delenv("QT_QPA_PLATFORM")
+    with pytest.raises(AimError, match=r"libxcb-cursor\.so\.0.*apt-get install libxcb-cursor0"):
+        ui_app._check_xcb()
 
 
 def test_what_it_begins_with_is_in_sight(window: ViewWindow) -> None:
