@@ -113,10 +113,11 @@ def test_a_missing_package_is_told_by_a_line_that_works_here(
     assert how_to_install("usd", "usd-core") == "pip install usd-core"
 
 
-def test_sample_writes_an_actor(tmp_path: Path) -> None:
+def test_sample_writes_an_actor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["sample", str(tmp_path / "s"), "--head", "procedural", "--json", str(tmp_path / "s.json")]) == 0
     )
+    assert f"aimface train {tmp_path / 's'} trains it" in capsys.readouterr().out
     assert (tmp_path / "s/neutral.obj").exists()
     assert len(json.loads((tmp_path / "s.json").read_text())["targets"]) >= 20
 
