@@ -72,7 +72,7 @@ dist: $(TOOLS)/.ready
 
 docs: $(TOOLS)/.ready
 	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --clean --quiet
-	@echo "open out/site/index.html"
+	@echo "open out/site/index.html; for the search: $(PYTHON) -m http.server -d out/site 8000, then http://localhost:8000"
 
 sbom: venv $(TOOLS)/.ready
 	mkdir -p dist

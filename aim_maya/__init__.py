@@ -4,4 +4,4 @@
 Maya, torch or Qt.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     except AimError as error:
         _complain(error)
         return results.BAD_REQUEST
-    if options.skip_startup:
+    if options.skip_user_setup:
         os.environ["MAYA_SKIP_USERSETUP_PY"] = "1"
     return _Batch(plan).run()
 

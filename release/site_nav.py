@@ -1,9 +1,10 @@
-"""A hook of mkdocs: pages that mkdocs.yml does not list come at the end of their folder's section, by
-name.
+"""Hooks of mkdocs: pages that mkdocs.yml does not list come at the end of their folder's section, by name; what a
+page links to outside docs/ is named, since the site does not have it.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ def on_config(config: Any) -> Any:
     """Called by mkdocs with its configuration, before it reads the pages."""
     config["nav"] = complete(config["nav"], Path(config["docs_dir"]))
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by mkdocs with the text of every page."""
+    return re.sub(r"\[([^\]]+)\]\((?:\.\./){2}([\w./-]+)\)", r"\1 (`\2` in the repository)", markdown)
 
 
 def complete(nav: list[dict[str, Any]], docs: Path) -> list[dict[str, Any]]:

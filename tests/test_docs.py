@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from aim_maya import __version__
-from release.site_nav import _pages, complete
+from release.site_nav import _pages, complete, on_page_markdown
 from trainer.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +20,10 @@ READERS = [ROOT / "README.md", ROOT / "docs/index.md", *sorted((ROOT / "docs/rea
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LONGEST_SENTENCE = 17  # words, on average over a page of the guide
 LARGEST_PICTURE, LARGEST_MOVING = 150_000, 3_000_000  # bytes
+TRUE_COLOUR = {
+    "viewer.png": 450_000,
+    "viewer_bones.png": 300_000,
+}  # smooth colours: a palette would band them
 
 
 def name(page: Path) -> str:
@@ -106,6 +110,9 @@ def test_every_picture_is_shown_and_small() -> None:
     for picture in (ROOT / "docs/pictures").iterdir():
         assert f"/{picture.name})" in shown, picture.name
         largest = LARGEST_MOVING if picture.suffix == ".gif" else LARGEST_PICTURE
+        if picture.name in TRUE_COLOUR:
+            largest = TRUE_COLOUR[picture.name]
+            assert picture.read_bytes()[25] == 2, picture.name  # PNG's colour type: RGB
         assert picture.stat().st_size < largest, picture.name
 
 
@@ -134,8 +141,19 @@ def test_the_site_has_every_page_once() -> None:
         complete([{"Guide": ["guide/maya.md"]}], ROOT / "docs")
 
 
+def test_the_site_names_what_it_does_not_have() -> None:
+    text = "See [the data](../../benchmark/README.md) and [jaw](../research/jaw.md)."
+    assert on_page_markdown(text) == (
+        "See the data (`benchmark/README.md` in the repository) and [jaw](../research/jaw.md)."
+    )
+
+
 def test_one_version_everywhere() -> None:
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert newest
+    assert newest[1] == __version__
     for file, said in (
+        ("CITATION.cff", f"date-released: {newest[2]}\n"),
         ("CITATION.cff", f"version: {__version__}\n"),
         ("release/rez/package.py", f'version = "{__version__}"\n'),
     ):

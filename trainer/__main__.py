@@ -211,17 +211,14 @@ def _run(name: str, arguments: list[str]) -> int:
 
 
 def _extra_that_brings(name: str, package: str) -> str:
-    """The remedy for a missing package, for a checkout and for an installed wheel."""
+    """The remedy for a missing package."""
     from aim_maya.checks.parts import PARTS
+    from aim_maya.core.dependencies import how_to_install
 
     package = package.partition(".")[0]
     part = next((part for part in PARTS if part.package == package), None)
-    if part is None:
-        return 'In the project\'s folder: pip install -e ".[train]" -c constraints.txt'
-    extra = "view" if name == "view" else part.extra
-    told = (
-        f'pip install {part.pip}; or in the project\'s folder: pip install -e ".[{extra}]" -c constraints.txt'
-    )
+    extra, brings = ("train", package) if part is None else (part.extra, part.pip)
+    told = how_to_install("view" if name == "view" else extra, brings)
     return f"{told}. Without it: python -m aim_maya.doctor" if name == "doctor" else told
 
 

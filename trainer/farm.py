@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import write_json, write_text
 
@@ -373,7 +374,7 @@ def _text(data: dict[str, Any], ending: str) -> str:
     except ModuleNotFoundError as error:
         raise AimError(
             "YAML cannot be written here: PyYAML is not installed.",
-            remedy='Name a .json, which says the same; or pip install -e ".[farm]".',
+            remedy=f"Name a .json, which says the same. Or: {how_to_install('farm', 'PyYAML')}",
         ) from error
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=160)
     return text

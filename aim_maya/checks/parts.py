@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from aim_maya.core.dependencies import how_to_install
+
 from . import Check
 
 _WAIT_S = 120.0
@@ -180,13 +182,7 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
             part.purpose,
         )
     if done.returncode == _ABSENT:
-        return Check(
-            part.name,
-            "info",
-            "not installed",
-            f"pip install {part.pip}, or this project with its extra [{part.extra}]",
-            part.purpose,
-        )
+        return Check(part.name, "info", "not installed", how_to_install(part.extra, part.pip), part.purpose)
     if done.returncode:
         return Check(
             part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose

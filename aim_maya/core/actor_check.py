@@ -256,12 +256,12 @@ def pieces(mesh: Mesh) -> list[int]:
     joined."""
     _, place = np.unique(mesh.points, axis=0, return_inverse=True)
     place = place.reshape(-1)
-    label = _joined(place[mesh.edges], int(place.max(initial=-1)) + 1)[place]
+    label = connected(place[mesh.edges], int(place.max(initial=-1)) + 1)[place]
     used = np.unique(mesh.corners)
     return sorted(np.unique(label[used], return_counts=True)[1].tolist(), reverse=True)
 
 
-def _joined(edges: NDArray[np.integer], count: int) -> NDArray[np.integer]:
+def connected(edges: NDArray[np.integer], count: int) -> NDArray[np.integer]:
     """(count,) the smallest id of every node's connected part, by edges (E, 2)."""
     label = np.arange(count)
     while True:

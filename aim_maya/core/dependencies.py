@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import importlib.metadata
 import importlib.util
 import io
 import os
@@ -115,6 +116,18 @@ def can_write(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def how_to_install(extra: str, packages: str) -> str:
+    """What to type where `packages`, which an extra of this project brings, are missing: in a checkout with its
+    pins, after `pip install aim-maya` by the extra, in Maya's module the packages themselves."""
+    if (MODULE_ROOT / "pyproject.toml").is_file():
+        return f'In the project\'s folder: pip install -e ".[{extra}]" -c constraints.txt'
+    try:
+        importlib.metadata.version("aim-maya")
+    except importlib.metadata.PackageNotFoundError:
+        return f"pip install {packages}"
+    return f'pip install "aim-maya[{extra}]"'
 
 
 # Maya 2027 on Linux ends with code 255, and says nothing, where this library of Autodesk's desktop analytics

@@ -27,7 +27,7 @@ class Cancelled(Exception):
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """'Did you mean ...?' for an unknown name, or '' when nothing known is close."""
     lowered = {k.lower(): k for k in known}
-    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return f"Did you mean '{lowered[found[0]]}'?" if found else ""
 
 

@@ -44,14 +44,20 @@ def check_regular(path: str | Path, limit: int = LARGEST_TEXT) -> Path:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or str(error)
         raise AimError(
-            f"Cannot read {file}: {why}.", "The path is misspelt, or not mounted or allowed."
+            f"Cannot read {file}: {why}.",
+            "The path is misspelt, or not mounted or allowed.",
+            "Give the path of a file that is there and that you may read.",
         ) from error
     if not stat.S_ISREG(state.st_mode):
         kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe or device"
         raise AimError(f"Cannot read {file}: it is {kind}, and a file is needed.", remedy="Give a file.")
     if state.st_size > limit:
         size = f"{state.st_size / 2**20:.0f} MiB long, and at most {limit / 2**20:.0f} MiB are read"
-        raise AimError(f"Cannot read {file}: it is {size}.", "It is another file than its name says.")
+        raise AimError(
+            f"Cannot read {file}: it is {size}.",
+            "It is another file than its name says.",
+            "Give the right file.",
+        )
     if head == _LFS:
         raise AimError(
             f"{file} is a Git LFS pointer, not the file itself.",
@@ -70,10 +76,16 @@ def read_bytes(path: str | Path, limit: int = LARGEST_TEXT) -> bytes:
             data = stream.read(min(limit, os.fstat(stream.fileno()).st_size) + 1)
     except (OSError, MemoryError) as error:
         raise AimError(
-            f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}."
+            f"Cannot read {file}: {getattr(error, 'strerror', None) or 'out of memory'}.",
+            "Its drive fails or is gone, or other programs hold the memory.",
+            "Copy it to another drive, or close programs, and try again.",
         ) from error
     if len(data) > limit:
-        raise AimError(f"Cannot read {file}: it grew past {limit} bytes while it was read.")
+        raise AimError(
+            f"Cannot read {file}: it grew past {limit} bytes while it was read.",
+            "Another program writes to it.",
+            "Wait until that program is done.",
+        )
     return data
 
 

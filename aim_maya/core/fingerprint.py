@@ -81,7 +81,11 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
-        raise AimError(f"Cannot read {path}: {error.strerror}.", "The drive is gone, or fails.") from error
+        raise AimError(
+            f"Cannot read {path}: {error.strerror}.",
+            "The drive is gone, or fails.",
+            "Mount it again, or copy the file to another drive.",
+        ) from error
 
 
 def file_state(path: str | Path) -> dict[str, Any]:

@@ -226,12 +226,15 @@ HANDLES: dict[str, Handle] = {
     "chin_forward_mm": Handle("The chin straight forward", _chin, (-6.0, 6.0)),
     "cheekbones_out_mm": Handle("Both cheekbones outwards, each by this", _cheekbones, (-5.0, 5.0)),
     "brow_forward_mm": Handle("The brow ridge straight forward", _brow, (-5.0, 5.0)),
-    "jaw_forward_mm": Handle("The jaw and the lower lip straight forward", _bite, (-5.0, 5.0)),
+    "bite_forward_mm": Handle("The jaw and the lower lip straight forward", _bite, (-5.0, 5.0)),
     "nose_forward_mm": Handle("The tip of the nose straight forward", _nose_tip, (-5.0, 5.0)),
     "nose_wider_mm": Handle("Both wings of the nose outwards, each by this", _nose_wings, (-3.0, 3.0)),
     "nose_bridge_mm": Handle("The bridge of the nose forward", _nose_bridge, (-3.0, 3.0)),
     "nose_bent_mm": Handle("The middle of the nose to the subject's left", _nose_bend, (-4.0, 4.0)),
 }
+
+FIRST_NAMES = {"jaw_forward_mm": "bite_forward_mm"}
+"""Names in edit files of before; read, and never written."""
 
 
 class Handles:
@@ -245,6 +248,7 @@ class Handles:
         """(V, 3) float32 offset of the bone points for one millimetre on a handle; model unit, object
         space.
         """
+        name = FIRST_NAMES.get(name, name)
         if name not in self._made:
             field = self._bones.sites.turned_to_object(HANDLES[name].field(self._bones))
             field = field if self._owners is None else field[self._owners]

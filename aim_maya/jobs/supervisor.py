@@ -282,7 +282,7 @@ class _Watch:
             raise AimError(
                 f"Maya {why}.",
                 "A licence, a plug-in or a start-up script.",
-                "Run bin/aim-mayapy doctor on this machine; try --skip-startup.",
+                "Run bin/aim-mayapy doctor on this machine; try --skip-user-setup.",
             )
         if self._present is not None:
             self._give_up(self._present, code, timed_out, limit)

@@ -14,7 +14,7 @@ import numpy as np
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import parse_json, read_json, write_json
-from aim_maya.core.handles import HANDLES
+from aim_maya.core.handles import FIRST_NAMES, HANDLES
 from aim_maya.core.json_fields import is_number
 from aim_maya.core.regions import check_region
 
@@ -240,7 +240,10 @@ class EditRecipe:
                     f"'{text}' is not NAME=VALUE.",
                     remedy="For example thickness=1.2 or bones.jaw_longer_mm=5.",
                 )
-            outer, _, inner = (f"bones.{name}" if name in HANDLES else name).partition(".")
+            outer, _, inner = (f"bones.{name}" if name in HANDLES or name in FIRST_NAMES else name).partition(
+                "."
+            )
+            inner = FIRST_NAMES.get(inner, inner)
             entries[outer] = _within(entries.get(outer), inner, _value(value)) if inner else _value(value)
         return recipe_from_json(entries, "the edit", self.folder)
 
@@ -324,13 +327,16 @@ def _checked(name: str, value: Any, where: str) -> Any:
                 remedy=f"Handles: {', '.join(HANDLES)}.",
             )
         for handle in value:
-            if handle not in HANDLES:
+            if handle not in HANDLES and handle not in FIRST_NAMES:
                 raise AimError(
                     f"{where}: 'bones' has the unknown handle '{handle}'.",
                     nearest_name(str(handle), HANDLES),
                     f"Handles: {', '.join(HANDLES)}.",
                 )
-        return {str(handle): _number(f"bones.{handle}", mm, where) for handle, mm in value.items()}
+        return {
+            FIRST_NAMES.get(handle, str(handle)): _number(f"bones.{handle}", mm, where)
+            for handle, mm in value.items()
+        }
     if name == "targets":
         if not isinstance(value, Mapping) or not all(isinstance(file, str) for file in value.values()):
             raise AimError(
@@ -432,7 +438,7 @@ _preset(
 _preset(
     "underbite",
     "The jaw and the lower lip 4.5 mm forward; the other way an overbite",
-    {"jaw_forward_mm": 4.5},
+    {"bite_forward_mm": 4.5},
 )
 _preset("long_nose", "The tip of the nose 4 mm forward", {"nose_forward_mm": 4.0})
 _preset(

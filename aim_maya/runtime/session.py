@@ -85,6 +85,7 @@ def open_session(
         raise AimError(
             f"onnxruntime {runtime.__version__} cannot open this graph ({first_line(error)}).",
             "It is empty or damaged, or needs a newer onnxruntime.",
+            "Export the model again, or install the newest onnxruntime.",
         ) from error
     return Session(session, "cpu", f"onnxruntime {runtime.__version__} on the CPU ({why})")
 

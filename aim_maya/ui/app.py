@@ -4,6 +4,7 @@ should meet them, and what is remembered between sessions.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -11,11 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QLibraryInfo, QLoggingCategory, QSettings, Qt, QTimer
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, first_line
 
 # An error as people should meet it: what, why, what to do, and where the log is.
 
@@ -115,7 +116,10 @@ def application(*, dark: bool = True) -> QApplication:
             "This is a shell on a machine without one.",
             "Use a desktop, or QT_QPA_PLATFORM=offscreen for pictures.",
         )
+    _check_xcb()
     made = QApplication(["aimface"])
+    if made.platformName() == "offscreen":  # it says on every window what it does not support
+        QLoggingCategory.setFilterRules("default.warning=false")
     made.setStyle("Fusion")
     made.setProperty("aim_light", not dark)
     if dark:
@@ -126,6 +130,24 @@ def application(*, dark: bool = True) -> QApplication:
             palette.setColor(QPalette.ColorGroup.Disabled, role, QColor("#8a8a8a"))
         made.setPalette(palette)
     return made
+
+
+def _check_xcb() -> None:
+    """Qt ends the process where a library of X11 lacks, which it asks for since 6.5: raises AimError instead."""
+    asked = os.environ.get("QT_QPA_PLATFORM", "xcb")
+    shown = os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY")
+    plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)) / "platforms" / "libqxcb.so"
+    if not (sys.platform.startswith("linux") and shown and asked.startswith("xcb") and plugin.is_file()):
+        return
+    try:
+        ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise AimError(
+            f"No window can be opened: {first_line(error)}.",
+            "A library is not installed that Qt needs on X11.",
+            "Debian and Ubuntu: apt-get install libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1. "
+            "Fedora and Rocky: dnf install xcb-util-cursor libxkbcommon-x11.",
+        ) from error
 
 
 # How both windows look: quiet surfaces, one accent, the same as in the page of a face.

@@ -1,7 +1,7 @@
 """`rez build --install` in this folder: the Maya module, unpacked, as a package of a studio."""
 
 name = "aim_maya"
-version = "0.1.0"
+version = "1.0.0"
 description = "Facial rigs that know their anatomy, in Maya"
 authors = ["AIM for Maya contributors"]
 requires = ["~maya-2025+<2028"]

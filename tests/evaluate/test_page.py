@@ -22,11 +22,12 @@ import pytest
 
 from aim_maya.core.container import NO_BONES
 from aim_maya.core.errors import AimError
+from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import PRESETS, Edit, FaceModel
 from aim_maya.runtime.face_parts import named_group, pairs
 from tests.in_maya.tiny import tiny, write_tiny
 from trainer.__main__ import main
-from trainer.evaluate.packed import Block, PlayedTake, moved
+from trainer.evaluate.packed import Block, PlayedTake, crowns, moved
 from trainer.evaluate.page import Shown, write_page
 
 WITHIN_MM = 0.01
@@ -388,3 +389,29 @@ def test_an_output_that_cannot_be_written(model: FaceModel, tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     with pytest.raises(AimError):
         write_page(model, tmp_path / "file" / "page.html")
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["lower", "upper"])
+def test_roots_of_teeth_do_not_stand_out_of_the_jaw(up: bool) -> None:
+    sign, mm = (1.0 if up else -1.0), 10.0  # a mesh in centimetres
+
+    def pillar(wide: float, high: float, x: float) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+        """Rings of four from the tip down; wide, high and x in mm."""
+        ring = np.array([(-1, 0, -1), (1, 0, -1), (1, 0, 1), (-1, 0, 1)]) * [wide / 2, 0, wide / 2]
+        rows = [ring + np.array([x, -sign * y, 0]) for y in np.linspace(0, high, 14)]
+        faces = [
+            (4 * r + i, 4 * r + (i + 1) % 4, 4 * r + 4 + (i + 1) % 4, 4 * r + 4 + i)
+            for r in range(13)
+            for i in range(4)
+        ]
+        return np.concatenate(rows) / mm, faces
+
+    parts = [pillar(8, 26, 0), pillar(8, 9, 20), pillar(60, 20, 80)]  # rooted, a crown, teeth with their gums
+    points = np.concatenate([p for p, _ in parts])
+    faces = np.array([np.array(f) + 56 * i for i, (_, fs) in enumerate(parts) for f in fs])
+    mesh = Mesh(points, np.full(len(faces), 4), faces.ravel())
+    shown = crowns(mesh, np.eye(3) * mm, up)
+    rooted, others = shown[:56] * mm, shown[56:]
+    assert 7 < np.ptp(rooted[:, 1]) <= 10
+    assert np.array_equal(rooted[0], points[0] * mm)  # the tip stays
+    assert np.array_equal(others, points[56:])

@@ -46,6 +46,12 @@ def plan(*words: object) -> Plan:
     return make_plan(parse([str(w) for w in words]))
 
 
+def test_user_setup_is_skipped_by_one_name_and_its_first_one() -> None:
+    for words in (["--skip-user-setup"], ["--skip-startup"]):
+        assert parse(["check", "a.ma", *words]).skip_user_setup
+    assert not parse(["check", "a.ma"]).skip_user_setup
+
+
 def test_a_folder_keeps_its_shape(scenes: Path, tmp_path: Path) -> None:
     made = plan("export", scenes, "-o", tmp_path / "out", "--format", "usd")
     assert [

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def lines(options: Any) -> dict[str, Any]:
     return {"results": results, "curve": curve}
 
 
-def answered(words: list[str]) -> int:
+def answered(words: list[str], *_: object) -> int:
     """In place of a command: its line is understood, and its figures are written."""
     name, *rest = words
     options = tyro.cli(importlib.import_module(f"trainer.commands.{name}").Options, args=rest)
@@ -65,16 +66,39 @@ def test_every_step_is_a_command_and_the_page_tells_it(
     text = page(found, run.ran, about, tmp_path)
     for said in ("actor_a", "0.83", "0.31", "AIM local", "it &lt;failed&gt;", "two &lt;cores&gt;", "ReLU"):
         assert said in text
-    assert [line.split()[1] for line, _ in run.ran][-2:] == ["compare", "ablate"]
+    assert {line.split()[1] for line, _ in run.ran} == {"train", "compare", "ablate"}
     again = script.Run(tmp_path, resume=True)
     assert script.reproduce(plan, ["actor_a", "actor_b"], again) == found
     assert again.ran == []  # all figures were there
 
 
-def test_a_step_that_fails_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "aimface", lambda _: 2)
+def test_two_steps_at_once_and_none_before_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, log = threading.Barrier(2), list[str]()
+
+    def command(words: list[str], _log: Path, threads: int, _children: list[Any]) -> int:
+        log.append(f"{words[0]} begins")
+        assert threads == 3
+        if words[0] == "train":
+            both.wait(10)  # broken, and an error, where one waits for the other
+        log.append(f"{words[0]} ends")
+        return 0
+
+    monkeypatch.setattr(script, "aimface", command)
+    steps = [script.Step("a", ("train",)), script.Step("b", ("train",)), script.Step("c", ("compare",), "a")]
+    script.Run(tmp_path, resume=False, cores=6).all(steps)
+    assert log.index("compare begins") > log.index("train ends")
+
+
+def test_a_step_that_fails_ends_all_and_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    steps = [
+        script.Step("long", ("train", "nowhere")),
+        script.Step("bad", ("info", "nothing.aim")),
+        script.Step("never", ("info", "x"), "long"),
+    ]
     with pytest.raises(SystemExit, match="2"):
-        script.Run(tmp_path, resume=False)("train", "x")
+        script.Run(tmp_path, resume=False, cores=2).all(steps)
+    assert "What to do" in capfd.readouterr().err
+    assert not (tmp_path / "logs/never.log").exists()
 
 
 def test_the_actor_and_its_frames_are_written(tmp_path: Path, actor_a: Path) -> None:

@@ -67,6 +67,14 @@ def test_maps_and_offsets_from_files(model: FaceModel, tmp_path: Path) -> None:
     ).edit.bone_offset == pytest.approx(mm / model.mm_per_unit)
 
 
+def test_a_handle_is_read_by_its_first_name(model: FaceModel) -> None:
+    recipe = recipe_from_json({"bones": {"jaw_forward_mm": 3}}, "x")
+    assert recipe.to_json()["bones"] == {"bite_forward_mm": 3}
+    for said in ("jaw_forward_mm=3", "bones.jaw_forward_mm=3", "bite_forward_mm=3"):
+        assert EditRecipe().changed([said]).bones == {"bite_forward_mm": 3.0}
+    assert np.array_equal(model.data.handles["jaw_forward_mm"], model.data.handles["bite_forward_mm"])
+
+
 @pytest.mark.parametrize(
     ("entries", "said"),
     [

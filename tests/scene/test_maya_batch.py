@@ -323,7 +323,7 @@ def test_user_start_up_scripts_are_skipped_on_request(mayapy: Any, scenes: Path,
         "cmds\ncmds.evaluationManager(mode='parallel')\n"
     )
     words = ("check", scenes / "a.ma")
-    assert batch(mayapy(), *words, "--skip-startup", MAYA_SCRIPT_PATH=str(scripts)).returncode == 0
+    assert batch(mayapy(), *words, "--skip-user-setup", MAYA_SCRIPT_PATH=str(scripts)).returncode == 0
     assert not (tmp_path / "ran").exists()
     assert batch(mayapy(), *words, MAYA_SCRIPT_PATH=str(scripts)).returncode == 0
     assert (tmp_path / "ran").exists()

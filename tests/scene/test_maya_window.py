@@ -13,7 +13,7 @@ import pytest
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
 
-SHELF = ("Train", "Attach", "Restore", "View anatomy", "Drive teeth", "Batch bake", "Check installation")
+SHELF = ("Train", "Attach", "Restore", "View anatomy", "Drive teeth", "Batch export", "Check installation")
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.core.performance import write_performance
 from aim_maya.runtime import Edit, FaceModel, Performance
+from aim_maya.ui import app as ui_app
 from aim_maya.ui.viewer import app
 from aim_maya.ui.viewer.drawing import FaceScene, SmoothNormals, can_draw
 from aim_maya.ui.viewer.face import ViewedFace
@@ -457,6 +458,34 @@ def test_a_performance_plays_and_is_scrubbed(
     assert np.array_equal(window.face.skin.points, model.points(window.sliders.weights()))
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 is Linux's")
+def test_a_library_of_the_desktop_that_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: str) -> None:
+        raise OSError("libxcb-cursor.so.0: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(ui_app.ctypes, "CDLL", broken)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    ui_app._check_xcb()  # offscreen, as the tests are
+    monkeypatch.delenv("QT_QPA_PLATFORM")
+    with pytest.raises(AimError, match=r"libxcb-cursor\.so\.0.*apt-get install libxcb-cursor0"):
+        ui_app._check_xcb()
+
+
+def test_what_it_begins_with_is_in_sight(window: ViewWindow) -> None:
+    window.sliders.set_weights(np.zeros(len(window.sliders.rows)))
+    last = next(line for line in window.sliders.lines[::-1] if line.group != window.sliders.lines[0].group)
+    weights = np.zeros(len(window.sliders.rows))
+    weights[window.sliders.rows.index(last.rows[0])] = 0.5
+    window.resize(900, 420)
+    window.show()
+    QApplication.processEvents()
+    assert last.visibleRegion().isEmpty()
+    window.set_up(weights)
+    QApplication.processEvents()
+    assert not last.visibleRegion().isEmpty()
+
+
 def test_pictures_of_any_size_from_any_side(draft: Path, tmp_path: Path) -> None:
     pixels = {}
     for name, extra in (
@@ -483,10 +512,17 @@ def test_a_movie_is_made_or_the_encoder_is_asked_for(
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     (tmp_path / "take.csv").write_text("time,jawOpen\n0,0\n0.1,1\n0.2,0\n")
     path = tmp_path / "take.mp4"
-    said = ["view", str(draft), "--movie", str(path), "--size", "121x95"]
+    said = ["view", str(draft), "--movie", str(path), "--size", "641x301", "--colours", "error"]
     assert main([*said, "--curves", str(tmp_path / "take.csv")]) == 0
+    assert f"wrote {path}" in capsys.readouterr().out
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert (frames, round(seconds, 1)) == (7, 0.2)
+    reader = imageio_ffmpeg.read_frames(str(path))
+    width, height = next(reader)["size"]
+    pixels = np.frombuffer(next(reader), np.uint8).reshape(height, width, 3)
+    reader.close()
+    assert (width, height) == (640, 300)
+    assert (pixels[220:295, 10:130].min(-1) > 110).sum() > 20  # the letters of the legend
     path.unlink()
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     assert main(said) == 2

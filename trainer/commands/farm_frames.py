@@ -87,6 +87,7 @@ def _npz(path: Path) -> tuple[int, float]:
         raise AimError(
             f"{path} cannot be read as captured frames ({error}).",
             "It is cut off, or has no `frames` (F, V, 3).",
+            "Write np.savez(path, frames=..., fps=...).",
         ) from error
     if len(shape) != 3 or shape[2] != 3 or not 0 < fps < 1e6:
         raise AimError(

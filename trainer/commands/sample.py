@@ -42,6 +42,9 @@ def run(options: Options) -> dict[str, Any]:
             "Leave --trained out and train it, or take --head ict.",
         )
     actor = write_head(options.head, options.folder)
+    sys.stdout.write(
+        f"{options.folder}: {len(actor.rig.targets)} targets; aimface train {options.folder} trains it\n"
+    )
     if options.trained:
         model = options.folder.with_name(options.folder.name + ".aim")
         write_ict_model(model)

@@ -68,4 +68,6 @@ def run(options: Options) -> dict[str, Any]:
     figures = app.view(options)
     if options.bench:
         sys.stdout.write(app.bench_table(figures) + "\n")
+    elif made := options.movie or options.screenshot:
+        sys.stdout.write(f"wrote {made}\n")
     return figures

@@ -106,7 +106,9 @@ def open_frames(path: Path, vertices: int) -> Frames:
     ids = checked_array(beside, "vertices", (None,), str(path), kinds="iu") if "vertices" in beside else None
     _check_count(path, shape[1], vertices, ids)
     if not shape[0]:
-        raise AimError(f"{path} has no frames.", "The array `frames` is empty.")
+        raise AimError(
+            f"{path} has no frames.", "The array `frames` is empty.", "Give a capture with frames."
+        )
     ids = np.arange(vertices) if ids is None else ids.astype(np.int64)
     return Frames(shape[0], ids, _rate(beside, path), lambda: _npz(path), path)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
@@ -33,7 +34,7 @@ def write_glb(job: RigJob, out: Path) -> dict[str, Any]:
     if importlib.util.find_spec("pygltflib") is None:
         raise AimError(
             "Writing glTF needs the package pygltflib, which is not installed.",
-            remedy='pip install -e ".[gltf]" -c constraints.txt',
+            remedy=how_to_install("gltf", "pygltflib"),
         )
     metres = job.native.in_space(1000.0, "y")
     file = _File(metres)

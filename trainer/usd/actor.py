@@ -36,7 +36,11 @@ def read_usd_actor(path: Path) -> Actor:
     """
     usd("Reading USD")
     if not path.exists():
-        raise AimError(f"There is no actor at {path}.", "The path is misspelt or the drive is not mounted.")
+        raise AimError(
+            f"There is no actor at {path}.",
+            "The path is misspelt or the drive is not mounted.",
+            "Give the right path.",
+        )
     stage = open_stage(path)
     with usd_reading(path):
         return _actor(path, stage)

@@ -45,7 +45,11 @@ def read_usd_curves(path: Path, prim: str | None = None) -> Curves:
     """
     usd("Reading USD curves")
     if not path.exists():
-        raise AimError(f"There are no curves at {path}.", "The path is misspelt or the drive is not mounted.")
+        raise AimError(
+            f"There are no curves at {path}.",
+            "The path is misspelt or the drive is not mounted.",
+            "Give the right path.",
+        )
     stage = open_stage(path)
     with usd_reading(path), bounded_memory(path.stat().st_size):
         return _curves(path, _animation(path, stage, prim), stage)

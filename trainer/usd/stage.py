@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_regular
 
@@ -40,7 +41,7 @@ def usd(doing: str = "USD") -> ModuleType:
     except ImportError as error:
         raise AimError(
             f"{doing} needs the package usd-core, which is not installed.",
-            remedy='pip install -e ".[usd]" -c constraints.txt',
+            remedy=how_to_install("usd", "usd-core"),
         ) from error
     return pxr
 
@@ -71,7 +72,9 @@ def usd_reading(path: Path) -> Iterator[None]:
         yield
     except usd_failures() as error:
         raise AimError(
-            f"{path} cannot be opened as USD ({_said(error)}).", "It is damaged or something else."
+            f"{path} cannot be opened as USD ({_said(error)}).",
+            "It is damaged or something else.",
+            "Write or copy it again.",
         ) from error
 
 

@@ -102,7 +102,7 @@ def quiet() -> None:
         raise AimError(
             f"The evaluation manager stays on ({mode}).",
             "A start-up script holds it.",
-            "Run with --skip-startup.",
+            "Run with --skip-user-setup.",
         )
 
 

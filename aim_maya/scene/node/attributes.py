@@ -186,7 +186,7 @@ HANDLES = {
     "chinForward": "chin_forward_mm",
     "cheekbonesOut": "cheekbones_out_mm",
     "browForward": "brow_forward_mm",
-    "biteForward": "jaw_forward_mm",
+    "biteForward": "bite_forward_mm",
     "noseForward": "nose_forward_mm",
     "noseWider": "nose_wider_mm",
     "noseBridge": "nose_bridge_mm",

@@ -23,7 +23,7 @@ from aim_maya.ui.training.process import detached
 
 from .window import attach_to
 
-# Baking scenes from inside Maya: in a mayapy of its own, so that this Maya stays free and keeps its scene.
+# Exporting scenes from inside Maya: in a mayapy of its own, so that this Maya stays free and keeps its scene.
 
 
 def start_batch(scenes: list[str], folder: Path) -> Path:
@@ -34,7 +34,7 @@ def start_batch(scenes: list[str], folder: Path) -> Path:
     """
     if find_spec("aim_maya.batch") is None:
         raise AimError(
-            "Baking scenes is not in this version.",
+            "Exporting scenes is not in this version.",
             remedy="Bake weight curves from a shell: aimface bake FILE.aim CURVES.csv -o OUT.npz",
         )
     launcher = MODULE_ROOT / "bin" / ("aim-mayapy.bat" if sys.platform == "win32" else "aim-mayapy")
@@ -287,13 +287,14 @@ def load_with_maya() -> None:
 
 @reported
 def batch_bake() -> str:
-    """Bake whole scenes to caches in a Maya of its own; asks for the scenes and the folder."""
+    """Batch export: whole scenes to caches, in a Maya of its own; asks for the scenes and the folder. (A saved
+    shelf calls it by this name.)"""
 
-    scenes = cmds.fileDialog2(caption="Scenes to bake", fileMode=4, fileFilter="Maya scenes (*.ma *.mb)")
+    scenes = cmds.fileDialog2(caption="Scenes to export", fileMode=4, fileFilter="Maya scenes (*.ma *.mb)")
     if not scenes:
         raise Cancelled("no scene chosen")
     written = start_batch([str(scene) for scene in scenes], Path(_ask_file("Folder for the caches", 3, "")))
-    log.logger.info("Baking %d scenes in the background; %s tells how far it is", len(scenes), written)
+    log.logger.info("Exporting %d scenes in the background; %s tells how far it is", len(scenes), written)
     return str(written)
 
 

@@ -65,9 +65,9 @@ ENTRIES: tuple[Entry, ...] = (
         _CALL.format("teeth"),
     ),
     Entry(
-        "Batch bake",
+        "Batch export",
         "aim_batch.png",
-        "Bake the faces of whole scenes to caches, in a Maya without a window",
+        "Export the faces of whole scenes as caches, in a Maya without a window",
         _CALL.format("batch_bake"),
     ),
     Entry(

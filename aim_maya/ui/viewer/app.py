@@ -15,6 +15,7 @@ import numpy as np
 
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.curves.take import parse_weights
+from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.files import atomic_path
 from aim_maya.core.progress import Progress
@@ -25,7 +26,7 @@ from aim_maya.ui import app
 from .drawing import FaceScene, can_draw
 from .face import Map, ViewedFace
 from .sliders import Player
-from .window import ViewWindow, saved_picture
+from .window import ViewWindow, saved_picture, with_legend
 
 ROUNDS, FRAMES = 7, 30
 _SMALLEST, _LARGEST = 16, 8192  # pixels
@@ -84,12 +85,12 @@ def view(asked: Asked) -> dict[str, Any]:
         face.perform(player.performance, 0.0)
     if asked.camera is not None:
         face.camera(asked.camera)
+    if face.legend is not None and (asked.movie or asked.screenshot):  # it has letters
+        _need_no_display()
+        app.application(dark=not asked.light)
     if asked.movie is not None:
         return {"movie": str(asked.movie), "frames": movie(face, player, asked.movie), "size": list(size)}
     if asked.screenshot is not None and not asked.window:
-        if face.legend is not None:  # it has letters
-            _need_no_display()
-            app.application()
         saved_picture(face, asked.screenshot, size)
         return {"picture": str(asked.screenshot), "device": face.scene.device}
     if asked.bench or asked.screenshot:
@@ -126,7 +127,7 @@ def movie(face: ViewedFace, player: Player, path: Path) -> int:
         raise AimError(
             f"{path.name} cannot be written: there is no encoder.",
             "The package imageio-ffmpeg is not installed.",
-            'Run: pip install -c constraints.txt -e ".[movie]"',
+            how_to_install("movie", "imageio-ffmpeg"),
         ) from error
     fps, moments = player.movie_frames(_FPS)
     count = len(moments) or _TURN
@@ -151,7 +152,7 @@ def movie(face: ViewedFace, player: Player, path: Path) -> int:
                     face.perform(player.performance, float(moments[i]))
                 else:
                     face.pose(player.weights_at(int(moments[i])))
-                writer.send(np.ascontiguousarray(face.scene.picture()[::-1, :, :3]))
+                writer.send(_frame(face))
                 told.step(i + 1, count)
         except (OSError, RuntimeError) as error:
             raise AimError(
@@ -164,13 +165,22 @@ def movie(face: ViewedFace, player: Player, path: Path) -> int:
     return count
 
 
+def _frame(face: ViewedFace) -> Any:
+    """(H, W, 3) uint8, its top row first, with the legend of the colours."""
+    if face.legend is None:
+        return np.ascontiguousarray(face.scene.picture()[::-1, :, :3])
+    image = with_legend(face)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return np.ascontiguousarray(
+        rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4)[..., :3]
+    )
+
+
 def _need_no_display() -> None:
     if sys.platform.startswith("linux") and not any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     ):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-        # that plug-in says on every window what it does not support
-        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
 
 
 def bench(window: ViewWindow) -> dict[str, Any]:

@@ -240,7 +240,7 @@ class TargetSliders(QWidget):
         for line in self.lines:
             line.star.setChecked(bool(self._kept & set(line.names)))
             line.star.toggled.connect(partial(self._star, line))
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidget(inside)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -285,6 +285,15 @@ class TargetSliders(QWidget):
             row.value.setValue(float(weight))
         self._quiet = False
         self.changed.emit()
+
+    def reveal(self) -> None:
+        """Scroll, once it is laid out, to the first control that is not at zero, and as far as there is room to the
+        last."""
+        moved = [line for line in self.lines if any(row.value.value() for row in line.rows)]
+        for line in moved:
+            self.sections[line.group].head.setChecked(True)
+        for line in moved[::-1]:
+            QTimer.singleShot(0, partial(self._area.ensureWidgetVisible, line, 0, 40))
 
     def set_random(self) -> None:
         """A few of them, well inside the range of their sliders; the numbers beside them may go beyond."""
@@ -383,7 +392,12 @@ class _Line(QWidget):
 
     def __init__(self, text: str, group: str, rows: list[_Row]) -> None:
         super().__init__()
-        self.group, self.names, self.twins = group, [row.name for row in rows], len(rows) == 2
+        self.group, self.names, self.twins, self.rows = (
+            group,
+            [row.name for row in rows],
+            len(rows) == 2,
+            rows,
+        )
         self.label, self.star = _Name(text), QToolButton()
         self.star.setText("\u2605")
         self.star.setObjectName("star")

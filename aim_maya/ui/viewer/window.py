@@ -213,6 +213,16 @@ def draw_legend(painter: QPainter, legend: Legend, height: int, scale: float) ->
     painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
 
 
+def with_legend(face: ViewedFace) -> QImage:
+    """The scene's picture with the legend of its colours, RGBX8888."""
+    image = upright_image(face).copy()
+    if face.legend is not None:
+        painter = QPainter(image)
+        draw_legend(painter, face.legend, image.height(), max(min(image.width(), image.height()) / 700, 0.5))
+        painter.end()
+    return image
+
+
 def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
     """The face as PNG, of any size, with the legend of its colours. Raises AimError where it cannot be
     written."""
@@ -222,12 +232,9 @@ def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
         if face.legend is None:
             face.scene.save(path)
             return
-        image = upright_image(face).copy()
+        image = with_legend(face)
     finally:
         face.scene.resize(*before)
-    painter = QPainter(image)
-    draw_legend(painter, face.legend, size[1], max(min(size) / 700, 0.5))
-    painter.end()
     with atomic_path(path) as temporary:
         if not image.save(str(temporary)):
             raise AimError(f"Cannot write {path}.", "The disk may be full.", "Choose another place.")
@@ -362,6 +369,7 @@ class ViewWindow(QWidget):
         self.bones.setChecked(look.bones)
         self.colours.setCurrentIndex(list(_MAPS).index(look.colours))
         self.sliders.set_weights(weights)
+        self.sliders.reveal()
         if recipe is not None:
             self.edits.set_recipe(recipe)
         self._undo.clear()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats
+from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, read_json, write_json
 from aim_maya.core.mesh import Mesh
@@ -60,7 +61,7 @@ def check_bpy(what: str) -> None:
     if importlib.util.find_spec("bpy") is None:
         raise AimError(
             f"{what} needs the package bpy (Blender), which is not installed.",
-            remedy='pip install -e ".[blender]" -c constraints.txt',
+            remedy=how_to_install("blender", "bpy"),
         )
 
 

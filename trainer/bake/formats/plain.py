@@ -90,12 +90,15 @@ class FrameReader:
             self.shape, _, dtype = np.lib.format.read_array_header_1_0(self._stream)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise AimError(
-                f"{path} is no npz that was baked ({error}).", "It is cut off, or something else."
+                f"{path} is no npz that was baked ({error}).",
+                "It is cut off, or something else.",
+                "Bake it again.",
             ) from error
         if dtype != np.dtype("<f4") or len(self.shape) != 3:
             raise AimError(
                 f"{path}: its frames are {dtype} {self.shape}, not float32 (F, V, 3).",
                 "Another program wrote it.",
+                "Bake it again.",
             )
 
     def __enter__(self) -> FrameReader:

@@ -126,7 +126,11 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
     try:
         lines = list(csv.reader(read_text(path).splitlines()))
     except csv.Error as error:
-        raise AimError(f"Cannot read {path}: {error}.", "It is no table.") from error
+        raise AimError(
+            f"Cannot read {path}: {error}.",
+            "It is no table.",
+            "Write a CSV table with a heading in its first line.",
+        ) from error
     header = [name.strip().lower() for name in lines[0]] if lines else []
     for name in header:
         if name not in _COLUMNS:
