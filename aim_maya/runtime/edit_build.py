@@ -177,10 +177,14 @@ def target_named(data: ModelData, name: str) -> str:
     return names[name]
 
 
-def before_skinning(data: ModelData, edit: Edit, i: int, change: Floats) -> Floats:
+def before_skinning(
+    data: ModelData, edit: Edit, i: int, change: Floats, given: Floats | None = None
+) -> Floats:
     """(V, 3) float64 what moves the points at the trained pose i of a face under an edit by change (V, 3):
-    the frame is p + k (arc (T p - p) + (1 - arc) linear), and linear is there LBS at the trained jaw."""
+    the frame is p + k (arc (T p - p) + (1 - arc) linear), and linear is there LBS at the trained jaw. given
+    (4, 4): the jaw that the points have instead."""
     pose = data.baked.pose if edit.jaw_pose is None else edit.jaw_pose
+    pose = pose if given is None else given
     jaw = data.motion.transform(data.linear.matrix[i], edit.jaw_gain) if pose is None else pose
     turn = displacement_form(jaw, data.centre)[0]
     if pose is None:

@@ -362,9 +362,11 @@ class FaceModel:
         possible, notes, moved = clamped(self._data, tied(self._data, edit.checked(len(self._data.neutral))))
         return FaceModel(self._data, possible, self._engine, notes, self._file, moved)
 
-    def unedited_shape(self, target: str, points: Floats) -> Floats:
+    def unedited_shape(self, target: str, points: Floats, jaw: Floats | None = None) -> Floats:
         """(V, 3) float32 the shape of the unedited face, at the pose where `target` was trained, that this
-        edit turns into points (V, 3): what a sculpt of the edited face is to an edit file.
+        edit turns into points (V, 3): what a sculpt of the edited face is to an edit file. jaw (4, 4): the
+        points are of a face that has this one instead of the target's own; what was sculpted is taken
+        through it.
 
         Raises AimError for an unknown target, for points as `sculpts_of` does, and where the edit lets no
         shape come out as these.
@@ -373,18 +375,19 @@ class FaceModel:
         i = data.rig.targets.index(target_named(data, target))
         activations, gain = data.linear.matrix[i], np.reshape(edit.expression_gain, (-1, 1))
         shift = np.zeros(data.neutral.shape)
-        points = checked_sculpt(data, target, points, self.posed(activations, self._jaw_pose))
+        pose = self._jaw_pose if jaw is None else checked_jaw(jaw)
+        points = checked_sculpt(data, target, points, self.posed(activations, pose))
         if sculpts is not None and i in sculpts.shifts:
             shift += sculpts.shifts[i]
         model, within = self, tolerance(data.neutral, self.mm_per_unit)
         for _ in range(_SCULPT_STEPS):  # a motion of space is near the identity: its remainder shrinks
-            change = points - model.posed(activations, model.jaw_pose)
+            change = points - model.posed(activations, pose)
             if float(np.abs(change).max()) <= within:
                 plain = Edit(sculpts=model.edit.sculpts)
                 unedited = FaceModel(data, plain, self._engine, (), self._file)
                 return unedited.posed(activations, data.baked.pose)
             with np.errstate(divide="ignore", invalid="ignore"):
-                shift = shift + before_skinning(data, edit, i, change) / gain
+                shift = shift + before_skinning(data, edit, i, change, jaw) / gain
             if not np.isfinite(shift).all():
                 break
             one = Sculpts({i: shift.astype(np.float32)})
@@ -392,8 +395,8 @@ class FaceModel:
             model = FaceModel(data, more, self._engine, (), self._file, self._moved)
         raise AimError(
             f"No shape of '{target}' comes out as the sculpt under this edit.",
-            "The edit takes expressions away there, or stretches the skin by too much.",
-            "Sculpt the face without the edit.",
+            "The edit takes expressions away there, stretches the skin by too much, or the jaw turns it over.",
+            "Sculpt the face without the edit, and with its own jaw.",
         )
 
     def _evaluator(self, detail: bool, data: ModelData | None = None) -> CachedEvaluator:

@@ -165,4 +165,34 @@ def check_a_target_is_sculpted(lab: Lab) -> None:
     close(lab.points(rig.mesh), plain.points({"jawOpen": 0.4}))
 
 
+def check_a_target_is_sculpted_on_a_jaw_of_its_own(lab: Lab) -> None:
+    """On a driven and on an added jaw: the face is the sculpt as it was shown there, the target's own motion
+    of the jaw is left, and a performance that plays is refused."""
+    rig, model = lab.rig(), FaceModel.load(lab.model, "cpu")
+    node = attach(rig.mesh, lab.model).node
+    jaw = cmds.createNode("transform", name="jaw")
+    cmds.connectAttr(f"{jaw}.worldMatrix[0]", f"{node}.jawMatrix")
+    cmds.setAttr(f"{jaw}.rotateX", 8.0)
+    cmds.setAttr(f"{node}.jawOpen", 1.0)
+    for mode in (1, 2):
+        cmds.setAttr(f"{node}.jawMode", mode)
+        cmds.setAttr(f"{node}.edit", "", type="string")
+        shown, out = lab.points(rig.mesh), lab.folder / "sculpts" / f"mode{mode}.json"
+        same = lab.mesh("same", lab.head.mesh.with_points(shown))
+        with refused("nothing was sculpted"):
+            sculpt_target(rig.mesh, same, out)
+        shown[30:50] += [0.05, 0.1, 0.3]
+        sculpted = lab.mesh("sculpt", lab.head.mesh.with_points(shown))
+        assert sculpt_target(rig.mesh, sculpted, out)["target"] == "jawOpen"
+        close(lab.points(rig.mesh), shown)
+        learned = model.edited({"targets": {"jawOpen": str(out.with_name(f"{out.stem}_jawOpen.obj"))}})
+        close(learned.jaw({"jawOpen": 1.0}), model.jaw({"jawOpen": 1.0}))
+        moved = np.abs(learned.points({"jawOpen": 1.0}) - model.points({"jawOpen": 1.0})).max(1)
+        assert moved[30:50].min() > 0.1 and np.delete(moved, np.arange(30, 50)).max() < 1e-4
+        cmds.delete(same, sculpted)
+    cmds.setAttr(f"{node}.performance", "take.aimperf", type="string")
+    with refused("moves the face as well"):
+        sculpt_target(rig.mesh, rig.mesh, out)
+
+
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

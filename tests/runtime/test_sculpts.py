@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aim_maya.core import rigid
 from aim_maya.core.errors import AimError
 from aim_maya.core.obj import write_obj
 from aim_maya.core.posing import tolerance
@@ -103,6 +104,12 @@ def test_a_sculpt_of_the_edited_face(model: FaceModel, target: str) -> None:
     equal = tolerance(model.data.neutral, model.mm_per_unit)
     assert off(both, target, wanted) <= 2 * equal
     assert 1 < off(model, target, shape) * model.mm_per_unit < 6
+    jaw = rigid.exp([0.2, 0.05, 0, 0, -0.1, 0.1])  # driven: what was sculpted there is taken through it
+    pose = model.data.rig.trained_pose(target)
+    change = wanted - edited.points(pose)
+    through = edited.unedited_shape(target, edited.points(pose, jaw=jaw) + change, jaw)
+    driven = model.edited(edited.edit.then(Edit(sculpts=sculpts_of(model.data, {target: through}))))
+    assert np.abs(driven.points(pose, jaw=jaw) - edited.points(pose, jaw=jaw) - change).max() <= 2 * equal
     page = packed(
         model, {"both": ("", both), "plain": ("", edited)}, np.zeros((len(model.data.rig.targets), 0))
     )

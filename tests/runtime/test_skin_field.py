@@ -302,5 +302,8 @@ def test_the_check_prints_every_figure(
     from PIL import Image
 
     picture = np.asarray(Image.open(sheet))
-    assert picture.shape == (4 * 330, 7 * 300, 3)
+    assert picture.shape == (65 + 4 * 330, 200 + 7 * 300, 3)
     assert picture.std() > 20
+    red = json.loads(out.read_text())["red"]
+    assert list(red) == ["unedited", "thickness 1.3", "long_jaw +1", "long_jaw -1"]
+    assert set(red["unedited"].values()) == {0} and list(red["unedited"]) == ["rest", "jawOpen", "lids closed"]

@@ -59,6 +59,11 @@ def run(options: Options) -> dict[str, Any]:
             for name, means in changing.items()
         ],
         *[
+            f"until an edit shows, {b['vertices']} vertices, {b['edit']}: {b['median_ms']:.0f} ms "
+            f"(at most {b['max_ms']:.0f})"
+            for b in figures["edits_built"]
+        ],
+        *[
             f"edited ({e['edit']}), 10 active: {e['edited_ms']:.3f} ms, unedited "
             f"{e['unedited_ms']:.3f} ms, ratio {e['ratio']:.2f}"
             for e in figures["edited"]

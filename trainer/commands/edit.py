@@ -34,7 +34,8 @@ class Options:
     edit: Path | None = None
     """An edit file (JSON); docs/reference/files.md describes it."""
     preset: str | None = None
-    """One of the edits that come along; --list shows them."""
+    """One of the edits that come along; --list shows them. --check and --sheet take several, with commas between
+    them."""
     amount: float = 1.0
     """How much of the preset: 0 nothing, 1 all, -1 the other way."""
     set: tuple[str, ...] = ()
@@ -57,10 +58,12 @@ class Options:
     target that moves the face most."""
     check: bool = False
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
-    rest and with the jaw open; with --preset only that one."""
+    rest and with the jaw open; with --preset only those."""
     sheet: Path | None = None
     """Draw thickness 0.7 to 1.5 and both ends of every preset as one PNG: three views, jaw open, lids
-    closed; what turned by more than 20 degrees is red. With --preset only that one."""
+    closed; what turned by more than 20 degrees is red. With --preset only those."""
+    sheet_height: int = 330
+    """Pixels of one of the sheet's pictures, 90 to 1000."""
     progress: Style = "auto"
     """How --check and --sheet report progress."""
     list: bool = False
@@ -115,14 +118,17 @@ def _examined(model: FaceModel, options: Options) -> dict[str, Any]:
     """The figures and the sheet of all edits."""
     from trainer.evaluate.edit_check import check_edits, table, write_sheet
 
-    figures, only = dict[str, Any](), (options.preset,) if options.preset else ()
+    figures = dict[str, Any]()
+    only = [name.strip() for name in options.preset.split(",")] if options.preset else []
     for name in only:
         preset(name)  # one that there is not is named before anything is measured
+    if not 90 <= options.sheet_height <= 1000:
+        raise AimError(f"--sheet-height is {options.sheet_height}.", remedy="Give 90 to 1000 pixels.")
     with Progress(options.progress) as progress:
         if options.check:
             figures |= check_edits(model, progress, only)
         if options.sheet:
-            figures["red"] = write_sheet(model, options.sheet, progress, only)
+            figures["red"] = write_sheet(model, options.sheet, progress, only, options.sheet_height)
     if options.check:
         sys.stdout.write(table(figures))
     if options.sheet:

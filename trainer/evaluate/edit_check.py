@@ -6,6 +6,7 @@ Every figure compares the edited face with the unedited one in the same pose; wo
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -305,26 +306,52 @@ def _intersections(points: Floats, triangles: Ints) -> Ints:
     return np.asarray(found[1], np.int64).reshape(-1, 2)
 
 
-# All of it as one picture, which a person looks at: what turned by too much is red.
+# All of it as pictures, which a person looks at: what turned by too much is red.
 
 SHEET = (0.7, 0.85, 1.15, 1.3, 1.5)
-_VIEWS = (0.0, 35.0, 80.0)
+VIEWS = ((0, 0.0), (0, 35.0), (0, 80.0), (1, 0.0), (1, 35.0), (1, 80.0), (2, 0.0))  # pose and turn
+_SIDES = {0.0: "front", 35.0: "three quarters", 80.0: "side"}
 _RED = np.array([215.0, 30.0, 25.0])
 
 
-def write_sheet(
+@dataclass(frozen=True, eq=False)
+class SheetRow:
+    """One edit as the sheet shows it. red: {pose: triangles that turned by more than 20 degrees}; pictures:
+    (height, width, 3) uint8, one a view."""
+
+    name: str
+    about: str
+    red: dict[str, int]
+    pictures: list[NDArray[np.uint8]]
+
+
+def sheet_edits(only: Sequence[str] = ()) -> dict[str, tuple[str, EditRecipe]]:
+    """{name: (what it does, recipe)}: the unedited face, thickness 0.7 to 1.5 and both ends of every preset,
+    or of these alone."""
+    found = {"unedited": ("The face as it was trained", EditRecipe())}
+    for t in () if only else SHEET:
+        found[f"thickness {t:g}"] = ("All tissue times this", EditRecipe(thickness=t))
+    for name in only or PRESETS:
+        about, recipe = PRESETS[name]
+        found |= {f"{name} +1": (about, recipe), f"{name} -1": ("The other end", recipe.scaled(-1.0))}
+    return found
+
+
+def sheet_columns(model: FaceModel, views: Sequence[tuple[int, float]] = VIEWS) -> list[str]:
+    """What every view is called."""
+    names = ("rest", widest(model)[0], "lids closed")
+    return [f"{names[pose]}, {_SIDES[turn]}" for pose, turn in views]
+
+
+def sheet_rows(
     model: FaceModel,
-    out: Path,
     progress: Progress,
     only: Sequence[str] = (),
+    views: Sequence[tuple[int, float]] = VIEWS,
     size: tuple[int, int] = (300, 330),
-) -> dict[str, int]:
-    """A row for the unedited face, for thickness 0.7 to 1.5 and for both ends of every preset, or of
-    these alone; columns: rest and jaw open from the front, three quarters and the side, lids closed. Returns
-    {"name, pose": triangles in red}.
-
-    Raises AimError as check_edits does, and where this machine cannot draw.
-    """
+) -> Iterator[SheetRow]:
+    """A row for every edit of sheet_edits; pictures are width x height. Raises AimError as check_edits does,
+    and where this machine cannot draw."""
     from aim_maya.ui.viewer.drawing import SKIN, FaceScene, ShownMesh, can_draw
 
     _check_file(model)
@@ -332,53 +359,78 @@ def write_sheet(
         raise AimError(
             "This machine cannot draw.", "It has no display, no EGL and no OSMesa.", "Install libegl1."
         )
-    amounts = () if only else SHEET
-    recipes = {"unedited": EditRecipe()} | {f"thickness {t:g}": EditRecipe(thickness=t) for t in amounts}
-    for name in only or PRESETS:
-        recipe = PRESETS[name][1]
-        recipes |= {f"{name} {a:+g}": recipe.scaled(a) for a in (1.0, -1.0)}
-    shots = [Pose(model, "rest", np.zeros(len(model.targets))), Pose(model, *widest(model))]
-    closed, counts, rows = Pose(model, "lids closed", _closed_lids(model)), {}, []
-    scene, skin = FaceScene(str(model.manifest["up"]), size), ShownMesh(model.mesh)
+    poses = [Pose(model, "rest", np.zeros(len(model.targets))), Pose(model, *widest(model))]
+    poses.append(Pose(model, "lids closed", _closed_lids(model)))
+    scene, skin, edits = FaceScene(str(model.manifest["up"]), size), ShownMesh(model.mesh), sheet_edits(only)
     scene.add(skin)
-    progress.stage("edits drawn", len(recipes))
-    for i, (name, recipe) in enumerate(recipes.items()):
-        edited, cells, said = model.edited(recipe), [], []
-        for pose, views in [(shots[0], _VIEWS), (shots[1], _VIEWS), (closed, _VIEWS[:1])]:
-            points, red = edited.points(pose.weights), pose.turned(edited)
-            skin.move(points)
-            colours = np.tile(255 * np.array(SKIN), (len(points), 1))
-            colours[np.unique(model.mesh.triangles[red])] = _RED
-            skin.paint(colours)
-            counts[f"{name}, {pose.name}"] = int(red.sum())
-            said.append(str(int(red.sum())))
-            for turn in views:
-                scene.show_face(model.data.sites, turn)
-                cells.append(scene.picture()[::-1, :, :3].copy())
-        rows.append(_labelled(np.concatenate(cells, 1), f"{name}   red: {' / '.join(said)}"))
-        progress.step(i + 1, len(recipes))
+    progress.stage("edits drawn", len(edits))
+    for i, (name, (about, recipe)) in enumerate(edits.items()):
+        edited, shown, pictures = model.edited(recipe), -1, []
+        red = {pose.name: pose.turned(edited) for pose in poses}
+        for number, turn in views:
+            if number != shown:
+                points, colours = (
+                    edited.points(poses[number].weights),
+                    np.tile(255 * np.array(SKIN), (len(model.mesh.points), 1)),
+                )
+                colours[np.unique(model.mesh.triangles[red[poses[number].name]])] = _RED
+                skin.move(points)
+                skin.paint(colours)
+                shown = number
+            scene.show_face(model.data.sites, turn)
+            pictures.append(scene.picture()[::-1, :, :3].copy())
+        yield SheetRow(name, about, {pose: int(of.sum()) for pose, of in red.items()}, pictures)
+        progress.step(i + 1, len(edits))
+
+
+def write_sheet(
+    model: FaceModel, out: Path, progress: Progress, only: Sequence[str] = (), height: int = 330
+) -> dict[str, dict[str, int]]:
+    """Every row of sheet_rows as one PNG, named at its left; columns are named above. height: of a picture,
+    pixels. Returns {edit: {pose: triangles in red}}. Raises AimError as sheet_rows does."""
     from PIL import Image
 
+    size, big, small = (height * 10 // 11, height), max(height // 14, 11), max(height // 22, 10)
+    beside = 200 if height > 200 else 130
+    rows, counts = [], dict[str, dict[str, int]]()
+    for row in sheet_rows(model, progress, only, size=size):
+        counts[row.name] = row.red
+        words = "\n".join(f"{pose}: {count} red" for pose, count in row.red.items())
+        label = _written((beside, height), [(row.name, big), (row.about, small), (words, small)])
+        rows.append(np.concatenate([label, *row.pictures], 1))
+    heads = [_written((size[0], 3 * small + 20), [(name, small + 2)]) for name in sheet_columns(model)]
+    head = _written((beside, 3 * small + 20), [(str(model.manifest["name"])[:18], small + 2)])
     with atomic_path(out) as temporary:
-        Image.fromarray(np.concatenate(rows, 0)).save(temporary, "PNG")
+        Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0)).save(temporary, "PNG")
     return counts
 
 
-def _labelled(row: Any, text: str) -> Any:
-    from PIL import Image, ImageDraw
+def _written(size: tuple[int, int], lines: Sequence[tuple[str, int]]) -> NDArray[np.uint8]:
+    """(height, width, 3) dark words on white: texts, and each one's height in pixels."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(row)
-    ImageDraw.Draw(image).text((8, 6), text, fill=(255, 255, 255))
+    image, down = Image.new("RGB", size, "white"), 7
+    draw = ImageDraw.Draw(image)
+    for text, height in lines:
+        font = ImageFont.load_default(height)
+        fits = max(int((size[0] - 14) / (0.54 * height)), 1)
+        for line in [part for given in text.split("\n") for part in textwrap.wrap(given, fits)]:
+            draw.text((8, down), line, (25, 32, 38), font)
+            down += height + 4
+        down += 5
     return np.asarray(image)
 
 
 def _closed_lids(model: FaceModel) -> Floats:
-    """(C,) weights of the targets that bring the upper lids down most, one a side or one for both."""
+    """(C,) weights of the targets that bring upper and lower lids together most, one a side or one for
+    both."""
     data, weights = model.data, np.zeros(len(model.targets))
-    tables, lids = data.tables(True).displacements, data.regions["eyes"]
-    x = data.sites.to_head(data.neutral)[:, 0]
-    for side in (x > 0, x < 0):
-        down = [-float(((e @ data.sites.axes[1]) * lids * side).sum()) for e in tables]
-        if down and max(down) > 0:
-            weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[int(np.argmax(down))]))
+    tables, points = data.tables(True).displacements, data.sites.to_head(data.neutral)
+    lids = data.regions["eyes"] * (1.0 if data.pieces is None else data.pieces == 0)
+    for side, name in ((points[:, 0] > 0, "_l"), (points[:, 0] < 0, "_r")):
+        corners = [data.sites.points[f"{corner}{name}"][1] for corner in ("endocanthion", "exocanthion")]
+        above = np.where(points[:, 1] > np.mean(corners), 1.0, -1.0) * lids * side
+        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) for e in tables]
+        if closing and max(closing) > 0:
+            weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[int(np.argmax(closing))]))
     return weights

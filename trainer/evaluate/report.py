@@ -4,7 +4,9 @@ moved, the targets that deserve a look first, and everything else in folds.
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -153,6 +155,7 @@ _WORDS, _MIDDLE = (
     {"eyes": "eye", "cheeks": "cheek", "jaw_line": "jaw line"},
     ("forehead", "nose", "lips", "chin"),
 )
+_SHEET_VIEWS, _SHEET_SIZE = ((0, 35.0), (1, 35.0), (2, 0.0)), (230, 250)  # of the edits' pictures
 _STILL_TARGET_MM = 0.5  # a target that moves less is no reason to worry
 
 
@@ -199,8 +202,9 @@ def write_report(
     face = face_in_page(model, shown, embedded=True, progress=told)
     rows = _rows(model, measured)
     sections: list[tuple[str, str]] = []
-    for title, stage, section in _sections(model, actor, measured, rows, metrics):
-        told.stage(stage)
+    for title, stage, section in _sections(model, actor, measured, rows, metrics, told):
+        if stage:  # one without says itself what it does
+            told.stage(stage)
         if made := section():
             sections.append((title, made))
     write_text(out, _page(model, face, _verdict(model, measured, rows, metrics), sections, actor))
@@ -217,6 +221,7 @@ def _sections(
     measured: Measured,
     rows: Sequence[dict[str, Any]],
     metrics: dict[str, Any] | None,
+    progress: Progress,
 ) -> list[tuple[str, str, Callable[[], str]]]:
     """Title, what the progress says, and what makes it; in the page's order."""
     return [
@@ -227,6 +232,7 @@ def _sections(
             "picture of the anatomy",
             lambda: anatomy_section(model, actor, metrics),
         ),
+        ("Edits: presets and thickness", "", lambda: _edits(model, progress)),
         ("Errors of the networks", "pictures of the errors", lambda: _errors(model, measured)),
         ("The training", "curve of the training", lambda: _curve(model, metrics)),
         ("All figures", "figures", lambda: _figures(model, measured, metrics)),
@@ -507,6 +513,52 @@ def jaw_figure(model: FaceModel) -> Any | None:
     )
     axes[3].set_title("networks alone (detail off)")
     return made
+
+
+def _edits(model: FaceModel, progress: Progress) -> str:
+    """The sheet of `aimface edit --sheet`, smaller: a row an edit. Nothing for a face that has no edits to
+    show."""
+    from .edit_check import sheet_columns, sheet_rows
+
+    if not model.data.has_anatomy or model.data.skin_field is None:
+        return ""
+    try:
+        from aim_maya.ui.viewer import drawing  # noqa: F401 - asked whether VTK is there
+
+        made = list(sheet_rows(model, progress, views=_SHEET_VIEWS, size=_SHEET_SIZE))
+    except (AimError, ImportError) as why:
+        what = why.what if isinstance(why, AimError) else "VTK is not installed (the extra `view` has it)."
+        return f"<p class=note>No pictures: {html.escape(what)}</p>"
+    heads = "".join(f"<th class=left>{html.escape(c)}</th>" for c in sheet_columns(model, _SHEET_VIEWS))
+    body = "".join(
+        f"<tr><td><b>{html.escape(row.name)}</b><p class=note>{html.escape(row.about)}</p>"
+        f"<p class=note>{'<br>'.join(f'{html.escape(p)}: {n} red' for p, n in row.red.items())}</p></td>"
+        + "".join(
+            f"<td class=left>{_jpeg(cell, f'{row.name}, {c}')}</td>"
+            for c, cell in zip(sheet_columns(model, _SHEET_VIEWS), row.pictures, strict=True)
+        )
+        + "</tr>"
+        for row in made
+    )
+    most = max(made, key=lambda row: max(row.red.values()))
+    clean = sum(not any(row.red.values()) for row in made)
+    worst = "" if clean == len(made) else f"; most in {most.name}, {max(most.red.values())}"
+    return (
+        "<p class=note>Triangles that an edit turns by more than 20 degrees are red: none in "
+        f"{clean} of {len(made)} rows{html.escape(worst)}. All figures and larger pictures: "
+        "<code>aimface edit MODEL --check --sheet FILE</code>.</p>"
+        f"<table class=sheet><tr><th></th>{heads}</tr>{body}</table>"
+    )
+
+
+def _jpeg(picture: NDArray[np.uint8], alt: str) -> str:
+    """An <img> that carries a picture (height, width, 3) itself."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=84)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img loading=lazy alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
 
 
 def _errors(model: FaceModel, measured: Measured) -> str:

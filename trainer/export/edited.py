@@ -39,7 +39,7 @@ _REST = ("bone_points", "thickness", "normals")
 
 
 @dataclass(frozen=True)
-class Tables:
+class GraphEdit:
     """thickness (V, 1), bone_offset, rest_offset (V, 3), expression (V, 1); None where the edit leaves it.
     number: which edit of this file it is.
 
@@ -56,13 +56,13 @@ class Tables:
     jaw_pose: Floats | None
 
 
-def edited_graphs(graphs: dict[str, bytes], tables: Tables) -> dict[str, bytes]:
+def edited_graphs(graphs: dict[str, bytes], tables: GraphEdit) -> dict[str, bytes]:
     """The graphs with the edit in them. Those of frames are told the jaw and hold no fields of their own but
     for the networks'; pose_frame.onnx holds nothing that an edit changes."""
     return {name: _edited(graph, tables, name) for name, graph in graphs.items()}
 
 
-def _edited(serialised: bytes, tables: Tables, name: str) -> bytes:
+def _edited(serialised: bytes, tables: GraphEdit, name: str) -> bytes:
     model = onnx.load_model_from_string(serialised)
     rewrite = _Rewrite(model.graph, tables.number)
     if name in ("pose.onnx", "full.onnx"):
@@ -77,7 +77,7 @@ def _edited(serialised: bytes, tables: Tables, name: str) -> bytes:
     return result
 
 
-def _edit_expression(rewrite: _Rewrite, tables: Tables, value: str) -> None:
+def _edit_expression(rewrite: _Rewrite, tables: GraphEdit, value: str) -> None:
     """Displacements times the gain: basis (V, T, 3), or their sum over the targets (V, 6)."""
     if tables.expression is not None:
         gain = rewrite.constant(
@@ -86,7 +86,7 @@ def _edit_expression(rewrite: _Rewrite, tables: Tables, value: str) -> None:
         rewrite.replace((value,), lambda old: [("Mul", [old[0], gain], value)])
 
 
-def _edit_rest(rewrite: _Rewrite, tables: Tables) -> None:
+def _edit_rest(rewrite: _Rewrite, tables: GraphEdit) -> None:
     """b0 + offset, t d0, and, where the neutral's skin is moved itself, thickness and normal of t d0 n0 +
     offset."""
     if tables.thickness is not None:
@@ -122,7 +122,7 @@ def _edit_rest(rewrite: _Rewrite, tables: Tables) -> None:
         )
 
 
-def _edit_jaw(rewrite: _Rewrite, tables: Tables) -> None:
+def _edit_jaw(rewrite: _Rewrite, tables: GraphEdit) -> None:
     """The twists, and with them every share of the linear look, times the gain; the arc; a pose wherever none
     is given."""
     if tables.jaw_gain != 1.0:
@@ -222,7 +222,7 @@ class Rest:
 def edited_rest_fields(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> Rest:
     """Bones moved by their offset; how the skin moves over them, and the neutral's own offset, is tissue: t
     d0 n0 + offset has a new thickness and normal."""
-    tables = tables_of(data, edit, moved)
+    tables = graph_edit_of(data, edit, moved)
     bone = data.bone if tables.bone_offset is None else data.bone + tables.bone_offset
     factor = np.float32(1) if tables.thickness is None else tables.thickness[:, 0]
     thickness, normals = np.asarray(data.thickness * factor), data.normals
@@ -247,7 +247,7 @@ def bake_edit(
     sites = _moved_sites(data, rest.neutral)
     request = request_of(replace(data, landmarks=sites or data.landmarks, normals=rest.normals), rest.neutral)
     arrays = _arrays(data, edit, rest, sites is not None, moved)
-    members = edited_graphs(data.graphs, tables_of(data, edit, moved)) | {
+    members = edited_graphs(data.graphs, graph_edit_of(data, edit, moved)) | {
         "mesh.npz": pack_arrays(**arrays, **({} if request is None else request_arrays(request)))
     }
     manifest: dict[str, Any] = {key: value for key, value in data.manifest.items() if key not in _ASIDE}
@@ -265,7 +265,7 @@ def bake_edit(
     return write_checked(out, manifest, members, agrees_with=edited)
 
 
-def tables_of(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> Tables:
+def graph_edit_of(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> GraphEdit:
     """What the graphs are given: of a skin that moves as a whole, what it moves beyond its bones."""
     v = len(data.neutral)
 
@@ -279,7 +279,7 @@ def tables_of(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -> Ta
     def offset(value: float | Floats) -> Floats | None:
         return value if isinstance(value, np.ndarray) and value.any() else None
 
-    return Tables(
+    return GraphEdit(
         len(data.manifest.get("edits", [])),
         column(edit.thickness if moved is None else 1.0),
         offset(edit.bone_offset),

@@ -28,7 +28,7 @@ from aim_maya.core.posing import Detail
 from aim_maya.core.regions import REGIONS
 from aim_maya.runtime import Edit, FaceModel, Performance
 from aim_maya.runtime.edit import EditRecipe, preset
-from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.edit_build import build_edit, sculpts_of
 from aim_maya.runtime.engine import Engine, FullEvaluator, full_evaluator
 from aim_maya.runtime.model_data import ModelData
 from trainer.fit.performance import build_performance
@@ -75,9 +75,7 @@ def _played(face: FaceModel, frames: Floats, i: int) -> None:
 def _edits(model: FaceModel) -> dict[str, Edit]:
     """Tissue and bones together; and with a gain a vertex on the expressions, which every frame has to apply.
     Tissue alone where there are no regions."""
-    try:
-        model.data.regions  # noqa: B018 - asked whether there are any
-    except AimError:
+    if not _has_regions(model.data):
         return {"tissue": Edit(thickness=1.2)}
     tissue_and_bones = build_edit(preset("heavier"), model.data).then(
         build_edit(preset("long_jaw"), model.data)
@@ -87,6 +85,61 @@ def _edits(model: FaceModel) -> dict[str, Edit]:
         "tissue and bones": tissue_and_bones,
         "and expressions by region": tissue_and_bones.then(regional),
     }
+
+
+# What it takes until an edit shows: from what a user does to the points of the edited face.
+
+_CHANGES = 12  # of a slider, of a map, of a sculpt
+
+
+def edits_built(model: FaceModel) -> list[dict[str, Any]]:
+    """A row a kind of edit: median and largest ms until the points of a face are there, of a dozen edits one
+    after another that all differ; `first` is the model's first edit, once, where it has had none. Nothing
+    for a face without anatomy."""
+    data = model.data
+    if not data.has_anatomy:
+        return []
+    shape = data.neutral.astype(np.float64)
+    wave = (0.5 + 0.5 * np.sin(shape[:, 1] * model.mm_per_unit / 15)).astype(np.float32)
+
+    rest: Floats = np.zeros(len(model.targets))
+    pose = data.rig.trained_pose(data.rig.targets[0]) if data.rig.targets else rest
+    posed, lift = model.points(pose), (wave / model.mm_per_unit)[:, None] * data.normals
+
+    def sliders(amount: float) -> Edit:
+        return build_edit(replace(preset("long_jaw", amount), thickness={"cheeks": 1 + 0.4 * amount}), data)
+
+    def painted(amount: float) -> Edit:
+        return Edit(thickness=1 + 0.3 * amount * wave)
+
+    def bones(amount: float) -> Edit:
+        return Edit(bone_offset=2 * amount * lift)
+
+    def target(amount: float) -> Edit:
+        return Edit(sculpts=sculpts_of(data, {data.rig.targets[0]: posed + amount * lift}))
+
+    kinds: dict[str, tuple[Callable[[float], Edit], Floats]] = {}
+    kinds |= {"sliders": (sliders, rest)} if _has_regions(data) else {}
+    kinds |= {"painted map": (painted, rest), "sculpted bones": (bones, rest)}
+    kinds |= {"sculpted target": (target, pose)} if data.rig.targets else {}
+    rows, first = [], next(iter(kinds.values()))
+    for kind, (build, shown) in {"first": first, **kinds}.items():
+        times = []
+        for i in range(1 if kind == "first" else _CHANGES):
+            start = time.perf_counter()
+            model.edited(build(0.5 + 0.5 * i / _CHANGES)).points(shown)
+            times.append(1000 * (time.perf_counter() - start))
+        row = {"edit": kind, "median_ms": float(np.median(times)), "max_ms": max(times)}
+        rows.append({"vertices": len(shape), **row})
+    return rows
+
+
+def _has_regions(data: ModelData) -> bool:
+    try:
+        data.regions  # noqa: B018 - asked whether there are any
+    except AimError:
+        return False
+    return True
 
 
 # Speed and memory of a model on this machine, as ratios taken in one run: paired calls, medians and 99th
@@ -301,6 +354,7 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
     model = FaceModel.load(path, "cpu")
     fine_data = subdivided(model.data)
     finer = FaceModel(fine_data, model.edit, Engine(fine_data, "cpu", "cached"))
+    built = [*edits_built(model), *edits_built(finer)]  # before any other edit: the first costs more
     everything = len(model.targets)
     rows = [cached_against_bare(m, n, rounds) for m in (model, finer) for n in (1, 10, everything)]
     full = full_frames(model.data, "cpu", min(rounds, 50))
@@ -322,6 +376,7 @@ def bench(path: Path, rounds: int, device: str) -> dict[str, Any]:
             "model": changing_sets(model, 10, rounds // 5),
             "subdivided": changing_sets(finer, 10, rounds // 5),
         },
+        "edits_built": built,
         "edited": [
             *edited_frames(model, 10, rounds // 5, paired),
             *edited_frames(finer, 10, rounds // 5, paired),

@@ -20,7 +20,7 @@ from aim_maya.runtime import FaceModel
 from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import OFFSET_KEY, target_named
-from aim_maya.scene.maya.buffers import to_list
+from aim_maya.scene.maya.buffers import from_list, to_list
 from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.models import edited_model
@@ -136,10 +136,10 @@ def sculpt_target(
     shape of the unedited face, and set the edit on the face's node; one undo step (the files stay).
 
     sculpted: a mesh of the face's faces, such as its duplicate at that pose; it may stand beside the face. It
-    is taken to be of the face as its edit, preset and handles have it now. target: when not given, the one at
-    whose trained pose the sliders are. What else the node's edit file says is kept. Returns the target,
-    vertices moved and the largest mm. Raises AimError for another mesh, a pose of no target, and a sculpt
-    that was not sculpted.
+    is taken to be of the face as its edit, preset, handles and jaw have it now: of a driven or added jaw,
+    too. target: when not given, the one at whose trained pose the sliders are. What else the node's edit file
+    says is kept. Returns the target, vertices moved and the largest mm. Raises AimError for another mesh, a
+    pose of no target, a performance that plays, and a sculpt that was not sculpted.
     """
     node = find_node(face)
     mesh, model = read_mesh(mesh_shape(sculpted)), current_model(paths.file_of(node), "cpu")
@@ -155,18 +155,34 @@ def sculpt_target(
     model = edited_model(node, None if map_ is None else np.array(map_, np.float32))
     target = target_named(model.data, target) if target else _target_on(node, model)
     controls = model.data.rig.trained_pose(target)
-    moved = np.linalg.norm(mesh.points - model.points(controls), axis=1) * model.mm_per_unit
+    jaw = _jaw_shown(node)
+    moved = np.linalg.norm(mesh.points - model.points(controls, jaw=jaw), axis=1) * model.mm_per_unit
     if moved.max() < _SAME_MM:
         raise AimError(
             f"{sculpted} is '{target}' as it is: nothing was sculpted.",
             remedy="Move its vertices, then try again.",
         )
-    shape, file = model.unedited_shape(target, mesh.points), Path(path).with_suffix(".json")
+    shape, file = model.unedited_shape(target, mesh.points, jaw), Path(path).with_suffix(".json")
     kept, name = _kept(node, file), f"{file.stem}_{re.sub(r'[^A-Za-z0-9_.-]', '_', target)}.obj"
     write_obj(file.with_name(name), model.mesh.with_points(shape), f"sculpt of {target}")
     replace(kept, targets={**kept.targets, target: name}).write(file)
     _set_edit(node, file)
     return {"target": target, "vertices": int((moved > _SAME_MM).sum()), "largest_mm": float(moved.max())}
+
+
+def _jaw_shown(node: str) -> Floats | None:
+    """(4, 4) the jaw that a node has instead of the one its weights ask for; None for that one. Raises
+    AimError where a performance moves the face as well."""
+    playing = cmds.getAttr(f"{node}.performance") and cmds.getAttr(f"{node}.performanceBlend")
+    if playing:
+        raise AimError(
+            f"The performance on {node} moves the face as well ({100 * playing:.3g} % of it).",
+            "What was sculpted on it is no shape of one target.",
+            f"Set {node}.performanceBlend to 0, sculpt the face as the sliders have it, and set it back.",
+        )
+    if cmds.getAttr(f"{node}.jawMode", asString=True) == "learned":
+        return None
+    return from_list(cmds.getAttr(f"{node}.outJawMatrix"))
 
 
 def _target_on(node: str, model: FaceModel) -> str:
