@@ -49,6 +49,8 @@ def unskin(points: Floats, jaw: Floats, weight: Floats, centre: Floats) -> Float
     """The points (V, 3) float64 that skin() takes to `points`: (I + k (R - I))^-1 (p - centre - k offset) +
     centre."""
     turn, offset = displacement_form(jaw, centre)
+    if not turn.any() and not offset.any():
+        return np.array(points, np.float64)
     blend = np.eye(3) + np.asarray(weight, np.float64)[:, None, None] * turn
     moved = np.asarray(points, np.float64) - centre - np.asarray(weight, np.float64)[:, None] * offset
     back: Floats = np.linalg.solve(blend, moved[..., None])[..., 0] + centre
@@ -136,22 +138,29 @@ class JawMotion:
 
 
 def solve_displacements(
-    rig: Rig, shapes: Floats, rest: Floats, motion: JawMotion, weight: Floats, centre: Floats
+    rig: Rig,
+    shapes: Floats | Sequence[Floats],
+    rest: Floats,
+    motion: JawMotion,
+    weight: Floats,
+    centre: Floats,
 ) -> Floats:
     """(T, V, 3) float64 e' with LBS(rest + sum a_i e'_i, T, k) equal to every shape at its trained pose.
 
-    shapes (T, V, 3) absolute, rest (V, 3), weight k (V,), all in the model unit and object space.
+    shapes T times (V, 3) absolute, rest (V, 3), weight k (V,), all in the model unit and object space.
     """
     a = pose_matrix(rig)
-    before = np.array(
-        [
-            unskin(shape, motion.transform(row), weight, centre) - rest
-            for shape, row in zip(shapes, a, strict=True)
-        ]
-    )
-    if np.array_equal(a, np.eye(len(a))):
-        return before.reshape(shapes.shape)
-    return np.linalg.solve(a, before.reshape(len(a), -1)).reshape(shapes.shape)
+    before = np.empty((len(a), *np.shape(rest)))
+    for row, (shape, activations) in enumerate(zip(shapes, a, strict=True)):
+        before[row] = unskin(shape, motion.transform(activations), weight, centre) - rest
+    inverse = inverse_of_poses(a)
+    solved = {}
+    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)):
+        used = np.flatnonzero(inverse[row])
+        solved[row] = np.tensordot(inverse[row, used], before[used], 1)
+    for row, displacement in solved.items():
+        before[row] = displacement
+    return before
 
 
 @dataclass(frozen=True)
