@@ -214,13 +214,25 @@ class Detail:
     @classmethod
     def encode(cls, displacements: Floats, within: float) -> Detail:
         """Quantise displacements (T, V, 3), model unit; int16 only when half a step is under a quarter of
-        `within`."""
-        largest = np.abs(displacements).max(axis=(1, 2), initial=0)
+        `within`.
+
+        A vertex that moves by no more than that quarter along every axis does not move at all: what a shape
+        leaves alone, its last decimals would move everywhere.
+        """
+        alone = [(np.abs(row) <= within / 4).all(1) for row in displacements]
+        largest = np.array(
+            [np.abs(row[~still]).max(initial=0) for row, still in zip(displacements, alone, strict=True)]
+        )
         scales = np.where(largest > 0, largest / 32767, 1.0).astype(np.float32)
         if len(scales) and scales.max(where=largest > 0, initial=0) / 2 > within / 4:
-            return cls(displacements.astype(np.float32), np.ones(len(scales), np.float32))
-        steps = np.rint(displacements / scales.astype(np.float64)[:, None, None]).astype(np.int16)
-        return cls(steps, scales)
+            kept, scales = displacements.astype(np.float32), np.ones(len(scales), np.float32)
+        else:
+            kept = np.empty(displacements.shape, np.int16)
+            for steps, row, scale in zip(kept, displacements, scales.astype(np.float64), strict=True):
+                steps[:] = np.rint(row / scale)
+        for steps, still in zip(kept, alone, strict=True):
+            steps[still] = 0
+        return cls(kept, scales)
 
     def with_rows(self, ids: Sequence[int], displacements: Floats, within: float) -> Detail:
         """Some rows, displacements (N, V, 3), encoded anew; what the others stand for is the same to the last

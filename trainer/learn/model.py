@@ -29,6 +29,7 @@ from aim_maya.core.training_options import Activation, NetworkSize, TrainConfig
 # Activations, 2020).
 
 OMEGA = 30.0  # of the hidden layers, as in the paper on SIREN
+STILL = 0.01  # a sigmoid below this is no skinning weight at all
 
 
 class Siren(nn.Module):
@@ -216,8 +217,8 @@ class FaceNetworks(nn.Module):
         raise NotImplementedError
 
     def weight(self, c: Tensor) -> Tensor:
-        """(P, 1) skinning weight k in [0, 1]."""
-        return torch.sigmoid(4 * self.nets["skinning"](c))
+        """(P, 1) skinning weight k in [0, 1]; exactly 0 over the skull alone, where a sigmoid never ends."""
+        return torch.relu((1 + STILL) * torch.sigmoid(4 * self.nets["skinning"](c)) - STILL)
 
     def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """Thickness (P, 1) and unit normal (P, 3)."""

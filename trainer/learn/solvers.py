@@ -21,7 +21,7 @@ from torch import Tensor
 
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
-from .model import FaceNetworks, JawPoses, networks_for
+from .model import STILL, FaceNetworks, JawPoses, networks_for
 from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
@@ -141,10 +141,11 @@ def _outputs(
     poses."""
     neutral, _, normal, thickness, skinning = tables.unpack(rows)
     before = unskinned(shapes, skinning, jaw) - neutral[:, None]
+    below = 0.6 * STILL * torch.exp(-skinning / STILL)  # so that what a solve leaves over stays below zero
     return {
         "normal": normal,
         "thickness": torch.log(torch.expm1((thickness / 0.1).clamp_min(1e-3))) + 2,
-        "skinning": torch.logit(skinning.clamp(0.005, 0.995)) / 4,
+        "skinning": torch.logit(((skinning + STILL - below) / (1 + STILL)).clamp(0.001, 0.995)) / 4,
         "expression": torch.cat(
             [(neutral - c) / tables.rest_size, before.flatten(1) / tables.motion_size], 1
         ),
