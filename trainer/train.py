@@ -29,7 +29,7 @@ from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem, make_tables, prepare
 from trainer.learn.run import Heartbeat, pick_device, reported
-from trainer.learn.solvers import ridge_config, solve
+from trainer.learn.solvers import known_jaw, ridge_config, solve
 
 _SAME_MM = 0.1  # between two readings of one neutral
 RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
@@ -122,7 +122,9 @@ def _train(
     )
     clock.lap("prepare_s")
     progress.stage("linear solution")
-    linear, linear_jaw = _solve_linear(problem, config, device)
+    tables = make_tables(problem, device)
+    linear = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
+    linear_jaw = known_jaw(problem, device)
     preview = Preview(problem, run.preview, progress)
     linear_accuracy = accuracy(problem, linear, linear_jaw, preview.show_all)
     clock.lap("linear_s")
@@ -130,7 +132,7 @@ def _train(
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
         figures = linear_accuracy
     else:
-        training = Training(problem, config, linear_accuracy["skin"]["mean"], device)
+        training = Training(problem, config, linear_accuracy["skin"]["mean"], device, tables)
         if state is not None and "networks" in state:
             try:
                 training.restore(state)
@@ -138,7 +140,7 @@ def _train(
                 raise run.damaged(_misfit(error)) from error
             progress.note(f"Resuming at step {training.step} of {training.total}.")
         training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
-        trained = (training.networks, training.jaw)
+        trained = (training.whole, training.jaw)
         extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
         progress.stage("score")
@@ -284,16 +286,6 @@ def _save(run: RunFolder, training: Training, actor: Actor, progress: Progress) 
             "before.",
             warning=True,
         )
-
-
-def _solve_linear(
-    problem: Problem, config: TrainConfig, device: torch.device
-) -> tuple[FaceNetworks, JawPoses]:
-    tables = make_tables(problem, device)
-    networks = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
-    return networks, JawPoses(
-        torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False
-    ).to(device)
 
 
 def peak_memory_mib() -> float | None:

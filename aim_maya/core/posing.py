@@ -49,6 +49,8 @@ def unskin(points: Floats, jaw: Floats, weight: Floats, centre: Floats) -> Float
     """The points (V, 3) float64 that skin() takes to `points`: (I + k (R - I))^-1 (p - centre - k offset) +
     centre."""
     turn, offset = displacement_form(jaw, centre)
+    if not turn.any() and not offset.any():
+        return np.array(points, np.float64)
     blend = np.eye(3) + np.asarray(weight, np.float64)[:, None, None] * turn
     moved = np.asarray(points, np.float64) - centre - np.asarray(weight, np.float64)[:, None] * offset
     back: Floats = np.linalg.solve(blend, moved[..., None])[..., 0] + centre
@@ -136,22 +138,29 @@ class JawMotion:
 
 
 def solve_displacements(
-    rig: Rig, shapes: Floats, rest: Floats, motion: JawMotion, weight: Floats, centre: Floats
+    rig: Rig,
+    shapes: Floats | Sequence[Floats],
+    rest: Floats,
+    motion: JawMotion,
+    weight: Floats,
+    centre: Floats,
 ) -> Floats:
     """(T, V, 3) float64 e' with LBS(rest + sum a_i e'_i, T, k) equal to every shape at its trained pose.
 
-    shapes (T, V, 3) absolute, rest (V, 3), weight k (V,), all in the model unit and object space.
+    shapes T times (V, 3) absolute, rest (V, 3), weight k (V,), all in the model unit and object space.
     """
     a = pose_matrix(rig)
-    before = np.array(
-        [
-            unskin(shape, motion.transform(row), weight, centre) - rest
-            for shape, row in zip(shapes, a, strict=True)
-        ]
-    )
-    if np.array_equal(a, np.eye(len(a))):
-        return before.reshape(shapes.shape)
-    return np.linalg.solve(a, before.reshape(len(a), -1)).reshape(shapes.shape)
+    before = np.empty((len(a), *np.shape(rest)))
+    for row, (shape, activations) in enumerate(zip(shapes, a, strict=True)):
+        before[row] = unskin(shape, motion.transform(activations), weight, centre) - rest
+    inverse = inverse_of_poses(a)
+    solved = {}
+    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)):
+        used = np.flatnonzero(inverse[row])
+        solved[row] = np.tensordot(inverse[row, used], before[used], 1)
+    for row, displacement in solved.items():
+        before[row] = displacement
+    return before
 
 
 @dataclass(frozen=True)
@@ -205,13 +214,25 @@ class Detail:
     @classmethod
     def encode(cls, displacements: Floats, within: float) -> Detail:
         """Quantise displacements (T, V, 3), model unit; int16 only when half a step is under a quarter of
-        `within`."""
-        largest = np.abs(displacements).max(axis=(1, 2), initial=0)
+        `within`.
+
+        A vertex that moves by no more than that quarter along every axis does not move at all: what a shape
+        leaves alone, its last decimals would move everywhere.
+        """
+        alone = [(np.abs(row) <= within / 4).all(1) for row in displacements]
+        largest = np.array(
+            [np.abs(row[~still]).max(initial=0) for row, still in zip(displacements, alone, strict=True)]
+        )
         scales = np.where(largest > 0, largest / 32767, 1.0).astype(np.float32)
         if len(scales) and scales.max(where=largest > 0, initial=0) / 2 > within / 4:
-            return cls(displacements.astype(np.float32), np.ones(len(scales), np.float32))
-        steps = np.rint(displacements / scales.astype(np.float64)[:, None, None]).astype(np.int16)
-        return cls(steps, scales)
+            kept, scales = displacements.astype(np.float32), np.ones(len(scales), np.float32)
+        else:
+            kept = np.empty(displacements.shape, np.int16)
+            for steps, row, scale in zip(kept, displacements, scales.astype(np.float64), strict=True):
+                steps[:] = np.rint(row / scale)
+        for steps, still in zip(kept, alone, strict=True):
+            steps[still] = 0
+        return cls(kept, scales)
 
     def with_rows(self, ids: Sequence[int], displacements: Floats, within: float) -> Detail:
         """Some rows, displacements (N, V, 3), encoded anew; what the others stand for is the same to the last

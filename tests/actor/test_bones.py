@@ -40,7 +40,7 @@ from trainer.evaluate.anatomy import (
 )
 from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.geometry.surface import inward_room, outside
-from trainer.learn.fields import network_fields
+from trainer.learn.fields import neutral_fields
 from trainer.learn.loop import Training
 from trainer.learn.problem import prepare
 from trainer.learn.tissue import find_tissue
@@ -165,7 +165,7 @@ def test_learned_anatomy_stays_inside_and_on_its_own_bone(sample: Actor) -> None
     training = Training(problem, config, float("inf"), torch.device("cpu"))
     with Progress("none") as progress:
         training.learn_anatomy(progress, "anatomy")
-    at = network_fields(problem, training.networks, training.jaw, problem.template.points)
+    at = neutral_fields(problem, training.networks, problem.template.points)
     at = replace(at, bone=sample.neutral.points - at.thickness[:, None] * at.normals)
     score = anatomy_accuracy(problem, at)
     assert score["outside_skin"] == 0

@@ -24,7 +24,7 @@ from trainer.actor.constraints import JAW, LONGEST_MM, SKULL, Constraints
 from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
 from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import Surface, exposed, outside
-from trainer.learn.fields import NetworkFields, network_fields
+from trainer.learn.fields import NeutralFields, neutral_fields
 from trainer.learn.loop import Training
 from trainer.learn.problem import Problem
 
@@ -38,7 +38,7 @@ _BORDER_MM = (
 )
 
 
-def anatomy_accuracy(problem: Problem, at: NetworkFields) -> dict[str, Any]:
+def anatomy_accuracy(problem: Problem, at: NeutralFields) -> dict[str, Any]:
     """All figures of the anatomy, mm; lengths from bone point to bone unless said otherwise. None for a face
     trained without bones."""
     if not len(problem.constraints.covered):
@@ -53,7 +53,7 @@ def anatomy_accuracy(problem: Problem, at: NetworkFields) -> dict[str, Any]:
     return figures
 
 
-def constraint_accuracy(constraints: Constraints, at: NetworkFields, mm: float) -> dict[str, float]:
+def constraint_accuracy(constraints: Constraints, at: NeutralFields, mm: float) -> dict[str, float]:
     """At the constraints used: |b - bone|. At covered vertices that were not: b to the ray's hit, to the
     nearest bone, and how often that is the wrong one, mm and shares.
     """
@@ -119,7 +119,7 @@ def roughness(mesh: Mesh, thickness: Floats, normals: Floats, mm_per_unit: float
 
 
 def region_accuracy(
-    constraints: Constraints, at: NetworkFields, landmarks: Landmarks, actor: Actor
+    constraints: Constraints, at: NeutralFields, landmarks: Landmarks, actor: Actor
 ) -> dict[str, dict[str, float]]:
     """{region: vertices, median and p95 at covered vertices that were not used}."""
     ids = constraints.covered[~constraints.used]
@@ -134,7 +134,7 @@ def region_accuracy(
 
 
 def site_depths(
-    constraints: Constraints, at: NetworkFields, landmarks: Landmarks, actor: Actor
+    constraints: Constraints, at: NeutralFields, landmarks: Landmarks, actor: Actor
 ) -> dict[str, dict[str, float | None]]:
     """{site: the table's depth, the learned thickness, and the given bone's where a ray found it}, mm; the
     mean of both sides."""
@@ -174,7 +174,7 @@ def leave_regions_out(
         thinned = replace(thinned, tissue=problem.tissue.relearned(problem.actor, thinned.constraints))
         training = Training(thinned, replace(config, losses="aim"), float("inf"), device)
         training.learn_anatomy(progress, f"without the {region}")
-        at = network_fields(thinned, training.networks, training.jaw, problem.template.points)
+        at = neutral_fields(thinned, training.networks, problem.template.points)
         at = replace(at, bone=problem.actor.neutral.points - at.thickness[:, None] * at.normals)
         c, kept = problem.constraints, np.flatnonzero(inside)
         scored = replace(

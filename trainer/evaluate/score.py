@@ -8,15 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import Mesh, face_means, subdivide
+from aim_maya.core.mesh import Mesh, face_means
 from trainer.actor.constraints import Constraints
 from trainer.actor.jaw import find_jaw, rigid_fits
-from trainer.learn.fields import network_fields
+from trainer.learn.fields import NeutralFields, field_pieces, joined
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
@@ -31,36 +32,42 @@ def accuracy(
     """All figures of one set of networks, detail off. seen: shown the errors at every vertex of every shape
     (T, V), mm."""
     actor, mm = problem.actor, problem.actor.mm_per_unit
-    at = network_fields(problem, networks, jaw, problem.template.points)
-    error = np.linalg.norm(at.posed - actor.stack, axis=2) * mm
+    rest, size = actor.neutral.points, (len(actor.rig.targets), len(actor.neutral.points))
+    error, motion, found = np.empty(size, np.float32), np.empty(size, np.float32), []
+    for part, at in field_pieces(problem, networks, jaw, problem.template.points):
+        shapes = problem.shapes_at(part).transpose(1, 0, 2)
+        error[:, part] = np.linalg.norm(at.posed - shapes, axis=2) * mm
+        motion[:, part] = np.linalg.norm(shapes - rest[part], axis=2) * mm
+        found.append(NeutralFields(at.bone, at.normals, at.thickness, at.weight, at.skin))
+    fields = joined(found)
     if seen is not None:
         seen(error)
-    motion = np.linalg.norm(actor.stack - actor.neutral.points, axis=2) * mm
-    neutral = np.linalg.norm(at.skin - actor.neutral.points, axis=1) * mm
+    moving = motion > MOVING_MM
+    rows = target_rows(actor.rig.targets, error, motion)
+    neutral = np.linalg.norm(fields.skin - rest, axis=1) * mm
     return {
         "skin": distribution(error)
-        | {"moving_mean": float(error[motion > MOVING_MM].mean()) if (motion > MOVING_MM).any() else 0.0},
+        | {"moving_mean": float(error[moving].mean(dtype=np.float64)) if moving.any() else 0.0},
         "neutral": distribution(neutral),
-        "targets": target_rows(actor.rig.targets, error, motion),
-        "worst_relative": max(
-            (r["relative"] for r in target_rows(actor.rig.targets, error, motion)), default=0.0
-        ),
-        "between": between_vertices(problem, networks, jaw, float(error.mean())),
-        "anatomy": anatomy_accuracy(problem, at),
+        "targets": rows,
+        "worst_relative": max((r["relative"] for r in rows), default=0.0),
+        "between": between_vertices(problem, networks, jaw, float(error.mean(dtype=np.float64))),
+        "anatomy": anatomy_accuracy(problem, fields),
     }
 
 
 def distribution(error: Floats) -> dict[str, float]:
     """mean, p99, p99.9 and max of errors of any shape."""
     p99, p999 = np.quantile(error, [0.99, 0.999])
-    return {"mean": float(error.mean()), "p99": float(p99), "p999": float(p999), "max": float(error.max())}
+    mean = float(error.mean(dtype=np.float64))
+    return {"mean": mean, "p99": float(p99), "p999": float(p999), "max": float(error.max())}
 
 
 def target_rows(targets: tuple[str, ...], error: Floats, motion: Floats) -> list[dict[str, Any]]:
     """One row a target: mean and max error (mm), and RMS error over RMS motion, both over the vertices that
     it moves."""
     rows = []
-    for name, e, m in zip(targets, error, motion, strict=True):
+    for name, e, m in zip(targets, error.astype(np.float64), motion.astype(np.float64), strict=True):
         moved = m > MOVING_MM
         relative = (
             float(np.sqrt(np.square(e[moved]).mean() / np.square(m[moved]).mean())) if moved.any() else 0.0
@@ -83,19 +90,39 @@ def between_vertices(
     """Mean error at face centres and after one subdivision, against the means of the corners, and the mesh's
     own flatness, mm."""
     actor, mm = problem.actor, problem.actor.mm_per_unit
-    finer = subdivide(actor.neutral)
-    v = len(actor.neutral.points)
-    template = finer.carry(problem.template.points)[v:]
-    truth = np.stack([finer.carry(shape)[v:] for shape in actor.stack])
-    error = np.linalg.norm(network_fields(problem, networks, jaw, template).posed - truth, axis=2) * mm
-    centres = error[:, len(actor.neutral.edges) :]
+    means = new_points(actor.neutral)
+    template = means @ problem.template.points
+    total, centres, largest = 0.0, 0.0, 0.0
+    edges, count = len(actor.neutral.edges), len(template)
+    for part, at in field_pieces(problem, networks, jaw, template):
+        here = means[part]
+        used, local = np.unique(here.indices, return_inverse=True)
+        local_means = sp.csr_matrix((here.data, local, here.indptr), shape=(here.shape[0], len(used)))
+        truth = (local_means @ problem.shapes_at(used).reshape(len(used), -1)).reshape(here.shape[0], -1, 3)
+        error = np.linalg.norm(at.posed - truth.transpose(1, 0, 2), axis=2) * mm
+        inside = error[:, max(edges - part.start, 0) :]
+        total += float(error.sum())
+        centres += float(inside.sum())
+        largest = max(largest, float(inside.max(initial=0.0)))
+    targets = max(len(actor.rig.targets), 1)
+    centre_mean = centres / max((count - edges) * targets, 1)
     return {
-        "face_centre_mean": float(centres.mean()),
-        "face_centre_max": float(centres.max()),
-        "subdivided_mean": float(error.mean()),
-        "face_centre_over_vertex": float(centres.mean() / max(vertex_mean, 1e-9)),
+        "face_centre_mean": centre_mean,
+        "face_centre_max": largest,
+        "subdivided_mean": total / max(count * targets, 1),
+        "face_centre_over_vertex": centre_mean / max(vertex_mean, 1e-9),
         "flatness_mean": flatness(actor.neutral) * mm,
     }
+
+
+def new_points(mesh: Mesh) -> sp.csr_matrix:
+    """(E + F, V) the middles of the edges and then the centres of the faces as means of vertices: what one
+    subdivision adds."""
+    edges = mesh.edges
+    columns = np.concatenate([edges.ravel(), mesh.corners])
+    shares = np.concatenate([np.full(2 * len(edges), 0.5), 1.0 / mesh.counts[mesh.corner_face]])
+    starts = np.concatenate([[0], np.cumsum(np.r_[np.full(len(edges), 2), mesh.counts])])
+    return sp.csr_matrix((shares, columns, starts), shape=(len(starts) - 1, len(mesh.points)))
 
 
 def flatness(mesh: Mesh) -> float:

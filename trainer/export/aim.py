@@ -26,7 +26,7 @@ from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest
 from trainer.actor.jaw import Jaw
-from trainer.learn.fields import network_fields
+from trainer.learn.fields import NeutralFields, field_pieces, joined
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
@@ -42,12 +42,12 @@ def write_checked(
     path: str | Path,
     manifest: Mapping[str, Any],
     members: Mapping[str, bytes],
-    posed: Floats | None = None,
+    posed: Mapping[int, Floats] | None = None,
     agrees_with: FaceModel | None = None,
 ) -> dict[str, float]:
     """Write a .aim file with its parity figures (mm) in the manifest, and return them.
 
-    posed (T, V, 3): torch's skin at the trained poses. agrees_with: a model that the file has to give the
+    posed {target: (V, 3)}: torch's skin at the poses of `poses_to_compare`. agrees_with: a model that the file has to give the
     same points as. Raises AimError, and writes nothing, when any of them differ by more than 1e-3 mm.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +67,7 @@ def write_checked(
     return figures
 
 
-def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
+def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, float]:
     """Largest differences in mm of everything from cached points at trained poses: the graphs' fields and
     frames, and torch's where given."""
     cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
@@ -89,7 +89,7 @@ def parity(path: Path, posed: Floats | None = None) -> dict[str, float]:
     portable = FullEvaluator(data, "cpu")
     resident = PoseFrame(data, "cpu") if PoseFrame.graph in data.graphs else None  # files of before have none
     differences: dict[str, float] = {}
-    for i in _chosen(pose_matrix(rig)):
+    for i in poses_to_compare(pose_matrix(rig)):
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
         active = rig.activations(controls)
@@ -123,7 +123,7 @@ def apart(one: FaceModel, other: FaceModel, frames: int = 8) -> float:
     return worst * one.mm_per_unit
 
 
-def _chosen(matrix: Floats) -> list[int]:
+def poses_to_compare(matrix: Floats) -> list[int]:
     """At most twelve trained poses, evenly spread, every combination among them."""
     combinations = [i for i, row in enumerate(matrix) if (row != 0).sum() > 1]
     return sorted(
@@ -174,14 +174,17 @@ def export(
     jaw = learned_jaw(problem, poses)
     motion = jaw.motion(actor)
     blend = LinearBlend.of(actor.rig, motion, template.centre)
-    at = network_fields(problem, networks, poses, template.points)
+    before, posed, found = _learned(problem, networks, poses, motion)
+    at = joined(found)
     given, of = problem.welded.given, problem.welded.of
     weight = at.weight.astype(np.float32)
     neutral = actor.neutral.points.astype(np.float32)
+    shapes = [actor.shapes[target] for target in actor.rig.targets]
     exact = solve_displacements(
-        actor.rig, actor.stack, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre
+        actor.rig, shapes, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre
     )
     detail = Detail.encode(exact, tolerance(neutral, actor.mm_per_unit))
+    del exact  # as large as the actor
     fields = {
         "neutral": neutral,
         "template": template.coordinates,
@@ -194,9 +197,10 @@ def export(
     arrays |= {
         "counts": given.counts,
         "corners": given.corners,
-        "basis": FORMS[networks.form].basis_before(problem, at, motion).astype(np.float32)[:, of],
+        "basis": before if len(of) == len(neutral) else before[:, of],
     }
-    arrays |= {"detail_steps": detail.steps[:, of], "detail_scales": detail.scales}
+    steps = detail.steps if len(of) == len(neutral) else detail.steps[:, of]
+    arrays |= {"detail_steps": steps, "detail_scales": detail.scales}
     if len(neutral) < len(of):
         arrays["owners"] = problem.welded.owners
     if problem.welded.piece.any():
@@ -223,7 +227,25 @@ def export(
         {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
     )
     manifest |= {} if request is None else {"skin": request_entry(request)}
-    return write_checked(path, manifest, members, at.posed[:, of])
+    del arrays, before, detail, steps
+    return write_checked(path, manifest, members, {i: points[of] for i, points in posed.items()})
+
+
+def _learned(
+    problem: Problem, networks: FaceNetworks, poses: JawPoses, motion: JawMotion
+) -> tuple[Floats, dict[int, Floats], list[NeutralFields]]:
+    """Displacements before skinning (T, V, 3) float32, the skin (V, 3) at some trained poses, and the neutral's
+    fields in pieces, of the actor's own vertices, model unit."""
+    size = (len(problem.actor.neutral.points), 3)
+    before = np.empty((len(problem.actor.rig.targets), *size), np.float32)
+    posed = {i: np.empty(size) for i in poses_to_compare(problem.matrix)}
+    found: list[NeutralFields] = []
+    for part, at in field_pieces(problem, networks, poses, problem.template.points):
+        before[:, part] = FORMS[networks.form].basis_before(problem, at, motion)
+        for i, points in posed.items():
+            points[part] = at.posed[i]
+        found.append(NeutralFields(at.bone, at.normals, at.thickness, at.weight, at.skin))
+    return before, posed, found
 
 
 def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:

@@ -13,7 +13,7 @@ import numpy as np
 from aim_maya.core.arrays import Floats
 from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
 from trainer.learn.fields import NetworkFields
-from trainer.learn.model import OMEGA, FaceNetworks, Siren
+from trainer.learn.model import OMEGA, STILL, FaceNetworks, Siren
 from trainer.learn.problem import Problem
 
 from .pose_graph import Graph, frame_nodes, mix_nodes, skin_nodes
@@ -111,6 +111,7 @@ class NetworkGraph(Graph):
 
     def rest(self) -> None:
         """bone_points, thickness, normals, skinning_weight from template, model unit."""
+        self.keep(K_gain=1 + STILL, K_still=STILL)
         self.keep(two=2.0, tenth=0.1 * self.scale, scale=self.scale, tiny=1e-12)
         self.keep(last_axis=np.array([1], np.int64), centre=np.asarray(self.centre, np.float32))
         d = self._network("thickness", "D", 1.0)
@@ -128,7 +129,10 @@ N_sum = ReduceSum<keepdims=1>(N_square, last_axis)
 N_root = Sqrt(N_sum)
 N_length = Max(N_root, tiny)
 normals = Div({n}, N_length)
-skinning_weight = Sigmoid({k})
+K_sigmoid = Sigmoid({k})
+K_raised = Mul(K_sigmoid, K_gain)
+K_less = Sub(K_raised, K_still)
+skinning_weight = Relu(K_less)
 c_scaled = Mul(template, scale)
 c_world = Add(c_scaled, centre)
 placed = Add(c_world, {b})"""

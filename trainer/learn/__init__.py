@@ -2,7 +2,7 @@
 
 from aim_maya.core import lazy
 
-__all__ = ["FaceNetworks", "Problem", "Training", "make_template", "network_fields", "prepare"]
+__all__ = ["FaceNetworks", "Problem", "Training", "make_template", "neutral_fields", "prepare"]
 
 __getattr__ = lazy(
     __name__,
@@ -10,5 +10,5 @@ __getattr__ = lazy(
     template="make_template",
     model="FaceNetworks",
     loop="Training",
-    fields="network_fields",
+    fields="neutral_fields",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +18,17 @@ from trainer.geometry.surface import outside
 
 from . import losses
 from .model import FaceNetworks, JawPoses
-from .problem import Problem, TrainingTables
+from .problem import Problem, TrainingTables, pieces
 from .solvers import Adam
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 
-_CHUNK = 4096
-
 
 @dataclass(frozen=True)
-class NetworkFields:
-    """At P template points, model unit, object space: bone, normals, skin (P, 3), thickness, weight (P,),
-    posed (T, P, 3).
+class NeutralFields:
+    """At P template points, model unit, object space: bone, normals, skin (P, 3), thickness, weight (P,).
 
-    skin is b0 + d0 n0; posed the skin at every trained pose; basis (P, T, 3) the networks' displacements as
-    they come.
+    skin is b0 + d0 n0.
     """
 
     bone: Floats
@@ -39,44 +36,72 @@ class NetworkFields:
     thickness: Floats
     weight: Floats
     skin: Floats
+
+
+@dataclass(frozen=True)
+class NetworkFields(NeutralFields):
+    """And posed (T, P, 3) the skin at every trained pose; basis (P, T, 3) the networks' displacements as they
+    come."""
+
     basis: Floats
     posed: Floats
 
 
 @torch.no_grad()
-def network_fields(
+def field_pieces(
     problem: Problem, networks: FaceNetworks, jaw: JawPoses, template: Floats
-) -> NetworkFields:
-    """Run the networks at template points (P, 3), model unit."""
+) -> Iterator[tuple[slice, NetworkFields]]:
+    """Run the networks at template points (P, 3), model unit, and give their fields piece by piece: all at
+    once may be larger than the memory."""
     device = next(networks.parameters()).device
-    c = torch.tensor(
-        (template - problem.template.centre) / problem.template.scale, dtype=torch.float32, device=device
-    )
     eye = np.array_equal(problem.matrix, np.eye(len(problem.matrix)))
     matrix = None if eye else torch.tensor(problem.matrix, dtype=torch.float32, device=device)
-    pieces: list[list[Floats]] = []
-    for chunk in c.split(_CHUNK):
-        f = networks.fields(chunk)
-        posed = networks.pose(f.skin, f.weight, f.basis, jaw, matrix)
-        pieces.append(
-            [
-                x.cpu().double().numpy()
-                for x in (f.bone, f.normal, f.thickness, f.weight, f.skin, f.basis, posed)
-            ]
-        )
-    bone, normal, thickness, weight, skin, basis, posed_all = (
-        np.concatenate(column) for column in zip(*pieces, strict=True)
-    )
     centre, scale = problem.template.centre, problem.template.scale
-    return NetworkFields(
-        bone * scale + centre,
-        normal,
-        thickness[:, 0] * scale,
-        weight[:, 0],
-        skin * scale + centre,
-        basis * scale,
-        (posed_all * scale + centre).transpose(1, 0, 2),
-    )
+    for part in pieces(problem, len(template)):
+        c = torch.tensor((template[part] - centre) / scale, dtype=torch.float32, device=device)
+        f = networks.fields(c)
+        posed = networks.pose(f.skin, f.weight, f.basis, jaw, matrix)
+        bone, normal, thickness, weight, skin, basis, posed_all = (
+            x.cpu().double().numpy()
+            for x in (f.bone, f.normal, f.thickness, f.weight, f.skin, f.basis, posed)
+        )
+        yield (
+            part,
+            NetworkFields(
+                bone * scale + centre,
+                normal,
+                thickness[:, 0] * scale,
+                weight[:, 0],
+                skin * scale + centre,
+                basis * scale,
+                (posed_all * scale + centre).transpose(1, 0, 2),
+            ),
+        )
+
+
+def joined(found: Sequence[NeutralFields]) -> NeutralFields:
+    """The neutral's fields of pieces, one after the other."""
+    names = [field.name for field in dataclasses.fields(NeutralFields)]
+    return NeutralFields(*(np.concatenate([getattr(at, name) for at in found]) for name in names))
+
+
+@torch.no_grad()
+def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -> NeutralFields:
+    """The networks' fields at template points (P, 3), model unit, without the shapes."""
+    device = next(networks.parameters()).device
+    centre, scale = problem.template.centre, problem.template.scale
+    c = torch.tensor((template - centre) / scale, dtype=torch.float32, device=device)
+    found = []
+    for f in map(networks.rest, c.split(4096)):
+        bone, normal, thickness, weight, skin = (
+            x.cpu().double().numpy() for x in (f.bone, f.normal, f.thickness, f.weight, f.skin)
+        )
+        found.append(
+            NeutralFields(
+                bone * scale + centre, normal, thickness[:, 0] * scale, weight[:, 0], skin * scale + centre
+            )
+        )
+    return joined(found)
 
 
 # The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,

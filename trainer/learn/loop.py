@@ -18,9 +18,9 @@ from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from . import losses
 from .fields import bring_inside
-from .model import Fields, JawPoses, networks_for
-from .problem import Problem, make_tables
-from .solvers import Adam, Muon
+from .model import FaceNetworks, Fields, JawPoses, networks_for
+from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
+from .solvers import Adam, Muon, principal_columns
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -38,10 +38,15 @@ class Training:
     checkpoint."""
 
     def __init__(
-        self, problem: Problem, config: TrainConfig, reference_mm: float, device: torch.device
+        self,
+        problem: Problem,
+        config: TrainConfig,
+        reference_mm: float,
+        device: torch.device,
+        tables: TrainingTables | None = None,
     ) -> None:
         self.problem, self.config, self.reference_mm, self.device = problem, config, reference_mm, device
-        self.tables = make_tables(problem, device)
+        self.tables = make_tables(problem, device) if tables is None else tables
         self.step, self.restarts = 0, 0
         self.rate, self.curve = config.rate, list[dict[str, float]]()
         self._begin(config)
@@ -50,8 +55,11 @@ class Training:
         """Fresh networks, optimisers and sampling table."""
         t = self.tables
         transforms = torch.tensor(self.problem.normalised_transforms(), dtype=torch.float32)
-        self.networks = networks_for(config, t.targets, t.rest_size, t.motion_size).to(self.device)
+        self._principal = config.losses == "aim" and self.problem.jaw.known
+        columns = min(3 * t.targets, config.expression.width) if self._principal else None
+        self.networks = networks_for(config, t.targets, t.rest_size, t.motion_size, columns).to(self.device)
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
+        self._leave_skin()
         nets = self.networks.nets
         matrices = [w for net in nets.values() for w in net.matrices()]  # type: ignore[operator]
         taken = {id(w) for w in matrices}
@@ -121,8 +129,36 @@ class Training:
             )
         self._settle_anatomy(progress, self.anatomy_first)
 
+    @property
+    def whole(self) -> FaceNetworks:
+        """The networks with the displacements of every target."""
+        return self.networks if self._mixing is None else self.networks.spread(self._mixing)
+
+    @torch.no_grad()
+    def _take_up_skin(self) -> None:
+        """Put what E learns beside the labels: displacements before skinning, where jaw and K keep still
+        while it learns, else the shapes themselves."""
+        t = self.tables
+        if t.rows.shape[1] > LABELS:
+            return
+        if self._principal:
+            weight = torch.cat([self.networks.weight(c) for c in t.c.split(4096)])
+            found = principal_columns(self.problem, t, weight, self.jaw, self.networks.columns)
+            values, self._mixing = found.values, found.mixing
+        else:
+            parts = pieces(self.problem, len(t.c))
+            shapes = [normalised_shapes(self.problem, part, self.device).flatten(1) for part in parts]
+            values = torch.cat(shapes)
+        t.rows = torch.cat([t.rows, values], 1)
+
+    def _leave_skin(self) -> None:
+        self._mixing: Tensor | None = None
+        self.tables.rows = self.tables.rows[:, :LABELS]
+
     def _one_step(self) -> float:
         self._set_rate()
+        if self.step >= self.anatomy_first:
+            self._take_up_skin()
         c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
@@ -199,13 +235,17 @@ class Training:
         """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the
         motion's size."""
         t, nets = self.tables, self.networks
-        neutral, shapes = t.unpack(rows)[:2]
-        skin, basis = nets.surface(c)
-        posed = nets.pose(*nets.rest_to_learn(skin, nets.weight(c), neutral), basis, self.jaw, t.matrix)
-        terms.add("skin", lambda: losses.position(posed / t.motion_size, shapes / t.motion_size))
+        neutral, truth = t.unpack(rows)[:2]
+        skin, learned = nets.surface(c)
+        if not self._principal:
+            basis = learned.view(len(c), t.targets, 3)
+            rest = nets.rest_to_learn(skin, nets.weight(c), neutral)
+            learned = nets.pose(*rest, basis, self.jaw, t.matrix).flatten(1)
+        size = t.motion_size * t.targets**0.5  # a mean over the targets, of a sum over columns
+        terms.add("skin", lambda: losses.position(learned / size, truth / size))
         terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            miss: Tensor = (posed - shapes).square().sum((1, 2)) + (skin - neutral).square().sum(1)
+            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
             return miss / t.motion_size**2
 
     def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
@@ -268,14 +308,18 @@ class Training:
     def errors_mm(self) -> tuple[Tensor, Tensor]:
         """Distance of the networks' skin from the shapes, mm: of every vertex, mean over the shapes (V,); of
         every shape, mean over the vertices (T,)."""
-        t = self.tables
+        self._take_up_skin()
+        t, nets = self.tables, self.whole
         vertices, targets = [], torch.zeros(t.targets, device=t.c.device)
-        for c, rows in zip(t.c.split(4096), t.rows.split(4096), strict=True):
-            f = self.networks.fields(c)
-            posed = self.networks.pose(f.skin, f.weight, f.basis, self.jaw, t.matrix)
-            miss = (posed - t.unpack(rows)[1]).norm(dim=2) * self.problem.mm
-            vertices.append(miss.mean(1))
-            targets += miss.sum(0)
+        for part in pieces(self.problem, len(t.c)):
+            f = nets.fields(t.c[part])
+            posed = nets.pose(f.skin, f.weight, f.basis, self.jaw, t.matrix)
+            miss = posed - normalised_shapes(self.problem, part, self.device)
+            apart = miss.norm(dim=2) * self.problem.mm
+            vertices.append(apart.mean(1))
+            targets += apart.sum(0)
+        if self.step < self.anatomy_first:
+            self._leave_skin()  # K is not at its end yet
         return torch.cat(vertices), targets / len(t.c)
 
     def mean_error_mm(self) -> float:

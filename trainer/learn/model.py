@@ -14,6 +14,7 @@ shapes and bones.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from aim_maya.core.training_options import Activation, NetworkSize, TrainConfig
 # Activations, 2020).
 
 OMEGA = 30.0  # of the hidden layers, as in the paper on SIREN
+STILL = 0.01  # a sigmoid below this is no skinning weight at all
 
 
 class Siren(nn.Module):
@@ -141,7 +143,8 @@ class FaceNetworks(nn.Module):
     """B, D, N, K and E in one of two forms, `AimNetworks` and `PaperNetworks`; `networks_for` chooses.
 
     rest_size and motion_size are the typical lengths of B's and E's outputs, so that last layers stay of
-    order one. The forms differ in what the networks give, how the neutral is built, and where the
+    order one. columns: how many numbers of the shapes E gives, 3T; a training that learns their principal
+    columns has fewer, and ends with `spread`. The forms differ in what the networks give, how the neutral is built, and where the
     displacement acts; the graphs of each are in trainer/export/graphs.py.
     """
 
@@ -151,25 +154,48 @@ class FaceNetworks(nn.Module):
     bone_outputs: ClassVar[int]
     """How many of E's first outputs are B."""
 
-    def __init__(self, config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        targets: int,
+        rest_size: float,
+        motion_size: float,
+        columns: int | None = None,
+    ) -> None:
         super().__init__()
         self.rest_size, self.motion_size, self.targets = rest_size, motion_size, targets
+        self.columns = 3 * targets if columns is None else columns
         generator = torch.Generator().manual_seed(config.seed)
         self.nets = nn.ModuleDict(
             {
                 name: Siren(getattr(config, name), n, config.activation, generator)
-                for name, n in self.outputs(targets).items()
+                for name, n in self.outputs().items()
             }
         )
 
-    def outputs(self, targets: int) -> dict[str, int]:
+    def outputs(self) -> dict[str, int]:
         """{network: how many numbers it gives at a point}, in the order in which they are drawn."""
-        return {"thickness": 1, "normal": 3, "skinning": 1, "expression": self.bone_outputs + 3 * targets}
+        return {"thickness": 1, "normal": 3, "skinning": 1, "expression": self.bone_outputs + self.columns}
 
     def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The neutral skin s0 (P, 3) and E's displacements (P, T, 3) at template coordinates c (P, 3), by the
-        shortest way there is."""
+        """The neutral skin s0 (P, 3) and E's columns (P, K), the displacements of all targets one after the
+        other, at template coordinates c (P, 3), by the shortest way there is."""
         raise NotImplementedError
+
+    @torch.no_grad()
+    def spread(self, mixing: Tensor) -> FaceNetworks:
+        """The same networks with the displacements themselves, (P, 3T) = columns (P, K) @ mixing (K, 3T):
+        only the last layer is another."""
+        result = copy.deepcopy(self)
+        net = result.nets["expression"]
+        last, n = net.last, self.bone_outputs
+        net.last = nn.Linear(last.in_features, n + mixing.shape[1], device=mixing.device)  # type: ignore[arg-type]
+        for name in ("weight", "bias"):
+            old = getattr(last, name).double()
+            new = torch.cat([old[:n], mixing.double().T @ old[n:]])
+            getattr(net.last, name).copy_(new)
+        result.columns = mixing.shape[1]
+        return result
 
     def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Bone point, thickness, normal and neutral skin at c (P, 3)."""
@@ -191,8 +217,8 @@ class FaceNetworks(nn.Module):
         raise NotImplementedError
 
     def weight(self, c: Tensor) -> Tensor:
-        """(P, 1) skinning weight k in [0, 1]."""
-        return torch.sigmoid(4 * self.nets["skinning"](c))
+        """(P, 1) skinning weight k in [0, 1]; exactly 0 over the skull alone, where a sigmoid never ends."""
+        return torch.relu((1 + STILL) * torch.sigmoid(4 * self.nets["skinning"](c)) - STILL)
 
     def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """Thickness (P, 1) and unit normal (P, 3)."""
@@ -208,7 +234,8 @@ class FaceNetworks(nn.Module):
     def fields(self, c: Tensor) -> AllFields:
         """All five at template coordinates c (P, 3)."""
         f = self.rest(c)
-        return AllFields(f.bone, f.thickness, f.normal, f.weight, f.skin, self.surface(c)[1])
+        basis = self.surface(c)[1].view(len(c), self.targets, 3)
+        return AllFields(f.bone, f.thickness, f.normal, f.weight, f.skin, basis)
 
 
 class AimNetworks(FaceNetworks):
@@ -224,7 +251,7 @@ class AimNetworks(FaceNetworks):
     def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """The neutral skin and E's displacements, out of one network."""
         out = self.nets["expression"](c)
-        return c + self.rest_size * out[:, :3], self.motion_size * out[:, 3:].view(len(c), self.targets, 3)
+        return c + self.rest_size * out[:, :3], self.motion_size * out[:, 3:]
 
     def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         thickness, normal = self.tissue(c)
@@ -261,14 +288,14 @@ class PaperNetworks(FaceNetworks):
 
     form, anatomy_alone, bone_outputs = "paper", False, 0
 
-    def outputs(self, targets: int) -> dict[str, int]:
+    def outputs(self) -> dict[str, int]:
         """The others', and B."""
-        return super().outputs(targets) | {"bone": 3}
+        return super().outputs() | {"bone": 3}
 
     def surface(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """The neutral skin from the anatomy, and E's displacements."""
         out = self.nets["expression"](c)
-        return self._anatomy(c)[3], self.motion_size * out.view(len(c), self.targets, 3)
+        return self._anatomy(c)[3], self.motion_size * out
 
     def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         thickness, normal = self.tissue(c)
@@ -300,10 +327,12 @@ class PaperNetworks(FaceNetworks):
         return self._anatomy(c)[:3]
 
 
-def networks_for(config: TrainConfig, targets: int, rest_size: float, motion_size: float) -> FaceNetworks:
+def networks_for(
+    config: TrainConfig, targets: int, rest_size: float, motion_size: float, columns: int | None = None
+) -> FaceNetworks:
     """Fresh networks in the form that config.losses names."""
     forms = {form.form: form for form in (AimNetworks, PaperNetworks)}
-    return forms[config.losses](config, targets, rest_size, motion_size)
+    return forms[config.losses](config, targets, rest_size, motion_size, columns)
 
 
 def _mixed(basis: Tensor, matrix: Tensor | None) -> Tensor:

@@ -21,6 +21,7 @@ from trainer.actor.jaw import Jaw, find_jaw, skinning_labels, trained_transforms
 from trainer.actor.weld import Welded, weld
 from trainer.geometry.surface import Mirror, facial_plane, mirror_map
 
+from .model import JawPoses
 from .template import Template, closed_template, open_template
 from .tissue import Tissue, find_tissue
 
@@ -68,6 +69,12 @@ class Problem:
         matrix[:3, 3] = normalised[:3, 3] * self.template.scale - (normalised[:3, :3] - np.eye(3)) @ centre
         return matrix
 
+    def shapes_at(self, ids: Ints | slice) -> Floats:
+        """(P, T, 3) float64 shapes at some vertices, model unit. All of them at once may be larger than the
+        memory."""
+        actor = self.actor
+        return np.stack([actor.shapes[t][ids] for t in actor.rig.targets], axis=1)
+
 
 def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what
@@ -95,14 +102,18 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     )
 
 
+LABELS = 8  # columns of `rows` before those of the skin: neutral, normal, thickness and skinning label
+
+
 @dataclass
 class TrainingTables:
     """What a step gathers, float32 on the training device, normalised units.
 
-    Per vertex: c (V, 3), rows (V, 3 + 3T + 5) = neutral, shapes, normal, thickness label, skinning label;
-    mirrored (V, 3) template points; plane. Per face: corners (F, n) padded with the first corner, filled (F,
-    n). Anchors: ids, bone, thickness, normal. tight: ids with little room below them, and how much, (N, 1).
-    edges (E, 2): of the outer skin, where its tissue is steep or ends; edge_lengths (E, 1).
+    Per vertex: c (V, 3), rows (V, 8 + K) = neutral, normal, thickness label, skinning label, and what a
+    network learns of the shapes, K columns that a stage puts there (none at first); mirrored (V, 3) template
+    points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone,
+    thickness, normal. tight: ids with little room below them, and how much, (N, 1). edges (E, 2): of the outer
+    skin, where its tissue is steep or ends; edge_lengths (E, 1). matrix: A (T, T), None for the identity.
     """
 
     c: Tensor
@@ -137,33 +148,29 @@ class TrainingTables:
         )
 
     def unpack(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """neutral (P, 3), shapes (P, T, 3), skin normal (P, 3), thickness label (P, 1), skinning label (P,
-        1)."""
-        n = 3 + 3 * self.targets
-        normal = torch.nn.functional.normalize(rows[:, n : n + 3], dim=1)
-        return (
-            rows[:, :3],
-            rows[:, 3:n].view(len(rows), self.targets, 3),
-            normal,
-            *rows[:, n + 3 :].split(1, 1),
-        )
+        """neutral (P, 3), what is learned of the shapes (P, K), skin normal (P, 3), thickness label (P, 1),
+        skinning label (P, 1)."""
+        normal = torch.nn.functional.normalize(rows[:, 3:6], dim=1)
+        return (rows[:, :3], rows[:, LABELS:], normal, rows[:, 6:7], rows[:, 7:8])
 
 
 def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
-    """The problem's arrays as tensors."""
+    """The problem's arrays as tensors; rows with the labels alone."""
     actor, template, constraints = problem.actor, problem.template, problem.constraints
-    neutral, shapes = problem.normalised(actor.neutral.points), problem.normalised(actor.stack)
-    v, t = len(neutral), len(shapes)
+    neutral = problem.normalised(actor.neutral.points)
     rows = np.concatenate(
         [
             neutral,
-            shapes.transpose(1, 0, 2).reshape(v, 3 * t),
             problem.tissue.normals,
             problem.tissue.label[:, None] / template.scale,
             problem.skinning[:, None],
         ],
         axis=1,
     )
+    t = len(actor.rig.targets)
+    squares = [
+        float(np.square(actor.shapes[name] - actor.neutral.points).mean()) for name in actor.rig.targets
+    ]
 
     def tensor(array: Floats) -> Tensor:
         return torch.tensor(np.asarray(array, np.float32), device=device)
@@ -172,7 +179,7 @@ def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
         return torch.tensor(np.asarray(array, np.int64), device=device)
 
     used = problem.tissue.holds(actor, constraints)
-    uncovered = np.setdiff1d(np.arange(v), constraints.covered[constraints.used])
+    uncovered = np.setdiff1d(np.arange(len(neutral)), constraints.covered[constraints.used])
     tight = np.flatnonzero(problem.tissue.room < problem.tissue.room.max())
     edges, lengths = problem.tissue.steep_edges(actor.neutral)
     corners, filled = _padded_faces(problem)
@@ -196,14 +203,44 @@ def make_tables(problem: Problem, device: torch.device) -> TrainingTables:
         uncovered=ids(uncovered),
         jawless=ids(_jawless(problem)),
         matrix=None if np.array_equal(problem.matrix, np.eye(t)) else tensor(problem.matrix),
-        rest_size=_typical(problem.normalised(template.points) - neutral),
-        motion_size=_typical(shapes - neutral),
+        rest_size=_typical(np.sqrt(np.square(problem.normalised(template.points) - neutral).mean())),
+        motion_size=_typical(np.sqrt(np.mean(squares)) / template.scale),
         targets=t,
     )
 
 
-def _typical(field: Floats) -> float:
-    return max(float(np.sqrt(np.square(field).mean())), 1e-3)
+def _typical(size: float) -> float:
+    return max(float(size), 1e-3)
+
+
+# The skin as tables that a step or a solve reads: piece by piece, since all of it in float64 is 0.5 GB for
+# 24,000 vertices and 800 targets.
+
+PIECE = 2**20  # numbers of the shapes that are in work at once
+
+
+def pieces(problem: Problem, count: int) -> list[slice]:
+    """Vertices or other points, `count` in all, in pieces whose shapes are a few megabytes."""
+    size = max(256, PIECE // (3 * max(1, len(problem.actor.rig.targets))))
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def normalised_shapes(problem: Problem, ids: Ints | slice, device: torch.device) -> Tensor:
+    """(P, T, 3) float32 shapes at some vertices, normalised."""
+    return torch.tensor(
+        problem.normalised(problem.shapes_at(ids)).astype(np.float32, copy=False), device=device
+    )
+
+
+def unskinned(shapes: Tensor, weight: Tensor, jaw: JawPoses) -> Tensor:
+    """(P, T, 3) the points that skinning takes to shapes: (I + k (R - I))^-1 (x - k t), pose by pose."""
+    before = shapes.clone()
+    rotations = jaw.rotations()
+    eye = torch.eye(3, device=shapes.device)
+    for pose in jaw.moving.tolist():
+        blend = eye + weight[:, :, None] * (rotations[pose] - eye)
+        before[:, pose] = torch.linalg.solve(blend, shapes[:, pose] - weight * jaw.shift[pose])
+    return before
 
 
 def _padded_faces(problem: Problem) -> tuple[NDArray[np.integer], Floats]:

@@ -1,4 +1,5 @@
-"""Solvers: Muon, whose steps are orthogonal, and random sine features with one linear solve, in seconds.
+"""Solvers: Muon, whose steps are orthogonal, and random sine features with one linear solve, in seconds;
+and the principal columns that the networks learn in place of all targets.
 
 K. Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024); the size of a step as in J.
 Liu et al., Muon is Scalable for LLM Training (2025). In float32: torch's own works in bfloat16, which a
@@ -11,8 +12,8 @@ preset, the row printed beside every training, and what a plateau is judged agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ from torch import Tensor
 
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
-from .model import FaceNetworks, JawPoses, networks_for
-from .problem import Problem, TrainingTables
+from .model import STILL, FaceNetworks, JawPoses, networks_for
+from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
 
 
 def _direct(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,49 +100,121 @@ def ridge_config(config: TrainConfig, features: int) -> TrainConfig:
 @torch.no_grad()
 def solve(problem: Problem, tables: TrainingTables, config: TrainConfig) -> FaceNetworks:
     """Networks whose last layers are the ridge solution of every table; all share one draw of features, and
-    so one factorisation."""
+    so one factorisation.
+
+    The normal equations are summed in float64 over pieces of the vertices and of the faces: the features are
+    nearly dependent, and all samples at once would be many times the actor.
+    """
     device = tables.c.device
     networks = networks_for(config, tables.targets, tables.rest_size, tables.motion_size).to(device)
     first = networks.nets["expression"].hidden.state_dict()  # type: ignore[union-attr]
     for net in networks.nets.values():
         net.hidden.load_state_dict(first)  # type: ignore[union-attr]
-    centres = torch.arange(len(tables.corners), device=device)
-    face_c, face_rows = tables.face_points(
-        centres, torch.ones(len(centres), tables.corners.shape[1], device=device)
-    )
-    c, rows = torch.cat([tables.c, face_c]), torch.cat([tables.rows, face_rows])
-    neutral, shapes, normal, thickness, skinning = tables.unpack(rows)
-    jaw = JawPoses(torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False).to(device)
-    before = _unskinned(shapes, skinning, jaw) - neutral[:, None]
-    if tables.matrix is not None:
-        before = torch.einsum("ip,npj->nij", torch.linalg.inv(tables.matrix), before)
-    outputs = {
-        "normal": normal,
-        "thickness": torch.log(torch.expm1((thickness / 0.1).clamp_min(1e-3))) + 2,
-        "skinning": torch.logit(skinning.clamp(0.005, 0.995)) / 4,
-        "expression": torch.cat(
-            [(neutral - c) / tables.rest_size, before.flatten(1) / tables.motion_size], 1
-        ),
-    }
-    h = networks.nets["expression"].features(c).double()  # type: ignore[operator,union-attr]
-    h = torch.cat(
-        [h, torch.ones(len(c), 1, dtype=h.dtype, device=device)], 1
-    )  # the features are nearly dependent: double precision
-    gram = h.T @ h
-    gram.diagonal().add_(DAMPING * len(c))
-    solution = torch.linalg.solve(gram, h.T @ torch.cat(list(outputs.values()), 1).double()).float()
+    jaw = known_jaw(problem, device)
+    samples = 0
+    outputs: dict[str, Tensor] = {}
+    gram = right = torch.zeros(1, dtype=torch.float64, device=device)
+    for c, rows, shapes in _samples(problem, tables):
+        outputs = _outputs(tables, c, rows, shapes, jaw)
+        h = networks.nets["expression"].features(c).double()  # type: ignore[operator,union-attr]
+        h = torch.cat([h, torch.ones(len(c), 1, dtype=h.dtype, device=device)], 1)
+        gram = gram + h.T @ h
+        right = right + h.T @ torch.cat(list(outputs.values()), 1).double()
+        samples += len(c)
+    gram.diagonal().add_(DAMPING * samples)
+    solution = torch.linalg.solve(gram, right)
     for name, columns in zip(outputs, solution.split([o.shape[1] for o in outputs.values()], 1), strict=True):
+        if name == "expression" and tables.matrix is not None:
+            columns = torch.cat([columns[:, :3], columns[:, 3:] @ _back(tables.matrix)], 1)
         networks.nets[name].last.weight.copy_(columns[:-1].T)  # type: ignore[union-attr,operator]
         networks.nets[name].last.bias.copy_(columns[-1])  # type: ignore[union-attr,operator]
     return networks
 
 
-def _unskinned(shapes: Tensor, weight: Tensor, jaw: JawPoses) -> Tensor:
-    """(P, T, 3) the points that skinning takes to shapes: (I + k (R - I))^-1 (x - k t), pose by pose."""
-    before = shapes.clone()
-    rotations = jaw.rotations()
-    eye = torch.eye(3, device=shapes.device)
-    for pose in jaw.moving.tolist():
-        blend = eye + weight[:, :, None] * (rotations[pose] - eye)
-        before[:, pose] = torch.linalg.solve(blend, shapes[:, pose] - weight * jaw.shift[pose])
-    return before
+def known_jaw(problem: Problem, device: torch.device) -> JawPoses:
+    """The jaw's motion at the trained poses as the problem has it."""
+    transforms = torch.tensor(problem.normalised_transforms(), dtype=torch.float32)
+    return JawPoses(transforms, learn=False).to(device)
+
+
+def _samples(problem: Problem, tables: TrainingTables) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Template points (P, 3), rows and shapes (P, T, 3) of all vertices and then all face centres, in
+    pieces."""
+    device = tables.c.device
+    for part in pieces(problem, len(tables.c)):
+        yield tables.c[part], tables.rows[part], normalised_shapes(problem, part, device)
+    for part in pieces(problem, len(tables.corners)):
+        faces = torch.arange(part.start, part.stop, device=device)
+        filled = tables.filled[part]
+        c, rows = tables.face_points(faces, torch.ones_like(filled))
+        corners = tables.corners[part]
+        used, at = torch.unique(corners, return_inverse=True)
+        shapes = normalised_shapes(problem, used.cpu().numpy(), device)
+        centres = torch.zeros(len(corners), *shapes.shape[1:], device=device)
+        for i in range(corners.shape[1]):
+            centres += (filled[:, i] / filled.sum(1))[:, None, None] * shapes[at[:, i]]
+        yield c, rows, centres
+
+
+def _outputs(
+    tables: TrainingTables, c: Tensor, rows: Tensor, shapes: Tensor, jaw: JawPoses
+) -> dict[str, Tensor]:
+    """What each last layer should give at P points, {network: (P, outputs)}; E's displacements at the trained
+    poses."""
+    neutral, _, normal, thickness, skinning = tables.unpack(rows)
+    before = unskinned(shapes, skinning, jaw) - neutral[:, None]
+    below = 0.6 * STILL * torch.exp(-skinning / STILL)  # so that what a solve leaves over stays below zero
+    return {
+        "normal": normal,
+        "thickness": torch.log(torch.expm1((thickness / 0.1).clamp_min(1e-3))) + 2,
+        "skinning": torch.logit(((skinning + STILL - below) / (1 + STILL)).clamp(0.001, 0.995)) / 4,
+        "expression": torch.cat(
+            [(neutral - c) / tables.rest_size, before.flatten(1) / tables.motion_size], 1
+        ),
+    }
+
+
+def _back(matrix: Tensor) -> Tensor:
+    """(3T, 3T) float64: displacements at the trained poses, in rows, times this are the targets' own."""
+    inverse = torch.linalg.inv(matrix.double())
+    return torch.kron(inverse.T.contiguous(), torch.eye(3, dtype=inverse.dtype, device=inverse.device))
+
+
+# What E learns when the jaw is known: displacements before skinning do not change while it learns, and a
+# network of `width` features gives no more independent ones than `width`. So it learns their principal
+# columns, and a step costs the same for any number of targets.
+
+
+@dataclass(frozen=True)
+class Columns:
+    """values (V, K) normalised unit: E's columns; mixing (K, 3T): columns @ mixing are the displacements of
+    the targets, None where they are the columns themselves."""
+
+    values: Tensor
+    mixing: Tensor | None
+
+
+@torch.no_grad()
+def principal_columns(
+    problem: Problem, tables: TrainingTables, weight: Tensor, jaw: JawPoses, count: int
+) -> Columns:
+    """The displacements before skinning at the trained poses (V, 3T) as at most `count` columns, with the
+    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight."""
+    device, v, n = tables.c.device, len(tables.c), 3 * tables.targets
+    parts = pieces(problem, v)
+
+    def displacements(part: slice) -> Tensor:
+        shapes = unskinned(normalised_shapes(problem, part, device), weight[part], jaw)
+        return (shapes - tables.rows[part, None, :3]).flatten(1)
+
+    back = None if tables.matrix is None else _back(tables.matrix)
+    if n <= count:
+        values = torch.cat([displacements(part) for part in parts])
+        return Columns(values, None if back is None else back.float())
+    gram = torch.zeros(n, n, dtype=torch.float64, device=device)
+    for part in parts:
+        x = displacements(part)
+        gram += x.T @ x
+    axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count]
+    values = torch.cat([displacements(part) @ axes.float() for part in parts])
+    return Columns(values, (axes.T if back is None else axes.T @ back).float())

@@ -10,6 +10,7 @@ along a smooth field.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,7 +64,8 @@ def closed_template(actor: Actor) -> Template:
 
 def open_template(actor: Actor, mirror: Mirror) -> Template:
     """Find and open what touches in the neutral. Deterministic; no target needs a particular name."""
-    mesh, deltas = actor.neutral, actor.stack - actor.neutral.points
+    mesh = actor.neutral
+    deltas = [actor.shapes[target] - mesh.points for target in actor.rig.targets]
     extent = float(np.ptp(mesh.points, axis=0).max())
     pairs = touching_pairs(mesh, deltas, extent)
     if not len(pairs):
@@ -102,7 +104,7 @@ def opening(delta: Floats, pairs: Ints, away: Floats) -> Floats:
     return opened
 
 
-def touching_pairs(mesh: Mesh, deltas: Floats, extent: float) -> Ints:
+def touching_pairs(mesh: Mesh, deltas: Iterable[Floats], extent: float) -> Ints:
     """(P, 2) vertex pairs that are near, face each other, are far along the surface, and move apart in some
     shape (T, V, 3)."""
     normals = vertex_normals(mesh)
@@ -128,12 +130,12 @@ def _along_surface(mesh: Mesh, pairs: Ints, limit: float) -> Floats:
     return result
 
 
-def relative_motion(deltas: Floats, pairs: Ints) -> Floats:
+def relative_motion(deltas: Iterable[Floats], pairs: Ints) -> Floats:
     """(P,) the most that the two vertices of a pair move against each other in any shape (T, V, 3)."""
     return np.max([np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1) for d in deltas], axis=0)
 
 
-def wanted_gap(mesh: Mesh, deltas: Floats, pairs: Ints, extent: float) -> Floats:
+def wanted_gap(mesh: Mesh, deltas: Iterable[Floats], pairs: Ints, extent: float) -> Floats:
     """(P,) how far apart the template should hold each pair: enough for its motion, within half the way along
     the surface."""
     limit = 2 * APART * extent
@@ -158,7 +160,7 @@ def clusters(mesh: Mesh, pairs: Ints) -> list[Ints]:
 
 
 def _open_cluster(
-    actor: Actor, mirror: Mirror, deltas: Floats, offset: Floats, cluster: Ints, gap: Floats
+    actor: Actor, mirror: Mirror, deltas: Sequence[Floats], offset: Floats, cluster: Ints, gap: Floats
 ) -> tuple[Floats, str]:
     base = actor.neutral.points + offset
     away = away_directions(actor.neutral, base, cluster)
