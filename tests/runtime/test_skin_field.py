@@ -306,4 +306,5 @@ def test_the_check_prints_every_figure(
     assert picture.std() > 20
     red = json.loads(out.read_text())["red"]
     assert list(red) == ["unedited", "thickness 1.3", "long_jaw +1", "long_jaw -1"]
-    assert set(red["unedited"].values()) == {0} and list(red["unedited"]) == ["rest", "jawOpen", "lids closed"]
+    assert set(red["unedited"].values()) == {0}
+    assert list(red["unedited"]) == ["rest", "jawOpen", "lids closed"]

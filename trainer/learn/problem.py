@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
-from aim_maya.core.arrays import Floats
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 from aim_maya.core.training_options import TrainConfig
