@@ -92,6 +92,7 @@ def exposed(skin: Mesh, normals: Floats, reach: float) -> NDArray[np.bool_]:
 
 _NEIGHBOURS = 4
 _TILTS = (0.0, -0.09, 0.09, -0.18, 0.18, -0.27, 0.27)
+_FEWER = 6  # one of so many points says which starts are worth a look at all
 
 
 @dataclass(frozen=True)
@@ -111,38 +112,39 @@ class Plane:
 
 
 def facial_plane(points: Floats) -> Plane:
-    """The plane that best mirrors points (V, 3) onto themselves: the best of three axes, refined on the
-    trimmed closest distance."""
+    """The plane that best mirrors points (V, 3) onto themselves: a head that is symmetric as modelled keeps
+    the plane it was modelled about; for any other the best of three axes, refined on the trimmed closest
+    distance."""
     tree = cKDTree(points)
     some = points[:: max(1, len(points) // 1500)]
 
-    def misfit(plane: Plane) -> float:
-        distance = np.asarray(tree.query(plane.mirror(some))[0])
-        return float(np.sort(distance)[: int(0.8 * len(distance))].mean())
+    def misfit(plane: Plane, step: int = 1) -> float:
+        distance = np.asarray(tree.query(plane.mirror(some[::step]))[0])
+        return float(np.sort(distance)[: max(1, int(0.8 * len(distance)))].mean())
 
     middle = points.mean(0)  # which lies on the plane however the head is turned
+    box = 0.5 * (points.max(0) + points.min(0))
     extent = float(np.ptp(points, axis=0).max())
+    for axis in range(3):
+        exact = Plane(np.eye(3)[axis], float(box[axis]))
+        if misfit(exact, _FEWER) <= 1e-6 * extent and misfit(exact) <= 1e-6 * extent:
+            return exact
 
     def plane_at(x: Floats, axis: int) -> Plane:
         normal = np.eye(3)[axis] + np.insert(x[:2], axis, 0.0)
         normal /= np.linalg.norm(normal)
         return Plane(normal, float(middle @ normal + extent * x[2]))
 
-    tilts = [
-        np.array([a, b, 0.0]) for a in _TILTS for b in _TILTS
-    ]  # a head that is not upright has its image far from where refinement looks
-    axis, tilt = min(
-        ((axis, tilt) for axis in range(3) for tilt in tilts), key=lambda at: misfit(plane_at(at[1], at[0]))
-    )
+    # a head that is not upright has its image far from where refinement looks
+    tilts = [np.array([a, b, 0.0]) for a in _TILTS for b in _TILTS]
+    starts = [(axis, tilt) for axis in range(3) for tilt in tilts]
+    rough = np.argsort([misfit(plane_at(tilt, axis), _FEWER) for axis, tilt in starts], kind="stable")
+    axis, tilt = min((starts[i] for i in rough[:12]), key=lambda at: misfit(plane_at(at[1], at[0])))
     found = min(
         (_refined(lambda x: misfit(plane_at(x, axis)), start, extent) for start in (np.zeros(3), tilt)),
         key=lambda x: misfit(plane_at(x, axis)),
     )
-    box = 0.5 * (points.max(0) + points.min(0))
-    exact = Plane(
-        np.eye(3)[axis], float(box[axis])
-    )  # a head that is symmetric as modelled keeps the plane it was modelled about
-    return exact if misfit(exact) <= 1e-6 * extent else plane_at(found, axis)
+    return plane_at(found, axis)
 
 
 def _refined(misfit: Callable[[Floats], float], start: Floats, extent: float) -> Floats:
