@@ -346,7 +346,7 @@ def test_a_training_comes_back_finished(small_folder: Path, program: Path, tmp_p
 
 @pytest.mark.parametrize("ending", [".npz", ".usdc"])
 def test_four_chunks_merged_are_the_bytes_of_one_run(
-    draft: Path, program: Path, tmp_path: Path, ending: str
+    small_draft: Path, program: Path, tmp_path: Path, ending: str
 ) -> None:
     """The whole job by the specification's own runner; then a chunk is killed half-way, another lost, and the
     job run again."""
@@ -363,7 +363,7 @@ def test_four_chunks_merged_are_the_bytes_of_one_run(
         "--program",
         program,
     ]
-    assert farm("bake", draft, tmp_path / "take.csv", *words, "-o", job) == 0
+    assert farm("bake", small_draft, tmp_path / "take.csv", *words, "-o", job) == 0
     ranges = template(job)["steps"][0]["parameterSpace"]["taskParameterDefinitions"][0]["range"]
     assert ranges == ["1001-1006.5", "1007-1012.5", "1013-1018.5", "1019-1024"]
     done = openjd(job)
@@ -374,7 +374,7 @@ def test_four_chunks_merged_are_the_bytes_of_one_run(
         main(
             [
                 "bake",
-                str(draft),
+                str(small_draft),
                 str(tmp_path / "take.csv"),
                 "-o",
                 str(single),
@@ -724,12 +724,12 @@ def test_a_retarget_that_would_fail_everywhere_is_not_written(
     assert not (place / "job.yaml").exists()
 
 
-def test_the_chain_from_a_model_to_another(draft: Path, program: Path, tmp_path: Path) -> None:
+def test_the_chain_from_a_model_to_another(small_draft: Path, program: Path, tmp_path: Path) -> None:
     """Fit, retarget, bake and merge, by the specification's own runner; run again, it bakes nothing anew.
     Training before it: test_the_chain_from_an_actor."""
     target, source = (
-        similar(draft, tmp_path / "ben.aim", [0.1, 0.2, 0.0, 5.0, 3.0, 1.0], 1.2),
-        FaceModel.load(draft, "cpu"),
+        similar(small_draft, tmp_path / "ben.aim", [0.1, 0.2, 0.0, 5.0, 3.0, 1.0], 1.2),
+        FaceModel.load(small_draft, "cpu"),
     )
     frames = np.array([source.points({"jawOpen": 0.1 * f, "mouthSmile_L": 0.1}) for f in range(6)])
     np.savez(tmp_path / "cap.npz", frames=frames, fps=25.0)
@@ -749,7 +749,7 @@ def test_the_chain_from_a_model_to_another(draft: Path, program: Path, tmp_path:
     assert (
         farm(
             "retarget",
-            draft,
+            small_draft,
             tmp_path / "cap.npz",
             *words,
             "--fit-options=--modes 6",
