@@ -18,7 +18,6 @@ from aim_maya.core.training_options import TrainConfig
 from trainer.actor.load import load_actor
 from trainer.evaluate.tables import accuracy_table
 from trainer.learn.run import RunInputs
-from trainer.train import train
 
 
 @dataclass
@@ -64,6 +63,8 @@ def run(options: Options) -> dict[str, Any]:
     if inputs is not None and inputs.is_complete(options.out):
         sys.stdout.write(f"{options.out} is finished already\n")
         return dict(read_json(folder.metrics))
+    from trainer.train import train  # late: torch takes two seconds to import, and a farm asks often
+
     resume = options.resume or (inputs is not None and inputs.can_resume())
     if inputs is not None:
         inputs.begin()

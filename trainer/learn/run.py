@@ -20,8 +20,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-
-import torch
+from typing import TYPE_CHECKING
 
 from aim_maya import __version__
 from aim_maya.core.actor import Actor
@@ -31,9 +30,11 @@ from aim_maya.core.progress import SCHEMA, Progress
 from aim_maya.core.run_folder import BEAT_S, RunFolder
 from aim_maya.core.training_options import TrainConfig
 
+if TYPE_CHECKING:
+    import torch
+
 # The heartbeat of a training: it moves while the training lives, and passes a request to stop on, within a
-# quarter
-# of a second.
+# quarter of a second.
 
 PATIENCE_S = 1.0  # for a stage that ends by itself in that time
 
@@ -146,6 +147,8 @@ def reported(
 
 def pick_device(name: str) -> torch.device:
     """The torch device for 'auto', 'cpu' or 'cuda'. Raises AimError when CUDA is asked for and absent."""
+    import torch
+
     if name == "cuda" and not torch.cuda.is_available():
         raise AimError(
             "CUDA was asked for and this torch cannot use it.",
