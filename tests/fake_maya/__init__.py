@@ -58,14 +58,6 @@ def _deferred(job: Any, *args: Any, **kwargs: Any) -> None:
     current().deferred.append(job if isinstance(job, str) else lambda: job(*args, **kwargs))
 
 
-def _in_main_thread(job: Any, *args: Any, **kwargs: Any) -> Any:
-    if current().batch:
-        raise RuntimeError(
-            "executeInMainThreadWithResult needs idle events, and there are none in batch mode"
-        )
-    return job(*args, **kwargs)
-
-
 def _initialize(name: str = "python") -> None:
     """mayapy's start: userSetup.py of every script folder runs, unless MAYA_SKIP_USERSETUP_PY is set."""
     if os.environ.get("MAYA_SKIP_USERSETUP_PY"):
@@ -80,8 +72,7 @@ class _MQtUtil:
     @staticmethod
     def findControl(name: str) -> Any:
         """A control's widget, as what SWIG returns (only int() makes use of it); a workspace control has a
-        box layout.
-        """
+        box layout."""
         session = current()
         if name not in session.ui:
             return None
@@ -105,7 +96,7 @@ def _modules() -> dict[str, types.ModuleType]:
         "OpenMaya": _open_maya(),
         "OpenMayaMPx": {name: getattr(mpx, name) for name in _MPX},
         "OpenMayaUI": {"MQtUtil": _MQtUtil},
-        "utils": {"executeDeferred": _deferred, "executeInMainThreadWithResult": _in_main_thread},
+        "utils": {"executeDeferred": _deferred},
         "standalone": {"initialize": _initialize, "uninitialize": lambda: None},
     }
     for name, content in contents.items():
@@ -116,8 +107,7 @@ def _modules() -> dict[str, types.ModuleType]:
 def install(*, batch: bool = True) -> Session:
     """Put a fresh Maya into sys.modules.
 
-    `batch` is what mayapy is; without it there is an interface and idle events.
-    """
+    `batch` is what mayapy is; without it there is an interface and idle events."""
     uninstall()
     session = Session(batch=batch)
     make_current(session)

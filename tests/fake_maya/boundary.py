@@ -1,6 +1,5 @@
 """The border between the code under test and the stand-in: counting, arity, threads and what is forbidden
-during evaluation.
-"""
+during evaluation."""
 
 from __future__ import annotations
 
@@ -30,7 +29,6 @@ MPlug: connectedTo asMObject asDouble asFloat asInt asShort asBool asChar asStri
 MSelectionList: add getDependNode getDagPath getPlug
 MGlobal: executeCommand executePythonCommand getSelectionListByName getActiveSelectionList
 MDGModifier: doIt
-MDagModifier: doIt
 """
 FORBIDDEN_IN_EVALUATION = {
     f"{line.partition(':')[0]}.{method}"
@@ -41,8 +39,7 @@ FORBIDDEN_IN_EVALUATION = {
 
 class _ThreadState(threading.local):
     """Per thread: how deep inside the stand-in we are, which evaluations run, and time spent in the tested
-    code.
-    """
+    code."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -147,7 +144,7 @@ def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: b
     return wrapper
 
 
-_STATIC = ("MGlobal", "MFileIO", "MMessage", "MSceneMessage", "MEventMessage", "MNodeMessage", "MAnimControl")
+_STATIC = ("MGlobal", "MFileIO", "MMessage", "MSceneMessage")
 
 
 def api(cls: T) -> T:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 class ContractError(AssertionError):
     """A documented rule of Maya was broken: real Maya would crash, corrupt data or give stale results without
-    saying so.
-    """
+    saying so."""
 
 
 class CycleError(RuntimeError):

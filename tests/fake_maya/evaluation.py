@@ -1,6 +1,5 @@
 """Lazy evaluation: a data block of clean values per context, dirty propagation through declared dependencies,
-pulls.
-"""
+pulls."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """FBXExport in MEL, there while fbxmaya is loaded: a file with what FBX carries of the selected meshes, and
-nothing else.
-"""
+nothing else."""
 
 from __future__ import annotations
 
@@ -73,8 +72,7 @@ def _export(session: Session, path: str, settings: dict[str, str]) -> None:
 
 def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:
     """Vertices, and the blendShapes of the mesh: per weight its keys. A weight that anything else drives
-    keeps its present value.
-    """
+    keeps its present value."""
     channels: dict[str, Any] = {}
     node = shape
     while shapes:

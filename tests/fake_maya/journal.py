@@ -1,6 +1,5 @@
 """The undo queue: every change of the scene goes through `put`, `drop` or `assign`, which note how to take it
-back.
-"""
+back."""
 
 from __future__ import annotations
 

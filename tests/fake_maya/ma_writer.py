@@ -1,6 +1,5 @@
 """Writes a scene as Maya ASCII: values that are not default, elements of multis that exist, connections,
-references.
-"""
+references."""
 
 from __future__ import annotations
 

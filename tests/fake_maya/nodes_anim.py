@@ -66,8 +66,7 @@ def curve_keys(data: Data) -> list[tuple[float, float, int]]:
 
 def curve_value(keys: list[tuple[float, float, int]], at: float, pre: int = 0, post: int = 0) -> float:
     """Linear between keys (all tangents count as linear), stepped ones excepted; constant outside unless the
-    infinity is linear.
-    """
+    infinity is linear."""
     if not keys:
         return 0.0
     times = [k[0] for k in keys]
@@ -114,8 +113,7 @@ _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.m
 
 def arithmetic(text: str, names: dict[str, float]) -> float:
     """Value of one expression of + - * /, signs, and MEL's max, min, sin, cos (radians, says the MEL command
-    reference) and sqrt.
-    """
+    reference) and sqrt."""
 
     def walk(node: ast.AST) -> float:
         if isinstance(node, ast.Expression):
@@ -137,8 +135,7 @@ def arithmetic(text: str, names: dict[str, float]) -> float:
 
 def compute_expression(data: Data, key: Key) -> None:
     """`.O[k] = ...;` and `float $x = ...;`, arithmetic of .I[k], $x, time and frame, from the top to the
-    bottom.
-    """
+    bottom."""
     session = data.evaluator.session
     ticks = session.time if data.context.time is None else data.context.time
     if data.connected("time"):

@@ -133,8 +133,7 @@ def item_deltas(
 
 def target_shape(data: Data, index: int, target: int, weight: float, count: int) -> np.ndarray:
     """Displacement of one target at a weight: linear between its knots (0 and the items), the end segments go
-    on.
-    """
+    on."""
     items = data.indices("inputTargetItem", index, target)
     if not items:
         return np.zeros((count, 3))

@@ -177,8 +177,7 @@ def _tagged(data: Data, geometry: Geometry) -> Geometry:
 
 def compute_mesh(data: Data, key: Key) -> None:
     """outMesh = inMesh (or the mesh's own geometry) plus the tweaks in pnts; worldMesh carries the path's
-    matrix.
-    """
+    matrix."""
     name, indices = key
     if name == "outMesh":
         geometry = data.get("inMesh") if data.connected("inMesh") else data.get("cachedInMesh")

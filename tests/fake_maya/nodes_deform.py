@@ -1,6 +1,5 @@
 """Deformers other than blendShape, and what all share: input to output, membership, node state, painted
-weights.
-"""
+weights."""
 
 from __future__ import annotations
 
@@ -61,8 +60,7 @@ outputGeometry og geometry ro nostore
 
 def evaluate_tag_expression(text: str | None, geometry: Geometry) -> np.ndarray:
     """Members by component tag: `*` or nothing is all; names are joined, `!name` is taken away, `&`
-    intersects.
-    """
+    intersects."""
     count = len(geometry.points)
     text = (text or "*").strip()
     if text in ("*", ""):
@@ -116,8 +114,7 @@ def deform_geometry(
 
 def simple(function: Callable[[Data, Geometry, np.ndarray, int], np.ndarray]) -> Callable[[Data, Key], None]:
     """A deformer from a function that gives displacements (M, 3) of the members: scaled by envelope and
-    painted weights.
-    """
+    painted weights."""
 
     def compute(data: Data, key: Key) -> None:
         if key[0] != "outputGeometry":

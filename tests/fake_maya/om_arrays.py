@@ -14,8 +14,7 @@ from .om_script import SwigPointer
 
 class _Numbers:
     """Array of plain numbers (these are sequences in Python) or of coordinates (these are not: length()
-    only).
-    """
+    only)."""
 
     _dtype: Any = np.float64
     _width = 1

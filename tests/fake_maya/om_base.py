@@ -1,6 +1,5 @@
 """OpenMaya 1.0: MObject, MTypeId, MFnBase. Methods are Autodesk's own; docstrings say what is particular
-about them.
-"""
+about them."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ kUnknownParameter = "kUnknownParameter"
 @dataclass(eq=False)
 class DataValue:
     """A value held by a data MObject: kind is an attribute kind (string, matrix, pointArray ...) or
-    "numeric".
-    """
+    "numeric"."""
 
     kind: str
     value: Any

@@ -6,9 +6,9 @@ import numpy as np
 
 from .boundary import api, constants
 from .nodes_deform import evaluate_tag_expression
-from .om_arrays import MDoubleArray, MIntArray
+from .om_arrays import MIntArray
 from .om_attribute import full
-from .om_base import Component, DataValue, MFnBase, MObject, wrap
+from .om_base import Component, MFnBase, MObject, wrap
 
 _DATA = (
     "kInvalid kNumeric kPlugin kPluginGeometry kString kMatrix kStringArray kDoubleArray kFloatArray"
@@ -31,22 +31,6 @@ class MFnData(MFnBase):
 @constants(_NUMERIC)
 class MFnNumericData(MFnData):
     _accepts = ("kNumericData",)
-
-
-@full
-class MFnDoubleArrayData(MFnData):
-    _accepts = ("kDoubleArrayData",)
-
-    def create(self, *array: MDoubleArray) -> MObject:
-        self._target = DataValue("doubleArray", array[0]._values().copy() if array else np.zeros((0, 1)))
-        return wrap(self._target)
-
-    def array(self) -> MDoubleArray:
-        """A copy."""
-        found = MDoubleArray()
-        if self._target.value is not None:
-            found._replace(self._target.value)
-        return found
 
 
 @full

@@ -99,8 +99,7 @@ class MFnMesh(MFnDagNode):
         self, vertices: int, faces: int, points: Any, counts: MIntArray, corners: MIntArray, *rest: Any
     ) -> MObject:
         """create(nv, nf, points, counts, corners[, parent]): the new transform, or the shape below the
-        parent.
-        """
+        parent."""
         topology = Topology(vertices, np.array(list(counts), np.int32), np.array(list(corners), np.int32))
         made = Geometry(points._values()[:, :3].astype(np.float32), topology=topology)
         parent = rest[-1]._target if rest and isinstance(rest[-1], MObject) else None
@@ -136,8 +135,7 @@ MFnMesh = full(MFnMesh)  # type: ignore[misc]
 class MItGeometry:
     """Iterates the members of a deformer (or all points of a shape).
 
-    It is the one way to write a deformer's output.
-    """
+    It is the one way to write a deformer's output."""
 
     def count(self) -> int:
         return len(self._members)

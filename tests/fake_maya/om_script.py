@@ -14,9 +14,7 @@ from .boundary import api, violate, wrong_arguments
 DTYPES = {"double": np.float64, "float": np.float32, "int": np.int32, "uint": np.uint32, "short": np.int16}
 DTYPES |= {"bool": np.bool_, "char": np.int8, "uchar": np.uint8}
 # freed memory stays mapped and poisoned, so that a kept address reads NaN instead of crashing the tests
-_GRAVEYARD: deque[np.ndarray] = deque(
-    maxlen=256
-)  # freed memory stays mapped and poisoned, so that a kept address reads NaN instead of crashing the tests
+_GRAVEYARD: deque[np.ndarray] = deque(maxlen=256)
 
 
 def bury(memory: np.ndarray) -> None:
@@ -83,12 +81,10 @@ class MScriptUtil:
         matrix._m = np.array(values, np.float64).reshape(4, 4)
 
 
-def _pointer_maker(kind: str, width: int) -> Any:
-    return lambda self: self._pointer(kind, width)
-
-
-for _kind in DTYPES:
-    for _width in (1, 2, 3, 4) if _kind in ("double", "float", "int", "uint", "short") else (1,):
-        _name = f"as{_kind.capitalize()}{'' if _width == 1 else _width}Ptr"
-        setattr(MScriptUtil, _name, _pointer_maker(_kind, _width))
+for _name, _kind, _width in (
+    ("asIntPtr", "int", 1),
+    ("asDoublePtr", "double", 1),
+    ("asDouble4Ptr", "double", 4),
+):
+    setattr(MScriptUtil, _name, lambda self, kind=_kind, width=_width: self._pointer(kind, width))
 MScriptUtil = api(MScriptUtil)  # type: ignore[misc]

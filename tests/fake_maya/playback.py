@@ -1,6 +1,5 @@
 """Changing the time: by the Evaluation Manager (parallel, serial), by the DG (off), and in background
-contexts.
-"""
+contexts."""
 
 from __future__ import annotations
 

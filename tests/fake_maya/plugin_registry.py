@@ -167,8 +167,7 @@ def give_object(node: Node) -> None:
 
 def make_unknown(node: Node) -> None:
     """What becomes of a node whose plug-in is not there: values and connections stay on a node of type
-    unknown.
-    """
+    unknown."""
     old = node.type
     kind = "unknownDag" if node.is_dag else "unknown"
     unknown = TYPES[kind].copy(kind)

@@ -41,8 +41,7 @@ def matrix(session: Session, node: Node, *, world: bool) -> np.ndarray:
 def through_time(session: Session, command: str) -> Iterator[None]:
     """Time is put back.
 
-    An exporter that steps time under parallel evaluation, with Python nodes in the scene, hangs in Maya.
-    """
+    An exporter that steps time under parallel evaluation, with Python nodes in the scene, hangs in Maya."""
     if session.evaluation_mode == "parallel" and any(node.mpx is not None for node in session.graph):
         raise violate(f"{command} with Python nodes under parallel evaluation: Maya may hang for good")
     before = session.time / session.ticks_per_frame
@@ -55,8 +54,7 @@ def through_time(session: Session, command: str) -> Iterator[None]:
 
 def write(session: Session, path: str, data: bytes, closing: tuple[int, bytes] = (0, b"")) -> None:
     """Write as an exporter does: straight to the name it was given, `closing` (offset, bytes) last; half a
-    file when something goes wrong.
-    """
+    file when something goes wrong."""
     failing = session.extras.get("export_fails")
     try:
         with open(path, "wb") as out:

@@ -28,8 +28,7 @@ DATA = set(_DATA.split())
 class Attr:
     """One attribute of a node type (or a dynamic one of a node).
 
-    Identity matters: an MObject of an attribute points here.
-    """
+    Identity matters: an MObject of an attribute points here."""
 
     long: str
     short: str
@@ -110,8 +109,7 @@ class NodeType:
     def add(self, attr: Attr, parent: str | None = None, *, shadow: bool = False) -> None:
         """Add an attribute with its drafted children.
 
-        A name in use fails, unless a built-in type shadows it.
-        """
+        A name in use fails, unless a built-in type shadows it."""
         if not shadow:
             for name in (attr.long, attr.short):
                 if self.find(name) is not None:

@@ -157,8 +157,7 @@ class Session:
         self, name: str, points: Any, counts: Sequence[int], corners: Sequence[int], uvs: Any = None
     ) -> str:
         """Add a mesh: points (V, 3) in centimetres, corners per face, vertex ids; uvs is (u, v, counts, ids).
-        The transform's name.
-        """
+        The transform's name."""
         points = np.asarray(points, np.float32)
         topology = Topology(len(points), np.asarray(counts, np.int32), np.asarray(corners, np.int32))
         if uvs is not None:

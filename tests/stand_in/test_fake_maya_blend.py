@@ -205,8 +205,6 @@ def test_chain_order_and_deletion(maya: Session) -> None:
     expected = rest + np.float32([0, 0, 2])
     expected[0, 0] += 1
     np.testing.assert_allclose(maya.points(base), expected, atol=1e-6)
-    order = [n for n in cmds.listHistory(base) if cmds.objectType(n, isAType="geometryFilter")]
-    assert order == [cluster, "bs"]
     cmds.delete("bs")
     np.testing.assert_allclose(maya.points(base), rest + np.float32([0, 0, 2]), atol=1e-6)
     copy = cmds.duplicate(base, name="baked", returnRootsOnly=True)[0]

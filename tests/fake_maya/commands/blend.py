@@ -88,8 +88,7 @@ def add_target(
 ) -> None:
     """A live target (or in-between).
 
-    Its deltas are computed as long as it is connected; they are stored when it goes.
-    """
+    Its deltas are computed as long as it is connected; they are stored when it goes."""
     graph = session.graph
     shape = shapes_of(session, [name])[0]
     where = (geometry, index, item_index(full))

@@ -59,8 +59,7 @@ def command(
     name: str, supported: str = "", *, undoable: bool = True, any_flag: bool = False, plugin: str = ""
 ) -> Callable[[Body], Body]:
     """Define cmds.<name>; `supported` lists the long flags that are imitated. With `plugin` it is there while
-    that is loaded.
-    """
+    that is loaded."""
     allowed = None if any_flag else {*supported.split(), "query", "edit"}
 
     def decorate(body: Body) -> Body:

@@ -93,8 +93,7 @@ def ensure_original(session: Session, shape: Node) -> Node:
 
 def local_shape(session: Session, shape: Node) -> Node:
     """A referenced shape is not deformed itself: it is hidden, and a shape of the scene stands in for it
-    (<name>Deformed).
-    """
+    (<name>Deformed)."""
     if shape.reference is None:
         return shape
     graph = session.graph

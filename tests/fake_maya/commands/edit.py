@@ -23,8 +23,7 @@ def delete(session: Session, args: list[Any], flags: Flags) -> None:
     """Delete nodes.
 
     A deformer's chain closes behind it; with constructionHistory the shapes keep their points and lose what
-    is upstream.
-    """
+    is upstream."""
     names = targets(session, args)
     if not names:
         raise RuntimeError("delete: nothing is selected or named")

@@ -1,7 +1,6 @@
 """AbcExport and mayaUSDExport, there while their plug-ins are loaded.
 
-USD is written by usd-core; Alembic is an npz under Ogawa's head.
-"""
+USD is written by usd-core; Alembic is an npz under Ogawa's head."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FLAGS = (
     "newFile force open save rename type reference namespace sceneName list modified"
-    " loadReference unloadReference removeReference"
+    " loadReference unloadReference"
 )
 
 
@@ -70,7 +70,7 @@ def file(session: Session, args: list[Any], flags: Flags) -> Any:
         return save_scene(session, flags)
     if flags.get("reference"):
         return _reference(session, path, flags)
-    for flag, act in (("loadReference", _load), ("unloadReference", _unload), ("removeReference", _remove)):
+    for flag, act in (("loadReference", _load), ("unloadReference", _unload)):
         if flag in flags:
             return act(session, path if flags[flag] is True else str(flags[flag]))
     raise RuntimeError(f"file: nothing to do with {sorted(flags)}")
@@ -181,23 +181,6 @@ def _unload(session: Session, name: str) -> str:
     for number in (23, 0):
         session.fire(("scene", number))
     return listed_path(session, reference)
-
-
-def _remove(session: Session, name: str) -> None:
-    reference = reference_named(session, name)
-    session.fire(("scene", 16))
-    session.graph.reading = True
-    try:
-        if reference.loaded:
-            reference.unload()
-        if reference.node is not None:
-            session.graph.remove(reference.node)
-    finally:
-        session.graph.reading = False
-    session.references.remove(reference)
-    session.journal.flush()
-    for number in (17, 0):
-        session.fire(("scene", number))
 
 
 @command("referenceQuery", "isNodeReferenced filename withoutCopyNumber referenceNode", undoable=False)

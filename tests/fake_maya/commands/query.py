@@ -62,35 +62,6 @@ def _far(end: tuple[Node, Key], flags: Flags) -> list[tuple[Node, Key]]:
     return [end]
 
 
-@command("listHistory", "future", undoable=False)
-def list_history(session: Session, args: list[Any], flags: Flags) -> list[str] | None:
-    """Nodes upstream (or downstream), the nearest first on each branch; a transform stands for its shapes."""
-    found: dict[Node, None] = {}
-
-    def visit(node: Node) -> None:
-        if node in found:
-            return
-        found[node] = None
-        order = {name: i for i, name in enumerate(node.type.attrs)}
-        inputs = sorted(node.inputs.items(), key=lambda item: order.get(item[0][0], len(order)))
-        ends = (
-            [e for many in node.outputs.values() for e in many]
-            if flags.get("future")
-            else [e for _, e in inputs]
-        )
-        for other, _ in ends:
-            visit(other)
-
-    for name in targets(session, args):
-        node = need_node(session, name.partition(".")[0])
-        shapes = [
-            c for c in node.children if c.type.base == "shape" and not c.stored(("intermediateObject", ()))
-        ]
-        for one in shapes if node.type.base == "transform" and shapes else [node]:
-            visit(one)
-    return [short_name(session, n) for n in found] or None
-
-
 @command("listRelatives", "children shapes parent type fullPath noIntermediate", undoable=False)
 def list_relatives(session: Session, args: list[Any], flags: Flags) -> list[str] | None:
     """Children (by default), shapes or the parent; None when there are none."""

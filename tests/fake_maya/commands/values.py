@@ -28,8 +28,7 @@ def unit_factor(session: Session, kind: str) -> float:
 def to_user(session: Session, kind: str, value: Any) -> Any:
     """One value as getAttr gives it.
 
-    Matrices are unitless: their translation is in centimetres whatever the unit.
-    """
+    Matrices are unitless: their translation is in centimetres whatever the unit."""
     if value is None:
         return None
     if kind in ("doubleLinear", "floatLinear", "doubleAngle", "time"):
