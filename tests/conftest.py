@@ -46,14 +46,15 @@ LONGEST = (
     "training_process",
     "farm",
     "train_window",
+    "command_lines",
     "real_heads",
+    "real_faces",
     "bones",
     "cli",
     "training",
     "node",
     "ablate",
     "maya_batch",
-    "landmarks",
 )
 
 

@@ -18,6 +18,7 @@ from aim_maya.core.mesh import Mesh, joined
 from aim_maya.core.obj import write_obj
 from tests.conftest import grid_mesh
 from trainer.__main__ import main
+from trainer.actor import bones
 
 
 def neutral() -> Mesh:
@@ -294,7 +295,7 @@ def test_a_sheet_that_is_no_face(
     def no_bones(_actor: object) -> None:
         raise AimError("No face was found.")
 
-    monkeypatch.setattr("trainer.actor.bones.with_bones", no_bones)
+    monkeypatch.setattr(bones, "with_bones", no_bones)
     assert (
         main(["check", str(folder)]) == 2
     )  # nothing is wrong with its files, but no bones can be had for it

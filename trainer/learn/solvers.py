@@ -43,7 +43,10 @@ class Optimizer(torch.optim.Optimizer):
 class Adam(Optimizer, torch.optim.Adam):
     """Torch's, and its compiler is not imported."""
 
-    step = torch.no_grad(_direct(torch.optim.Adam.step))
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of every parameter that has a gradient."""
+        return _direct(torch.optim.Adam.step)(self, closure)
 
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
