@@ -77,6 +77,8 @@ docs: $(TOOLS)/.ready
 sbom: venv $(TOOLS)/.ready
 	mkdir -p dist
 	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json $(BIN)/python
+	$(BIN)/python -c "import json, aim_maya; f = 'dist/sbom.cdx.json'; d = json.load(open(f)); \
+	d['metadata']['component']['version'] = aim_maya.__version__; json.dump(d, open(f, 'w'), indent=1)"
 	@echo dist/sbom.cdx.json
 
 reproduce: venv

@@ -212,7 +212,8 @@ def _made(ran: Sequence[tuple[str, float]]) -> list[str]:
     return [
         "<h2>How this was made</h2>",
         f"<code>{lines}</code>" if ran else "",
-        "<p class=note>Actors and performance: benchmark/README.md. What the methods are: "
+        "<p class=note>Steps that do not wait for each other ran side by side. "
+        "Actors and performance: benchmark/README.md. What the methods are: "
         "docs/research/compare.md.</p>",
     ]
 

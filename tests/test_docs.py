@@ -23,7 +23,8 @@ LARGEST_PICTURE, LARGEST_MOVING = 150_000, 3_000_000  # bytes
 TRUE_COLOUR = {
     "viewer.png": 450_000,
     "viewer_bones.png": 300_000,
-}  # smooth colours: a palette would band them
+    "hero.png": 300_000,
+}  # a palette bands them
 
 
 def name(page: Path) -> str:
