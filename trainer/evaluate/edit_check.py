@@ -154,12 +154,12 @@ def check_edits(model: FaceModel, progress: Progress, only: Sequence[str] = ()) 
     follows edits."""
     _check_file(model)
     rest = Pose(model, "rest", np.zeros(len(model.targets)))
-    wide = Pose(model, *widest(model))
+    wide, lids = Pose(model, *widest(model)), Pose(model, "lids closed", _closed_lids(model))
     targets = list(_closing(model))
     rows, asked = [], cases(only)
     progress.stage("edits checked", len(asked))
     for i, case in enumerate(asked):
-        rows.append(_row(model, case, rest, wide, targets))
+        rows.append(_row(model, case, (rest, wide, lids), targets))
         progress.step(i + 1, len(asked))
     return {"poses": [rest.name, wide.name], "rows": rows}
 
@@ -175,12 +175,12 @@ def _check_file(model: FaceModel) -> None:
 
 
 _COLUMNS = f"{'turned':>6} {'max':>4} {'over':>4} {'area':>9} {'fold':>5} {'cross':>5} {'gap':>5}"
-HEAD = f"{'':<26} {'ms':>4} {'done':>5} | {_COLUMNS} | {_COLUMNS} | worst gap"
+HEAD = f"{'':<26} {'ms':>4} {'done':>5} | {_COLUMNS} | {_COLUMNS} | {'lids':>5} | worst gap"
 
 
 def table(figures: dict[str, Any]) -> str:
     """The figures as lines: one an edit, at rest and with the jaw open. cross: pairs of triangles that run
-    through each other, more than unedited."""
+    through each other, more than unedited; lids: the same with the lids closed."""
 
     def pose(of: dict[str, Any]) -> str:
         return (
@@ -193,12 +193,14 @@ def table(figures: dict[str, Any]) -> str:
     for row in figures["rows"]:
         worst = f"{row['target_gap_max_mm']:.2f} {row['target_gap_worst']}"
         start = f"{row['name']:<26} {row['build_ms']:>4.0f} {row['done']:>5.2f}"
-        lines.append(f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {worst}")
+        lines.append(
+            f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {row['lids_intersecting_more']:>5} | {worst}"
+        )
         lines += [f"  note: {note}" for note in row["notes"]]
     return "\n".join(lines) + "\n"
 
 
-def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pose]) -> dict[str, Any]:
+def _row(model: FaceModel, case: Case, poses: tuple[Pose, Pose, Pose], targets: list[Pose]) -> dict[str, Any]:
     for _ in range(
         2
     ):  # the second time is what a slider costs: fields of handles and regions are there by then
@@ -206,6 +208,7 @@ def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pos
         edited = model.edited(build_edit(case.recipe, model.data))
         edited.points({})
         seconds = time.perf_counter() - start
+    rest, wide, lids = poses
     gaps = {pose.name: float(np.abs(pose.gaps(edited)).max()) for pose in targets}
     worst = max(gaps, key=lambda name: gaps[name]) if gaps else ""
     return {
@@ -218,6 +221,7 @@ def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pos
         "notes": list(edited.edit_notes),
         "rest": rest.figures(edited),
         "open": wide.figures(edited),
+        "lids_intersecting_more": lids.figures(edited)["intersecting_more"],
         "target_gap_max_mm": gaps.get(worst, 0.0),
         "target_gap_worst": worst,
     }
