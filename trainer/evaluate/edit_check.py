@@ -405,7 +405,9 @@ def write_sheet(
     heads = [_written((size[0], 3 * small + 20), [(name, small + 2)]) for name in sheet_columns(model)]
     head = _written((beside, 3 * small + 20), [(str(model.manifest["name"])[:18], small + 2)])
     with atomic_path(out) as temporary:
-        Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0)).save(temporary, "PNG")
+        Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0)).save(
+            temporary, "PNG", optimize=True
+        )
     return counts
 
 
