@@ -314,6 +314,7 @@ def _intersections(points: Floats, triangles: Ints) -> Ints:
 
 SHEET = (0.7, 0.85, 1.15, 1.3, 1.5)
 VIEWS = ((0, 0.0), (0, 35.0), (0, 80.0), (1, 0.0), (1, 35.0), (1, 80.0), (2, 0.0))  # pose and turn
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _SIDES = {0.0: "front", 35.0: "three quarters", 80.0: "side"}
 _RED = np.array([215.0, 30.0, 25.0])
 
@@ -390,9 +391,15 @@ def sheet_rows(
 def write_sheet(
     model: FaceModel, out: Path, progress: Progress, only: Sequence[str] = (), height: int = 330
 ) -> dict[str, dict[str, int]]:
-    """Every row of sheet_rows as one PNG, named at its left; columns are named above. height: of a picture,
-    pixels. Returns {edit: {pose: triangles in red}}. Raises AimError as sheet_rows does."""
+    """Every row of sheet_rows as one picture (.png, .jpg), named at its left; columns are named above.
+    height: of a face, pixels. Returns {edit: {pose: triangles in red}}. Raises AimError as sheet_rows does,
+    and for another ending."""
     from PIL import Image
+
+    if out.suffix.lower() not in _FORMATS:
+        raise AimError(
+            f"{out} has an ending that is no picture's.", remedy=f"Name it {out.stem}.png, or .jpg."
+        )
 
     size, big, small = (height * 10 // 11, height), max(height // 14, 11), max(height // 22, 10)
     beside = 200 if height > 200 else 130
@@ -404,10 +411,9 @@ def write_sheet(
         rows.append(np.concatenate([label, *row.pictures], 1))
     heads = [_written((size[0], 3 * small + 20), [(name, small + 2)]) for name in sheet_columns(model)]
     head = _written((beside, 3 * small + 20), [(str(model.manifest["name"])[:18], small + 2)])
+    image = Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0))
     with atomic_path(out) as temporary:
-        Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0)).save(
-            temporary, "PNG", optimize=True
-        )
+        image.save(temporary, _FORMATS[out.suffix.lower()], quality=82)
     return counts
 
 
