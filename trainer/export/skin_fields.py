@@ -94,7 +94,7 @@ def skin_seals(
     if sites is None:
         return np.zeros((0, 3), np.int32)
     regions, size = soft_regions(mesh, weight, sites), max(sites.size, 0.05)
-    closing = sum(regions[name] for name in _SEALING) > 0.2
+    closing = np.asarray(sum(regions[name] for name in _SEALING)) > 0.2
     piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
     skin = mesh.triangles[~piece[mesh.triangles].any(1)]
     rows = []
