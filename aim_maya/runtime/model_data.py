@@ -235,7 +235,7 @@ def read_model(path: str | Path) -> ModelData:
         region_maps=_regions(arrays, manifest, v, where),
         owners=_owners(arrays, v, where),
         pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
-        skin_request=_skin_request(arrays, about, v, where),
+        skin_request=_skin_request(arrays, about, v, t, where),
     )
     if (
         data.mesh.topology_hash != manifest["topology_hash"]
@@ -327,7 +327,9 @@ def _regions(
     return dict(zip(REGIONS, maps, strict=True))
 
 
-def _skin_request(arrays: dict[str, Any], about: Fields, v: int, where: str) -> SkinRequest | None:
+def _skin_request(
+    arrays: dict[str, Any], about: Fields, v: int, targets: int, where: str
+) -> SkinRequest | None:
     if "skin" not in about or "skin_nodes" not in arrays:
         return None
     confidence, tissue = (
@@ -344,6 +346,19 @@ def _skin_request(arrays: dict[str, Any], about: Fields, v: int, where: str) -> 
             "The file was altered.",
             "Export it again.",
         )
+    seals = np.zeros((0, 3), np.int32)
+    if "skin_seals" in arrays:
+        seals = checked_array(arrays, "skin_seals", (None, 3), where, kinds="i")
+        most = [targets, len(seals), v - 1]
+        if len(seals) > (1 + targets) * v or (
+            len(seals) and (seals.min() < 0 or (seals.max(0) > most).any())
+        ):
+            raise AimError(
+                f"{where}: 'skin_seals' names pose {seals[:, 0].max()} of {targets} or vertex "
+                f"{seals[:, 2].max()} of {v}.",
+                "The file was altered.",
+                "Export it again.",
+            )
     entry = about.fields("skin")
     return SkinRequest(
         confidence,
@@ -351,6 +366,7 @@ def _skin_request(arrays: dict[str, Any], about: Fields, v: int, where: str) -> 
         nodes,
         entry.number("radius_mm", above=0, high=1e6),
         entry.number("smoothness", above=0, high=1e9),
+        seals,
     )
 
 

@@ -18,7 +18,8 @@ eye, since a trained shape is carried by the same motion:
 
 to first order the displacement turned and stretched as the skin below it is. Where a target's jaw moves,
 skin that it presses together or pulls apart has u fitted again, by the same rule, to the skin as it is
-posed. numpy alone: two products with a (V, nodes) matrix an edit, and one or two a target when it is first
+posed. Lips and lids that run through themselves, at rest or in a trained pose, are moved there by the one
+affine motion nearest to u (Seals): triangles that cross stay those that cross, and no others do. numpy alone: two products with a (V, nodes) matrix an edit, and one or two a target when it is first
 seen.
 """
 
@@ -28,7 +29,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +47,10 @@ _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion f
 # a displacement beyond this is carried by the motion where it ends, a shorter one by the motion's gradient
 _FAR_MM = 1.0
 MOST_NODES = 2000
+ADULT_RADIUS_MM = 60.0  # the kernel's of an adult face
+_FADE_MM = (8.0, 20.0)  # round a seal: half its reach, at least and at most this on an adult face
+_NEIGHBOURS = 12  # of a group have a say in what skin beside it does
+_THIN = 3e-4
 _PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
 _ROWS = 8192  # points whose kernels are formed at once
 
@@ -156,7 +161,8 @@ class SkinRequest:
     """What a file keeps of it. confidence, tissue (V,) uint8, 255 is 1; nodes (M,) int32 vertex ids.
 
     tissue: the share of a thickness edit that is asked for; less on lids, which stay on the eyeball.
-    radius_mm: the kernel's; smoothness: s, mm^2.
+    radius_mm: the kernel's; smoothness: s, mm^2. seals (S, 3) int32: pose (0 at rest, 1 + i where target i
+    was trained), group and vertex id of skin that runs through itself there.
     """
 
     confidence: Ints
@@ -164,6 +170,67 @@ class SkinRequest:
     nodes: Ints
     radius_mm: float
     smoothness: float
+    seals: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+
+
+class Seals:
+    """Groups of vertices in one pose that move as one, each by an affine motion: what ends in it begins in
+    it. Round a group the motion goes over into what it would be without.
+
+    Affine, since that alone keeps every triangle of a group on its side of every other, to the last one.
+    """
+
+    def __init__(self, groups: Sequence[Ints], points: Floats, size: float) -> None:
+        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1."""
+        points = points.astype(np.float64)
+        others = [np.concatenate([o for o in groups if o is not g] or [np.zeros(0, np.intp)]) for g in groups]
+        self._parts = [_sealed(g, o, points, size) for g, o in zip(groups, others, strict=True)]
+        near = [part[1] for part in self._parts]
+        self.near: Ints = np.unique(np.concatenate(near)) if near else np.zeros(0, np.intp)
+
+    def tie(self, motion: Floats) -> None:
+        """Motions (K, V, 3), any unit, changed in place."""
+        for ids, near, of, share, whole in self._parts:
+            own = motion[:, ids].astype(np.float64)
+            middle = own.mean(1, keepdims=True)
+            change = middle + whole @ (own - middle) - own
+            motion[:, near] += np.einsum("nj,knjc->knc", share, change[:, of]).astype(motion.dtype)
+
+
+def _sealed(ids: Ints, others: Ints, points: Floats, size: float) -> tuple[Ints, Ints, Ints, Floats, Floats]:
+    """A group's ids (G,); the ids (N,) of all that moves with it, and (N, J) by which shares of what which of
+    the group do; (G, G) from its motion about the mean to the affine one nearest. others: vertices of other
+    groups, which it leaves."""
+    group = points[ids]
+    from_middle = group - group.mean(0)
+    reach = float(np.linalg.norm(from_middle, axis=1).max()) / 2
+    fade = min(max(reach, _FADE_MM[0] * size), _FADE_MM[1] * size)
+    if len(others):
+        fade = min(fade, max(float(np.sqrt(_nearest(points[others], group, 1)[1].min())), 1e-3))
+    near = np.flatnonzero(((points > group.min(0) - fade) & (points < group.max(0) + fade)).all(1))
+    of, square = _nearest(points[near], group, min(_NEIGHBOURS, len(ids)))
+    ramp = np.clip(1 - np.sqrt(square[:, 0]) / fade, 0, 1)
+    share = 1 / np.maximum(square, 1e-9) ** 2
+    share[square[:, 0] == 0] = np.eye(len(of.T))[0]  # a vertex of the group does what it does itself
+    share *= (ramp * ramp * (3 - 2 * ramp) / share.sum(1))[:, None]
+    spread = from_middle.T @ from_middle
+    spread += _THIN * max(float(np.trace(spread)), 1e-12) * np.eye(3)  # flat groups have no gradient across
+    some = ramp > 0
+    return ids, near[some], of[some], share[some], from_middle @ np.linalg.inv(spread) @ from_middle.T
+
+
+def _nearest(points: Floats, group: Floats, count: int) -> tuple[Ints, Floats]:
+    """(P, count) which of group (G, 3) are nearest, and their squared distances, exactly 0 where two are the
+    same; the nearest first."""
+    found = []
+    for some in np.array_split(points, 1 + len(points) * len(group) // 1_000_000):
+        square = np.zeros((len(some), len(group)))
+        for axis in range(3):
+            square += (some[:, None, axis] - group[:, axis]) ** 2
+        of = np.argpartition(square, count - 1, 1)[:, :count]
+        of = np.take_along_axis(of, np.take_along_axis(square, of, 1).argsort(1, kind="stable"), 1)
+        found.append((of, np.take_along_axis(square, of, 1)))
+    return np.concatenate([of for of, _ in found]), np.concatenate([square for _, square in found])
 
 
 class SkinField:
@@ -214,6 +281,20 @@ class SkinField:
         areas = triangle_areas(mesh.points, mesh.triangles) * self.mm**2
         total = np.bincount(mesh.triangles.ravel(), np.repeat(areas / 3, 3), len(self.points))
         return total.astype(np.float32)
+
+    def seals(self, pose: int, points: Floats) -> Seals | None:
+        """What is sealed in a pose: 0 at rest, 1 + i at the trained pose i, whose skin is at points (V, 3),
+        model unit; None for nothing."""
+        rows = self._request.seals[self._request.seals[:, 0] == pose]
+        if not len(rows):
+            return None
+        groups = [rows[rows[:, 1] == number, 2] for number in np.unique(rows[:, 1])]
+        return Seals(groups, self._in_mm(points), self._radius / ADULT_RADIUS_MM)
+
+    @cached_property
+    def rest_seals(self) -> Seals | None:
+        """What is sealed at rest."""
+        return self.seals(0, self._middle + self.points / np.float32(self.mm))
 
     @staticmethod
     def _chunks(points: Floats) -> list[Floats]:
@@ -308,7 +389,12 @@ class MovedSkin:
         self._lock = threading.Lock()
         self._bent: BentTables | None = None
         offset = field.kernels @ coefficients / np.float32(field.mm)
-        self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, offset)
+        tied = offset
+        if field.rest_seals is not None:
+            tied = offset.copy()
+            field.rest_seals.tie(tied[None])
+        self.tied = tied - offset  # (V, 3): what the seals of the neutral add
+        self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, tied)
 
     @cached_property
     def gradient(self) -> Floats:
@@ -345,6 +431,7 @@ def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> 
     if len(far):
         coefficients = np.concatenate([m.coefficients for m in moves], 1)
         ends[:, far] = _each(field.at(rest[far] + e[far], coefficients) / np.float32(field.mm))
+        ends[:, far] += np.stack([m.tied[far] for m in moves])
     return ends
 
 
@@ -364,11 +451,19 @@ def carried(
     U is B u(p). Where a moving jaw makes e large, skin slides over bone and p is no place where it ever
     is: there, and round it, U is B u(rest) fitted again at S.
     """
-    at, offset = _at_ends(moves, rest, displacement), np.stack([m.offset for m in moves])
+    field, at, offset = (
+        moves[0].field,
+        _at_ends(moves, rest, displacement),
+        np.stack([m.offset for m in moves]),
+    )
     turn, shift = poses.turns[i], poses.offsets[i]
     if not turn.any() and not shift.any():
+        seals = field.seals(1 + i, rest + displacement)
+        if seals is not None:
+            seals.tie(at)
+            at = np.where(field.rigid[:, None], offset, at)
         return displacement + at - offset
-    field, weight = moves[0].field, poses.weight[:, None].astype(np.float64)
+    weight = poses.weight[:, None].astype(np.float64)
     p = (rest + displacement).astype(np.float64)
     jaw = (p - poses.centre) @ turn.T + shift
     posed, blends = p + weight * jaw, np.eye(3) + weight[:, :, None] * turn
@@ -378,12 +473,16 @@ def carried(
     wanted = np.einsum("vab,kvb->kva", blends, at)
     rows = wanted.transpose(1, 0, 2).reshape(len(p), -1)
     fitted, share = field.refitted(posed, rows.astype(np.float32), sliding)
-    share = np.where(field.rigid, 0, share)
-    moving = np.flatnonzero(share > 0)
+    wanted += share[:, None] * (_each(fitted) - wanted)
+    changed, seals = share > 0, field.seals(1 + i, posed)
+    if seals is not None:
+        seals.tie(wanted)
+        changed[seals.near] = True
+    moving = np.flatnonzero(changed & ~field.rigid)
     if len(moving):
-        some = wanted[:, moving]
-        some += share[moving, None] * (_each(fitted[moving]) - some)
-        at[:, moving] = np.linalg.solve(blends[moving], some.transpose(1, 2, 0)).transpose(2, 0, 1)
+        at[:, moving] = np.linalg.solve(blends[moving], wanted[:, moving].transpose(1, 2, 0)).transpose(
+            2, 0, 1
+        )
     return displacement + at - offset
 
 

@@ -90,8 +90,8 @@ def _reordered(arrays: dict[str, np.ndarray], moved: np.ndarray, order: np.ndarr
         "counts": np.full(len(mesh.triangles), 3, np.int32),
         "corners": place[mesh.triangles[::-1]].astype(np.int32).ravel(),
     }
-    for name in ("uvs", "uv_corners", "regions", "skin_confidence", "skin_tissue", "skin_nodes"):
-        arrays.pop(name, None)
+    for name in [name for name in arrays if name in ("uvs", "uv_corners", "regions") or "skin_" in name]:
+        arrays.pop(name)
     return moved[:, order]
 
 
@@ -114,8 +114,8 @@ def in_another_topology(aim: Path, out: Path, keep: float = 0.3, seed: int = 0) 
         "counts": new.mesh.counts.astype(np.int32),
         "corners": new.mesh.corners.astype(np.int32),
     }
-    for name in ("uvs", "uv_corners", "regions", "skin_confidence", "skin_tissue", "skin_nodes"):
-        arrays.pop(name, None)
+    for name in [name for name in arrays if name in ("uvs", "uv_corners", "regions") or "skin_" in name]:
+        arrays.pop(name)
     manifest |= {"topology_hash": new.mesh.topology_hash, "vertex_count": len(new.kept)}
     for name in ("members", "regions"):
         manifest.pop(name, None)

@@ -498,9 +498,16 @@ FAULTS = [
         ("edit",),
     ),
     Fault(
+        "a sculpt on a driven jaw is taken to be on the learned one",
+        ANATOMY,
+        'return from_list(cmds.getAttr(f"{node}.outJawMatrix"))',
+        "return None",
+        ("edit",),
+    ),
+    Fault(
         "a target's sculpt is taken to be of the unedited face",
         ANATOMY,
-        "model.unedited_shape(target, mesh.points)",
+        "model.unedited_shape(target, mesh.points, jaw)",
         "mesh.points",
         ("edit",),
     ),

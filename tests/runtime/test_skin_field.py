@@ -20,7 +20,7 @@ from aim_maya.runtime.skin_field import BentTables, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose, widest
-from trainer.export.skin_fields import request_of
+from trainer.export.skin_fields import request_of, skin_seals
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,9 @@ def test_the_anatomy_asks_nothing_of_hidden_skin(model: FaceModel) -> None:
         ("skin_nodes", np.array([-1], np.int32), "names vertex"),
         ("skin_nodes", np.zeros(5000, np.int32), "malformed"),
         ("skin_confidence", np.zeros(7, np.uint8), "skin_confidence"),
+        ("skin_seals", np.array([[0, 0, 10**6]], np.int32), "vertex 1000000"),
+        ("skin_seals", np.array([[99, 0, 1]], np.int32), "names pose 99"),
+        ("skin_seals", np.array([[0, -1, 1]], np.int32), "skin_seals"),
     ],
 )
 def test_an_altered_request_is_refused(
@@ -245,6 +248,50 @@ def test_a_file_of_before_is_written_anew(small_draft: Path, tmp_path: Path, mod
     made = request_of(new.data)
     assert made is not None
     assert np.array_equal(made.nodes, new.data.skin_request.nodes)  # type: ignore[union-attr]
+
+
+def unlike_affine(points: np.ndarray, motion: np.ndarray) -> float:
+    """Largest distance of a motion (G, 3) from the affine one nearest, at points (G, 3)."""
+    terms = np.column_stack([points - points.mean(0), np.ones(len(points))])
+    return float(np.abs(motion - terms @ np.linalg.lstsq(terms, motion, rcond=None)[0]).max())
+
+
+def test_what_runs_through_itself_moves_as_one(model: FaceModel) -> None:
+    """At rest, and in the pose of a target with and of one without a moving jaw; what is far away moves as
+    it does without."""
+    data, mm = model.data, model.mm_per_unit
+    points = data.sites.to_head(data.neutral)
+    away = np.linalg.norm(points - data.sites.site("stomion"), axis=1)
+    ids, far = np.argsort(away)[:12], away > 60 * data.sites.size
+    names = ("jawOpen", "mouthSmile_L")
+    poses = [0, *(1 + data.rig.targets.index(name) for name in names)]
+    seals = np.array([[pose, 0, i] for pose in poses for i in ids], np.int32)
+    request = replace(data.skin_request, seals=seals)
+    tied = FaceModel(replace(data, skin_request=request, _made={}), Edit(), model._engine)
+    edit = {"thickness": {"lips": 1.3, "cheeks": 0.7}, "bones": {"jaw_longer_mm": 5}}
+    for weights in ({}, *({name: 1.0} for name in names)):
+        before = model.points(weights).astype(np.float64)
+        plain, whole = (m.edited(edit).points(weights) - before for m in (model, tied))
+        assert unlike_affine(before[ids], whole[ids]) * mm < 2e-3
+        assert unlike_affine(before[ids], plain[ids]) * mm > 2e-2
+        assert np.abs(whole - plain)[far].max() * mm < 0.02
+
+
+def test_skin_that_crosses_is_found_by_target(model: FaceModel) -> None:
+    """The lower lip pushed up through the upper one: found in that shape alone, near the mouth; written with
+    the file."""
+    data, size = model.data, model.data.sites.size
+    points, stomion = data.sites.to_head(data.neutral), data.sites.site("stomion")
+    lower = (data.weight > 0.5 * data.weight.max()) & (np.linalg.norm(points - stomion, axis=1) < 30 * size)
+    shape = data.neutral + 12 * size / model.mm_per_unit * lower[:, None] * data.sites.axes[1]
+    given = (data.weight, data.pieces, data.sites, model.mm_per_unit)
+    rest = skin_seals(data.sewn, [], *given)
+    found = skin_seals(data.sewn, [data.neutral, shape], *given)
+    assert set(map(tuple, found[found[:, 0] == 1, 1:])) == set(map(tuple, rest[:, 1:]))
+    more = found[found[:, 0] == 2, 2]
+    assert len(more) > len(rest)
+    assert np.linalg.norm(points[np.setdiff1d(more, rest[:, 2])] - stomion, axis=1).max() < 60 * size
+    assert len(skin_seals(data.sewn, [shape], data.weight, None, None, model.mm_per_unit)) == 0
 
 
 def test_without_detail_the_rest_moves_and_the_networks_answer(model: FaceModel) -> None:

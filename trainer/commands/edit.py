@@ -60,7 +60,7 @@ class Options:
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
     rest and with the jaw open; with --preset only those."""
     sheet: Path | None = None
-    """Draw thickness 0.7 to 1.5 and both ends of every preset as one PNG: three views, jaw open, lids
+    """Draw thickness 0.7 to 1.5 and both ends of every preset as one .png or .jpg: three views, jaw open, lids
     closed; what turned by more than 20 degrees is red. With --preset only those."""
     sheet_height: int = 330
     """Pixels of one of the sheet's pictures, 90 to 1000."""

@@ -154,12 +154,12 @@ def check_edits(model: FaceModel, progress: Progress, only: Sequence[str] = ()) 
     follows edits."""
     _check_file(model)
     rest = Pose(model, "rest", np.zeros(len(model.targets)))
-    wide = Pose(model, *widest(model))
+    wide, lids = Pose(model, *widest(model)), Pose(model, "lids closed", _closed_lids(model))
     targets = list(_closing(model))
     rows, asked = [], cases(only)
     progress.stage("edits checked", len(asked))
     for i, case in enumerate(asked):
-        rows.append(_row(model, case, rest, wide, targets))
+        rows.append(_row(model, case, (rest, wide, lids), targets))
         progress.step(i + 1, len(asked))
     return {"poses": [rest.name, wide.name], "rows": rows}
 
@@ -175,12 +175,12 @@ def _check_file(model: FaceModel) -> None:
 
 
 _COLUMNS = f"{'turned':>6} {'max':>4} {'over':>4} {'area':>9} {'fold':>5} {'cross':>5} {'gap':>5}"
-HEAD = f"{'':<26} {'ms':>4} {'done':>5} | {_COLUMNS} | {_COLUMNS} | worst gap"
+HEAD = f"{'':<26} {'ms':>4} {'done':>5} | {_COLUMNS} | {_COLUMNS} | {'lids':>5} | worst gap"
 
 
 def table(figures: dict[str, Any]) -> str:
     """The figures as lines: one an edit, at rest and with the jaw open. cross: pairs of triangles that run
-    through each other, more than unedited."""
+    through each other, more than unedited; lids: the same with the lids closed."""
 
     def pose(of: dict[str, Any]) -> str:
         return (
@@ -193,12 +193,14 @@ def table(figures: dict[str, Any]) -> str:
     for row in figures["rows"]:
         worst = f"{row['target_gap_max_mm']:.2f} {row['target_gap_worst']}"
         start = f"{row['name']:<26} {row['build_ms']:>4.0f} {row['done']:>5.2f}"
-        lines.append(f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {worst}")
+        lines.append(
+            f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {row['lids_intersecting_more']:>5} | {worst}"
+        )
         lines += [f"  note: {note}" for note in row["notes"]]
     return "\n".join(lines) + "\n"
 
 
-def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pose]) -> dict[str, Any]:
+def _row(model: FaceModel, case: Case, poses: tuple[Pose, Pose, Pose], targets: list[Pose]) -> dict[str, Any]:
     for _ in range(
         2
     ):  # the second time is what a slider costs: fields of handles and regions are there by then
@@ -206,6 +208,7 @@ def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pos
         edited = model.edited(build_edit(case.recipe, model.data))
         edited.points({})
         seconds = time.perf_counter() - start
+    rest, wide, lids = poses
     gaps = {pose.name: float(np.abs(pose.gaps(edited)).max()) for pose in targets}
     worst = max(gaps, key=lambda name: gaps[name]) if gaps else ""
     return {
@@ -218,6 +221,7 @@ def _row(model: FaceModel, case: Case, rest: Pose, wide: Pose, targets: list[Pos
         "notes": list(edited.edit_notes),
         "rest": rest.figures(edited),
         "open": wide.figures(edited),
+        "lids_intersecting_more": lids.figures(edited)["intersecting_more"],
         "target_gap_max_mm": gaps.get(worst, 0.0),
         "target_gap_worst": worst,
     }
@@ -310,6 +314,7 @@ def _intersections(points: Floats, triangles: Ints) -> Ints:
 
 SHEET = (0.7, 0.85, 1.15, 1.3, 1.5)
 VIEWS = ((0, 0.0), (0, 35.0), (0, 80.0), (1, 0.0), (1, 35.0), (1, 80.0), (2, 0.0))  # pose and turn
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _SIDES = {0.0: "front", 35.0: "three quarters", 80.0: "side"}
 _RED = np.array([215.0, 30.0, 25.0])
 
@@ -386,9 +391,15 @@ def sheet_rows(
 def write_sheet(
     model: FaceModel, out: Path, progress: Progress, only: Sequence[str] = (), height: int = 330
 ) -> dict[str, dict[str, int]]:
-    """Every row of sheet_rows as one PNG, named at its left; columns are named above. height: of a picture,
-    pixels. Returns {edit: {pose: triangles in red}}. Raises AimError as sheet_rows does."""
+    """Every row of sheet_rows as one picture (.png, .jpg), named at its left; columns are named above.
+    height: of a face, pixels. Returns {edit: {pose: triangles in red}}. Raises AimError as sheet_rows does,
+    and for another ending."""
     from PIL import Image
+
+    if out.suffix.lower() not in _FORMATS:
+        raise AimError(
+            f"{out} has an ending that is no picture's.", remedy=f"Name it {out.stem}.png, or .jpg."
+        )
 
     size, big, small = (height * 10 // 11, height), max(height // 14, 11), max(height // 22, 10)
     beside = 200 if height > 200 else 130
@@ -400,8 +411,9 @@ def write_sheet(
         rows.append(np.concatenate([label, *row.pictures], 1))
     heads = [_written((size[0], 3 * small + 20), [(name, small + 2)]) for name in sheet_columns(model)]
     head = _written((beside, 3 * small + 20), [(str(model.manifest["name"])[:18], small + 2)])
+    image = Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0))
     with atomic_path(out) as temporary:
-        Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0)).save(temporary, "PNG")
+        image.save(temporary, _FORMATS[out.suffix.lower()], quality=82)
     return counts
 
 

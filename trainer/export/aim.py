@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
 from .graphs import FORMS, fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
-from .skin_fields import request_arrays, request_entry, skin_request
+from .skin_fields import request_arrays, request_entry, skin_request, skin_seals
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
@@ -258,10 +259,10 @@ def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | N
     owners = arrays.get("owners")
     corners = welded.given.corners if owners is None else owners[welded.given.corners]
     mesh = Mesh(arrays["neutral"].astype(np.float64), welded.given.counts, corners)
-    pieces = arrays.get("pieces")
-    return skin_request(
-        mesh, arrays["normals"], arrays["weight"], pieces, sites, seen[welded.of], problem.actor.mm_per_unit
-    )
+    pieces, weight, mm = arrays.get("pieces"), arrays["weight"], problem.actor.mm_per_unit
+    made = skin_request(mesh, arrays["normals"], weight, pieces, sites, seen[welded.of], mm)
+    shapes = [shape[welded.of] for shape in problem.actor.stack]
+    return replace(made, seals=skin_seals(mesh, shapes, weight, pieces, sites, mm))
 
 
 def bones_report(problem: Problem) -> str:

@@ -6,19 +6,28 @@ All of it is found from the neutral's geometry and the learned normals: no verte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import igl.predicates
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
 from aim_maya.core.regions import smooth_step, soft_regions
+from aim_maya.runtime.cached import CachedEvaluator
+from aim_maya.runtime.edit import Edit
 from aim_maya.runtime.model_data import ModelData
-from aim_maya.runtime.skin_field import SkinRequest
+from aim_maya.runtime.skin_field import ADULT_RADIUS_MM, SkinRequest
 from trainer.geometry.surface import Surface
 
 # Lengths are mm of an adult face; a larger or smaller one has them in proportion.
-RADIUS_MM, SMOOTHNESS = 60.0, 10.0  # of the kernel; bending against area times misfit squared
+RADIUS_MM, SMOOTHNESS = ADULT_RADIUS_MM, 10.0  # of the kernel; bending against area times misfit squared
 _FACING_MM = 30.0  # skin that sees skin this near before it is a lid, a lip, a nostril, an ear, the mouth
 _THIN_MM = 4.0  # and so is skin with other skin this close behind it
 _RINGS = 2  # around all these
@@ -29,6 +38,8 @@ _EYE = (0.62, 0.42)  # of an eye's width, to the sides and up and down: lids lie
 _LIDS = 0.3  # of an edit of tissue is asked of the lids' outer skin, which lies on the eyeball
 _SPACING_MM, _COARSE = 11.0, 2.5  # of nodes on the face; how many times as far apart elsewhere
 _MOST = 600
+_SEALING = ("lips", "eyes", "nose")  # regions whose skin closes on itself
+_APART_MM = 4.0  # skin that runs through itself in places nearer than this does so in one place
 
 
 def skin_request(
@@ -70,20 +81,84 @@ def skin_request(
     )
 
 
+def skin_seals(
+    mesh: Mesh,
+    shapes: Sequence[Floats],
+    weight: Floats,
+    pieces: Ints | None,
+    sites: FaceSites | None,
+    mm_per_unit: float,
+) -> Ints:
+    """(S, 3) int32, SkinRequest.seals: skin of lips, lids and nostrils that runs through itself, and one ring
+    around it, at rest and in the targets' shapes (V, 3) each. Nothing without landmarks."""
+    if sites is None:
+        return np.zeros((0, 3), np.int32)
+    regions, size = soft_regions(mesh, weight, sites), max(sites.size, 0.05)
+    closing = np.asarray(sum(regions[name] for name in _SEALING)) > 0.2
+    piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
+    skin = mesh.triangles[~piece[mesh.triangles].any(1)]
+    rows = []
+    for pose, points in enumerate([mesh.points, *shapes]):
+        found = igl.predicates.find_self_intersections(
+            np.ascontiguousarray(points, np.float64), np.ascontiguousarray(skin, np.int64)
+        )[1]
+        pairs = np.asarray(found, np.int64).reshape(-1, 2)
+        pairs = pairs[closing[skin[pairs]].any((1, 2))]
+        for number, ids in enumerate(_groups(mesh, skin, pairs, points * mm_per_unit, _APART_MM * size)):
+            rows.append(np.stack([np.full(len(ids), pose), np.full(len(ids), number), ids], 1))
+    return np.concatenate(rows).astype(np.int32) if rows else np.zeros((0, 3), np.int32)
+
+
+def _groups(mesh: Mesh, triangles: Ints, pairs: Ints, points: Floats, apart: float) -> list[Ints]:
+    """Vertex ids of the places where pairs (P, 2) of triangles cross, each with a ring; points and apart in
+    mm."""
+    if not len(pairs):
+        return []
+    marked = np.zeros(len(points), bool)
+    crossing = triangles[np.unique(pairs)]
+    marked[crossing] = True
+    a, b = mesh.edges.T
+    wider = marked.copy()
+    wider[a] |= marked[b]
+    wider[b] |= marked[a]
+    ids = np.flatnonzero(wider)
+    number = np.full(len(points), -1)
+    number[ids] = np.arange(len(ids))
+    links = [
+        number[triangles[pairs][:, :, 0]],
+        number[crossing[:, :2]],
+        number[crossing[:, 1:]],
+        cKDTree(points[ids]).query_pairs(apart, output_type="ndarray"),
+    ]
+    one, other = np.concatenate(links).T
+    together = coo_matrix((np.ones(len(one)), (one, other)), (len(ids), len(ids)))
+    label = connected_components(together, directed=False)[1]
+    groups = [ids[label == n] for n in range(label.max() + 1)]
+    return [group for group in groups if marked[group].any()]
+
+
+def trained_shapes(data: ModelData) -> list[Floats]:
+    """(V, 3) of every target at its trained pose, doubles together."""
+    evaluator = CachedEvaluator(data, Edit(), True)
+    return [data.together(evaluator.points(row, data.baked.pose)) for row in data.linear.matrix]
+
+
 def request_of(data: ModelData, neutral: Floats | None = None) -> SkinRequest | None:
-    """The request of a model's file on its neutral, or on an edited one (V, 3); None for a face without
-    anatomy."""
+    """The request of a model's file on its neutral, or on an edited one (V, 3), which leaves what runs
+    through itself as it is; None for a face without anatomy."""
     if not data.has_anatomy:
         return None
     mesh = data.sewn if neutral is None else data.sewn.with_points(neutral)
     mm = float(data.manifest["mm_per_unit"])
     made = skin_request(mesh, data.normals, data.weight, data.pieces, data.landmarks, None, mm)
     kept = data.skin_request
-    return (
-        made
-        if kept is None
-        else SkinRequest(kept.confidence, kept.tissue, made.nodes, made.radius_mm, made.smoothness)
-    )
+    if kept is None or not len(kept.seals):
+        seals = skin_seals(data.sewn, trained_shapes(data), data.weight, data.pieces, data.landmarks, mm)
+        made = replace(made, seals=seals)
+    if kept is None:
+        return made
+    seals = kept.seals if len(kept.seals) else made.seals
+    return replace(made, confidence=kept.confidence, tissue=kept.tissue, seals=seals)
 
 
 def request_arrays(request: SkinRequest) -> dict[str, Ints]:
@@ -92,6 +167,7 @@ def request_arrays(request: SkinRequest) -> dict[str, Ints]:
         "skin_confidence": request.confidence,
         "skin_tissue": request.tissue,
         "skin_nodes": request.nodes.astype(np.int32),
+        "skin_seals": request.seals.astype(np.int32),
     }
 
 

@@ -53,7 +53,7 @@ def write_ict_head(folder: Path) -> Actor:
 # of
 # the 18 MB of the file that it becomes.
 
-_KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes")
+_KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes", "skin_seals")
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
 
 
