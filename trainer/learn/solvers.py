@@ -202,7 +202,10 @@ def principal_columns(
     problem: Problem, tables: TrainingTables, weight: Tensor, jaw: JawPoses, count: int
 ) -> Columns:
     """The displacements before skinning at the trained poses (V, 3T) as at most `count` columns, with the
-    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight."""
+    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight.
+
+    They are turned at random among themselves: of one size, they are learned alike.
+    """
     device, v, n = tables.c.device, len(tables.c), 3 * tables.targets
     parts = pieces(problem, v)
 
@@ -218,6 +221,8 @@ def principal_columns(
     for part in parts:
         x = displacements(part)
         gram += x.T @ x
-    axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count]
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(count, count, dtype=gram.dtype, generator=generator))[0].to(device)
+    axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count] @ turn
     values = torch.cat([displacements(part) @ axes.float() for part in parts])
     return Columns(values, (axes.T if back is None else axes.T @ back).float())

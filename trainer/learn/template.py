@@ -132,7 +132,10 @@ def _along_surface(mesh: Mesh, pairs: Ints, limit: float) -> Floats:
 
 def relative_motion(deltas: Iterable[Floats], pairs: Ints) -> Floats:
     """(P,) the most that the two vertices of a pair move against each other in any shape (T, V, 3)."""
-    return np.max([np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1) for d in deltas], axis=0)
+    most = np.zeros(len(pairs))
+    for d in deltas:
+        np.maximum(most, np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1), out=most)
+    return most
 
 
 def wanted_gap(mesh: Mesh, deltas: Iterable[Floats], pairs: Ints, extent: float) -> Floats:

@@ -1,0 +1,98 @@
+"""What keeps the training of large rigs within memory and time changes no figure: pieces, and principal
+columns in place of all targets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from aim_maya.core.actor import Actor
+from aim_maya.core.mesh import subdivide
+from aim_maya.core.training_options import NetworkSize, TrainConfig
+from trainer.evaluate.score import accuracy, new_points
+from trainer.learn import problem as problems
+from trainer.learn.loop import Training
+from trainer.learn.model import networks_for
+from trainer.learn.problem import Problem, make_tables, prepare
+from trainer.learn.solvers import known_jaw, principal_columns, ridge_config, solve
+
+CPU = torch.device("cpu")
+CONFIG = ridge_config(TrainConfig(), 96)
+
+
+@pytest.fixture(scope="module")
+def problem(small: Actor) -> Problem:
+    return prepare(small, TrainConfig(bones="none", jaw="teeth"))
+
+
+def test_pieces_give_what_all_at_once_gives(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The linear solution and every figure of it."""
+
+    def figures() -> tuple[torch.Tensor, dict[str, object]]:
+        networks = solve(problem, make_tables(problem, CPU), CONFIG)
+        last = networks.nets["expression"].last.weight
+        return last, accuracy(problem, networks, known_jaw(problem, CPU))  # type: ignore[return-value]
+
+    whole, known = figures()
+    monkeypatch.setattr(problems, "PIECE", 1)
+    assert len(problems.pieces(problem, 658)) == 3
+    last, found = figures()
+    assert torch.allclose(last, whole, atol=1e-4)
+    for group in ("skin", "neutral", "between"):
+        assert found[group] == pytest.approx(known[group], rel=1e-3, abs=1e-6)
+    assert known["skin"]["mean"] > 0.01  # type: ignore[index]
+
+
+def test_new_points_are_those_of_a_subdivision(small: Actor) -> None:
+    mesh, shape = small.neutral, small.stack[0]
+    assert np.allclose(new_points(mesh) @ shape, subdivide(mesh).carry(shape)[len(mesh.points) :], atol=1e-9)
+
+
+def test_principal_columns_spread_to_the_targets(problem: Problem) -> None:
+    """All of them to the targets' own displacements, correctives given their parents; few with no more left
+    over than the least squares of that rank."""
+    tables, jaw = make_tables(problem, CPU), known_jaw(problem, CPU)
+    weight = torch.rand(len(tables.c), 1, generator=torch.Generator().manual_seed(0))
+    n = 3 * tables.targets
+    full = principal_columns(problem, tables, weight, jaw, n)
+    few = principal_columns(problem, tables, weight, jaw, 20)
+    assert full.mixing is not None
+    assert few.mixing is not None
+    assert few.values.shape[1] == 20
+    assert tables.matrix is not None  # the sample has correctives
+
+    shapes = torch.tensor(problem.normalised(problem.actor.stack), dtype=torch.float32).transpose(0, 1)
+    networks = networks_for(CONFIG, tables.targets, tables.rest_size, tables.motion_size)
+    for found, most in ((full, 1e-6), (few, None)):
+        basis = (found.values @ found.mixing).view(len(tables.c), tables.targets, 3)
+        posed = networks.pose(tables.rows[:, :3], weight, basis, jaw, tables.matrix)
+        left = float((posed - shapes).norm())
+        if most is None:
+            singular = torch.linalg.svdvals(full.values.double())
+            assert left == pytest.approx(float(singular[20:].norm()), rel=0.05)
+        else:
+            assert float((posed - shapes).abs().max()) < most
+
+
+def test_few_columns_are_learned_for_all_targets(problem: Problem) -> None:
+    """A network of 48 features learns 48 columns of over a hundred; what is exported has every target."""
+    config = replace(TrainConfig(), anatomy_steps=1, steps=300, batch=256, check_every=40)
+    narrow = replace(config, expression=NetworkSize(48, 2, 10.0, 30.0))
+    training = Training(problem, narrow, 1e9, CPU)
+    assert training.networks.columns == 48 < 3 * training.tables.targets
+    before = training.mean_error_mm()
+    assert training.tables.rows.shape[1] == problems.LABELS  # K may still change
+    for _ in range(301):
+        training._one_step()
+        training.step += 1
+    assert training.tables.rows.shape[1] == problems.LABELS + 48
+    whole = training.whole
+    assert whole.columns == 3 * training.tables.targets
+    skin, learned = training.networks.surface(training.tables.c)
+    assert training._mixing is not None
+    assert torch.allclose(whole.surface(training.tables.c)[1], learned @ training._mixing, atol=1e-5)
+    assert torch.allclose(whole.surface(training.tables.c)[0], skin, atol=1e-6)
+    assert training.mean_error_mm() < 0.7 * before
