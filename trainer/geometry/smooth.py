@@ -77,7 +77,7 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
 
 
-_ROUNDS = 8
+_ROUNDS, _EAGER = 12, 1.5
 _ACROSS = 0.2  # cosine between a direction and the one it came from
 
 
@@ -99,7 +99,7 @@ def smooth_directions(
         system = sp.diags(area * hold) + _graph_form(mesh, stiffness)
         found = _factorised(system).solve((area * hold)[:, None] * given)
         found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        stiffness *= np.maximum(1.0, np.linalg.norm(found[e[:, 0]] - found[e[:, 1]], axis=1) / turn)
+        stiffness *= np.maximum(1.0, np.linalg.norm(found[e[:, 0]] - found[e[:, 1]], axis=1) / turn) ** _EAGER
         hold *= np.maximum(1.0, np.arccos(np.clip((found * given).sum(1), -1, 1)) / astray)
     across = (found * given).sum(1) < _ACROSS
     return np.where(across[:, None], given, found)
