@@ -163,9 +163,7 @@ def _beyond_cavities(
         ids = ids[~out]
 
 
-def _extended(
-    actor: Actor, constraints: Constraints, expected: Floats | None, vertices: int
-) -> Floats:
+def _extended(actor: Actor, constraints: Constraints, expected: Floats | None, vertices: int) -> Floats:
     """(V,) thickness as the used constraints and the table tell it, between the least and the most of them."""
     ids = constraints.covered[constraints.used]
     known = constraints.thickness[constraints.used]
