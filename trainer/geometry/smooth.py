@@ -77,7 +77,7 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
 
 
-_ROUNDS, _EAGER = 12, 1.5
+_ROUNDS = 8
 _ACROSS = 0.2  # cosine between a direction and the one it came from
 
 
@@ -87,19 +87,20 @@ def smooth_directions(
     """Unit directions (V, 3) near `given` that turn gently along the edges between vertices of `among` (V,).
 
     They minimise integral |n - given|^2 + reach^2 |grad n|^2 (reach: model unit, the size of the forms that
-    go), solved again and again with more stiffness where an edge turns by more than `turn`, and more hold
+    go, at least an edge), solved again and again with more stiffness where an edge turns by more than `turn`, and more hold
     where a direction leaves the given one by more than `astray` (radians). One that ends up across its own
     stays as it was given, as do all outside `among`.
     """
     e, area = mesh.edges, vertex_areas(mesh)
-    stiffness = np.where(among[e].all(1), reach**2 * _edge_stiffness(mesh), 0.0)
+    reached = np.maximum(reach, edge_lengths(mesh))
+    stiffness = np.where(among[e].all(1), reached**2 * _edge_stiffness(mesh), 0.0)
     hold = np.ones(len(given))
     found = given
     for _ in range(_ROUNDS):
         system = sp.diags(area * hold) + _graph_form(mesh, stiffness)
         found = _factorised(system).solve((area * hold)[:, None] * given)
         found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        stiffness *= np.maximum(1.0, np.linalg.norm(found[e[:, 0]] - found[e[:, 1]], axis=1) / turn) ** _EAGER
+        stiffness *= np.maximum(1.0, np.linalg.norm(found[e[:, 0]] - found[e[:, 1]], axis=1) / turn)
         hold *= np.maximum(1.0, np.arccos(np.clip((found * given).sum(1), -1, 1)) / astray)
     across = (found * given).sum(1) < _ACROSS
     return np.where(across[:, None], given, found)
