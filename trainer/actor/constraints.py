@@ -69,6 +69,7 @@ SHORTEST_MM = 0.5
 ASTRAY = 2.0  # times as far as the nearest bone: a ray that goes further has missed that one's edge
 STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
 FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
+_DEPTH = 0.5  # how much a difference in depth counts where these are spread, against one along the skin
 SKULL, JAW = 0, 1
 _FORMS_MM = 3.0  # forms of this size and less do not turn the rays: wings of the nose, lips, rims of ears
 _TURN, _ASTRAY = np.radians(11.0), np.radians(45.0)  # along an edge; away from the skin's own normal
@@ -143,7 +144,8 @@ def find_constraints(actor: Actor) -> Constraints:
     which = on_jaw[covered].astype(np.int64)
     d = distance[covered]
     used = np.zeros(len(covered), bool)
-    used[spread(skin.points[covered], int(FRACTION * len(skin.points)))] = True
+    apart = np.hstack([skin.points[covered], _DEPTH * d[:, None]])
+    used[spread(apart, int(FRACTION * len(skin.points)))] = True
     return Constraints(
         covered,
         skin.points[covered] - d[:, None] * normals[covered],

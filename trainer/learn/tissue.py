@@ -30,10 +30,13 @@ _PULL = 5e-5
 _LEAST_MM = 0.5
 _BARE_MM = 1.0  # without bones: so that points have somewhere to be, not an anatomy
 _SMOOTH = 0.1
-_STEEPEST = 0.95  # mm a mm of outer skin; the networks add theirs to it
+_STEEPEST = 0.93  # mm a mm of outer skin; the networks add theirs to it
+_CLIFFS = 0.0025  # of the outer edges may be as steep as the bone below them: the steepest
 _SHARE = 0.9  # of a fold's thickness for its outer side, where the other is not outer skin
 _HOLDS_MM = 0.5  # a constraint further from the label than this lies over an edge, and is not learned from
 _TIGHT_MM = 4.0
+_SURELY = 0.65  # winding number from which a bone point beyond a cavity is inside again
+_AROUND = (0.9, 1.0, 1.1)  # of the thickness: all of it
 _FORMS = (0.0, 3.0, 30.0, 300.0)  # how much of the small forms goes
 
 
@@ -59,21 +62,24 @@ class Tissue:
         return constraints.used & (apart <= _HOLDS_MM)
 
     def steep_edges(self, mesh: Mesh) -> tuple[Ints, Floats]:
-        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges,
-        and their lengths (E,), model unit: where the networks need to be told to be gentle."""
+        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges:
+        where the networks need to be told to be gentle. And their lengths (E,), model unit; of one where the
+        label is a cliff, the length that would make a slope of it."""
         lengths, ends = edge_lengths(mesh), ~self.outer
         for _ in range(2):
             reached = mesh.edges[ends[mesh.edges].any(1)]
             ends = ends.copy()
             ends[reached.ravel()] = True
         one, other = mesh.edges.T
-        steep = np.abs(self.label[one] - self.label[other]) > 0.5 * _STEEPEST * lengths
+        drop = np.abs(self.label[one] - self.label[other])
+        steep = drop > 0.5 * _STEEPEST * lengths
         kept = self.outer[mesh.edges].all(1) & (lengths > 0) & (steep | ends[mesh.edges].any(1))
-        return mesh.edges[kept], lengths[kept]
+        return mesh.edges[kept], np.maximum(lengths, drop / _STEEPEST)[kept]
 
     def relearned(self, actor: Actor, constraints: Constraints) -> Tissue:
         """The same tissue with labels from other constraints."""
-        return replace(self, label=_label(actor, constraints, self.expected, self.room, self.outer))
+        smooth = _extended(actor, constraints, self.expected, len(self.room))
+        return replace(self, label=_bounded(actor, smooth, self.room, self.outer))
 
 
 def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane | None = None) -> Tissue:
@@ -99,7 +105,7 @@ def find_tissue(actor: Actor, constraints: Constraints, prior: str, plane: Plane
     if landmarks is not None and prior == "depth":
         expected = expected_depth(actor.neutral, landmarks) / actor.mm_per_unit
         note = f"thickness prior: published tissue depths (landmarks: {landmarks.report})"
-    label = _label(actor, constraints, expected, room, outer)
+    label, room = _beyond_cavities(actor, constraints, expected, normals, room, outer)
     return Tissue(label, normals, room, outer, expected, landmarks, note)
 
 
@@ -128,19 +134,57 @@ def _ways_in(actor: Actor, constraints: Constraints) -> tuple[Floats, Floats, ND
     return normals, room, outer
 
 
-def _label(
-    actor: Actor, constraints: Constraints, expected: Floats | None, room: Floats, outer: NDArray[np.bool_]
-) -> Floats:
-    """(V,) thickness, never deeper than there is room, and gentle along the outer skin."""
+def _beyond_cavities(
+    actor: Actor,
+    constraints: Constraints,
+    expected: Floats | None,
+    normals: Floats,
+    room: Floats,
+    outer: NDArray[np.bool_],
+) -> tuple[Floats, Floats]:
+    """The label (V,), and the room (V,) that it was made with: without bound where the bone that neighbours tell
+    of lies on, inside again, past a cavity (wings of the nose, the columella, corners of mouth and eyes).
+
+    One such vertex between others would hold all of them down, the tip of the nose to a third of its depth.
+    """
+    mesh, longest = actor.neutral, LONGEST_MM / actor.mm_per_unit
+    smooth = _extended(actor, constraints, expected, len(room))
+    wanted = _bounded(actor, smooth, np.full(len(room), np.inf), outer)
+    ids = np.flatnonzero(outer & (room < wanted))
+    for share in _AROUND:
+        ids = ids[~outside(mesh.points[ids] - share * wanted[ids, None] * normals[ids], mesh, _SURELY)]
+    while True:  # held down by others, some come to lie in the cavity after all
+        freed = room.copy()
+        freed[ids] = longest
+        label = _bounded(actor, smooth, freed, outer)
+        out = outside(mesh.points[ids] - label[ids, None] * normals[ids], mesh)
+        if not out.any():
+            return label, freed
+        ids = ids[~out]
+
+
+def _extended(actor: Actor, constraints: Constraints, expected: Floats | None, vertices: int) -> Floats:
+    """(V,) thickness as the used constraints and the table tell it, between the least and the most of them."""
     ids = constraints.covered[constraints.used]
     known = constraints.thickness[constraints.used]
-    base = np.zeros(len(room)) if expected is None else expected
+    base = np.zeros(vertices) if expected is None else expected
     pull = 0.0 if expected is None else _PULL
-    values, sure = np.zeros(len(room)), np.full(len(room), pull)
+    values, sure = np.zeros(vertices), np.full(vertices, pull)
     sure[ids] += 1.0
     values[ids] = (known - base[ids]) / sure[ids]
     label = base + extend(actor.neutral, values, sure, _SMOOTH)
     least = _LEAST_MM / actor.mm_per_unit
-    bounded = np.clip(label, min(known.min(initial=np.inf), least), max(known.max(initial=0.0), base.max()))
-    gentle = slope_limited(actor.neutral, bounded, _STEEPEST, outer)
-    return slope_below(actor.neutral, np.minimum(gentle, np.maximum(room, least)), _STEEPEST, outer)
+    return np.clip(label, min(known.min(initial=np.inf), least), max(known.max(initial=0.0), base.max()))
+
+
+def _bounded(actor: Actor, label: Floats, room: Floats, outer: NDArray[np.bool_]) -> Floats:
+    """(V,) the label, never deeper than there is room, and gentle along the outer skin but for few cliffs."""
+    mesh, least = actor.neutral, _LEAST_MM / actor.mm_per_unit
+    lengths, drop = edge_lengths(mesh), np.abs(label[mesh.edges[:, 0]] - label[mesh.edges[:, 1]])
+    slope = np.divide(drop, lengths, out=np.zeros(len(drop)), where=lengths > 0)
+    among = outer[mesh.edges].all(1)
+    allowed = float(np.quantile(slope[among], 1 - _CLIFFS)) if among.any() else np.inf
+    cliff = among & (slope > max(_STEEPEST, allowed))
+    most = np.where(cliff, drop, _STEEPEST * lengths)
+    gentle = slope_limited(mesh, label, most, outer)
+    return slope_below(mesh, np.minimum(gentle, np.maximum(room, least)), most, outer)
