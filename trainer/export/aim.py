@@ -17,12 +17,21 @@ from aim_maya.core.container import NO_BONES, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
+from aim_maya.core.posing import (
+    Detail,
+    JawMotion,
+    LinearBlend,
+    beside,
+    pose_matrix,
+    solve_displacements,
+    tolerance,
+)
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import FullEvaluator
 from aim_maya.runtime.frame import PoseFrame
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
+from aim_maya.runtime.model_data import packed_detail
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest
 from trainer.actor.jaw import Jaw
@@ -183,7 +192,8 @@ def export(
     exact = solve_displacements(
         actor.rig, shapes, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre
     )
-    detail = Detail.encode(exact, tolerance(neutral, actor.mm_per_unit))
+    within = tolerance(neutral, actor.mm_per_unit)
+    detail = Detail.encode(exact, within)
     del exact  # as large as the actor
     fields = {
         "neutral": neutral,
@@ -194,13 +204,9 @@ def export(
         "weight": weight,
     }
     arrays: dict[str, Any] = {name: np.asarray(field, np.float32)[of] for name, field in fields.items()}
-    arrays |= {
-        "counts": given.counts,
-        "corners": given.corners,
-        "basis": before if len(of) == len(neutral) else before[:, of],
-    }
-    steps = detail.steps if len(of) == len(neutral) else detail.steps[:, of]
-    arrays |= {"detail_steps": steps, "detail_scales": detail.scales}
+    arrays |= {"counts": given.counts, "corners": given.corners}
+    learned = beside(before, detail, within)
+    arrays |= packed_detail(detail.of(of), "detail") | packed_detail(learned.of(of), "basis")
     if len(neutral) < len(of):
         arrays["owners"] = problem.welded.owners
     if problem.welded.piece.any():
@@ -227,7 +233,7 @@ def export(
         {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
     )
     manifest |= {} if request is None else {"skin": request_entry(request)}
-    del arrays, before, detail, steps
+    del arrays, before, detail, learned
     return write_checked(path, manifest, members, {i: points[of] for i, points in posed.items()})
 
 
