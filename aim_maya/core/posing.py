@@ -309,6 +309,26 @@ def beside(displacements: Iterable[Floats], detail: Detail, within: float) -> De
     return Detail.encode((row - detail.row(i) for i, row in enumerate(displacements)), within)
 
 
+@dataclass(frozen=True)
+class Principal:
+    """Displacements of T targets over V vertices as sums of few columns, which is what a network's last layer
+    gives: columns (V, R) int16 times scales (R,), and mix (R, 3T) float32, model unit."""
+
+    columns: NDArray[np.int16]
+    scales: Floats
+    mix: Floats
+
+    def __len__(self) -> int:
+        return self.mix.shape[1] // 3
+
+    def row(self, i: int) -> Floats:
+        """(V, 3) float32 of target i."""
+        made: Floats = self.columns.astype(np.float32) @ (
+            self.scales[:, None] * self.mix[:, 3 * i : 3 * i + 3]
+        )
+        return made
+
+
 _Row = tuple[NDArray[np.bool_], NDArray[np.generic], float]
 
 

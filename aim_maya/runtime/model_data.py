@@ -20,7 +20,7 @@ from aim_maya.core.face_sites import FaceSites, find_sites, sites_from_json
 from aim_maya.core.handles import Handles, bones_of
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, LinearBlend
+from aim_maya.core.posing import Detail, JawMotion, LinearBlend, Principal
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
 
@@ -46,7 +46,7 @@ class BakedJaw:
 class ModelData:
     """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone,
     normals (V, 3), thickness, weight (V,): the evaluated fields. learned: the networks' displacements (T, V,
-    3), or by how much they differ from the detail."""
+    3), by how much they differ from the detail, or what they are sums of."""
 
     path: Path
     modified: int
@@ -59,7 +59,7 @@ class ModelData:
     normals: Floats
     thickness: Floats
     weight: Floats
-    learned: Floats | Detail
+    learned: Floats | Detail | Principal
     detail: Detail
     motion: JawMotion
     centre: Floats
@@ -101,20 +101,20 @@ class ModelData:
                     self._made[detail] = sparse_tables(self.neutral, self.detail)
                 else:
                     rest = self.bone + self.thickness[:, None] * self.normals
-                    made = (
-                        difference_tables(rest, self.detail, self.learned)
-                        if isinstance(self.learned, Detail)
-                        else dense_tables(rest, self.learned)
-                    )
-                    self._made[detail] = made
+                    if isinstance(self.learned, Detail):
+                        self._made[detail] = difference_tables(rest, self.detail, self.learned)
+                    else:
+                        self._made[detail] = dense_tables(rest, self.learned)
             return self._made[detail]
 
     @property
     def basis(self) -> Floats:
         """(T, V, 3) float32 the networks' displacements before skinning: made anew by every call."""
-        if not isinstance(self.learned, Detail):
-            return self.learned
-        rows = [self.detail.row(i) + self.learned.row(i) for i in range(len(self.detail))]
+        learned = self.learned
+        if isinstance(learned, np.ndarray):
+            return learned
+        of_detail = isinstance(learned, Detail)
+        rows = [learned.row(i) + (self.detail.row(i) if of_detail else 0) for i in range(len(self.detail))]
         return np.array(rows, np.float32).reshape(len(rows), *self.neutral.shape)
 
     @cached_property
@@ -365,9 +365,21 @@ def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
     return {f"{name}_{part}": array for part, array in kept.items()}
 
 
-def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Detail:
+def packed_principal(principal: Principal) -> dict[str, Any]:
+    """The members of mesh.npz that a basis of few columns is read from."""
+    return {"basis_columns": principal.columns, "basis_scales": principal.scales, "basis_mix": principal.mix}
+
+
+def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Detail | Principal:
     if "basis" in arrays:
         return _single(arrays, "basis", shape, where)
+    if "basis_columns" in arrays:
+        columns = checked_array(arrays, "basis_columns", (shape[1], None), where, kinds="i")
+        if columns.dtype != np.int16:
+            raise AimError(f"{where}: its basis is malformed.", "The file was altered.", "Export it again.")
+        count = columns.shape[1]
+        scales = _single(arrays, "basis_scales", (count,), where)
+        return Principal(columns, scales, _single(arrays, "basis_mix", (count, 3 * shape[0]), where))
     return _detail(arrays, "basis", shape, where)
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
-from aim_maya.core.posing import Detail, inverse_of_poses
+from aim_maya.core.posing import Detail, Principal, inverse_of_poses
 
 from .edit import Sculpts
 
@@ -117,7 +117,9 @@ class Blocks:
 _Bits = NDArray[np.uint8]
 
 
-def _cut(points: Floats, words: NDArray[np.uint64], share: float) -> tuple[list[tuple[Ints, _Bits]], float]:
+def _cut(
+    points: Floats | Ints, words: NDArray[np.uint64], share: float
+) -> tuple[list[tuple[Ints, _Bits]], float]:
     """Blocks of points (V, D), each (ids in order, bits of the targets that touch it), and what a frame
     costs, in rows of one vertex. words (V, W): the bits of the targets that move each."""
 
@@ -381,13 +383,18 @@ class SkinTables:
         return 4 * sum(int(n) * (e - a) for n, (a, e) in zip(there, self.blocks.spans, strict=True))
 
 
-def dense_tables(rest: Floats, displacements: Floats) -> SkinTables:
-    """Tables of displacements (T, V, 3) float32 at rest (V, 3)."""
-    moved = np.packbits((displacements != 0).any(2), axis=1)
+def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:
+    """Tables of displacements (T, V, 3) float32 at rest (V, 3), or of those that few columns give."""
+    if isinstance(displacements, Principal):
+        moved = np.full((len(displacements), -(-len(rest) // 8)), 255, np.uint8)
+        row = displacements.row
+    else:
+        moved, row = np.packbits((displacements != 0).any(2), axis=1), displacements.__getitem__
 
     def points_of(i: int) -> tuple[Ints, Floats]:
-        ids = np.flatnonzero(displacements[i].any(1))
-        return ids, displacements[i][ids]
+        whole = row(i)
+        ids = np.flatnonzero(whole.any(1))
+        return ids, whole[ids]
 
     return SkinTables(rest, len(displacements), Blocks.of(rest, moved), points_of)
 

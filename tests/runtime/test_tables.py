@@ -13,9 +13,10 @@ import pytest
 from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.errors import AimError
-from aim_maya.core.posing import Detail
+from aim_maya.core.posing import Detail, Principal
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import Sculpts
+from aim_maya.runtime.model_data import _learned
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 
 VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
@@ -131,6 +132,32 @@ def test_what_edits_of_one_model_share(draft: Path) -> None:
 
 
 # The file.
+
+
+def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
+    """What a network's last layer gives is kept as sums of few columns, as exact as the rest; what it does
+    not give is refused."""
+    from trainer.export.aim import packed_basis, principal
+
+    rng = np.random.default_rng(7)
+    features, last = rng.uniform(-1, 1, (VERTICES, 40)), rng.normal(0, 1, (40, 3 * TARGETS))
+    before = (features @ last).reshape(VERTICES, TARGETS, 3).transpose(1, 0, 2).astype(np.float32)
+    few = principal(before, WITHIN)
+    assert few is not None
+    assert max(np.abs(few.row(i) - before[i]).max() for i in range(TARGETS)) <= WITHIN / 4
+    assert 40 <= few.columns.shape[1] <= 80
+    none = Detail.encode(np.zeros_like(before), WITHIN)
+    arrays = packed_basis(before, none, WITHIN, np.arange(VERTICES)[::-1])
+    assert sum(a.nbytes for a in arrays.values()) < 0.1 * before.nbytes
+    read = _learned(arrays, before.shape, "a file")
+    assert isinstance(read, Principal)
+    assert np.array_equal(read.row(3), few.row(3)[::-1])
+    tables = dense_tables(points, few)
+    assert np.abs(tables.row(5) - before[5]).max() <= WITHIN / 4
+    assert principal(rng.normal(size=(TARGETS, 500, 3)).astype(np.float32), WITHIN) is None
+    for name, wrong in (("columns", few.columns[:, :-1]), ("mix", few.mix * np.nan)):
+        with pytest.raises(AimError, match="a file"):
+            _learned(arrays | {f"basis_{name}": wrong}, before.shape, "a file")
 
 
 def as_before(path: Path, out: Path) -> Path:

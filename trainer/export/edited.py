@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
-from aim_maya.core.posing import Detail, beside, tolerance
+from aim_maya.core.posing import Detail, tolerance
 from aim_maya.core.regions import REGIONS
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
@@ -29,7 +29,7 @@ from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.skin_field import MovedSkin
 
-from .aim import write_checked
+from .aim import packed_basis, write_checked
 from .skin_fields import request_arrays, request_entry, request_of
 
 # An edit written into the graphs of an actor.aim, so that they answer for the edited face without being told
@@ -317,8 +317,11 @@ def _arrays(
         "weight": data.weight,
     }
     learned = data.tables(False)
-    before = (learned.row(i) * gain if gained else learned.row(i) for i in range(learned.count))
-    arrays |= packed_detail(detail, "detail") | packed_detail(beside(before, detail, within), "basis")
+    before = np.array([row * gain if gained else row for row in learned.rows()], np.float32)
+    every = np.arange(len(rest.neutral))
+    arrays |= packed_detail(detail, "detail") | packed_basis(
+        before.reshape(-1, *rest.neutral.shape), detail, within, every
+    )
     if data.owners is not None:
         arrays["owners"] = data.owners
     if data.pieces is not None:
