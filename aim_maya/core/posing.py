@@ -340,10 +340,10 @@ def _encoded(row: Floats, within: float) -> _Row:
     if not largest <= 32767 * scale:
         scale = float(np.nextafter(np.float32(scale), np.float32(np.inf)))
     if scale / 2 > within / 4:
-        moves = (np.abs(row) > within / 4).any(1)
-        return moves, row[moves].astype(np.float32), 0.0
+        far: NDArray[np.bool_] = (np.abs(row) > within / 4).any(1)
+        return far, row[far].astype(np.float32), 0.0
     steps = np.rint(row * (1 / scale)).astype(np.int16)
-    moves = steps.any(1)
+    moves: NDArray[np.bool_] = steps.any(1)
     return moves, steps[moves], scale
 
 

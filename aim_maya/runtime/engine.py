@@ -139,8 +139,8 @@ class FullEvaluator(BoundGraph):
         self._keep("rest_detail", self._rest_left, self._rest_left)
         turns, active = self._data.linear.combine(activations)[2], np.flatnonzero(activations)
         left = np.zeros((len(self._data.neutral), 6), np.float32)
-        for i in active:
-            difference = tables.row(i) - learned.row(i)
+        for i in active.tolist():
+            difference: Floats = tables.row(i) - learned.row(i)
             left[:, :3] += np.float32(activations[i]) * difference
             left[:, 3:] += difference @ turns[i].astype(np.float32).T
         self._keep("expression_detail", left, left)

@@ -295,7 +295,7 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     return about
 
 
-def _single(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Floats:
+def _single(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...], where: str) -> Floats:
     """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head
     has."""
     array = checked_array(arrays, name, shape, where)

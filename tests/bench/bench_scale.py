@@ -5,8 +5,8 @@ python -m tests.bench.bench_scale ACTOR [-o FOLDER] [--model FILE.aim] [--vertic
 python -m tests.bench.bench_scale --measure FILE.aim [--rounds 60]
 
 The folder is an actor as `aimface train` takes it. --model writes an actor.aim of that size too, through the
-product's own export, without a training: its networks are drawn at random, and give no displacements, so that
-it has the size and, with detail on, the shapes of a trained one that leaves still skin alone. --measure: its
+product's own export, without a training: its networks are as they are drawn, so that it has the size and, with
+detail on, the shapes of a trained one. --measure: its
 cached frames against bare sums of the moved points and of all vertices, and against the dense evaluation that was
 before (rows of all vertices, copied where the set changes), in one run.
 """
@@ -158,8 +158,7 @@ def _split(
 
 
 def untrained_model(actor: Actor, path: Path) -> None:
-    """Write a model of the actor by the product's export, its networks as they are drawn, without
-    displacements."""
+    """Write a model of the actor by the product's export, its networks as they are drawn."""
     from trainer.export.aim import export
     from trainer.learn.model import JawPoses, networks_for
     from trainer.learn.problem import prepare
@@ -167,10 +166,6 @@ def untrained_model(actor: Actor, path: Path) -> None:
     config = TrainConfig()
     problem = prepare(actor, config)
     networks = networks_for(config, len(actor.rig.targets), 1.0, 0.1)
-    last = networks.nets["expression"].last
-    with torch.no_grad():
-        last.weight[networks.bone_outputs :] = 0
-        last.bias[networks.bone_outputs :] = 0
     jaw = JawPoses(torch.tensor(problem.normalised_transforms(), dtype=torch.float32), learn=False)
     export(problem, networks, jaw, path, {"skin": {"mean": 0.0, "max": 0.0}})
 
