@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from aim_maya.runtime.shared import shared_model
+from aim_maya.runtime.deformation import shared_model
 
 from aim_maya.core.arrays import Floats
 from aim_maya.runtime import Edit, FaceModel
