@@ -175,18 +175,32 @@ class _Layer(NamedTuple):
 
 
 class Plan:
-    """How to sum one set of active targets. spans: runs of (3V,) that they move, size numbers of it."""
+    """How to sum one set of active targets, which move `size` of (3V,) numbers. What else follows from it is
+    found when it is asked for: a face in motion has another set in many frames."""
 
     def __init__(self, key: bytes, layers: list[_Layer], blocks: Blocks) -> None:
-        self.key, self._layers = key, layers
-        touched = {step[0] for layer in layers for step in layer.steps}
-        self.spans = _runs([span for b, span in enumerate(blocks.spans) if b in touched])
-        self._still = _runs([span for b, span in enumerate(blocks.spans) if b not in touched])
-        self.size = sum(e - a for a, e in self.spans)
-        sizes = (
-            (e - a) * (j - i) for layer in layers for _, a, e, i, j, first, _ in layer.steps if first < 0
-        )
-        self._room = max(sizes, default=0)
+        self.key, self._layers, self._blocks = key, layers, blocks
+        self.size = self._room = 0
+        for layer in layers:
+            for _, a, e, i, j, first, onto in layer.steps:
+                self.size += 0 if onto else e - a
+                if first < 0:
+                    self._room = max(self._room, (e - a) * (j - i))
+
+    @cached_property
+    def _touched(self) -> set[int]:
+        return {step[0] for layer in self._layers for step in layer.steps}
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """Runs of (3V,) that the targets move."""
+        return _runs([self._blocks.spans[b] for b in sorted(self._touched)])
+
+    @cached_property
+    def _still(self) -> list[tuple[int, int]]:
+        if self.size == 3 * len(self._blocks.order):
+            return []
+        return _runs([span for b, span in enumerate(self._blocks.spans) if b not in self._touched])
 
     def sum(self, weights: Floats, scratch: Scratch, out: Floats, *, clear: bool = True) -> None:
         """weights (A,) or (N, A) float32 into out (3V,) or (N, 3V) float32, in the order of the blocks. clear

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from aim_maya.runtime.deformation import shared_model
 
 from aim_maya.core.arrays import Floats
 from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.deformation import shared_model
 
 ACTIVE = 10
 
