@@ -157,7 +157,7 @@ def solve_displacements(
         before[row] = unskin(shape, motion.transform(activations), weight, centre) - rest
     inverse = inverse_of_poses(a)
     solved = {}
-    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)):
+    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)).tolist():
         used = np.flatnonzero(inverse[row])
         solved[row] = np.tensordot(inverse[row, used], before[used], 1)
     for row, displacement in solved.items():
@@ -340,7 +340,7 @@ def _encoded(row: Floats, within: float) -> _Row:
     if not largest <= 32767 * scale:
         scale = float(np.nextafter(np.float32(scale), np.float32(np.inf)))
     if scale / 2 > within / 4:
-        far: NDArray[np.bool_] = (np.abs(row) > within / 4).any(1)
+        far = np.asarray((np.abs(row) > within / 4).any(1))
         return far, row[far].astype(np.float32), 0.0
     steps = np.rint(row * (1 / scale)).astype(np.int16)
     moves: NDArray[np.bool_] = steps.any(1)

@@ -325,7 +325,8 @@ class FrameGraph:
 
     def _write_table(self, name: str, tables: SkinTables, less: SkinTables | None, active: Ints) -> None:
         """Write a table (V, 3T), less another: all of it at once, but of an edit's tables, whose rows are
-        made when they are asked for, those of the active targets (A,); the others' weights are zero."""
+        made when they are asked for, those of the active targets (A,); the others' weights are zero. On a
+        device it stays whole, zeros too: one product with a dense matrix is what a GPU does best."""
         if self._table_of is not tables:
             self._table_of, self._there = tables, np.zeros(tables.count, bool)
         rows = active if isinstance(tables, BentTables) else np.arange(len(self._there))

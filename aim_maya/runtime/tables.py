@@ -401,12 +401,11 @@ def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:
     """Tables of displacements (T, V, 3) float32 at rest (V, 3), or of those that few columns give."""
     if isinstance(displacements, Principal):
         moved = np.full((len(displacements), -(-len(rest) // 8)), 255, np.uint8)
-        row = displacements.row
     else:
-        moved, row = np.packbits((displacements != 0).any(2), axis=1), displacements.__getitem__
+        moved = np.packbits((displacements != 0).any(2), axis=1)
 
     def points_of(i: int) -> tuple[Ints, Floats]:
-        whole = row(i)
+        whole = displacements.row(i) if isinstance(displacements, Principal) else displacements[i]
         ids = np.flatnonzero(whole.any(1))
         return ids, whole[ids]
 
