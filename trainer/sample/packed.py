@@ -52,7 +52,7 @@ def write_ict_head(folder: Path) -> Actor:
 
 # The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place
 # of
-# the 18 MB of the file that it becomes.
+# the 10 MB of the file that it becomes.
 
 _KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes")
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
