@@ -55,7 +55,7 @@ class Format:
 AIM = Format(
     "aim",
     "model",
-    1,
+    2,
     ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx", "mesh.npz"),
 )
 AIMPERF = Format("aimperf", "performance", 1, ("performance.npz", "coefficients.onnx"))

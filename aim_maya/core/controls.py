@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,21 @@ class Pose:
     target: str
     weights: Mapping[str, float]
     method: str = "multiply"
+
+
+class _Layout(NamedTuple):
+    """Where activations come from: controls with one knot (their ids, their targets' places, its value),
+    those with several, and poses as runs of factors (their controls, the values there, where each run
+    begins)."""
+
+    single: NDArray[np.intp]
+    single_at: NDArray[np.intp]
+    single_values: Floats
+    several: list[tuple[int, int, list[float]]]
+    factors: NDArray[np.intp]
+    factor_values: Floats
+    starts: NDArray[np.intp]
+    lowest: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -118,13 +133,44 @@ class Rig:
         vector = self.vector(weights)
         if self._plain is not None:
             return vector * self._plain[1]
-        values: list[float] = []
-        for control, w in zip(self.controls, vector.tolist(), strict=True):
-            values += hats([v for v, _ in control.knots], w)
-        for pose in self.poses:
-            ratios = [max(vector[self._position[c]] / v, 0.0) for c, v in pose.weights.items()]
-            values.append(combine(ratios, pose.method))
-        return np.array(values)
+        layout = self._layout
+        values: Floats = np.zeros(len(self.targets))
+        values[layout.single_at] = vector[layout.single] / layout.single_values
+        for c, at, knots in layout.several:
+            if vector[c]:
+                values[at : at + len(knots)] = hats(knots, float(vector[c]))
+        if self.poses:
+            ratios = np.maximum(vector[layout.factors] / layout.factor_values, 0.0)
+            combined: Floats = np.multiply.reduceat(ratios, layout.starts)
+            if layout.lowest.any():
+                combined = np.where(layout.lowest, np.minimum.reduceat(ratios, layout.starts), combined)
+            values[len(values) - len(self.poses) :] = combined
+        return values
+
+    @cached_property
+    def _layout(self) -> _Layout:
+        single, single_at, single_values, several, at = [], [], [], [], 0
+        for c, control in enumerate(self.controls):
+            knots = [value for value, _ in control.knots]
+            if len(knots) == 1:
+                single.append(c)
+                single_at.append(at)
+                single_values += knots
+            elif knots:
+                several.append((c, at, knots))
+            at += len(knots)
+        factors = [(self._position[c], value) for pose in self.poses for c, value in pose.weights.items()]
+        sizes = [len(pose.weights) for pose in self.poses]
+        return _Layout(
+            np.array(single, np.intp),
+            np.array(single_at, np.intp),
+            np.array(single_values),
+            several,
+            np.array([c for c, _ in factors], np.intp),
+            np.array([value for _, value in factors], np.float64),
+            np.cumsum([0, *sizes])[:-1].astype(np.intp),
+            np.array([pose.method == "lowest" for pose in self.poses], bool),
+        )
 
     def trained_pose(self, target: str) -> Floats:
         """(C,) the control weights at which `target` was captured: its knot alone, or its combination."""

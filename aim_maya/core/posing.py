@@ -11,19 +11,21 @@ captured. For plain targets it is the identity; a combination's row also names i
 is a sum over active targets and known at the trained poses follows from A^-1: displacements before skinning,
 jaw twists, linear deltas.
 
-The neutral is kept as float32, displacements as int16 with one scale a target where that stays within
-tolerance, else float32.
+The neutral is kept as float32; of displacements the points that move, as int16 with one scale a target where
+that stays within tolerance, else float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats
+from aim_maya.core.arrays import Floats, Ints
 
 from . import rigid
 from .controls import Rig
@@ -155,7 +157,7 @@ def solve_displacements(
         before[row] = unskin(shape, motion.transform(activations), weight, centre) - rest
     inverse = inverse_of_poses(a)
     solved = {}
-    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)):
+    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)).tolist():
         used = np.flatnonzero(inverse[row])
         solved[row] = np.tensordot(inverse[row, used], before[used], 1)
     for row, displacement in solved.items():
@@ -203,49 +205,155 @@ def tolerance(points: Floats, mm_per_unit: float) -> float:
     return max(1e-3 / mm_per_unit, 4 * float(np.spacing(np.float32(np.abs(points).max()))))
 
 
+_BITS = np.array([bin(i).count("1") for i in range(256)], np.int64)
+
+
 @dataclass(frozen=True)
 class Detail:
-    """steps (T, V, 3) int16 and scales (T,) float32 (displacement = step * scale), or, where exact, (T, V, 3)
-    float32 and ones."""
+    """Displacements of T targets over V vertices, of the points alone that move, model unit.
 
-    steps: NDArray[np.generic]
+    moved (T, ceil(V / 8)) uint8: a bit a vertex, the first one highest. steps (N, 3) int16 and exact (M, 3)
+    float32: the moved points target after target, in the vertices' order; exact those of targets whose scale
+    is 0, steps those of the others, a displacement being step * scale (T,) float32.
+    """
+
+    moved: NDArray[np.uint8]
+    steps: NDArray[np.int16]
+    exact: Floats
     scales: Floats
+    vertices: int
 
     @classmethod
-    def encode(cls, displacements: Floats, within: float) -> Detail:
-        """Quantise displacements (T, V, 3), model unit; int16 only when half a step is under a quarter of
-        `within`.
+    def encode(cls, displacements: Iterable[Floats], within: float) -> Detail:
+        """Of rows (V, 3), model unit. A point that moves by less than a quarter of `within` stays; steps are
+        int16 where half a step is under that, too."""
+        return _joined([_encoded(row, within) for row in displacements])
 
-        A vertex that moves by no more than that quarter along every axis does not move at all: what a shape
-        leaves alone, its last decimals would move everywhere.
-        """
-        alone = [(np.abs(row) <= within / 4).all(1) for row in displacements]
-        largest = np.array(
-            [np.abs(row[~still]).max(initial=0) for row, still in zip(displacements, alone, strict=True)]
+    @classmethod
+    def of_whole(cls, steps: NDArray[np.generic], scales: Floats) -> Detail:
+        """Of steps (T, V, 3) int16, or float32 whose scales are ones: as files before schema 2 have it. What
+        it stands for is the same to the last bit."""
+        whole = steps.dtype != np.int16
+        rows = []
+        for step, scale in zip(steps, scales.tolist(), strict=True):
+            moves = step.any(1)
+            rows.append((moves, step[moves], 0.0 if whole else scale))
+        return _joined(rows)
+
+    @cached_property
+    def _starts(self) -> tuple[Ints, Ints]:
+        """(T + 1,) where each target's points begin among steps, and among exact."""
+        counts = self.counts
+        plain = self.scales == 0
+        return (
+            np.concatenate([[0], np.cumsum(np.where(plain, 0, counts))]),
+            np.concatenate([[0], np.cumsum(np.where(plain, counts, 0))]),
         )
-        scales = np.where(largest > 0, largest / 32767, 1.0).astype(np.float32)
-        if len(scales) and scales.max(where=largest > 0, initial=0) / 2 > within / 4:
-            kept, scales = displacements.astype(np.float32), np.ones(len(scales), np.float32)
-        else:
-            kept = np.empty(displacements.shape, np.int16)
-            for steps, row, scale in zip(kept, displacements, scales.astype(np.float64), strict=True):
-                steps[:] = np.rint(row / scale)
-        for steps, still in zip(kept, alone, strict=True):
-            steps[still] = 0
-        return cls(kept, scales)
 
-    def with_rows(self, ids: Sequence[int], displacements: Floats, within: float) -> Detail:
+    @cached_property
+    def counts(self) -> Ints:
+        """(T,) how many points each target moves."""
+        return _BITS[self.moved].sum(1)
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    def moves(self, i: int) -> NDArray[np.bool_]:
+        """(V,) which points target i moves."""
+        return np.unpackbits(self.moved[i], count=self.vertices).view(np.bool_)
+
+    def _kept(self, i: int) -> NDArray[np.generic]:
+        exact = self.scales[i] == 0
+        starts = self._starts[int(exact)]
+        return (self.exact if exact else self.steps)[starts[i] : starts[i + 1]]
+
+    def points(self, i: int) -> tuple[Ints, Floats]:
+        """(M,) ids of the points that target i moves, and (M, 3) float32 by how much."""
+        kept, scale = self._kept(i), self.scales[i]
+        values = kept if scale == 0 else np.multiply(kept, scale, dtype=np.float32)
+        return np.flatnonzero(self.moves(i)), np.asarray(values, np.float32)
+
+    def row(self, i: int) -> Floats:
+        """(V, 3) float32 of target i, zeros where nothing moves."""
+        row = np.zeros((self.vertices, 3), np.float32)
+        ids, values = self.points(i)
+        row[ids] = values
+        return row
+
+    def with_rows(self, ids: Sequence[int], displacements: Iterable[Floats], within: float) -> Detail:
         """Some rows, displacements (N, V, 3), encoded anew; what the others stand for is the same to the last
         bit."""
-        new = Detail.encode(displacements, within)
-        if new.steps.dtype == self.steps.dtype == np.int16:
-            steps, scales = self.steps.copy(), self.scales.copy()
-            steps[ids], scales[ids] = new.steps, new.scales
-            return Detail(steps, scales)
-        whole = self.displacements()
-        whole[ids] = displacements
-        return Detail(whole, np.ones(len(whole), np.float32))
+        rows = [(self.moves(i), self._kept(i), float(self.scales[i])) for i in range(len(self))]
+        for i, row in zip(ids, displacements, strict=True):
+            rows[i] = _encoded(row, within)
+        return _joined(rows)
+
+    def of(self, vertices: Ints) -> Detail:
+        """The same on other vertices, each of which moves as one of these does."""
+        rows = []
+        for i in range(len(self)):
+            moves = self.moves(i)
+            place = np.cumsum(moves) - 1
+            rows.append(
+                (moves[vertices], self._kept(i)[place[vertices[moves[vertices]]]], float(self.scales[i]))
+            )
+        return _joined(rows)
 
     def displacements(self) -> Floats:
-        """(T, V, 3) float32, model unit."""
-        return np.multiply(self.steps, self.scales[:, None, None], dtype=np.float32)
+        """(T, V, 3) float32, model unit, all of it: made anew by every call."""
+        return np.stack([self.row(i) for i in range(len(self))])
+
+
+def beside(displacements: Iterable[Floats], detail: Detail, within: float) -> Detail:
+    """By how much displacements, rows (V, 3), differ from the detail's: what is small takes fine steps."""
+    return Detail.encode((row - detail.row(i) for i, row in enumerate(displacements)), within)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Displacements of T targets over V vertices as sums of few columns, which is what a network's last layer
+    gives: columns (V, R) int16 times scales (R,), and mix (R, 3T) float32, model unit."""
+
+    columns: NDArray[np.int16]
+    scales: Floats
+    mix: Floats
+
+    def __len__(self) -> int:
+        return self.mix.shape[1] // 3
+
+    def row(self, i: int) -> Floats:
+        """(V, 3) float32 of target i."""
+        made: Floats = self.columns.astype(np.float32) @ (
+            self.scales[:, None] * self.mix[:, 3 * i : 3 * i + 3]
+        )
+        return made
+
+
+_Row = tuple[NDArray[np.bool_], NDArray[np.generic], float]
+
+
+def _encoded(row: Floats, within: float) -> _Row:
+    """(V,) which points move, their steps (M, 3), and the scale."""
+    row = np.asarray(row)
+    largest = float(np.abs(row).max(initial=0))
+    scale = float(np.float32(max(largest / 32767, within / 16)))
+    if not largest <= 32767 * scale:
+        scale = float(np.nextafter(np.float32(scale), np.float32(np.inf)))
+    if scale / 2 > within / 4:
+        far = np.asarray((np.abs(row) > within / 4).any(1))
+        return far, row[far].astype(np.float32), 0.0
+    steps = np.rint(row * (1 / scale)).astype(np.int16)
+    moves: NDArray[np.bool_] = steps.any(1)
+    return moves, steps[moves], scale
+
+
+def _joined(rows: Sequence[_Row]) -> Detail:
+    vertices = len(rows[0][0]) if rows else 0
+    none: list[NDArray[Any]] = [np.zeros((0, 3))]
+    return Detail(
+        np.packbits(np.array([moves for moves, _, _ in rows]).reshape(len(rows), vertices), axis=1),
+        np.concatenate(none + [steps for _, steps, scale in rows if scale != 0]).astype(np.int16),
+        np.concatenate(none + [steps for _, steps, scale in rows if scale == 0]).astype(np.float32),
+        np.array([scale for _, _, scale in rows], np.float32),
+        vertices,
+    )

@@ -1,11 +1,11 @@
 """Cached evaluation on numpy alone, for the face as trained and as edited: a frame is one sum over the active
-columns and one skinning.
-
-planar (3, 4) x (4, V) product.
+targets and one skinning.
 
     s(w) = p + k (arc (T p - p) + (1 - arc) linear),   p = rest + sum over active a_i e_i
 
-A single frame reads every active table for its sum; `displacements` reads them once for many frames.
+A single frame reads every active target's rows for its sum; `displacements` reads them once for many frames.
+Inside, vertices are in the order of the tables' blocks; a frame that moves few of them and not the jaw
+touches these alone.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats
+from aim_maya.core import rigid
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
 
 from .edit import Edit
 from .model_data import ModelData
-from .skin_field import MovedSkin, Scratch, SkinTables, sculpted_tables
+from .skin_field import MovedSkin
+from .tables import Plan, Scratch, SkinTables, sculpted_tables
 
 # What keeps an edit possible: bone never comes out of the skin above it, and no skin is torn or turned over.
 # Clamped, and said where.
@@ -218,10 +220,6 @@ def _mean(values: Floats, owners: NDArray[np.integer]) -> Floats:
     return mean[owners].astype(np.float32)
 
 
-# Cached evaluation on numpy alone: the fields are constants of the mesh, so a frame is one sum over the
-# active targets and one
-
-
 def edited_rest(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | None = None) -> Floats:
     """(V, 3) float32 rest after a checked edit: what the skin's motion, formed when it is not given, and a
     neutral edit add to it.
@@ -253,6 +251,10 @@ def edited_tables(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | 
     return tables if moved is None else moved.tables(tables, data.trained_poses)
 
 
+_LIKE = 96  # vertices: an offset of all is added to so many at once, since numpy is slow with rows of three
+_FEW = 0.5  # of the vertices: where fewer move, the others are copied from the rest
+
+
 class CachedEvaluator:
     """Points of one model under one edit, with or without detail. Thread-safe: scratch memory is lent to one
     call at a time."""
@@ -261,56 +263,98 @@ class CachedEvaluator:
         """moved: the edit's motion of the skin, where the model has any."""
         self._data, self._edit = data, edit
         self._tables = edited_tables(data, edit, detail, moved)
-        self._table = self._tables.planar
+        self._blocks = self._tables.blocks
         self._arc = edit.jaw_arc * data.baked.arc
         self._rest_points = edited_rest(data, edit, detail, moved)
+        gain = np.asarray(edit.expression_gain, np.float32)
+        self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain
+        if gain.ndim:
+            self._gain = self._thrice(gain)
+
+    def _thrice(self, values: Floats) -> Floats:
+        """(V, 3) in the order of the blocks, of a number a vertex (V,)."""
+        return np.repeat(self._blocks.carried(values)[:, None], 3, 1)
 
     @cached_property
     def _rest(self) -> Floats:
-        return np.ascontiguousarray(self._rest_points.T)
+        return self._blocks.carried(self._rest_points)
 
     @cached_property
     def _centred(self) -> Floats:
-        return np.ascontiguousarray((self._rest_points - self._data.centre).astype(np.float32).T)
+        return self._blocks.carried(self._rest_points - self._data.centre)
+
+    @cached_property
+    def _weight(self) -> Floats:
+        return self._thrice(self._data.weight)
 
     def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
-        """(N, 3, V) float32, in `out` when it is given: sums over the active targets for activations (N, T),
-        before skinning, for `points`.
+        """(N, V, 3) float32, in `out` when it is given: sums over the active targets for activations (N, T),
+        before skinning, in the order of the tables' blocks: for `points`.
 
         Row i is the same to the last bit for equal N, i, activations[i] and set of columns that are not zero
         in all rows.
         """
         active = np.flatnonzero(activations.any(0))
         e = np.empty((len(activations), *self._rest.shape), np.float32) if out is None else out
-        with self._tables.scratch() as scratch:
-            np.dot(
-                np.ascontiguousarray(activations[:, active], np.float32),
-                scratch.rows(active),
-                out=e.reshape(len(e), -1),
-            )
+        plan = self._tables.plan(active)
+        weights, scratch = np.ascontiguousarray(activations[:, active], np.float32), self._blocks.lent()
+        try:
+            plan.sum(weights, scratch, e.reshape(len(e), -1))
+        finally:
+            self._blocks.given_back(scratch)
         self._apply_gain(e)
         return e
 
     def points(self, activations: Floats, jaw: Floats | None, displacement: Floats | None = None) -> Floats:
-        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one; displacement (3,
-        V) is a row of `displacements`."""
-        active = np.flatnonzero(activations)
-        transform = self._data.motion.transform(activations, self._edit.jaw_gain) if jaw is None else jaw
+        """(V, 3) float32 for activations (T,) float64; jaw (4, 4) replaces the learned one; displacement (V,
+        3) is a row of `displacements`."""
+        active = activations.nonzero()[0]
         blended = self._arc != 1.0 and jaw is None
-        moved = blended or not np.array_equal(transform, np.eye(4))
-        if not len(active) and not moved:
+        if jaw is None:
+            twist = self._edit.jaw_gain * (activations @ self._data.motion.twists)
+            transform = rigid.exp(twist) if blended or twist.any() else None
+        else:
+            transform = None if (jaw == np.eye(4)).all() else jaw
+        if transform is None and not len(active):
             return self._rest_points.copy()
-        out = np.empty(self._rest_points.shape, np.float32)
-        with self._tables.scratch() as scratch:
-            e = self._displacement(scratch, active, activations) if displacement is None else displacement
-            if moved:
+        scratch = self._blocks.lent()
+        try:
+            e = displacement
+            if e is None:
+                plan, weights = self._tables.plan(active), activations[active].astype(np.float32)
+                if transform is None and plan.size < _FEW * self._rest.size:
+                    return self._moved_alone(plan, weights, scratch)
+                e = scratch.sum
+                plan.sum(weights, scratch, e.reshape(-1))
+                self._apply_gain(e)
+            if transform is not None:
                 carried = self._carried(scratch, e, transform)
                 if blended:
                     arc = np.float32(self._arc)
                     carried = arc * carried + (1 - arc) * self._linear(active, activations)
-                carried *= self._data.weight
+                carried *= self._weight
                 e = np.add(e, carried, out=carried)
-            self._put(e, out)
+            if self._blocks.in_order:
+                return np.asarray(e + self._rest)
+            moved = np.add(e, self._rest, out=scratch.product)
+            return self._blocks.back(moved, np.empty_like(self._rest_points))
+        finally:
+            self._blocks.given_back(scratch)
+
+    def _moved_alone(self, plan: Plan, weights: Floats, scratch: Scratch) -> Floats:
+        """The rest, but of the blocks that the plan's targets move."""
+        out, rest, e = self._rest_points.copy(), self._rest.reshape(-1), scratch.sum.reshape(-1)
+        flat, into = self._blocks.flat, out.reshape(-1)
+        plan.sum(weights, scratch, e, clear=False)
+        for a, b in plan.spans:
+            part = e[a:b]
+            if self._gain is not None:
+                part *= self._gain.reshape(-1)[a:b] if self._gain.ndim else self._gain
+            if self._blocks.in_order:
+                into[a:b] += part
+            else:
+                part += rest[a:b]
+                into.put(flat[a:b], part, "clip")
         return out
 
     def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats) -> Floats:
@@ -320,50 +364,49 @@ class CachedEvaluator:
         The expression gain acts on the offsets, too; the linear look (jaw_arc 0) is not defined here, the jaw
         turns on its arc.
         """
-        out = np.empty(self._rest_points.shape, np.float32)
-        with self._tables.scratch() as scratch:
-            e, product = scratch.sum
-            e[:] = 0 if offsets is None else offsets
-            for i, (row, share) in enumerate(zip(self._table, coefficients, strict=True)):
-                if share.any():
-                    self._tables.need(np.array([i]))
-                    e += np.multiply(row.reshape(3, -1), share, out=product)
-            self._apply_gain(e)
-            carried = self._carried(scratch, e, jaw)
-            carried *= self._data.weight
-            self._put(np.add(e, carried, out=carried), out)
-        return out
-
-    def _put(self, e: Floats, out: Floats) -> None:
-        for axis in range(3):
-            np.add(e[axis], self._rest[axis], out=out[:, axis])
+        total = np.zeros((3, len(self._rest)), np.float32) if offsets is None else offsets.astype(np.float32)
+        product = np.empty_like(total)
+        for i, share in enumerate(coefficients):
+            if share.any():
+                total += np.multiply(self._tables.planar_row(i), share, out=product)
+        e = self._blocks.carried(total.T)
+        self._apply_gain(e)
+        scratch = self._blocks.lent()
+        carried = self._carried(scratch, e, jaw)
+        self._blocks.given_back(scratch)
+        carried *= self._weight
+        e += carried
+        e += self._rest
+        return self._blocks.back(e, np.empty_like(self._rest_points))
 
     def _apply_gain(self, e: Floats) -> None:
-        if np.ndim(self._edit.expression_gain) or self._edit.expression_gain != 1.0:
-            e *= np.asarray(self._edit.expression_gain, np.float32)
-
-    def _displacement(self, scratch: Scratch, active: NDArray[np.intp], activations: Floats) -> Floats:
-        """(3, V) float32 sum over the active targets, in scratch memory, times the expression gain."""
-        rows, e = scratch.rows(active), scratch.sum[0]
-        np.dot(activations[active].astype(np.float32), rows, out=e.reshape(-1))
-        self._apply_gain(e)
-        return e
+        if self._gain is not None:
+            e *= self._gain
 
     def _carried(self, scratch: Scratch, e: Floats, transform: Floats) -> Floats:
-        """(3, V): T p - p for p = rest + e, planar, about the model's centre."""
+        """(V, 3): T p - p for p = rest + e, about the model's centre."""
         turn, offset = displacement_form(transform, self._data.centre)
-        at: Floats = np.add(e, self._centred, out=scratch.sum[1])
-        carried = turn.astype(np.float32) @ at
-        carried += offset.astype(np.float32)[:, None]
+        at: Floats = np.add(e, self._centred, out=scratch.product)
+        carried = at @ turn.T.astype(np.float32)
+        _add_to_all(carried, offset)
         return carried
 
-    def _linear(self, active: NDArray[np.intp], activations: Floats) -> Floats:
-        """(3, V): the jaw's share of the linear sum of the shapes."""
+    def _linear(self, active: Ints, activations: Floats) -> Floats:
+        """(V, 3): the jaw's share of the linear sum of the shapes."""
         turn, offset, turns = self._data.linear.combine(activations)
-        result = turn.astype(np.float32) @ self._centred + offset.astype(np.float32)[:, None]
-        gain = np.asarray(self._edit.expression_gain, np.float32)
-        self._tables.need(active)
-        for i in active:
+        result = self._centred @ turn.T.astype(np.float32)
+        _add_to_all(result, offset)
+        gain = np.float32(1) if self._gain is None else self._gain
+        for i in active.tolist():
             if turns[i].any():
-                result += gain * (turns[i].astype(np.float32) @ self._table[i].reshape(3, -1))
-        return np.float32(self._edit.jaw_gain) * result
+                result += gain * (self._tables.blocked_row(i) @ turns[i].T.astype(np.float32))
+        linear: Floats = np.float32(self._edit.jaw_gain) * result
+        return linear
+
+
+def _add_to_all(points: Floats, offset: Floats) -> None:
+    """Add offset (3,) to points (V, 3), in place."""
+    whole = len(points) - len(points) % _LIKE
+    many = np.resize(offset.astype(np.float32), 3 * _LIKE)
+    points[:whole].reshape(-1, 3 * _LIKE)[...] += many
+    points[whole:] += offset.astype(np.float32)

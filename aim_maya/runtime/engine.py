@@ -27,7 +27,8 @@ from .edit import Edit
 from .frame import FrameGraph, FullFrame, PoseFrame
 from .model_data import ModelData
 from .session import Session, finite, import_onnxruntime, open_session
-from .skin_field import MovedSkin, SkinTables
+from .skin_field import MovedSkin
+from .tables import SkinTables
 
 # One onnxruntime session with its inputs kept on the device: copied again only when another array comes under
 # a name.
@@ -137,10 +138,9 @@ class FullEvaluator(BoundGraph):
             self._rest_left = tables.rest - learned.rest
         self._keep("rest_detail", self._rest_left, self._rest_left)
         turns, active = self._data.linear.combine(activations)[2], np.flatnonzero(activations)
-        tables.need(active)
         left = np.zeros((len(self._data.neutral), 6), np.float32)
-        for i in active:
-            difference = tables.displacements[i] - learned.displacements[i]
+        for i in active.tolist():
+            difference: Floats = tables.row(i) - learned.row(i)
             left[:, :3] += np.float32(activations[i]) * difference
             left[:, 3:] += difference @ turns[i].astype(np.float32).T
         self._keep("expression_detail", left, left)
@@ -172,7 +172,7 @@ def evaluated_fields(data: ModelData, device: str) -> ModelData:
         thickness=thickness[:, 0],
         normals=normals,
         weight=weight[:, 0],
-        basis=np.ascontiguousarray(basis.transpose(1, 0, 2)),
+        learned=np.ascontiguousarray(basis.transpose(1, 0, 2)),
         _made={},
         _lock=threading.Lock(),
     )
@@ -198,7 +198,7 @@ class ResidentEvaluator(BoundGraph):
         if self._bound.get("basis", (None,))[0] is tables:
             return
         self._keep("bone_points", tables, tables.rest - self._data.thickness[:, None] * self._data.normals)
-        tables.need(np.arange(len(tables.displacements)))
+        tables.need(np.arange(tables.count))
         self._keep("basis", tables, tables.displacements.transpose(1, 0, 2))
 
 

@@ -295,7 +295,7 @@ class FaceModel:
         )
 
     def displacements(self, activations: Floats, detail: bool = True, out: Floats | None = None) -> Floats:
-        """(N, 3, V) float32 sums over the targets for activations (N, T), formed at once, as
+        """(N, V, 3) float32 sums over the targets for activations (N, T), formed at once, as
         CachedEvaluator.displacements."""
         return self._evaluator(detail).displacements(activations, out)
 

@@ -131,7 +131,7 @@ def _moving_group(data: ModelData, control: Control, rig: Rig) -> str:
         regions = data.regions
     except AimError:
         return "Other"
-    energy = np.square(data.tables(True).displacements[target]).sum(1)
+    energy = np.square(data.tables(True).row(target)).sum(1)
     totals: dict[str, float] = {}
     for name, region in regions.items():
         totals[_REGIONS[name]] = totals.get(_REGIONS[name], 0.0) + float(energy @ region)

@@ -36,7 +36,8 @@ from .edit import Edit
 from .graph_check import GRAPHS
 from .model_data import ModelData
 from .session import Session, finite, import_onnxruntime, open_session
-from .skin_field import BentTables, MovedSkin, SkinTables
+from .skin_field import BentTables, MovedSkin
+from .tables import SkinTables
 
 # What a frame brings.
 
@@ -324,16 +325,17 @@ class FrameGraph:
 
     def _write_table(self, name: str, tables: SkinTables, less: SkinTables | None, active: Ints) -> None:
         """Write a table (V, 3T), less another: all of it at once, but of an edit's tables, whose rows are
-        made when they are asked for, those of the active targets (A,); the others' weights are zero."""
+        made when they are asked for, those of the active targets (A,); the others' weights are zero. On a
+        device it stays whole, zeros too: one product with a dense matrix is what a GPU does best."""
         if self._table_of is not tables:
-            self._table_of, self._there = tables, np.zeros(len(tables.displacements), bool)
+            self._table_of, self._there = tables, np.zeros(tables.count, bool)
         rows = active if isinstance(tables, BentTables) else np.arange(len(self._there))
         rows = rows[~self._there[rows]]
         if len(rows):
             tables.need(rows)
             for i in rows:
-                row = tables.displacements[i]
-                self._table[:, i] = row if less is None else row - less.displacements[i]
+                row = tables.row(i)
+                self._table[:, i] = row if less is None else row - less.row(i)
             self._there[rows] = True
             self.memory.put(name, self._table.reshape(len(self._table), -1))
 

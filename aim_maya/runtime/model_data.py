@@ -4,6 +4,7 @@ model."""
 from __future__ import annotations
 
 import threading
+import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +20,14 @@ from aim_maya.core.face_sites import FaceSites, find_sites, sites_from_json
 from aim_maya.core.handles import Handles, bones_of
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, LinearBlend
+from aim_maya.core.posing import Detail, JawMotion, LinearBlend, Principal
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
 
 from .edit import Sculpts
 from .graph_check import check_graph
-from .skin_field import MOST_NODES, SkinField, SkinRequest, SkinTables, TrainedPoses
+from .skin_field import MOST_NODES, SkinField, SkinRequest, TrainedPoses
+from .tables import SkinTables, dense_tables, difference_tables, sparse_tables
 
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
@@ -43,7 +45,8 @@ class BakedJaw:
 @dataclass(frozen=True)
 class ModelData:
     """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone,
-    normals (V, 3), thickness, weight (V,), basis (T, V, 3): the evaluated fields."""
+    normals (V, 3), thickness, weight (V,): the evaluated fields. learned: the networks' displacements (T, V,
+    3), by how much they differ from the detail, or what they are sums of."""
 
     path: Path
     modified: int
@@ -56,7 +59,7 @@ class ModelData:
     normals: Floats
     thickness: Floats
     weight: Floats
-    basis: Floats
+    learned: Floats | Detail | Principal
     detail: Detail
     motion: JawMotion
     centre: Floats
@@ -95,12 +98,24 @@ class ModelData:
         with self._lock:
             if detail not in self._made:
                 if detail:
-                    self._made[detail] = SkinTables(self.neutral, self.detail.displacements())
+                    self._made[detail] = sparse_tables(self.neutral, self.detail)
                 else:
-                    self._made[detail] = SkinTables(
-                        self.bone + self.thickness[:, None] * self.normals, self.basis
-                    )
+                    rest = self.bone + self.thickness[:, None] * self.normals
+                    if isinstance(self.learned, Detail):
+                        self._made[detail] = difference_tables(rest, self.detail, self.learned)
+                    else:
+                        self._made[detail] = dense_tables(rest, self.learned)
             return self._made[detail]
+
+    @property
+    def basis(self) -> Floats:
+        """(T, V, 3) float32 the networks' displacements before skinning: made anew by every call."""
+        learned = self.learned
+        if isinstance(learned, np.ndarray):
+            return learned
+        of_detail = isinstance(learned, Detail)
+        rows = [learned.row(i) + (self.detail.row(i) if of_detail else 0) for i in range(len(self.detail))]
+        return np.array(rows, np.float32).reshape(len(rows), *self.neutral.shape)
 
     @cached_property
     def sites(self) -> FaceSites:
@@ -208,7 +223,6 @@ def read_model(path: str | Path) -> ModelData:
         "normals": (v, 3),
         "thickness": (v,),
         "weight": (v,),
-        "basis": (t, v, 3),
     }
     fields = {name: _single(arrays, name, shape, where) for name, shape in shapes.items()}
     sites = about.fields("landmarks") if "landmarks" in about else None
@@ -225,8 +239,8 @@ def read_model(path: str | Path) -> ModelData:
         normals=fields["normals"],
         thickness=fields["thickness"],
         weight=fields["weight"],
-        basis=fields["basis"],
-        detail=_detail(arrays, (t, v, 3), where),
+        learned=_learned(arrays, (t, v, 3), where),
+        detail=_detail(arrays, "detail", (t, v, 3), where),
         motion=JawMotion(baked.gain * _trained_motion(manifest).twists),
         baked=baked,
         centre=about.numbers("centre", (3,)),
@@ -281,7 +295,7 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     return about
 
 
-def _single(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Floats:
+def _single(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...], where: str) -> Floats:
     """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head
     has."""
     array = checked_array(arrays, name, shape, where)
@@ -308,14 +322,65 @@ def _mesh(arrays: dict[str, Any], where: str) -> Mesh:
     return Mesh(arrays["neutral"].astype(np.float64), counts, corners, uvs, uv_corners)
 
 
-def _detail(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Detail:
-    steps = checked_array(arrays, "detail_steps", shape, where, kinds="fi")
-    scales = _single(arrays, "detail_scales", shape[:1], where)
-    if steps.dtype not in (np.int16, np.float32) or (scales.size and scales.min() < 0):
-        raise AimError(f"{where}: its detail is {steps.dtype}.", "The file was altered.", "Export it again.")
-    if steps.dtype == np.float32:
-        _single(arrays, "detail_steps", shape, where)
-    return Detail(steps, scales)
+def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Detail:
+    """The displacements that `packed_detail` wrote under this name; whole ones, as before schema 2, too."""
+    (targets, vertices, _), size = shape, (None, 3)
+    scales = _single(arrays, f"{name}_scales", (targets,), where)
+    altered = AimError(f"{where}: its {name} is malformed.", "The file was altered.", "Export it again.")
+    if scales.size and scales.min() < 0:
+        raise altered
+    if f"{name}_moved" not in arrays:
+        steps = checked_array(arrays, f"{name}_steps", shape, where, kinds="fi")
+        if steps.dtype not in (np.int16, np.float32):
+            raise altered
+        if steps.dtype == np.float32:
+            _single(arrays, f"{name}_steps", shape, where)
+        return Detail.of_whole(steps, scales)
+    bits = checked_array(arrays, f"{name}_moved", (None,), where, kinds="u")
+    most, unpacker = targets * -(-vertices // 8), zlib.decompressobj()
+    try:
+        whole = unpacker.decompress(bits.tobytes(), most + 1)  # never more than belongs there
+    except zlib.error:
+        raise altered from None
+    if len(whole) != most or bits.dtype != np.uint8:
+        raise altered
+    moved = np.frombuffer(whole, np.uint8).reshape(targets, -(-vertices // 8))
+    steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
+    exact = _single(arrays, f"{name}_exact", size, where)
+    if steps.dtype != np.int16:
+        raise altered
+    detail = Detail(moved, steps, exact, scales, vertices)
+    beyond = np.uint8(0xFF >> vertices % 8) if vertices % 8 else np.uint8(0)
+    exactly = scales == 0
+    fits = detail.counts[~exactly].sum() == len(steps) and detail.counts[exactly].sum() == len(exact)
+    if not fits or (moved.size and (moved[:, -1] & beyond).any()):
+        raise altered
+    return detail
+
+
+def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
+    """The members of mesh.npz that `detail` is read from; the bits by zlib."""
+    bits = np.frombuffer(zlib.compress(detail.moved.tobytes(), 6), np.uint8)
+    kept = {"moved": bits, "steps": detail.steps, "exact": detail.exact, "scales": detail.scales}
+    return {f"{name}_{part}": array for part, array in kept.items()}
+
+
+def packed_principal(principal: Principal) -> dict[str, Any]:
+    """The members of mesh.npz that a basis of few columns is read from."""
+    return {"basis_columns": principal.columns, "basis_scales": principal.scales, "basis_mix": principal.mix}
+
+
+def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Detail | Principal:
+    if "basis" in arrays:
+        return _single(arrays, "basis", shape, where)
+    if "basis_columns" in arrays:
+        columns = checked_array(arrays, "basis_columns", (shape[1], None), where, kinds="i")
+        if columns.dtype != np.int16:
+            raise AimError(f"{where}: its basis is malformed.", "The file was altered.", "Export it again.")
+        count = columns.shape[1]
+        scales = _single(arrays, "basis_scales", (count,), where)
+        return Principal(columns, scales, _single(arrays, "basis_mix", (count, 3 * shape[0]), where))
+    return _detail(arrays, "basis", shape, where)
 
 
 def _regions(

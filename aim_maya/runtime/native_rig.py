@@ -122,20 +122,22 @@ class NativeRig:
             raise AimError("The edit's jaw pose is no rigid motion.", "There is a scale or shear in it.")
         rest = edited_rest(data, edit, detail, model.moved).astype(np.float32)
         tables = edited_tables(data, edit, detail, model.moved)
-        tables.need(np.arange(len(tables.displacements)))
-        moved = tables.displacements
-        if np.ndim(edit.expression_gain) or edit.expression_gain != 1.0:
-            moved = moved * np.reshape(np.asarray(edit.expression_gain, np.float32), (-1, 1))
+        tables.need(np.arange(tables.count))
+        gain = np.reshape(np.asarray(edit.expression_gain, np.float32), (-1, 1))
         weight = data.weight
         if data.owners is not None:  # doubles on seams are where their owners are, to the last bit
-            rest, weight, moved = rest[data.owners], weight[data.owners], moved[:, data.owners]
+            rest, weight = rest[data.owners], weight[data.owners]
         twists = edit.jaw_gain * _about(data.centre, data.motion.twists)
         rest_twist = np.zeros(6) if pose is None else _about(data.centre, rigid.log(pose)[None])[0]
         if pose is not None:
             twists = np.zeros_like(twists)
         still = tolerance(rest, model.mm_per_unit) / 100  # noise of stored shapes, far below what counts
         made = []
-        for name, deltas, twist, drive in zip(data.rig.targets, moved, twists, drives(data.rig), strict=True):
+        for i, (name, twist, drive) in enumerate(
+            zip(data.rig.targets, twists, drives(data.rig), strict=True)
+        ):
+            deltas = tables.row(i) * gain
+            deltas = deltas if data.owners is None else deltas[data.owners]
             ids = np.flatnonzero(np.abs(deltas).max(1) > still).astype(np.int32)
             made.append(Target(name, ids, np.ascontiguousarray(deltas[ids]), twist, drive))
         return cls(

@@ -27,8 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -36,11 +35,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
-from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, triangle_areas
-from aim_maya.core.posing import inverse_of_poses
 
-from .edit import Edit, Sculpts
+from .edit import Edit
+from .tables import SkinTables
 
 _POSED_BENDING = 1.2  # there skin is pressed together: bending counts so much more
 _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
@@ -53,104 +51,6 @@ _NEIGHBOURS = 12  # of a group have a say in what skin beside it does
 _THIN = 3e-4
 _PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
 _ROWS = 8192  # points whose kernels are formed at once
-
-
-# The tables that a frame is summed from.
-
-
-class Scratch:
-    """Working memory for sums over the planar tables (T, 3V), used by one call at a time."""
-
-    def __init__(self, tables: SkinTables) -> None:
-        self._tables, size = tables, tables.planar.shape[1]
-        self._held = np.empty(0, np.intp)
-        self._rows = np.empty((0, size), np.float32)
-        self.sum = np.empty((2, 3, size // 3), np.float32)
-
-    def rows(self, active: NDArray[np.intp]) -> Floats:
-        """(A, 3V) the active rows, one after another: the table's own where they are so in it, all of them
-        for one; else copies, kept where the next set has the same row at the same place: an animation
-        keeps its active set for many frames, and then changes it by one or two."""
-        if len(active) and active[-1] - active[0] == len(active) - 1:
-            self._tables.need(active)
-            return self._tables.planar[active[0] : active[-1] + 1]
-        if len(self._rows) < len(active):
-            self._rows = np.empty((len(active), self._rows.shape[1]), np.float32)
-            self._held = np.full(len(active), -1, np.intp)
-        held = self._held[: len(active)]
-        changed = np.flatnonzero(held != active)
-        if len(changed):
-            self._tables.need(active[changed])
-            for at in changed.tolist():
-                self._rows[at] = self._tables.planar[active[at]]
-            held[:] = active
-        return self._rows[: len(active)]
-
-
-class SkinTables:
-    """One way to form the skin: rest (V, 3) and displacements (T, V, 3) float32 before skinning, model unit,
-    object space."""
-
-    def __init__(self, rest: Floats, displacements: Floats) -> None:
-        self.rest, self.displacements = rest, displacements
-        self._free: deque[Scratch] = deque()
-
-    @cached_property
-    def planar(self) -> Floats:
-        """(T, 3V) float32, x of all vertices, then y, then z: rows that sum without a gap."""
-        return np.ascontiguousarray(self.displacements.transpose(0, 2, 1)).reshape(
-            len(self.displacements), -1
-        )
-
-    def need(self, rows: NDArray[np.integer]) -> None:
-        """Make sure that these rows of `planar` and `displacements` are there: here they always are."""
-
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Scratch]:
-        """Working memory of these tables, shared by all edits that leave them as they are, since a scene may
-        hold hundreds of nodes on a model.
-
-        Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them
-        between two calls.
-        """
-        try:
-            lent = self._free.pop()
-        except IndexError:
-            lent = Scratch(self)
-        try:
-            yield lent
-        finally:
-            self._free.append(lent)
-
-
-def sculpted_tables(of: SkinTables, sculpts: Sculpts, matrix: Floats) -> SkinTables:
-    """The trained shapes with the sculpted ones in their places; the same object every time.
-
-    matrix (T, T): the activations at the trained poses. What a sculpt adds at its pose is its own row's:
-    other rows are left to the last bit, so that a combination goes along with its sculpted parent; where both
-    are sculpted, each is met. Raises AimError where sculpts cannot be told apart.
-    """
-    made = sculpts.made
-    if made is not None and made[0] is of:
-        result: SkinTables = made[1]
-        return result
-    ids = sorted(sculpts.shifts)
-    shifts = np.stack([sculpts.shifts[i] for i in ids]).astype(np.float64)
-    try:
-        rows = np.tensordot(inverse_of_poses(matrix[np.ix_(ids, ids)]), shifts, 1)
-    except np.linalg.LinAlgError:
-        raise AimError(
-            "Two of the sculpted combinations cannot be told apart without a third.",
-            "At each one's pose both are active in the same proportion.",
-            "Sculpt one of them alone, bake, and sculpt the other on that.",
-        ) from None
-    planar = of.planar.copy()
-    t, v = of.displacements.shape[:2]
-    tables = SkinTables(of.rest, planar.reshape(t, 3, v).transpose(0, 2, 1))
-    tables.planar = planar
-    tables.displacements[ids] += rows
-    sculpts.made = of, tables
-    return tables
 
 
 # The motion of an edit.
@@ -494,11 +394,8 @@ class BentTables(SkinTables):
     """
 
     def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
-        self.of, self._moved, self._poses, self._lock = of, moved, poses, threading.Lock()
-        t, v = of.displacements.shape[:2]
-        rows = np.empty((t, 3 * v), np.float32)  # memory of rows that nobody asks for is never touched
-        super().__init__(of.rest, rows.reshape(t, 3, v).transpose(0, 2, 1))
-        self.planar, self._ready = rows, np.zeros(t, bool)
+        super().__init__(of.rest, of.count, of.blocks, of=of)
+        self._moved, self._poses = moved, poses
         self._parents = (poses.matrix != 0).sum(1)
 
     def need(self, rows: NDArray[np.integer]) -> None:
@@ -509,13 +406,15 @@ class BentTables(SkinTables):
 
     def _carry(self, i: int, carried: Floats) -> None:
         """carried (V, 3): of the trained pose i, whose parents' rows are there."""
+        assert self.of is not None
         share = self._poses.matrix[i]
-        for j in np.flatnonzero(share):
+        for j in np.flatnonzero(share).tolist():
             if j != i:
                 known = self._parents[j] < self._parents[i]
-                carried = carried - share[j] * (self.displacements if known else self.of.displacements)[j]
-        self.displacements[i] = carried / share[i]
-        self._ready[i] = True
+                carried = carried - share[j] * (self if known else self.of).row(j)
+        row = (carried / share[i]).astype(np.float32)
+        ids = np.flatnonzero(row.any(1))
+        self._lay(i, ids, row[ids])
 
 
 def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:
@@ -538,7 +437,11 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
                 alike = [each for each in lacking if each.of is lacking[0].of]
                 active = np.flatnonzero(poses.matrix[i])
                 share = poses.matrix[i][active].astype(np.float32)
-                total = np.tensordot(share, alike[0].of.displacements[active], 1)
+                of = alike[0].of
+                assert of is not None
+                total = np.zeros(of.rest.shape, np.float32)
+                for j, amount in zip(active.tolist(), share, strict=True):
+                    total += amount * of.row(j)
                 made = carried([t._moved for t in alike], alike[0].rest, total, poses, i)
                 for each, row in zip(alike, made, strict=True):
                     each._carry(i, row)

@@ -82,7 +82,7 @@ def test_displacements_under_an_edit(model: FaceModel, detail: bool) -> None:
     edited = model.edited(Edit(thickness=1.2, jaw_arc=0.5, expression_gain=rng.uniform(0, 2, v)))
     rows = rng.uniform(0, 1, (5, len(model.data.rig.targets)))
     rows[1] = 0
-    memory = np.empty((5, 3, v), np.float32)
+    memory = np.empty((5, v, 3), np.float32)
     for displacements in (edited.displacements(rows, detail), edited.displacements(rows, detail, memory)):
         for row, displacement in zip(rows, displacements, strict=True):
             assert (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aim_maya.core.container import read_aim, write_aim
+from aim_maya.core.container import AIM, read_aim, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 
@@ -29,7 +29,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.aim").read_bytes() == (tmp_path / "b.aim").read_bytes()
     manifest, members = read_aim(tmp_path / "a.aim")
     assert members == {"mesh.npz": b"123"}
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == AIM.schema == 2
 
 
 def test_truncated(draft: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def model(draft: Path) -> FaceModel:
 @pytest.fixture(autouse=True)
 def _few_poses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trainer's own tests look at parity at all the poses that an export looks at; here a few tell."""
-    monkeypatch.setattr(parity_module, "_chosen", lambda matrix: [0, len(matrix) // 2])
+    monkeypatch.setattr(parity_module, "poses_to_compare", lambda matrix: [0, len(matrix) // 2])
 
 
 def baked(model: FaceModel, entries: dict[str, Any] | Edit, out: Path) -> tuple[FaceModel, FaceModel]:

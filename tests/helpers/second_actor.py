@@ -14,6 +14,7 @@ from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail
+from aim_maya.runtime.model_data import packed_detail, read_model
 from tests.helpers.remeshed import Remeshed, remeshed
 
 
@@ -30,21 +31,21 @@ def similar(
     """scale exp(twist) of a model, in the same unit. order (V,): the copy's vertex i is the model's order[i],
     its faces triangles. jaw False: it never moves."""
     manifest, members = read_container(AIM, draft)
-    arrays = unpack_arrays(members["mesh.npz"], "the draft")
+    arrays, data = unpack_arrays(members["mesh.npz"], "the draft"), read_model(draft)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
     motion = rigid.exp(twist)
     turn = motion[:3, :3]
     for name in ("neutral", "bone"):
         arrays[name] = (scale * rigid.apply(motion, arrays[name].astype(np.float64))).astype(np.float32)
     arrays["normals"] = (arrays["normals"] @ turn.T).astype(np.float32)
     arrays["thickness"] = (scale * arrays["thickness"]).astype(np.float32)
-    arrays["basis"] = (scale * arrays["basis"] @ turn.T).astype(np.float32)
-    moved = scale * Detail(arrays["detail_steps"], arrays["detail_scales"]).displacements() @ turn.T
+    arrays["basis"] = (scale * data.basis @ turn.T).astype(np.float32)
+    moved = scale * data.detail.displacements() @ turn.T
     twists = np.array([rigid.log(carried(rigid.exp(t), motion, scale)) for t in manifest["jaw_twists"]]) * jaw
     if order is not None:
         moved = _reordered(arrays, moved, order)
         manifest["topology_hash"] = Mesh(arrays["neutral"], arrays["counts"], arrays["corners"]).topology_hash
-    kept = Detail.encode(moved.astype(np.float64), 1e-6)
-    arrays |= {"detail_steps": kept.steps, "detail_scales": kept.scales}
+    arrays |= packed_detail(Detail.encode(moved.astype(np.float64), 1e-6), "detail")
     manifest |= {
         "jaw_twists": twists.tolist(),
         "centre": (scale * rigid.apply(motion, np.array(manifest["centre"]))).tolist(),
@@ -98,19 +99,17 @@ def _reordered(arrays: dict[str, np.ndarray], moved: np.ndarray, order: np.ndarr
 def in_another_topology(aim: Path, out: Path, keep: float = 0.3, seed: int = 0) -> Remeshed:
     """Write a model on a remeshed face; its tables are carried along."""
     manifest, members = read_container(AIM, aim)
-    arrays = unpack_arrays(members["mesh.npz"], "the model")
+    arrays, data = unpack_arrays(members["mesh.npz"], "the model"), read_model(aim)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
     old = Mesh(arrays["neutral"].astype(np.float64), arrays["counts"], arrays["corners"])
     new = remeshed(old, keep, seed)
-    moved = Detail(arrays["detail_steps"], arrays["detail_scales"]).displacements()
     arrays |= {
         name: new.carry(arrays[name]).astype(np.float32)
         for name in ("neutral", "template", "bone", "normals", "thickness", "weight")
     }
-    arrays["basis"] = np.stack([new.carry(e) for e in arrays["basis"]]).astype(np.float32)
-    kept = Detail.encode(np.stack([new.carry(e) for e in moved]).astype(np.float64), 1e-6)
-    arrays |= {
-        "detail_steps": kept.steps,
-        "detail_scales": kept.scales,
+    arrays["basis"] = np.stack([new.carry(e) for e in data.basis]).astype(np.float32)
+    moved = Detail.encode(map(new.carry, data.detail.displacements().astype(np.float64)), 1e-6)
+    arrays |= packed_detail(moved, "detail") | {
         "counts": new.mesh.counts.astype(np.int32),
         "corners": new.mesh.corners.astype(np.int32),
     }

@@ -15,6 +15,7 @@ from aim_maya.core.container import write_aim
 from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, skin, solve_displacements, solve_twists, tolerance
+from aim_maya.runtime.model_data import packed_detail
 
 Floats = NDArray[np.floating]
 CENTRE = np.array(
@@ -137,9 +138,7 @@ def write_tiny(path: Path, head: Tiny | None = None, *, scale: float = 1.0, coar
         "thickness": np.full(len(points), 1.2 * scale, np.float32),
         "weight": head.weight.astype(np.float32),
         "basis": ((1 - coarse) * e).astype(np.float32),
-        "detail_steps": detail.steps,
-        "detail_scales": detail.scales,
-    }
+    } | packed_detail(detail, "detail")
     manifest = {
         "name": "tiny",
         **head.rig.to_json(),

@@ -42,11 +42,28 @@ def run(options: Options) -> dict[str, Any]:
         "bare ms",
         "fastest bare",
         "cached / bare",
+        "moved",
+        "sparse ms",
+        "cached / sparse",
         "p99 ms",
         "p99 / median",
     ]
-    keys = ("vertices", "active", "cached_ms", "bare_ms", "bare", "ratio", "cached_p99_ms", "p99_over_median")
+    keys = (
+        *(
+            "vertices",
+            "active",
+            "cached_ms",
+            "bare_ms",
+            "bare",
+            "ratio",
+            "moved",
+            "sparse_ms",
+            "sparse_ratio",
+        ),
+        *("cached_p99_ms", "p99_over_median"),
+    )
     cold, changing, played = figures["cold"], figures["changing_sets_ms"], figures["performance"]
+    size = figures["tables"]
     moments = ", ".join(
         f"{name} {row['median_ms']:.2f} (p99 {row['p99_ms']:.2f})" for name, row in played["moments"].items()
     )
@@ -76,7 +93,8 @@ def run(options: Options) -> dict[str, Any]:
         ],
         f"fresh process: import {cold['import_s']:.3f} s, to first points "
         f"{cold['load_to_first_points_s']:.3f} s, peak {cold['peak_memory_mib']:.0f} MiB",
-        f"file: {figures['bytes'] / 1e6:.1f} MB",
+        f"file: {figures['bytes'] / 1e6:.1f} MB; tables in memory {size['rows_mb']:.1f} MB, the points that "
+        f"targets move {size['moved_mb']:.1f}, all vertices {size['whole_mb']:.1f}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     return figures

@@ -437,12 +437,12 @@ def _closed_lids(model: FaceModel) -> Floats:
     """(C,) weights of the targets that bring upper and lower lids together most, one a side or one for
     both."""
     data, weights = model.data, np.zeros(len(model.targets))
-    tables, points = data.tables(True).displacements, data.sites.to_head(data.neutral)
+    tables, points = data.tables(True), data.sites.to_head(data.neutral)
     lids = data.regions["eyes"] * (1.0 if data.pieces is None else data.pieces == 0)
     for side, name in ((points[:, 0] > 0, "_l"), (points[:, 0] < 0, "_r")):
         corners = [data.sites.points[f"{corner}{name}"][1] for corner in ("endocanthion", "exocanthion")]
         above = np.where(points[:, 1] > np.mean(corners), 1.0, -1.0) * lids * side
-        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) for e in tables]
+        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) for e in tables.rows()]
         if closing and max(closing) > 0:
             weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[int(np.argmax(closing))]))
     return weights

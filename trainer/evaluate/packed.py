@@ -130,7 +130,7 @@ def packed(
         "weight": block.add(data.weight, "float32"),
         "twists": block.add(data.motion.twists, "float64"),
         "doubles": None if data.doubles is None else [block.add(ids, "uint32") for ids in data.doubles],
-        "moves": [moved(block, row, model.mm_per_unit) for row in tables.displacements],
+        "moves": [moved(block, row, model.mm_per_unit) for row in tables.rows()],
         "linear": _linear(block, data),
         "edits": [
             {"name": name, "about": about, **_edited(block, model, under, detail)}
@@ -212,7 +212,7 @@ def _edited(block: Block, model: FaceModel, under: FaceModel, detail: bool) -> d
     tables = edited_tables(data, edit, detail, under.moved)
     bent: Any = ()
     if tables is not data.tables(detail):
-        bent = tables.displacements - data.tables(detail).displacements
+        bent = (a - b for a, b in zip(tables.rows(), data.tables(detail).rows(), strict=True))
     gain = np.asarray(edit.expression_gain, np.float32)
     made = {
         "rest": moved(block, rest, model.mm_per_unit) if rest.any() else None,

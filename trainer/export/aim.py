@@ -5,7 +5,7 @@ every way to compute a frame agrees.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,27 @@ from typing import Any
 import numpy as np
 
 from aim_maya import __version__
-from aim_maya.core.arrays import Floats, pack_arrays
+from aim_maya.core.arrays import Floats, Ints, pack_arrays
 from aim_maya.core.container import NO_BONES, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
+from aim_maya.core.posing import (
+    Detail,
+    JawMotion,
+    LinearBlend,
+    Principal,
+    beside,
+    pose_matrix,
+    solve_displacements,
+    tolerance,
+)
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import FullEvaluator
 from aim_maya.runtime.frame import PoseFrame
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
+from aim_maya.runtime.model_data import packed_detail, packed_principal
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest
 from trainer.actor.jaw import Jaw
@@ -184,7 +194,8 @@ def export(
     exact = solve_displacements(
         actor.rig, shapes, neutral.astype(np.float64), motion, weight.astype(np.float64), template.centre
     )
-    detail = Detail.encode(exact, tolerance(neutral, actor.mm_per_unit))
+    within = tolerance(neutral, actor.mm_per_unit)
+    detail = Detail.encode(exact, within)
     del exact  # as large as the actor
     fields = {
         "neutral": neutral,
@@ -195,13 +206,8 @@ def export(
         "weight": weight,
     }
     arrays: dict[str, Any] = {name: np.asarray(field, np.float32)[of] for name, field in fields.items()}
-    arrays |= {
-        "counts": given.counts,
-        "corners": given.corners,
-        "basis": before if len(of) == len(neutral) else before[:, of],
-    }
-    steps = detail.steps if len(of) == len(neutral) else detail.steps[:, of]
-    arrays |= {"detail_steps": steps, "detail_scales": detail.scales}
+    arrays |= {"counts": given.counts, "corners": given.corners}
+    arrays |= packed_detail(detail.of(of), "detail") | packed_basis(before, detail, within, of)
     if len(neutral) < len(of):
         arrays["owners"] = problem.welded.owners
     if problem.welded.piece.any():
@@ -228,7 +234,7 @@ def export(
         {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
     )
     manifest |= {} if request is None else {"skin": request_entry(request)}
-    del arrays, before, detail, steps
+    del arrays, before, detail
     return write_checked(path, manifest, members, {i: points[of] for i, points in posed.items()})
 
 
@@ -247,6 +253,63 @@ def _learned(
             points[part] = at.posed[i]
         found.append(NeutralFields(at.bone, at.normals, at.thickness, at.weight, at.skin))
     return before, posed, found
+
+
+def packed_basis(before: Floats, detail: Detail, within: float, of: Ints) -> dict[str, Any]:
+    """The networks' displacements before skinning (T, V, 3) on the vertices `of`, in the form that takes
+    least room."""
+    few = principal(before, within) if len(before) > _MANY_TARGETS else None
+    learned = beside(before, detail, within)
+    size = 2 * learned.steps.size + 4 * learned.exact.size
+    if few is None or 2 * few.columns.size + 4 * few.mix.size > size:
+        return packed_detail(learned.of(of), "basis")
+    return packed_principal(replace(few, columns=few.columns[of]))
+
+
+_MANY_TARGETS = 100  # from here on a network's features are fewer than its targets' coordinates
+
+
+def principal(before: Floats, within: float) -> Principal | None:
+    """Displacements (T, V, 3) as sums of their principal columns, each in steps of int16 and, where these are
+    too coarse, what is left over in a second column; None where that is not exact to a quarter of
+    `within`."""
+    t, v = before.shape[:2]
+
+    def parts() -> Iterator[tuple[slice, Floats]]:
+        for start in range(0, v, 1024):
+            part = slice(start, min(start + 1024, v))
+            yield part, before[:, part].transpose(1, 0, 2).reshape(-1, 3 * t).astype(np.float64)
+
+    gram = np.zeros((3 * t, 3 * t))
+    for _, some in parts():
+        gram += some.T @ some
+    energy, vectors = np.linalg.eigh(gram)
+    left = np.sqrt(np.cumsum(np.maximum(energy, 0)) / max(3 * t * v, 1))
+    mix = vectors[:, left > within / 64].T[::-1]
+    if 2 * len(mix) > 3 * t:
+        return None
+    coordinates = np.empty((v, len(mix)))
+    for part, some in parts():
+        coordinates[part] = some @ mix.T
+    columns, scales, rows = [], [], []
+    for k in range(len(mix)):
+        values = coordinates[:, k]
+        for _ in range(2):
+            scale = float(np.float32(max(float(np.abs(values).max(initial=0)), 1e-30) / 32766))
+            steps = np.rint(values / scale).astype(np.int16)
+            columns.append(steps)
+            scales.append(scale)
+            rows.append(mix[k])
+            values = values - steps * scale
+            if scale * float(np.abs(mix[k]).max()) < within / 8:
+                break
+    made = Principal(
+        np.array(columns, np.int16).reshape(-1, v).T.copy(),
+        np.array(scales, np.float32),
+        np.array(rows, np.float32),
+    )
+    worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
+    return made if worst <= within / 4 else None
 
 
 def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:

@@ -26,10 +26,10 @@ from aim_maya.core.regions import REGIONS
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.edit import EditRecipe
-from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.skin_field import MovedSkin
 
-from .aim import write_checked
+from .aim import packed_basis, write_checked
 from .skin_fields import request_arrays, request_entry, request_of
 
 # An edit written into the graphs of an actor.aim, so that they answer for the edited face without being told
@@ -294,19 +294,18 @@ def graph_edit_of(data: ModelData, edit: Edit, moved: MovedSkin | None = None) -
 def _arrays(
     data: ModelData, edit: Edit, rest: Rest, with_regions: bool, moved: MovedSkin | None
 ) -> dict[str, Any]:
-    mesh, detail, basis = data.mesh, data.detail, data.basis
+    mesh, detail = data.mesh, data.detail
     gained = bool(np.ndim(edit.expression_gain) or edit.expression_gain != 1.0)
-    gain = np.reshape(np.float32(edit.expression_gain), (1, -1, 1))
-    if gained:
-        basis = basis * gain
+    gain = np.reshape(np.float32(edit.expression_gain), (-1, 1))
     within = tolerance(rest.neutral, float(data.manifest["mm_per_unit"]))
     if gained or moved is not None:
         shapes = edited_tables(data, edit, True, moved)
-        shapes.need(np.arange(len(basis)))
-        detail = Detail.encode(shapes.displacements * gain, within)
+        shapes.need(np.arange(shapes.count))
+        detail = Detail.encode((shapes.row(i) * gain for i in range(shapes.count)), within)
     elif edit.sculpts is not None:  # the others are left to the last bit
         ids = sorted(edit.sculpts.shifts)
-        detail = detail.with_rows(ids, edited_tables(data, edit, True, None).displacements[ids], within)
+        shapes = edited_tables(data, edit, True, None)
+        detail = detail.with_rows(ids, (shapes.row(i) for i in ids), within)
     arrays: dict[str, Any] = {
         "neutral": rest.neutral,
         "counts": mesh.counts,
@@ -316,10 +315,13 @@ def _arrays(
         "normals": rest.normals,
         "thickness": rest.thickness,
         "weight": data.weight,
-        "basis": basis,
-        "detail_steps": detail.steps,
-        "detail_scales": detail.scales,
     }
+    learned = data.tables(False)
+    before = np.array([row * gain if gained else row for row in learned.rows()], np.float32)
+    every = np.arange(len(rest.neutral))
+    arrays |= packed_detail(detail, "detail") | packed_basis(
+        before.reshape(-1, *rest.neutral.shape), detail, within, every
+    )
     if data.owners is not None:
         arrays["owners"] = data.owners
     if data.pieces is not None:

@@ -173,6 +173,9 @@ def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlen
     """From weights, jaw and gains: mix (3T, 6), the jaw's turn and offset, the linear look's, jaw_transform.
     All float64 inside."""
     eye = np.eye(3)
+    # poses whose jaw is still add nothing to the linear look's turns: a rig of 800 targets has a dozen others
+    turned = np.flatnonzero(blend.turns.any((1, 2)) | blend.offsets.any(1))
+    turned = turned if len(turned) else np.arange(min(1, len(blend.turns)))
     hats = np.stack([np.cross(axis, eye).T for axis in eye]).reshape(3, 9)  # hat(w) = sum w_i hat(e_i)
     graph.keep(
         d_one=np.float64(1),
@@ -183,10 +186,10 @@ def mix_nodes(graph: Graph, centre: Floats, motion: JawMotion, blend: LinearBlen
         d_hats=hats,
         d_eye=eye,
         d_centre=np.asarray(centre, np.float64)[:, None],
-        d_inverse=blend.inverse,
-        d_across=blend.matrix.T.copy(),
-        d_turns_t=blend.turns.transpose(0, 2, 1).reshape(-1, 9),
-        d_offsets=blend.offsets,
+        d_inverse=blend.inverse[:, turned],
+        d_across=blend.matrix[turned].T.copy(),
+        d_turns_t=blend.turns[turned].transpose(0, 2, 1).reshape(-1, 9),
+        d_offsets=blend.offsets[turned],
         d_eye9=eye.reshape(1, 9),
         d_sine_2=np.float64(-1 / 6),
         d_sine_4=np.float64(1 / 120),

@@ -187,10 +187,11 @@ class ViewedFace:
         """
         rig, data, model = self.original.data.rig, self.original.data, self.model
         point = np.asarray(model.points(grip.weights)[grip.vertex], float)
-        fields = data.tables(True).displacements
+        tables = data.tables(True)
         if self._reach is None:
-            self._reach = np.array([np.sqrt(np.square(row).sum(1).max()) for row in fields])
-        here = np.array([row[grip.vertex] for row in fields], float)
+            rows = (tables.row(i) for i in range(tables.count))
+            self._reach = np.array([np.sqrt(np.square(row).sum(1).max()) for row in rows])
+        here = tables.at(grip.vertex).astype(float)
         gain = np.asarray(model.edit.expression_gain)
         here *= float(gain[grip.vertex] if gain.ndim else gain)
         active, jaw = rig.activations(grip.weights), model.jaw(grip.weights)

@@ -1,0 +1,112 @@
+"""Many faces in one process: what a frame of all costs against one face alone, and what each further one keeps.
+
+python -m tests.bench.bench_faces MODEL.aim [MODEL.aim ...] [--faces 20] [--frames 40]
+
+Faces take the models in turn. Every second one is edited by itself: tissue here, gains there. A frame poses all
+of them, ten active controls each, others in every frame. Memory is what the process's own grew by (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from aim_maya.core.arrays import Floats
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.deformation import shared_model
+
+ACTIVE = 10
+
+
+def resident_mb() -> float:
+    """Of this process, MB; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    gc.collect()
+    line = next(row for row in status.read_text().splitlines() if row.startswith("VmRSS"))
+    return float(line.split()[1]) * 1024 / 1e6
+
+
+def face(paths: list[Path], i: int) -> FaceModel:
+    """Number i: of its file, every second one under an edit of its own."""
+    model = shared_model(paths[i % len(paths)], "cpu")
+    if i % 2 == 0:
+        return model
+    thickness = np.float32(1 + 0.02 * i)
+    return model.edited(
+        Edit(thickness=float(thickness)) if i % 4 == 1 else Edit(expression_gain=float(thickness))
+    )
+
+
+def frames_of(model: FaceModel, count: int, seed: int) -> Floats:
+    """(count, C) weights with ACTIVE controls each."""
+    rng, controls = np.random.default_rng(seed), len(model.targets)
+    rows = np.zeros((count, controls))
+    for row in rows:
+        row[rng.permutation(controls)[:ACTIVE]] = rng.uniform(0.05, 0.95, min(ACTIVE, controls))
+    return rows
+
+
+def measure(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float]]:
+    """(what, number) in order. What a file needs once, its rows and the field of its edits, is there before
+    the first face is counted."""
+    before = resident_mb()
+    kept = [face(paths, i) for i in range(2 * len(paths))]
+    for model in kept:
+        model.edited(Edit(thickness=1.01)).points(np.full(len(model.targets), 0.2))
+        model.points(np.full(len(model.targets), 0.2))
+    once = (resident_mb() - before) / len(paths)
+    made: list[FaceModel] = []
+    grown, posed = [], []
+    for i in range(faces):
+        before = resident_mb()
+        made.append(face(paths, i))
+        posed.append(frames_of(made[i], frames, i))
+        for w in posed[i]:
+            made[i].points(w)
+        grown.append(resident_mb() - before)
+    least: dict[int, Floats] = {n: np.full(frames, np.inf) for n in (1, faces // 4, faces // 2, faces)}
+    for _ in range(8):  # in turns, the least of each: the machine may do other work
+        for n, times in least.items():
+            for k in range(frames):
+                begin = time.perf_counter()
+                for model, weights in zip(made[:n], posed, strict=False):
+                    model.points(weights[k])
+                times[k] = min(times[k], time.perf_counter() - begin)
+    kinds = ("unedited", "tissue edited", "unedited", "gains edited")
+    return [
+        *((f"ms of a frame of {n} faces", 1e3 * float(times.mean())) for n, times in least.items()),
+        ("all over twice half of them", float(least[faces].mean() / (2 * least[faces // 2].mean()))),
+        ("MB of a file, once", once),
+        *(
+            (
+                f"MB of a further face, {kind}, mean",
+                float(np.mean([mb for i, mb in enumerate(grown) if i % 4 == k])),
+            )
+            for k, kind in enumerate(kinds)
+            if k != 2
+        ),
+    ]
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--faces", type=int, default=20)
+    parser.add_argument("--frames", type=int, default=40)
+    options = parser.parse_args()
+    for what, number in measure(options.models, options.faces, options.frames):
+        sys.stdout.write(f"{what}: {number:.4g}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Tables of the points that move: in memory, in the file, and what nodes of one model share."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aim_maya.core.arrays import Floats, pack_arrays
+from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
+from aim_maya.core.errors import AimError
+from aim_maya.core.posing import Detail, Principal
+from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.edit import Sculpts
+from aim_maya.runtime.model_data import _learned
+from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
+
+VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
+
+
+@pytest.fixture(scope="module")
+def points() -> Floats:
+    """On a sphere, in no order at all."""
+    at = np.random.default_rng(0).normal(size=(VERTICES, 3))
+    return (100 * at / np.linalg.norm(at, axis=1)[:, None]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def shapes(points: Floats) -> Floats:
+    """(T, V, 3) bumps of 5 to 12 % of the vertices; one of 30 mm, one that moves nothing, one that moves
+    all."""
+    rng, rows = np.random.default_rng(1), np.zeros((TARGETS, VERTICES, 3))
+    for row in rows:
+        square = ((points - points[rng.integers(VERTICES)]) ** 2).sum(1)
+        reach = np.sort(square)[int(rng.uniform(0.05, 0.12) * VERTICES)]
+        row[:] = np.clip(1 - square / reach, 0, None)[:, None] * rng.normal(0, 3, 3)
+    rows[3] *= 30 / np.abs(rows[3]).max()
+    rows[4] = 0
+    rows[5] = rng.normal(0, 1, (VERTICES, 3))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def detail(shapes: Floats) -> Detail:
+    return Detail.encode(shapes, WITHIN)
+
+
+def test_what_is_kept_of_displacements(shapes: Floats, detail: Detail) -> None:
+    """Within half of a quarter of the tolerance where steps are int16; points that do not move are left out,
+    and stay where they are to the last bit."""
+    back = detail.displacements()
+    assert np.abs(back - shapes).max() <= WITHIN / 4 * 1.001
+    assert not back[shapes == 0].any()
+    assert detail.scales[3] == 0
+    assert detail.counts[4] == 0
+    assert detail.counts[5] == VERTICES
+    assert detail.counts.tolist() == (back != 0).any(2).sum(1).tolist()
+    assert detail.steps.nbytes + detail.exact.nbytes < 0.12 * shapes.size * 2
+    whole = Detail.of_whole(back, np.ones(TARGETS, np.float32))
+    assert np.array_equal(whole.displacements(), back)
+    order = np.random.default_rng(2).integers(0, VERTICES, VERTICES + 5)
+    assert np.array_equal(detail.of(order).displacements(), back[:, order])
+    other = detail.with_rows([7], [shapes[8]], WITHIN).displacements()
+    assert np.array_equal(np.delete(other, 7, 0), np.delete(back, 7, 0))
+    assert np.array_equal(other[7], back[8])
+
+
+@pytest.mark.parametrize("active", [[4], [9], [3, 10], [5, 9, 50], list(range(0, TARGETS, 2)), []])
+def test_sums_against_the_equation(points: Floats, detail: Detail, active: list[int]) -> None:
+    tables, ids = sparse_tables(points, detail), np.array(active, np.intp)
+    assert not tables.blocks.in_order  # vertices in no order: a tree of places
+    weights = np.random.default_rng(3).uniform(-1, 1, (4, len(ids))).astype(np.float32)
+    true = np.tensordot(weights.astype(float), detail.displacements()[ids].astype(float), 1)
+    lent = tables.blocks.lent()
+    many, one = np.full((4, 3 * VERTICES), np.nan, np.float32), np.full(3 * VERTICES, np.nan, np.float32)
+    plan = tables.plan(ids)
+    plan.sum(weights, lent, many)
+    for row, expected in zip(many, true, strict=True):
+        back = tables.blocks.back(row.reshape(-1, 3), np.empty((VERTICES, 3), np.float32))
+        assert np.abs(back - expected).max() < 1e-4
+    plan.sum(weights[0], lent, one)
+    assert np.abs(one - many[0]).max() < 1e-4
+    assert tables.plan(ids) is plan
+    tables.plan(np.array([0, 1]))
+    assert tables.plan(ids) is not plan
+
+
+def test_rows_of_all_kinds(points: Floats, detail: Detail) -> None:
+    """Rows come in any order, and are the file's to the last bit; memory is near that of the moved points."""
+    tables = sparse_tables(points, detail)
+    for i in np.random.default_rng(4).permutation(TARGETS).tolist():
+        assert np.array_equal(tables.row(i), detail.row(i))
+    assert np.array_equal(tables.at(17), detail.displacements()[:, 17])
+    assert tables.nbytes < 0.45 * 12 * TARGETS * VERTICES
+    assert np.array_equal(tables.planar_row(9), detail.row(9).T)
+    dense = dense_tables(points, detail.displacements()[5:6])
+    assert dense.blocks.in_order  # nothing is spared: the mesh's own order stays
+    assert np.array_equal(dense.row(0), detail.row(5))
+
+
+def test_a_sculpt_shares_what_it_leaves(points: Floats, detail: Detail) -> None:
+    tables = sparse_tables(points, detail)
+    shift = np.random.default_rng(5).normal(size=(VERTICES, 3)).astype(np.float32)
+    sculpted = sculpted_tables(tables, Sculpts({9: shift}), np.eye(TARGETS))
+    active = np.array([8, 9, 10])
+    plan, lent = sculpted.plan(active), tables.blocks.lent()
+    out = np.empty(3 * VERTICES, np.float32)
+    plan.sum(np.ones(3, np.float32), lent, out)
+    expected = detail.displacements()[8:11].sum(0) + shift
+    back = tables.blocks.back(out.reshape(-1, 3), np.empty_like(points))
+    assert np.abs(back - expected).max() < 1e-4
+    assert np.array_equal(sculpted.row(8), tables.row(8))
+    assert np.abs(sculpted.row(9) - tables.row(9) - shift).max() < 1e-5
+    assert np.abs(sculpted.at(7)[9] - tables.at(7)[9] - shift[7]).max() < 1e-5
+    assert sculpted.nbytes == 12 * VERTICES  # one row that moves everything
+
+
+def test_what_edits_of_one_model_share(draft: Path) -> None:
+    """Gains leave all rows to the unedited face; tissue carries those alone that a frame asks for."""
+    model = FaceModel.load(draft, "cpu")
+    gained = model.edited(Edit(expression_gain=1.2, jaw_gain=0.8))
+    assert gained._evaluator(True)._tables is model._evaluator(True)._tables
+    thicker = model.edited(Edit(thickness=1.1))
+    thicker.points({"mouthSmile_L": 0.5})
+    tables = thicker._evaluator(True)._tables
+    assert tables.blocks is model.data.tables(True).blocks
+    assert tables._ready.sum() == tables._own.sum() == 1
+
+
+# The file.
+
+
+def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
+    """What a network's last layer gives is kept as sums of few columns, as exact as the rest; what it does
+    not give is refused."""
+    from trainer.export.aim import packed_basis, principal
+
+    rng = np.random.default_rng(7)
+    features, last = rng.uniform(-1, 1, (VERTICES, 40)), rng.normal(0, 1, (40, 3 * TARGETS))
+    before = (features @ last).reshape(VERTICES, TARGETS, 3).transpose(1, 0, 2).astype(np.float32)
+    few = principal(before, WITHIN)
+    assert few is not None
+    assert max(np.abs(few.row(i) - before[i]).max() for i in range(TARGETS)) <= WITHIN / 4
+    assert 40 <= few.columns.shape[1] <= 80
+    none = Detail.encode(np.zeros_like(before), WITHIN)
+    arrays = packed_basis(before, none, WITHIN, np.arange(VERTICES)[::-1])
+    assert sum(a.nbytes for a in arrays.values()) < 0.1 * before.nbytes
+    read = _learned(arrays, before.shape, "a file")
+    assert isinstance(read, Principal)
+    assert np.array_equal(read.row(3), few.row(3)[::-1])
+    tables = dense_tables(points, few)
+    assert np.abs(tables.row(5) - before[5]).max() <= WITHIN / 4
+    assert principal(rng.normal(size=(TARGETS, 500, 3)).astype(np.float32), WITHIN) is None
+    for name, wrong in (("columns", few.columns[:, :-1]), ("mix", few.mix * np.nan)):
+        with pytest.raises(AimError, match="a file"):
+            _learned(arrays | {f"basis_{name}": wrong}, before.shape, "a file")
+
+
+def as_before(path: Path, out: Path) -> Path:
+    """The file as schema 1 had it: all vertices of all targets."""
+    manifest, members = read_container(AIM, path)
+    arrays, data = unpack_arrays(members["mesh.npz"], "it"), FaceModel.load(path, "cpu").data
+    arrays = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
+    arrays |= {
+        "basis": data.basis,
+        "detail_steps": data.detail.displacements(),
+        "detail_scales": np.ones(len(data.detail), np.float32),
+    }
+    for name in ("members", "schema"):
+        manifest.pop(name)
+    write_container(replace(AIM, schema=1), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
+    return out
+
+
+def test_a_file_of_schema_1(draft: Path, tmp_path: Path) -> None:
+    """It gives the same points, with detail and without."""
+    now, before = FaceModel.load(draft, "cpu"), FaceModel.load(as_before(draft, tmp_path / "old.aim"), "cpu")
+    assert (now.manifest["schema"], before.manifest["schema"]) == (2, 1)
+    assert draft.stat().st_size < 0.7 * before.data.path.stat().st_size
+    weights = np.random.default_rng(6).uniform(0, 1, (6, len(now.targets)))
+    for w in weights:
+        for with_detail in (True, False):
+            difference = now.points(w, detail=with_detail) - before.points(w, detail=with_detail)
+            assert np.abs(difference).max() * now.mm_per_unit < 1e-4
+    assert np.array_equal(now.data.detail.displacements(), before.data.detail.displacements())
+
+
+@pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "stream", "kind"])
+def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> None:
+    """Refused in one sentence, never summed."""
+    manifest, members = read_container(AIM, draft)
+    arrays = unpack_arrays(members["mesh.npz"], "it")
+    if which == "bit":
+        bits = bytearray(zlib.decompress(arrays["detail_moved"].tobytes()))
+        bits[0] ^= 128
+        arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
+    elif which == "count":
+        arrays["basis_steps"] = arrays["basis_steps"][:-1]
+    elif which == "scale":
+        arrays["detail_scales"][0] = -1
+    elif which == "beyond":
+        bits = bytearray(zlib.decompress(arrays["detail_moved"].tobytes())) * 1000
+        arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
+    elif which == "stream":
+        arrays["detail_moved"] = arrays["detail_moved"][2:].copy()
+    else:
+        arrays["detail_steps"] = arrays["detail_steps"].astype(np.int32)
+    manifest.pop("members")
+    path = tmp_path / "altered.aim"
+    write_container(AIM, path, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
+    with pytest.raises(AimError, match=r"mesh\.npz"):
+        FaceModel.load(path, "cpu")
+
+
+def test_an_older_version_refuses_it(draft: Path, tmp_path: Path) -> None:
+    shutil.copy(draft, tmp_path / "new.aim")
+    with pytest.raises(AimError, match="schema 2; this version reads up to 1"):
+        read_container(replace(AIM, schema=1), tmp_path / "new.aim")
+
+
+def test_large_rigs(sample_folder: Path) -> None:
+    """A rig of films out of the sample: closed as its neutral was, every target local."""
+    from tests.bench.bench_scale import large_rig
+    from trainer.actor.load import load_actor
+
+    actor = load_actor(sample_folder)
+    large = large_rig(actor, 2 * len(actor.neutral.points), 60)
+    assert abs(len(large.neutral.points) - 2 * len(actor.neutral.points)) < 0.05 * len(large.neutral.points)
+    assert len(large.rig.targets) == len(large.shapes) == 60
+    assert len(large.rig.poses) == 9
+    open_before, open_now = ((m.edge_uses == 1).sum() for m in (actor.neutral, large.neutral))
+    assert open_before <= open_now <= 2 * open_before
+    assert large.neutral.edge_uses.max() <= actor.neutral.edge_uses.max()
+    local = [t for t in large.shapes if "_at_" in t]
+    moved = [float((large.shapes[t] != large.neutral.points).any(1).mean()) for t in local]
+    assert min(moved) > 0
+    assert max(moved) < 0.5
+
+
+def test_the_unused_sums_are_not_read(points: Floats, detail: Detail) -> None:
+    """A frame of one target touches its blocks alone."""
+    tables: SkinTables = sparse_tables(points, detail)
+    plan = tables.plan(np.array([9]))
+    assert plan.size < 0.5 * 3 * VERTICES
+    assert tables.nbytes == 4 * plan.size
