@@ -157,11 +157,11 @@ def solve_displacements(
         before[row] = unskin(shape, motion.transform(activations), weight, centre) - rest
     inverse = inverse_of_poses(a)
     solved = {}
-    for row in np.flatnonzero((inverse != np.eye(len(a))).any(1)).tolist():
-        used = np.flatnonzero(inverse[row])
-        solved[row] = np.tensordot(inverse[row, used], before[used], 1)
-    for row, displacement in solved.items():
-        before[row] = displacement
+    for mixed in np.flatnonzero((inverse != np.eye(len(a))).any(1)).tolist():
+        used = np.flatnonzero(inverse[mixed])
+        solved[mixed] = np.tensordot(inverse[mixed, used], before[used], 1)
+    for mixed, displacement in solved.items():
+        before[mixed] = displacement
     return before
 
 

@@ -244,8 +244,8 @@ def _learned(
     """Displacements before skinning (T, V, 3) float32, the skin (V, 3) at some trained poses, and the neutral's
     fields in pieces, of the actor's own vertices, model unit."""
     size = (len(problem.actor.neutral.points), 3)
-    before = np.empty((len(problem.actor.rig.targets), *size), np.float32)
-    posed = {i: np.empty(size) for i in poses_to_compare(problem.matrix)}
+    before: Floats = np.empty((len(problem.actor.rig.targets), *size), np.float32)
+    posed: dict[int, Floats] = {i: np.empty(size) for i in poses_to_compare(problem.matrix)}
     found: list[NeutralFields] = []
     for part, at in field_pieces(problem, networks, poses, problem.template.points):
         before[:, part] = FORMS[networks.form].basis_before(problem, at, motion)

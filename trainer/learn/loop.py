@@ -49,6 +49,7 @@ class Training:
         self.tables = make_tables(problem, device) if tables is None else tables
         self.step, self.restarts = 0, 0
         self.rate, self.curve = config.rate, list[dict[str, float]]()
+        self._mixing: Tensor | None = None
         self._begin(config)
 
     def _begin(self, config: TrainConfig) -> None:
@@ -152,7 +153,7 @@ class Training:
         t.rows = torch.cat([t.rows, values], 1)
 
     def _leave_skin(self) -> None:
-        self._mixing: Tensor | None = None
+        self._mixing = None
         self.tables.rows = self.tables.rows[:, :LABELS]
 
     def _one_step(self) -> float:

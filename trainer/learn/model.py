@@ -189,7 +189,8 @@ class FaceNetworks(nn.Module):
         result = copy.deepcopy(self)
         net = result.nets["expression"]
         last, n = net.last, self.bone_outputs
-        net.last = nn.Linear(last.in_features, n + mixing.shape[1], device=mixing.device)  # type: ignore[arg-type]
+        assert isinstance(last, nn.Linear)
+        net.last = nn.Linear(last.in_features, n + mixing.shape[1], device=mixing.device)
         for name in ("weight", "bias"):
             old = getattr(last, name).double()
             new = torch.cat([old[:n], mixing.double().T @ old[n:]])
