@@ -21,8 +21,7 @@ import numpy as np
 from aim_maya.runtime import FaceModel
 from trainer.evaluate.tables import markdown
 from trainer.fit.equations import Seen
-from trainer.fit.linear import FINE_MODES, UNKNOWNS
-from trainer.fit.principal import PrincipalSpace, principal_space
+from trainer.fit.linear import FINE_MODES, UNKNOWNS, PrincipalSpace, principal_space
 from trainer.fit.space import FaceSpace, Prior, face_space
 from trainer.research.settings import BLOCK_SHARE, SPARSE_SHARE, blocks
 from trainer.research.take import read_landmarks, scored_vertices

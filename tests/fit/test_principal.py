@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from aim_maya.runtime import FaceModel
 from trainer.fit.equations import Seen
-from trainer.fit.linear import _alike
-from trainer.fit.principal import PrincipalSpace, Strain, principal_space
+from trainer.fit.linear import PrincipalSpace, Strain, _alike, principal_space
 from trainer.fit.space import FaceSpace, Prior, face_space
 
 MODES = 9
