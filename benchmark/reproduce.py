@@ -3,8 +3,8 @@ write one page with tables, curves and pictures, the paper's numbers beside ours
 
     python benchmark/reproduce.py [--quick] [--out out/reproduce] [--actors actor_a actor_b] [--resume]
 
-Every step is a command of `aimface`, printed before it runs, so that each can be repeated alone. What it says is
-in OUT/logs.
+Every step is a command of `aimface`, printed before it runs, so that each can be repeated alone. What it says
+is in OUT/logs.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ def can_write(folder: Path) -> bool:
 
 
 def how_to_install(extra: str, packages: str) -> str:
-    """What to type where `packages`, which an extra of this project brings, are missing: in a checkout with its
-    pins, after `pip install aim-maya` by the extra, in Maya's module the packages themselves."""
+    """What to type where `packages`, which an extra of this project brings, are missing: in a checkout with
+    its pins, after `pip install aim-maya` by the extra, in Maya's module the packages themselves."""
     if (MODULE_ROOT / "pyproject.toml").is_file():
         return f'In the project\'s folder: pip install -e ".[{extra}]" -c constraints.txt'
     try:

@@ -395,7 +395,7 @@ class FaceModel:
             model = FaceModel(data, more, self._engine, (), self._file, self._moved)
         raise AimError(
             f"No shape of '{target}' comes out as the sculpt under this edit.",
-            "The edit takes expressions away there, stretches the skin by too much, or the jaw turns it over.",
+            "The edit takes expressions away there, overstretches the skin, or the jaw turns it over.",
             "Sculpt the face without the edit, and with its own jaw.",
         )
 

@@ -17,10 +17,10 @@ eye, since a trained shape is carried by the same motion:
     e''_i = u(s0 + e'_i) - u(s0) + e'_i
 
 to first order the displacement turned and stretched as the skin below it is. Where a target's jaw moves,
-skin that it presses together or pulls apart has u fitted again, by the same rule, to the skin as it is
-posed. Lips and lids that run through themselves, at rest or in a trained pose, are moved there by the one
-affine motion nearest to u (Seals): triangles that cross stay those that cross, and no others do. numpy alone: two products with a (V, nodes) matrix an edit, and one or two a target when it is first
-seen.
+skin that it presses together or pulls apart has u fitted again, by the same rule, to the skin as it is posed.
+Lips and lids that run through themselves, at rest or in a trained pose, are moved there by the one affine
+motion nearest to u (Seals): triangles that cross stay those that cross, and no others do. numpy alone: two
+products with a (V, nodes) matrix an edit, and one or two a target when it is first seen.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Blocks:
         return out
 
     def lent(self) -> Scratch:
-        """Working memory, shared by all tables of these blocks: a scene may hold hundreds of nodes on a model.
-        Whoever borrows it calls `given_back`.
+        """Working memory, shared by all tables of these blocks: a scene may hold hundreds of nodes on a
+        model. Whoever borrows it calls `given_back`.
 
         Lent, the last one first, not thread-local: a host's own threads forget what Python keeps for them
         between two calls.

@@ -133,7 +133,8 @@ def application(*, dark: bool = True) -> QApplication:
 
 
 def _check_xcb() -> None:
-    """Qt ends the process where a library of X11 lacks, which it asks for since 6.5: raises AimError instead."""
+    """Qt ends the process where a library of X11 lacks, which it asks for since 6.5: raises AimError
+    instead."""
     asked = os.environ.get("QT_QPA_PLATFORM", "xcb")
     shown = os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY")
     plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)) / "platforms" / "libqxcb.so"
@@ -145,7 +146,8 @@ def _check_xcb() -> None:
         raise AimError(
             f"No window can be opened: {first_line(error)}.",
             "A library is not installed that Qt needs on X11.",
-            "Debian and Ubuntu: apt-get install libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1. "
+            "Debian and Ubuntu: apt-get install "
+            "libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1. "
             "Fedora and Rocky: dnf install xcb-util-cursor libxkbcommon-x11.",
         ) from error
 

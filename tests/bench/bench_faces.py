@@ -1,9 +1,11 @@
-"""Many faces in one process: what a frame of all costs against one face alone, and what each further one keeps.
+"""Many faces in one process: what a frame of all costs against one face alone, and what each further one
+keeps.
 
 python -m tests.bench.bench_faces MODEL.aim [MODEL.aim ...] [--faces 20] [--frames 40]
 
-Faces take the models in turn. Every second one is edited by itself: tissue here, gains there. A frame poses all
-of them, ten active controls each, others in every frame. Memory is what the process's own grew by (Linux).
+Faces take the models in turn. Every second one is edited by itself: tissue here, gains there. A frame poses
+all of them, ten active controls each, others in every frame. Memory is what the process's own grew by
+(Linux).
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Native rigs of a model: size, time to write, and how far each program that evaluates them is from FaceModel.
+"""Native rigs of a model: size, time to write, and how far each program that evaluates them is from
+FaceModel.
 
 python -m tests.bench.bench_rig MODEL.aim [--count 200]
 
-Random weight vectors, one to ten controls active, the trained poses first, as a take of one frame each. USD is
-skinned by UsdSkel, glTF by its definition in numpy, all files are opened in Blender too, where bpy is there;
-glTF and USD there only on vectors whose activations lie within 0 and 1, as Blender's importers cut the rest.
+Random weight vectors, one to ten controls active, the trained poses first, as a take of one frame each. USD
+is skinned by UsdSkel, glTF by its definition in numpy, all files are opened in Blender too, where bpy is
+there; glTF and USD there only on vectors whose activations lie within 0 and 1, as Blender's importers cut the
+rest.
 """
 
 from __future__ import annotations

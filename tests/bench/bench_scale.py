@@ -5,10 +5,10 @@ python -m tests.bench.bench_scale ACTOR [-o FOLDER] [--model FILE.aim] [--vertic
 python -m tests.bench.bench_scale --measure FILE.aim [--rounds 60]
 
 The folder is an actor as `aimface train` takes it. --model writes an actor.aim of that size too, through the
-product's own export, without a training: its networks are as they are drawn, so that it has the size and, with
-detail on, the shapes of a trained one. --measure: its
-cached frames against bare sums of the moved points and of all vertices, and against the dense evaluation that was
-before (rows of all vertices, copied where the set changes), in one run.
+product's own export, without a training: its networks are as they are drawn, so that it has the size and,
+with detail on, the shapes of a trained one. --measure: its cached frames against bare sums of the moved
+points and of all vertices, and against the dense evaluation that was before (rows of all vertices, copied
+where the set changes), in one run.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 Each size is an actor made from the given one (the built-in sample where none is named): the mesh subdivided
 until it has about that many vertices, its targets split by overlapping parts of the face, a tenth of them
 correctives at combinations. Every training is a process of its own. Printed: processor and clock seconds of
-each stage, peak memory, how large the shapes are as float64, errors against the motion. --first: only the first N
-vertices of ACTOR's mesh.
+each stage, peak memory, how large the shapes are as float64, errors against the motion. --first: only the
+first N vertices of ACTOR's mesh.
 """
 
 from __future__ import annotations

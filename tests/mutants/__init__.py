@@ -1,8 +1,8 @@
 """Planted faults in the code for Maya: does a test notice? `python -m tests.mutants [--only WORD]`.
 
 Each fault is one changed piece of text. It is put into a copy of the tree, the tests that could notice it are
-run there, the first that fails is named. A fault that no test notices is a hole in the tests or in the stand-in;
-one that changes nothing observable says why and is not counted.
+run there, the first that fails is named. A fault that no test notices is a hole in the tests or in the
+stand-in; one that changes nothing observable says why and is not counted.
 """
 
 from __future__ import annotations

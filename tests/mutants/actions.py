@@ -1,4 +1,5 @@
-"""Faults in what a user does in a scene: attach, restore, capture, teeth, anatomy, performances, native targets."""
+"""Faults in what a user does in a scene: attach, restore, capture, teeth, anatomy, performances, native
+targets."""
 
 from __future__ import annotations
 

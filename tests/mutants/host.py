@@ -1,4 +1,5 @@
-"""Faults in the life of a session: the plug-in, paths and references, undo, units, the log, batch, the shelf."""
+"""Faults in the life of a session: the plug-in, paths and references, undo, units, the log, batch, the
+shelf."""
 
 from __future__ import annotations
 

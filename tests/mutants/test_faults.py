@@ -1,4 +1,5 @@
-"""The list of planted faults fits the tree. Planting them is no part of the suite: `python -m tests.mutants`."""
+"""The list of planted faults fits the tree. Planting them is no part of the suite: `python -m
+tests.mutants`."""
 
 from __future__ import annotations
 

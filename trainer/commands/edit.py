@@ -34,8 +34,8 @@ class Options:
     edit: Path | None = None
     """An edit file (JSON); docs/reference/files.md describes it."""
     preset: str | None = None
-    """One of the edits that come along; --list shows them. --check and --sheet take several, with commas between
-    them."""
+    """One of the edits that come along; --list shows them. --check and --sheet take several, with commas
+    between them."""
     amount: float = 1.0
     """How much of the preset: 0 nothing, 1 all, -1 the other way."""
     set: tuple[str, ...] = ()
@@ -60,8 +60,8 @@ class Options:
     """Measure what edits do to this model: whole-face thickness, both ends of every preset and handle, at
     rest and with the jaw open; with --preset only those."""
     sheet: Path | None = None
-    """Draw thickness 0.7 to 1.5 and both ends of every preset as one .png or .jpg: three views, jaw open, lids
-    closed; what turned by more than 20 degrees is red. With --preset only those."""
+    """Draw thickness 0.7 to 1.5 and both ends of every preset as one .png or .jpg: three views, jaw open,
+    lids closed; what turned by more than 20 degrees is red. With --preset only those."""
     sheet_height: int = 330
     """Pixels of one of the sheet's pictures, 90 to 1000."""
     progress: Style = "auto"

@@ -193,9 +193,8 @@ def table(figures: dict[str, Any]) -> str:
     for row in figures["rows"]:
         worst = f"{row['target_gap_max_mm']:.2f} {row['target_gap_worst']}"
         start = f"{row['name']:<26} {row['build_ms']:>4.0f} {row['done']:>5.2f}"
-        lines.append(
-            f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {row['lids_intersecting_more']:>5} | {worst}"
-        )
+        lids = f"{row['lids_intersecting_more']:>5}"
+        lines.append(f"{start} | {pose(row['rest'])} | {pose(row['open'])} | {lids} | {worst}")
         lines += [f"  note: {note}" for note in row["notes"]]
     return "\n".join(lines) + "\n"
 

@@ -271,11 +271,11 @@ def _part(block: Block, part: Beside, data: ModelData) -> dict[str, Any]:
 
 
 def crowns(mesh: Mesh, axes: Floats, up: bool) -> Floats:
-    """(P, 3) the points of teeth with every root drawn into its crown: bare roots would stand out of a guessed
-    jaw. axes: rows left, up and front, mm; up: of the lower teeth.
+    """(P, 3) the points of teeth with every root drawn into its crown: bare roots would stand out of a
+    guessed jaw. axes: rows left, up and front, mm; up: of the lower teeth.
 
-    A piece is one tooth where it is no wider and deeper than a molar, and higher than any crown; teeth with gums
-    stay as they are. Crowns are 7 to 11 mm high (S. Nelson, Wheeler's Dental Anatomy).
+    A piece is one tooth where it is no wider and deeper than a molar, and higher than any crown; teeth with
+    gums stay as they are. Crowns are 7 to 11 mm high (S. Nelson, Wheeler's Dental Anatomy).
     """
     inside = mesh.points @ axes.T
     height = inside[:, 1] if up else -inside[:, 1]

@@ -58,8 +58,9 @@ def write_checked(
 ) -> dict[str, float]:
     """Write a .aim file with its parity figures (mm) in the manifest, and return them.
 
-    posed {target: (V, 3)}: torch's skin at the poses of `poses_to_compare`. agrees_with: a model that the file has to give the
-    same points as. Raises AimError, and writes nothing, when any of them differ by more than 1e-3 mm.
+    posed {target: (V, 3)}: torch's skin at the poses of `poses_to_compare`. agrees_with: a model that the
+    file has to give the same points as. Raises AimError, and writes nothing, when any of them differ by more
+    than 1e-3 mm.
     """
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.aim"
@@ -241,8 +242,8 @@ def export(
 def _learned(
     problem: Problem, networks: FaceNetworks, poses: JawPoses, motion: JawMotion
 ) -> tuple[Floats, dict[int, Floats], list[NeutralFields]]:
-    """Displacements before skinning (T, V, 3) float32, the skin (V, 3) at some trained poses, and the neutral's
-    fields in pieces, of the actor's own vertices, model unit."""
+    """Displacements before skinning (T, V, 3) float32, the skin (V, 3) at some trained poses, and the
+    neutral's fields in pieces, of the actor's own vertices, model unit."""
     size = (len(problem.actor.neutral.points), 3)
     before: Floats = np.empty((len(problem.actor.rig.targets), *size), np.float32)
     posed: dict[int, Floats] = {i: np.empty(size) for i in poses_to_compare(problem.matrix)}

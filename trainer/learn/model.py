@@ -144,8 +144,8 @@ class FaceNetworks(nn.Module):
 
     rest_size and motion_size are the typical lengths of B's and E's outputs, so that last layers stay of
     order one. columns: how many numbers of the shapes E gives, 3T; a training that learns their principal
-    columns has fewer, and ends with `spread`. The forms differ in what the networks give, how the neutral is built, and where the
-    displacement acts; the graphs of each are in trainer/export/graphs.py.
+    columns has fewer, and ends with `spread`. The forms differ in what the networks give, how the neutral is
+    built, and where the displacement acts; the graphs of each are in trainer/export/graphs.py.
     """
 
     form: ClassVar[Literal["aim", "paper"]]

@@ -112,8 +112,9 @@ class TrainingTables:
     Per vertex: c (V, 3), rows (V, 8 + K) = neutral, normal, thickness label, skinning label, and what a
     network learns of the shapes, K columns that a stage puts there (none at first); mirrored (V, 3) template
     points; plane. Per face: corners (F, n) padded with the first corner, filled (F, n). Anchors: ids, bone,
-    thickness, normal. tight: ids with little room below them, and how much, (N, 1). edges (E, 2): of the outer
-    skin, where its tissue is steep or ends; edge_lengths (E, 1). matrix: A (T, T), None for the identity.
+    thickness, normal. tight: ids with little room below them, and how much, (N, 1). edges (E, 2): of the
+    outer skin, where its tissue is steep or ends; edge_lengths (E, 1). matrix: A (T, T), None for the
+    identity.
     """
 
     c: Tensor

@@ -142,8 +142,9 @@ def _beyond_cavities(
     room: Floats,
     outer: NDArray[np.bool_],
 ) -> tuple[Floats, Floats]:
-    """The label (V,), and the room (V,) that it was made with: without bound where the bone that neighbours tell
-    of lies on, inside again, past a cavity (wings of the nose, the columella, corners of mouth and eyes).
+    """The label (V,), and the room (V,) that it was made with: without bound where the bone that neighbours
+    tell of lies on, inside again, past a cavity (wings of the nose, the columella, corners of mouth and
+    eyes).
 
     One such vertex between others would hold all of them down, the tip of the nose to a third of its depth.
     """
@@ -164,7 +165,8 @@ def _beyond_cavities(
 
 
 def _extended(actor: Actor, constraints: Constraints, expected: Floats | None, vertices: int) -> Floats:
-    """(V,) thickness as the used constraints and the table tell it, between the least and the most of them."""
+    """(V,) thickness as the used constraints and the table tell it, between the least and the most of
+    them."""
     ids = constraints.covered[constraints.used]
     known = constraints.thickness[constraints.used]
     base = np.zeros(vertices) if expected is None else expected

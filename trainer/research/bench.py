@@ -1,8 +1,9 @@
 """Speed and memory of a model on this machine, as ratios taken in one run: frames as trained, edited, of a
 performance; paired calls, medians.
 
-The yardsticks are a bare linear blendshape in numpy that sums the same active targets over all vertices, gather
-+ gemv, in place, and blocked, of which the fastest counts; and one that sums only the points that they move.
+The yardsticks are a bare linear blendshape in numpy that sums the same active targets over all vertices,
+gather + gemv, in place, and blocked, of which the fastest counts; and one that sums only the points that they
+move.
 """
 
 from __future__ import annotations
@@ -229,8 +230,8 @@ def paired(calls: dict[str, Callable[[int], object]], rounds: int) -> dict[str, 
 
 
 def sparse_sums(rest: Floats, tables: SkinTables) -> dict[str, Callable[[Ints, Floats], Floats]]:
-    """Two ways to sum the points that active targets move onto rest (V, 3), by numpy's own indices: a point at
-    a time, and a coordinate at a time."""
+    """Two ways to sum the points that active targets move onto rest (V, 3), by numpy's own indices: a point
+    at a time, and a coordinate at a time."""
     moves: dict[int, tuple[Ints, Floats]] = {}
     flat: dict[int, tuple[Ints, Floats]] = {}
 
@@ -303,9 +304,9 @@ _SETS = 16  # of active controls
 
 def changing_sets(model: FaceModel, active_count: int, rounds: int) -> dict[str, float]:
     """ms of a cached frame: of active controls that stay; of which one goes and another comes every fourth
-    frame, as in a capture of a face, and in every frame; and that are all others in every frame. The sets that
-    stay are those that change: some move the jaw, others do not. Bursts in turn, the first frames of each left
-    out; the mean over the frames of the least time of each."""
+    frame, as in a capture of a face, and in every frame; and that are all others in every frame. The sets
+    that stay are those that change: some move the jaw, others do not. Bursts in turn, the first frames of
+    each left out; the mean over the frames of the least time of each."""
     rng = np.random.default_rng(1)
     controls = len(model.targets)
     count = min(active_count, controls)

@@ -287,8 +287,8 @@ def load_with_maya() -> None:
 
 @reported
 def batch_bake() -> str:
-    """Batch export: whole scenes to caches, in a Maya of its own; asks for the scenes and the folder. (A saved
-    shelf calls it by this name.)"""
+    """Batch export: whole scenes to caches, in a Maya of its own; asks for the scenes and the folder. (A
+    saved shelf calls it by this name.)"""
 
     scenes = cmds.fileDialog2(caption="Scenes to export", fileMode=4, fileFilter="Maya scenes (*.ma *.mb)")
     if not scenes:

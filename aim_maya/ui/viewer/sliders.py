@@ -287,8 +287,8 @@ class TargetSliders(QWidget):
         self.changed.emit()
 
     def reveal(self) -> None:
-        """Scroll, once it is laid out, to the first control that is not at zero, and as far as there is room to the
-        last."""
+        """Scroll, once it is laid out, to the first control that is not at zero, and as far as there is room
+        to the last."""
         moved = [line for line in self.lines if any(row.value.value() for row in line.rows)]
         for line in moved:
             self.sections[line.group].head.setChecked(True)
