@@ -157,7 +157,7 @@ def test_install_then_upgrade_keeps_dependencies(unpacked: Path, tmp_path: Path)
     assert (root / "deps/cp311-linux").is_dir()
     assert not (root / "aim_maya/stale.py").exists()
     assert installer.decide(source, modules).kind == "again"
-    older(root, "0.10.0")
+    older(root, "10.0.0")
     assert installer.decide(source, modules).kind == "downgrade"
     assert sorted(p.name for p in modules.iterdir()) == ["aim_maya", "aim_maya.mod"]
 

@@ -78,6 +78,9 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
 
 
 _ROUNDS = 8
+_LONG_EDGE = (
+    3.0  # times the forms that go: directions are evened over an edge, where it is no longer than this
+)
 _ACROSS = 0.2  # cosine between a direction and the one it came from
 
 
@@ -87,12 +90,12 @@ def smooth_directions(
     """Unit directions (V, 3) near `given` that turn gently along the edges between vertices of `among` (V,).
 
     They minimise integral |n - given|^2 + reach^2 |grad n|^2 (reach: model unit, the size of the forms that
-    go, at least an edge), solved again and again with more stiffness where an edge turns by more than `turn`,
+    go, or an edge that is not much longer), solved again and again with more stiffness where an edge turns by more than `turn`,
     and more hold where a direction leaves the given one by more than `astray` (radians). One that ends up
     across its own stays as it was given, as do all outside `among`.
     """
     e, area = mesh.edges, vertex_areas(mesh)
-    reached = np.maximum(reach, edge_lengths(mesh))
+    reached = np.clip(edge_lengths(mesh), reach, _LONG_EDGE * reach)
     stiffness = np.where(among[e].all(1), reached**2 * _edge_stiffness(mesh), 0.0)
     hold = np.ones(len(given))
     found = given
@@ -126,27 +129,27 @@ def _graph_form(mesh: Mesh, weights: Floats) -> sp.spmatrix:
     return sp.diags(np.asarray(links.sum(axis=1)).ravel()) - links
 
 
-def slope_limited(mesh: Mesh, field: Floats, most: Floats, among: NDArray[np.bool_]) -> Floats:
-    """A field (V,) near `field` that changes by at most `most` (E,) along every edge between vertices of
-    `among` (V,): a cliff becomes a slope, half of it on either side.
+def slope_limited(mesh: Mesh, field: Floats, steepest: float, among: NDArray[np.bool_]) -> Floats:
+    """A field (V,) near `field` that changes by at most `steepest` times the length of every edge between
+    vertices of `among` (V,): a cliff becomes a slope, half of it on either side.
 
     The mean of the largest such field below `field` and the smallest above it.
     """
     top = float(field.max(initial=0.0))
-    above = top - slope_below(mesh, top - field, most, among)
-    return 0.5 * (slope_below(mesh, field, most, among) + above)
+    above = top - slope_below(mesh, top - field, steepest, among)
+    return 0.5 * (slope_below(mesh, field, steepest, among) + above)
 
 
-def slope_below(mesh: Mesh, field: Floats, most: Floats, among: NDArray[np.bool_]) -> Floats:
-    """The largest field (V,) nowhere above `field` >= 0 with such slopes: min over u of field(u) + the sum of
-    `most` along the edges to u.
+def slope_below(mesh: Mesh, field: Floats, steepest: float, among: NDArray[np.bool_]) -> Floats:
+    """The largest field (V,) nowhere above `field` >= 0 with such slopes: min over u of field(u) + steepest x
+    way along the edges to u.
 
     Vertices outside `among` are held down by those within, and hold none down themselves.
     """
     n = len(field)
     ends = np.concatenate([mesh.edges, mesh.edges[:, ::-1]])
-    kept = among[ends[:, 0]]
-    e, ways = ends[kept], np.maximum(np.tile(most, 2)[kept], 1e-12)
+    e = ends[among[ends[:, 0]]]
+    ways = np.maximum(steepest * np.linalg.norm(mesh.points[e[:, 0]] - mesh.points[e[:, 1]], axis=1), 1e-12)
     begin = np.maximum(field, 1e-12)  # the field as edges from one more vertex; an edge of 0 would be none
     graph = sp.csr_matrix(
         (np.r_[ways, begin], (np.r_[e[:, 0], np.full(n, n)], np.r_[e[:, 1], np.arange(n)])),

@@ -30,8 +30,7 @@ _PULL = 5e-5
 _LEAST_MM = 0.5
 _BARE_MM = 1.0  # without bones: so that points have somewhere to be, not an anatomy
 _SMOOTH = 0.1
-_STEEPEST = 0.93  # mm a mm of outer skin; the networks add theirs to it
-_CLIFFS = 0.0025  # of the outer edges may be as steep as the bone below them: the steepest
+_STEEPEST = 0.95  # mm a mm of outer skin; the networks add theirs to it
 _SHARE = 0.9  # of a fold's thickness for its outer side, where the other is not outer skin
 _HOLDS_MM = 0.5  # a constraint further from the label than this lies over an edge, and is not learned from
 _TIGHT_MM = 4.0
@@ -62,19 +61,17 @@ class Tissue:
         return constraints.used & (apart <= _HOLDS_MM)
 
     def steep_edges(self, mesh: Mesh) -> tuple[Ints, Floats]:
-        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges:
-        where the networks need to be told to be gentle. And their lengths (E,), model unit; of one where the
-        label is a cliff, the length that would make a slope of it."""
+        """(E, 2) edges of the outer skin where the label is steep or the outer skin ends within two edges,
+        and their lengths (E,), model unit: where the networks need to be told to be gentle."""
         lengths, ends = edge_lengths(mesh), ~self.outer
         for _ in range(2):
             reached = mesh.edges[ends[mesh.edges].any(1)]
             ends = ends.copy()
             ends[reached.ravel()] = True
         one, other = mesh.edges.T
-        drop = np.abs(self.label[one] - self.label[other])
-        steep = drop > 0.5 * _STEEPEST * lengths
+        steep = np.abs(self.label[one] - self.label[other]) > 0.5 * _STEEPEST * lengths
         kept = self.outer[mesh.edges].all(1) & (lengths > 0) & (steep | ends[mesh.edges].any(1))
-        return mesh.edges[kept], np.maximum(lengths, drop / _STEEPEST)[kept]
+        return mesh.edges[kept], lengths[kept]
 
     def relearned(self, actor: Actor, constraints: Constraints) -> Tissue:
         """The same tissue with labels from other constraints."""
@@ -180,13 +177,7 @@ def _extended(actor: Actor, constraints: Constraints, expected: Floats | None, v
 
 
 def _bounded(actor: Actor, label: Floats, room: Floats, outer: NDArray[np.bool_]) -> Floats:
-    """(V,) the label, never deeper than there is room, and gentle along the outer skin but for few cliffs."""
-    mesh, least = actor.neutral, _LEAST_MM / actor.mm_per_unit
-    lengths, drop = edge_lengths(mesh), np.abs(label[mesh.edges[:, 0]] - label[mesh.edges[:, 1]])
-    slope = np.divide(drop, lengths, out=np.zeros(len(drop)), where=lengths > 0)
-    among = outer[mesh.edges].all(1)
-    allowed = float(np.quantile(slope[among], 1 - _CLIFFS)) if among.any() else np.inf
-    cliff = among & (slope > max(_STEEPEST, allowed))
-    most = np.where(cliff, drop, _STEEPEST * lengths)
-    gentle = slope_limited(mesh, label, most, outer)
-    return slope_below(mesh, np.minimum(gentle, np.maximum(room, least)), most, outer)
+    """(V,) the label, never deeper than there is room, and gentle along the outer skin."""
+    gentle = slope_limited(actor.neutral, label, _STEEPEST, outer)
+    least = _LEAST_MM / actor.mm_per_unit
+    return slope_below(actor.neutral, np.minimum(gentle, np.maximum(room, least)), _STEEPEST, outer)
