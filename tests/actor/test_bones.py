@@ -205,9 +205,9 @@ def test_a_point_on_the_jaw_is_on_the_jaw(sample: Actor) -> None:
 
 
 def test_train_estimates_says_so_and_leaves_the_meshes(
-    small: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sample: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_actor(without_bones(small), tmp_path / "actor")
+    write_actor(without_bones(sample), tmp_path / "actor")
     assert (
         main(
             [
