@@ -90,9 +90,9 @@ def smooth_directions(
     """Unit directions (V, 3) near `given` that turn gently along the edges between vertices of `among` (V,).
 
     They minimise integral |n - given|^2 + reach^2 |grad n|^2 (reach: model unit, the size of the forms that
-    go, or an edge that is not much longer), solved again and again with more stiffness where an edge turns by more than `turn`,
-    and more hold where a direction leaves the given one by more than `astray` (radians). One that ends up
-    across its own stays as it was given, as do all outside `among`.
+    go, or an edge that is not much longer), solved again and again with more stiffness where an edge turns by
+    more than `turn`, and more hold where a direction leaves the given one by more than `astray` (radians).
+    One that ends up across its own stays as it was given, as do all outside `among`.
     """
     e, area = mesh.edges, vertex_areas(mesh)
     reached = np.clip(edge_lengths(mesh), reach, _LONG_EDGE * reach)
