@@ -91,7 +91,7 @@ def test_two_steps_at_once_and_none_before_its_model(tmp_path: Path, monkeypatch
 
 def test_a_step_that_fails_ends_all_and_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     steps = [
-        script.Step("long", ("train", "nowhere")),
+        script.Step("long", ("demo", "--out", str(tmp_path / "demo"))),  # minutes, if nothing ends it
         script.Step("bad", ("info", "nothing.aim")),
         script.Step("never", ("info", "x"), "long"),
     ]
