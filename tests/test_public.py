@@ -6,6 +6,7 @@ import doctest
 import importlib
 import pkgutil
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -114,3 +115,15 @@ def _take(model: object, path: Path) -> None:
     weights = np.zeros((20, len(rig.targets), 1), np.float32)
     basis = np.ones((len(mesh.points), 1), np.float32)
     write_performance(path, PerformanceData(24.0, still, still, weights, basis, about=about))
+
+
+def test_no_training_that_was_tried_lies_in_the_repository() -> None:
+    """A run folder says where on a machine it was made."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(
+        ["git", "-C", root, "ls-files"], capture_output=True, text=True, check=True
+    ).stdout
+    assert [name for name in listed.split() if ".run/" in name] == []
+    assert [name for name in listed.split() if name.endswith(".aim")] == ["aim_maya/sample/sample.aim"]
