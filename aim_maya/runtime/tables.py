@@ -295,8 +295,9 @@ class SkinTables:
                 self._used[b] += 1
             table = self._tables[b]
             if slot >= len(table):  # memory that is set aside and not touched yet costs nothing
-                self._tables[b] = np.empty((max(blocks.counts[b], slot + 1 + slot // 4), e - a), np.float32)
-                self._tables[b][: len(table)] = table
+                grown = np.empty((max(blocks.counts[b], slot + 1 + slot // 4), e - a), np.float32)
+                grown[: len(table)] = table
+                self._tables[b] = grown  # not before: another thread may be summing its rows
             self._tables[b][slot] = flat[a:e]
             self._slots[b, i] = slot
         self._own[i] = self._ready[i] = True
