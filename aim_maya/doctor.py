@@ -198,9 +198,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     checks = examine(options.model, options.device)
     text = as_text(checks)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(
-        text.encode(encoding, "replace").decode(encoding)
-    )  # a farm's log may be plain ASCII, paths are not
+    # a farm's log may be plain ASCII, paths are not
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     if options.json:
         from aim_maya.core.errors import AimError
         from aim_maya.core.files import write_json

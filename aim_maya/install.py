@@ -28,9 +28,8 @@ from aim_maya.core.dependencies import install_folder, platform_name
 from aim_maya.core.errors import AimError, Cancelled
 
 NUMPY = "2.4.6"
-ONNXRUNTIME = (
-    "1.26.0"  # the last that is built for CUDA 12; the same number exists as onnxruntime for Apple silicon
-)
+# the last that is built for CUDA 12; the same number exists as onnxruntime for Apple silicon
+ONNXRUNTIME = "1.26.0"
 ONNXRUNTIME_INTEL_MAC = "1.23.2"  # the last with wheels for Intel Macs
 CUDA = (
     "nvidia-cublas-cu12==12.9.2.10",
@@ -41,10 +40,8 @@ CUDA = (
     "nvidia-nvjitlink-cu12==12.9.86",
     "nvidia-cudnn-cu12==9.28.0.42",
 )
-_ROOM = {
-    False: 10**9,
-    True: 6 * 10**9,
-}  # bytes free that pip needs: download, unpacked copy and the old folder
+# bytes free that pip needs: download, unpacked copy and the old folder
+_ROOM = {False: 10**9, True: 6 * 10**9}
 _REASONS = (
     (
         "No module named pip",
@@ -142,9 +139,8 @@ def find_python(executable: str | Path | None = None) -> Path:
     if not own.stem.lower().startswith("maya") or own.stem.lower().startswith("mayapy"):
         return own
     beside = own.with_name("mayapy" + own.suffix if own.suffix.lower() == ".exe" else "mayapy")
-    inside = (
-        own.parent.parent / "bin" / beside.name
-    )  # on a Mac, Maya is in Contents/MacOS and mayapy in Contents/bin
+    # on a Mac, Maya is in Contents/MacOS and mayapy in Contents/bin
+    inside = own.parent.parent / "bin" / beside.name
     for found in (beside, inside):
         if found.is_file():
             return found
@@ -237,10 +233,8 @@ def run_lines(
     Raises AimError when it cannot be started, Cancelled (after ending it) when asked to stop. A reader thread
     keeps `cancelled` in use while pip is silent over a long download.
     """
-    settings = {
-        "PIP_USER": "0",
-        "PIP_ROOT_USER_ACTION": "ignore",
-    }  # a user's pip.conf may say --user, which excludes --target
+    # a user's pip.conf may say --user, which excludes --target
+    settings = {"PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     environment = {**(os.environ if base is None else base), **settings, "PYTHONIOENCODING": "utf-8"}
     try:
         process = subprocess.Popen(

@@ -10,7 +10,6 @@ from aim_maya.core.dependencies import add_dependency_folder
 
 if __name__ == "__main__":
     add_dependency_folder()
-    sys.path.insert(
-        0, str(Path(__file__).absolute().parents[1] / "tests")
-    )  # not a package of its own: `tests` may be someone else's
+    # not a package of its own: `tests` may be someone else's
+    sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "tests"))
     sys.exit(importlib.import_module("in_maya.run").main(sys.argv[1:]))

@@ -16,14 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FOLDERS = (
-    "aim_maya",
-    "icons",
-    "bin",
-    "plug-ins",
-    "tests/in_maya",
-    "docs",
-)  # in the module, under the same names
+# in the module, under the same names
+FOLDERS = ("aim_maya", "icons", "bin", "plug-ins", "tests/in_maya", "docs")
 PLACED = {"trainer": "training/trainer"}  # out of Maya's way: only the trainer's own Python looks there
 MODULE = "aim_maya"
 SINGLE = {  # in the repository -> in the zip

@@ -1,8 +1,7 @@
 """Drag this file from the unpacked zip into Maya's viewport: it installs AIM for Maya, or upgrades it.
 
 Decisions are plain functions of paths and texts; Maya is asked only in `run` and below. Standard library
-only, and nothing of the
-package is imported before it lies where it belongs.
+only, and nothing of the package is imported before it lies where it belongs.
 """
 
 from __future__ import annotations
@@ -18,9 +17,8 @@ from typing import Any
 
 NAME, TITLE, PLUGIN = "aim_maya", "AIM for Maya", "aim_deformer"
 SUPPORTED = ("2025", "2026", "2027")
-KEPT = (
-    "deps"  # installed packages stay over an upgrade; on Windows a loaded library could not be moved anyway
-)
+# installed packages stay over an upgrade; on Windows a loaded library could not be moved anyway
+KEPT = "deps"
 COPY, POINT, CANCEL = "Copy into my Maya folder", "Use it from where it is", "Cancel"
 ONLINE, WHEELS, SKIP = "From the network", "From a folder of wheels...", "Not now"
 

@@ -72,9 +72,8 @@ def train(
     run.begin()
     write_json(run.config, config.to_json())
     if state is None:
-        run.save(
-            {"config": config.to_json(), "step": 0, "actor": _known_by(actor)}
-        )  # so that whenever it is stopped, --resume knows what was asked for
+        # so that whenever it is stopped, --resume knows what was asked for
+        run.save({"config": config.to_json(), "step": 0, "actor": _known_by(actor)})
     with (
         _interruptible() as interruption,
         Progress(style, run.progress) as progress,

@@ -21,10 +21,8 @@ from . import Check, first_line
 
 # Python, the machine, and the folders that Maya is told about.
 
-_OLDEST_RUNTIME = (
-    14,
-    40,
-)  # msvcp140: from here on std::mutex is initialised in another way, and newer libraries crash on older ones
+# msvcp140: from here on std::mutex is initialised in another way, and newer libraries crash on older ones
+_OLDEST_RUNTIME = (14, 40)
 _LOW_DISK = 10**9
 
 

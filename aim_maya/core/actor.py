@@ -227,9 +227,8 @@ def check_space(what: str, points: Floats, neutral: Floats) -> None:
     factor = float((given * rest).mean()) / size**2
     alike = float(np.sqrt(np.square(given - factor * rest).mean())) < 0.2 * abs(factor) * size
     if alike and not 1 / _OTHER_UNIT < factor < _OTHER_UNIT:
-        factor = next(
-            (unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor
-        )  # the motion is in it, too
+        # the motion is in it, too
+        factor = next((unit for unit in _UNIT_RATIOS if abs(factor / unit - 1) < 0.1), factor)
         raise AimError(
             f"{what} is {factor:.3g} times the size of the neutral.",
             "It was exported in another unit." if factor > 0 else "It was exported mirrored.",

@@ -268,9 +268,8 @@ def connected(edges: NDArray[np.integer], count: int) -> NDArray[np.integer]:
         low = np.minimum(label[edges[:, 0]], label[edges[:, 1]])
         new = label.copy()
         for side in (0, 1):
-            np.minimum.at(
-                new, label[edges[:, side]], low
-            )  # the root takes the smaller label, and everything below it with it
+            # the root takes the smaller label, and everything below it with it
+            np.minimum.at(new, label[edges[:, side]], low)
         new = new[new]
         if np.array_equal(new, label):
             return label

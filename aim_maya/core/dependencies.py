@@ -33,9 +33,8 @@ from .errors import AimError
 
 VARIABLE = "AIM_MAYA_DEPS"
 NEEDED = ("numpy", "onnxruntime")
-MODULE_ROOT = (
-    Path(__file__).absolute().parents[2]
-)  # not resolve(): a mapped drive keeps the name under which Maya knows it
+# not resolve(): a mapped drive keeps the name under which Maya knows it
+MODULE_ROOT = Path(__file__).absolute().parents[2]
 
 
 def tag() -> str:
@@ -99,9 +98,8 @@ def install_folder() -> Path:
     if given:
         return Path(given).expanduser() / tag()
     inside = module_folder()
-    is_module = (
-        MODULE_ROOT / "plug-ins"
-    ).is_dir()  # a plain `pip install` has no plug-ins beside the package: keep out of site-packages
+    # a plain `pip install` has no plug-ins beside the package: keep out of site-packages
+    is_module = (MODULE_ROOT / "plug-ins").is_dir()
     return inside if is_module and can_write(inside) else user_folder()
 
 
@@ -131,8 +129,7 @@ def how_to_install(extra: str, packages: str) -> str:
 
 
 # Maya 2027 on Linux ends with code 255, and says nothing, where this library of Autodesk's desktop analytics
-# is
-# not there, with MAYA_DISABLE_ADP set, too (seen by aws-deadline/deadline-cloud-for-maya and others).
+# is not there, with MAYA_DISABLE_ADP set, too (seen by aws-deadline/deadline-cloud-for-maya and others).
 ADP_LIBRARY = Path("/opt/Autodesk/AdpDesktopSDK/bin/AdpSDKCore.so")
 ADP_REMEDY = f"Install the ADP Desktop SDK of Maya's own installer, so that {ADP_LIBRARY} is there."
 

@@ -78,13 +78,8 @@ LOWER_FACE = {  # heights over the lower face: subnasale 0, menton -1
     "pogonion": -0.78,
 }
 NOSE = {"rhinion": -0.45, "glabella": 0.5, "supraglabella": 1.1}  # over the nose: nasion 0, pronasale -1
-ABOVE_MM = {  # over subnasale
-    "pronasale": 13.0,
-    "rhinion": 30.0,
-    "nasion": 50.0,
-    "glabella": 66.0,
-    "supraglabella": 80.0,
-}
+# over subnasale
+ABOVE_MM = {"pronasale": 13.0, "rhinion": 30.0, "nasion": 50.0, "glabella": 66.0, "supraglabella": 80.0}
 ASIDE_MM = {  # from the facial plane
     "endocanthion": 17.0,
     "exocanthion": 44.0,

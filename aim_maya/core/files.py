@@ -160,9 +160,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if fcntl is None:
             os.close(handle)  # Windows renames no file that is open
         else:
-            fcntl.flock(
-                handle, fcntl.LOCK_EX
-            )  # goes with the process: what is not locked was left by a dead one
+            # goes with the process: what is not locked was left by a dead one
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, final)

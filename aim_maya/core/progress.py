@@ -21,8 +21,7 @@ from aim_maya.core.errors import AimError, Cancelled
 
 Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
 # The JSON lines, docs/reference/run_folder.md: every event that is written or read, and its entries besides
-# `t` and `event`.
-# `step` has figures besides.
+# `t` and `event`. `step` has figures besides.
 SCHEMA = 1
 EVENTS = {
     "run": ("schema", "version", "pid", "host", "time", "actor", "out", "source", "resumed_at"),

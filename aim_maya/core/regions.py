@@ -22,14 +22,10 @@ REGIONS = ("forehead", "brow", "eyes", "temple", "nose", "cheeks", "lips", "chin
 SIDES = {"_L": 1.0, "_R": -1.0}
 NAMES = (*REGIONS, *(name + side for name in REGIONS for side in SIDES))
 _NONE = "none"
-_EDGE_MM, _REACH_MM = (
-    5.0,
-    12.0,
-)  # how fast one region gives way to another; how far a region reaches where no other is near
-_CELL_MM, _INSIDE_MM = (
-    6.0,
-    (14.0, 7.0),
-)  # this far below the outermost skin lies inside: surely, and not at all
+# how fast one region gives way to another; how far a region reaches where no other is near
+_EDGE_MM, _REACH_MM = (5.0, 12.0)
+# this far below the outermost skin lies inside: surely, and not at all
+_CELL_MM, _INSIDE_MM = (6.0, (14.0, 7.0))
 _SMOOTHING = 3
 
 

@@ -76,8 +76,7 @@ def _is_alive_on_windows(pid: int) -> bool:
 
 BEAT_S = 0.25  # between two beats of the heart
 # A heartbeat that has not moved for so long has stopped. A network drive may show a change only after 3 s
-# (NFS'
-# acregmin), so three looks in a row have to miss it; on the training's own machine its process is asked
+# (NFS' acregmin), so three looks in a row have to miss it; on the training's own machine its process is asked
 # instead.
 STALE_S = 10.0
 

@@ -152,9 +152,8 @@ def _common(one: argparse.ArgumentParser) -> None:
         help="seconds one scene may take before Maya is ended and the next scene begun; 0: no limit (3600)",
     )
     one.add_argument("--skip-user-setup", action="store_true", help="do not run userSetup.py")
-    one.add_argument(  # its first name
-        "--skip-startup", dest="skip_user_setup", action="store_true", help=argparse.SUPPRESS
-    )
+    # its first name
+    one.add_argument("--skip-startup", dest="skip_user_setup", action="store_true", help=argparse.SUPPRESS)
     one.add_argument(
         "--plug-ins",
         nargs="+",

@@ -108,8 +108,7 @@ class Report:
 
 
 # What an output was made from, in OUTPUT.json beside it: --resume skips what would come out the same. Scenes
-# and
-# exports are large, so files count by path, size and time.
+# and exports are large, so files count by path, size and time.
 
 _IRRELEVANT = {"scenes", "out", "report", "resume", "timeout", "in_process", "in_place"}
 

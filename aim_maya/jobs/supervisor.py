@@ -287,9 +287,8 @@ class _Watch:
         if self._present is not None:
             self._give_up(self._present, code, timed_out, limit)
         elif self._left and code:
-            self._give_up(
-                next(iter(self._left.values())), code, timed_out, limit
-            )  # between two scenes: or it would begin for ever
+            # between two scenes: or it would begin for ever
+            self._give_up(next(iter(self._left.values())), code, timed_out, limit)
         return tuple(self._left.values())
 
     def _give_up(self, item: Item, code: int, timed_out: bool, limit: float) -> None:

@@ -163,8 +163,7 @@ class Deformation:
 # meanwhile. OpenBLAS counts its threads for the whole process, so that the count is put back when the last
 # evaluation ends. Of the libraries in the process only numpy's own is touched, by the functions that OpenBLAS
 # documents, never by environment variables; a numpy on MKL or Accelerate is left as it is. `numpy.linalg`,
-# which
-# is LAPACK, is not called while deforming (tests/scene/test_node.py).
+# which is LAPACK, is not called while deforming (tests/scene/test_node.py).
 
 _NAMES = [(prefix, ending) for prefix in ("scipy_", "") for ending in ("64_", "", "_64")]
 _lock = threading.Lock()

@@ -153,9 +153,8 @@ class _Value:
 
     kind: int
     shape: Shape
-    data: np.ndarray | None = (
-        None  # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
-    )
+    # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
+    data: np.ndarray | None = None
 
 
 @dataclass

@@ -91,16 +91,14 @@ def open_session(
 
 
 def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tuple[Any, str]:
-    missing = missing_libraries(
-        runtime
-    )  # loads CUDA and cuDNN from pip packages, which are found only after this
+    # loads CUDA and cuDNN from pip packages, which are found only after this
+    missing = missing_libraries(runtime)
     # TF32 alone would break parity; the arena takes what a frame needs and not the next power of two
     cuda = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
     if capture:
         cuda["enable_cuda_graph"] = "1"
-        options.enable_mem_pattern = (
-            False  # its one large block would be allocated by the run that is recorded
-        )
+        # its one large block would be allocated by the run that is recorded
+        options.enable_mem_pattern = False
     providers = [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     try:
         session = runtime.InferenceSession(graph, options, providers=providers)

@@ -209,9 +209,8 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     depth = expected_depth(actor.neutral, at)
     plain = vertex_normals(mesh, bent_least(mesh, mesh.points, 1.0, _SMOOTH))
     bone = bent_least(mesh, mesh.points - depth[:, None] * plain, (label != "") + 1e-3, _SMOOTH)
-    gap = (
-        np.abs(mesh.points[:, 1] - occlusal_height(mesh.points, at)) < 3.0 * at.size
-    )  # crowns of teeth, which are no bone
+    # crowns of teeth, which are no bone
+    gap = np.abs(mesh.points[:, 1] - occlusal_height(mesh.points, at)) < 3.0 * at.size
     gap &= ~np.isin(label, ("ramus",))
     points = actor.neutral.with_points(at.frame.to_object(bone))
     label[outside(points.points, actor.neutral)] = ""
@@ -283,9 +282,8 @@ def _outermost(points: Floats, at: Landmarks) -> NDArray[np.bool_]:
     """(V,) True where rays towards a vertical axis inside the head meet the vertex first."""
     axis = at.points["pronasale"][2] - 90.0 * at.size
     outwards = points - np.stack([np.zeros(len(points)), points[:, 1], np.full(len(points), axis)], 1)
-    outwards[:, 1] = 0.5 * np.maximum(
-        points[:, 1] - at.height("supraglabella"), 0
-    )  # over the vault they come from above
+    # over the vault they come from above
+    outwards[:, 1] = 0.5 * np.maximum(points[:, 1] - at.height("supraglabella"), 0)
     outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-9)
     seen = np.zeros(len(points), bool)
     for shift in _JITTER_MM:  # a ray exactly at a vertex may slip between its faces

@@ -35,16 +35,10 @@ GLIDE = np.array([0.0, -0.2, 0.98])  # direction of protrusion along the teeth
 SIDE_SHARE, SIDE_TURN = 0.7, 0.3  # of a chin's way to the side: condyles' glide, and turn about the vertical
 _COST = 0.06  # share of the chin's motion that another number has to explain
 _LEAST_MM = 0.7  # motion of the chin below which nothing is asked
-_RESIDUAL, _BELOW, _ALONG = (
-    0.4,
-    0.52,
-    (0.2, 1.3),
-)  # most left unexplained at the chin; least gain below it; gains along the jaw line
-_LOWEST = (
-    0.0,
-    -1.5,
-    -60.0,
-)  # of theta, p and l as fitted: no closing beyond the bite, hardly any way back from it (Posselt's envelope)
+# most left unexplained at the chin; least gain below it; gains along the jaw line
+_RESIDUAL, _BELOW, _ALONG = (0.4, 0.52, (0.2, 1.3))
+# of theta, p and l as fitted: no closing beyond the bite, hardly any way back from it (Posselt's envelope)
+_LOWEST = (0.0, -1.5, -60.0)
 _FOLLOWS = 0.2  # share left over by one rigid motion of all that skin, below which it simply follows the bone
 _CLOSING_DEGREES = 1.0  # what a neutral may gape
 _FEWEST = 12

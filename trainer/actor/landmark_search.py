@@ -46,9 +46,8 @@ def head_frame(actor: Actor, plane: Plane, up: Floats, front: Floats) -> HeadFra
     """From the facial plane, and where up and front are, wherever the head stands."""
     points = actor.neutral.points
     aside = np.cross(up, front)
-    across = (
-        abs(float(plane.normal @ aside)) > 0.9
-    )  # else the head is not symmetric about anything that looks like a facial plane
+    # else the head is not symmetric about anything that looks like a facial plane
+    across = abs(float(plane.normal @ aside)) > 0.9
     x = plane.normal * np.sign(plane.normal @ aside) if across else aside
     y = up - (up @ x) * x
     y /= np.linalg.norm(y)

@@ -196,10 +196,8 @@ def _provenance(
     model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange
 ) -> Provenance:
     files = [curves, *(teeth_files(options.actor) if options.actor else [])]
-    left_out = (
-        "frames",
-        "actor",
-    )  # the range has a fingerprint of its own, and the teeth count by their bytes
+    # the range has a fingerprint of its own, and the teeth count by their bytes
+    left_out = ("frames", "actor")
     chosen = {name: value for name, value in vars(options).items() if name not in left_out}
     return provenance(
         model,

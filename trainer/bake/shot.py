@@ -140,9 +140,8 @@ class Shot:
         points = self.source.points(i)
         flat = np.empty(points.size + 6, np.float32) if out is None else out
         flat[:-6] = points.reshape(-1)
-        planar = np.ascontiguousarray(
-            points.T
-        )  # numpy's min along memory takes a third of the time, this copy included
+        # numpy's min along memory takes a third of the time, this copy included
+        planar = np.ascontiguousarray(points.T)
         flat[-6:-3], flat[-3:] = planar.min(1), planar.max(1)
         return flat
 
@@ -162,8 +161,7 @@ def number_text(number: Fraction, digits: int = 1) -> str:
 
 
 # Fingerprints of a bake, written into its output: --resume knows a complete file by them, merging knows
-# chunks of one
-# shot.
+# chunks of one shot.
 
 _LAYOUT = 2  # of the files that are written: another one makes other fingerprints
 

@@ -90,13 +90,8 @@ def _cells(name: str, figures: dict[str, Any]) -> list[Any]:
 
 # The variants, and what is known of each.
 
-_DATA = (
-    "skin",
-    "neutral",
-    "anatomy_point",
-    "anatomy_thickness",
-    "anatomy_normal",
-)  # what is learned from; the other terms regularise
+# what is learned from; the other terms regularise
+_DATA = ("skin", "neutral", "anatomy_point", "anatomy_thickness", "anatomy_normal")
 
 
 def variants(config: TrainConfig) -> dict[str, TrainConfig]:

@@ -160,9 +160,8 @@ def _neural(model: FaceModel, frames: Frames, options: Options, progress: Progre
     from aim_maya.core.run_folder import RunFolder
     from trainer.fit.neural.fit import fit_neural
 
-    run = RunFolder(
-        options.out.with_name(options.out.name + ".run")
-    )  # beside that of a training of the same name
+    # beside that of a training of the same name
+    run = RunFolder(options.out.with_name(options.out.name + ".run"))
     return fit_neural(
         model,
         frames,

@@ -60,9 +60,8 @@ class Options:
 
 def run(options: Options) -> dict[str, Any]:
     """Show the window until it is closed, or make the picture, or measure."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # before numpy: its idle threads spin, and take the processor from the drawing
+    # before numpy: its idle threads spin, and take the processor from the drawing
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from aim_maya.ui.viewer import app
 
     figures = app.view(options)

@@ -33,9 +33,8 @@ from . import pictures
 # How true the learned anatomy is: at constraints that were used and not used, by region, at the table's
 # sites; inside the skin, on the right bone.
 
-_BORDER_MM = (
-    0.05  # skin that is 'outside' this far below itself lies on an open border, where inside means nothing
-)
+# skin that is 'outside' this far below itself lies on an open border, where inside means nothing
+_BORDER_MM = 0.05
 
 
 def anatomy_accuracy(problem: Problem, at: NeutralFields) -> dict[str, Any]:

@@ -361,9 +361,8 @@ class Preview:
         self._progress.event(
             "targets", worst=[[self._targets[i], round(float(targets[i]), 4)] for i in order]
         )
-        self._limit = (
-            self._limit or float(np.quantile(vertices, 0.98)) or 1e-3
-        )  # one scale from the first picture on: it is seen to fade
+        # one scale from the first picture on: it is seen to fade
+        self._limit = self._limit or float(np.quantile(vertices, 0.98)) or 1e-3
         colours = heat(self._view.blended(vertices), self._limit, "error")
         picture = Image.fromarray(self._view.picture(colours, 0.35, 0.65))
         try:

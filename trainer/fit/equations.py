@@ -70,9 +70,8 @@ class Seen:
         self.root = root if slide else None
         self._scale = np.sqrt(confidence)[:, None]
         rows = self.whitened(space.directions[:, vertices].astype(np.float64)).astype(np.float32)
-        self._planar = np.ascontiguousarray(
-            rows.transpose(0, 2, 1)
-        )  # (R, 3, P): sums over it run along memory
+        # (R, 3, P): sums over it run along memory
+        self._planar = np.ascontiguousarray(rows.transpose(0, 2, 1))
         self._factor = cho_factor(self.precision, lower=True)
 
     def whitened(self, vectors: Floats) -> Floats:

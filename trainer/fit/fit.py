@@ -21,9 +21,8 @@ from .scans import Frames, check_scale, read_confidence
 from .take import Resume, Take, filled, filled_rigid, smoothed
 
 _FAR_MM, _PILOTS = 2.5, 6
-_SPEEDING_UP = (
-    0.1  # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
-)
+# standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
+_SPEEDING_UP = 0.1
 
 
 def fit_scans(

@@ -182,8 +182,7 @@ class FaceSpace:
         about = np.eye(
             6
             # turns are about the model's centre: a small turn must not carry the jaw along by its distance
-            # from
-            # the origin
+            # from the origin
         )
         x, y, z = self.centre
         about[3:, :3] = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])

@@ -78,9 +78,8 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
 
 
 _ROUNDS = 8
-_LONG_EDGE = (
-    3.0  # times the forms that go: directions are evened over an edge, where it is no longer than this
-)
+# times the forms that go: directions are evened over an edge, where it is no longer than this
+_LONG_EDGE = 3.0
 _ACROSS = 0.2  # cosine between a direction and the one it came from
 
 

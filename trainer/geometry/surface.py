@@ -220,12 +220,10 @@ def inward_room(
     """
     depths = longest * _STEPS[:, None]
     below = points - depths[..., None] * normals
-    out = outside(below.reshape(-1, 3), skin, _SURELY).reshape(
-        below.shape[:2]
-    )  # all at once: every question builds its tree anew
-    free = (depths * np.logical_and.accumulate(~out)).max(
-        0
-    )  # from the skin inwards: a depth counts only while all before it were inside
+    # all at once: every question builds its tree anew
+    out = outside(below.reshape(-1, 3), skin, _SURELY).reshape(below.shape[:2])
+    # from the skin inwards: a depth counts only while all before it were inside
+    free = (depths * np.logical_and.accumulate(~out)).max(0)
     through = np.minimum(free, _way_out(skin, points, normals))
     return np.where(through < longest, share * through, longest)
 

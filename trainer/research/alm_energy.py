@@ -24,9 +24,8 @@ from .method import Anatomy, Face, about
 # What the patches of an anatomical local model know: their deformation and thickness subspaces, and how
 # closely skin keeps to its bone.
 
-_TIE_MM = (
-    1.0  # skin that the shapes move by this about its bone is tied half as closely as skin that keeps to it
-)
+# skin that the shapes move by this about its bone is tied half as closely as skin that keeps to it
+_TIE_MM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +137,8 @@ def carried(points: Floats, jaw: Floats, share: Floats, middle: Floats) -> Float
 # The energy of an anatomical local model and its exact gradient, in steps of the patches' and the jaw's own
 # frames.
 
-_JAW_TURN, _JAW_SHIFT_MM = (
-    0.03,
-    1.5,
-)  # how far a jaw strays from where global blendshapes have it, per mm that the skin strays from its tie
+# how far a jaw strays from where global blendshapes have it, per mm that the skin strays from its tie
+_JAW_TURN, _JAW_SHIFT_MM = (0.03, 1.5)
 _RADIUS_MM, _TINY = 20.0, 1e-3
 
 

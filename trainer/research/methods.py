@@ -310,8 +310,7 @@ ROWS = {
 
 def chosen_rows(names: tuple[str, ...] | None, with_model: bool, neural_steps: int = 0) -> list[Row]:
     """The rows by name, or all that can be had; neural_steps: iterations of the neural solver, 0 for the
-    paper's. Raises AimError for an unknown name, and for one that needs a
-    model that is not there."""
+    paper's. Raises AimError for an unknown name, and for one that needs a model that is not there."""
     for name in names or ():
         if name not in ROWS:
             raise AimError(

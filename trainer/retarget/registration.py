@@ -124,9 +124,8 @@ def _projected(skin: Mesh, triangles: Ints, points: Floats) -> tuple[Ints, Float
 # the faces move.
 
 _SMOOTHNESS = (1e5, 1e4, 1e4, 1e3, 1e3, 300.0, 300.0, 100.0, 100.0, 30.0, 30.0, 30.0)
-_SHARES = (0.5,) * 6 + (
-    0.15,
-) * 6  # of motion beside place: it says where a point belongs, but each actor moves in its own way
+# of motion beside place: it says where a point belongs, but each actor moves in its own way
+_SHARES = (0.5,) * 6 + (0.15,) * 6
 _REACH_MM, _MARKS, _TURN_MM, _APART_MM = 25.0, 1.0, 10.0, 1.5
 
 

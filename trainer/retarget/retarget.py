@@ -70,10 +70,8 @@ class RetargetOptions:
 
 # A take of one actor to a performance of another.
 
-_TIED, _BLOCK = (
-    1e-5,
-    8,
-)  # frames at a time: more cost memory, the shares of every target at every vertex, and gain nothing
+# frames at a time: more cost memory, the shares of every target at every vertex, and gain nothing
+_TIED, _BLOCK = (1e-5, 8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,9 +79,8 @@ def build_bones(head: Head) -> tuple[Mesh, Mesh]:
     """(skull, jaw): open quad surfaces, outer side only."""
     grid = head.grid
     base = head.base[grid.ravel()]
-    base[:, 2] += (
-        8 * np.exp(-0.5 * ((base[:, 0] / 9) ** 2 + ((base[:, 1] - 8) / 12) ** 2)) * (base[:, 2] > 0)
-    )  # the nasal bones
+    # the nasal bones
+    base[:, 2] += 8 * np.exp(-0.5 * ((base[:, 0] / 9) ** 2 + ((base[:, 1] - 8) / 12) ** 2)) * (base[:, 2] > 0)
     rows, columns = grid.shape
     quads = np.array(
         [

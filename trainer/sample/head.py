@@ -102,9 +102,8 @@ def _rings(rows: int, columns: int) -> tuple[Floats, Floats]:
     y = np.broadcast_to(heights[:, None], x.shape).copy()
     narrow = step(-y, 55, 92) * (c > 0)  # the jaw comes to a chin
     x *= 1 - 0.18 * narrow * step(z, 10, 80)
-    y += (
-        9 * step(-y, 78, 92) * (1 - step(-y, 100, 130)) * step(-z, -70, -30) * step(c, -0.2, 0.3)
-    )  # the jaw line rises towards the ears
+    # the jaw line rises towards the ears
+    y += 9 * step(-y, 78, 92) * (1 - step(-y, 100, 130)) * step(-z, -70, -30) * step(c, -0.2, 0.3)
     return np.stack([x, y, z], 2).reshape(-1, 3), np.broadcast_to(angle, x.shape).ravel().copy()
 
 

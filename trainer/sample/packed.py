@@ -51,8 +51,7 @@ def write_ict_head(folder: Path) -> Actor:
 
 
 # The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place
-# of
-# the 10 MB of the file that it becomes.
+# of the 10 MB of the file that it becomes.
 
 _KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes", "skin_seals")
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")

@@ -27,11 +27,8 @@ from aim_maya.core.files import check_regular
 _FLUSH_BYTES = 8 * 2**20
 _LARGEST = 2**40
 _PATIENCE_S = 120.0
-_ALLOWED, _A_THREAD, _A_BYTE = (
-    2**30,
-    80 * 2**20,
-    64,
-)  # bytes: for anything, for each of USD's threads, for each byte of text
+# bytes: for anything, for each of USD's threads, for each byte of text
+_ALLOWED, _A_THREAD, _A_BYTE = (2**30, 80 * 2**20, 64)
 
 
 def usd(doing: str = "USD") -> ModuleType:

@@ -49,9 +49,8 @@ def attach_scene(item: Item, options: dict[str, Any]) -> SceneReport:
     """Attach the model to the meshes named, or to all it fits; save. Raises AimError when it fits none."""
     report = SceneReport(sources=[options["model"]])
     wanted = current_model(options["model"], "cpu")
-    cmds.file(
-        rename=item.output.replace("\\", "/")
-    )  # the model's path is stored relative to where the scene will lie
+    # the model's path is stored relative to where the scene will lie
+    cmds.file(rename=item.output.replace("\\", "/"))
     for mesh in _meshes(options["nodes"], len(wanted.data.neutral)):
         node = _attached(mesh)
         if node is not None:

@@ -13,11 +13,8 @@ from aim_maya.core.errors import AimError
 
 from .plugs import connect, destinations_of, disconnect_source, node_of, source_of
 
-_MESH_INPUTS = (
-    "inputGeometry",
-    "inputPolymesh",
-    "inMesh",
-)  # groupParts and colour sets; polygon operations; shapes
+# groupParts and colour sets; polygon operations; shapes
+_MESH_INPUTS = ("inputGeometry", "inputPolymesh", "inMesh")
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,8 @@ def move_plug(old: str, new: str, keep: tuple[str, ...] = ()) -> None:
     if state.driver is None:
         cmds.setAttr(new, state.value)
     else:
-        state.driver.drive(
-            new
-        )  # before the old one is cut: a conversion that drives nothing would be deleted
+        # before the old one is cut: a conversion that drives nothing would be deleted
+        state.driver.drive(new)
         cmds.disconnectAttr(state.driver.direct, old)
     for destination in (
         cmds.listConnections(old, source=False, destination=True, plugs=True, skipConversionNodes=False) or []

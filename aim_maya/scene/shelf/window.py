@@ -117,9 +117,8 @@ class MayaHost:
 # starts again.
 
 CONTROL = "aimTrainControl"
-_FILL = (
-    "from aim_maya.scene.shelf import window; window.fill()"  # a string: Maya stores it with the workspace
-)
+# a string: Maya stores it with the workspace
+_FILL = "from aim_maya.scene.shelf import window; window.fill()"
 
 
 def open_training() -> str:

@@ -36,12 +36,8 @@ _LATER = (
     # the host's windows come first
     "getattr(os, 'nice', int)(5); runpy.run_module('trainer', run_name='__main__')"
 )
-_NEW_GROUP, _NO_WINDOW, _BELOW_NORMAL, _BREAKAWAY = (
-    0x200,
-    0x8000000,
-    0x4000,
-    0x1000000,
-)  # CreateProcess flags (winbase.h)
+# CreateProcess flags (winbase.h)
+_NEW_GROUP, _NO_WINDOW, _BELOW_NORMAL, _BREAKAWAY = (0x200, 0x8000000, 0x4000, 0x1000000)
 
 
 @dataclass

@@ -315,9 +315,8 @@ class TrainWindow(QWidget):
                 remedy="Name the output, and choose the trainer's Python.",
             )
         source = self.form.source()
-        actor = (
-            source.actor if source.mm_per_unit is None else ""
-        )  # with another unit than its files say it would be another size
+        # with another unit than its files say it would be another size
+        actor = source.actor if source.mm_per_unit is None else ""
         self.live.say("Writing the report ...")
         self.buttons["report"].setEnabled(False)
         self.worker = Worker(partial(write_report, python, out, actor), self)

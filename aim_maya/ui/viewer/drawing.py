@@ -110,10 +110,8 @@ class ShownMesh:
         self.normals = np.zeros_like(self.points)
         self._smooth = SmoothNormals(mesh)
         self.data, places = vtkPolyData(), vtkPoints()
-        self._points, self._normals = (
-            numpy_to_vtk(self.points),
-            numpy_to_vtk(self.normals),
-        )  # memory shared with the arrays above
+        # memory shared with the arrays above
+        self._points, self._normals = (numpy_to_vtk(self.points), numpy_to_vtk(self.normals))
         places.SetData(self._points)
         self.data.SetPoints(places)
         self.data.SetPolys(_cells(mesh))
@@ -202,9 +200,8 @@ class FaceScene:
         self._lights.AddLightsToRenderer(self.renderer)
         self._lights.SetKeyLightIntensity(0.9)
         self.device = self._drawn_by()
-        self.renderer.SetUseFXAA(
-            not self.in_software
-        )  # takes as long as all the rest where no GPU draws: there only for what is kept
+        # takes as long as all the rest where no GPU draws: there only for what is kept
+        self.renderer.SetUseFXAA(not self.in_software)
 
     @property
     def in_software(self) -> bool:

@@ -302,9 +302,8 @@ class TargetSliders(QWidget):
         for i in generator.choice(len(self.rows), min(5, len(self.rows)), replace=False):
             slider = self.rows[i].slider
             low, high = slider.minimum() / _FINE, slider.maximum() / _FINE
-            end = (
-                high if high > 0 and (low == 0 or generator.random() < 0.5) else low
-            )  # a control may have a side below zero, or only that
+            # a control may have a side below zero, or only that
+            end = high if high > 0 and (low == 0 or generator.random() < 0.5) else low
             weights[i] = generator.uniform(0.2, 1.0) * end
         self.set_weights(weights)
 

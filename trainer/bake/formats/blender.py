@@ -129,10 +129,8 @@ def write_alembic(shot: Shot, out: Path) -> None:
 def _job(shot: Shot, folder: Path, out: Path) -> dict[str, Any]:
     """Write every part's mesh and points; returns what the process in Blender is told."""
     model = shot.model
-    first, count = (
-        int(shot.numbers[0] / shot.step),
-        len(shot.numbers),
-    )  # a frame a step: what has another rate in seconds has the same clock
+    # a frame a step: what has another rate in seconds has the same clock
+    first, count = (int(shot.numbers[0] / shot.step), len(shot.numbers))
     meshes = {"skin": (model.mesh, shot.material), **{p.name: (p.mesh, p.material) for p in shot.parts}}
     caches = ["skin", *(p.name for p in shot.parts if shot.moves(p))]
     with contextlib.ExitStack() as open_files:

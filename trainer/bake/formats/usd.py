@@ -209,9 +209,8 @@ def _sample(stream: CrateStream, frame: Frame, skin: str, carried: dict[str, Rig
         normals = vertex_normals(shot.model.mesh, frame.points.astype(np.float64))
         stream.set(f"{skin}.normals", code, vec3f(normals), frame.points.nbytes)
     for path, part in carried.items():
-        stream.set(
-            f"{path}.xformOp:transform", code, Gf.Matrix4d(shot.motion(part, frame.index).T.tolist())
-        )  # USD has row vectors
+        # USD has row vectors
+        stream.set(f"{path}.xformOp:transform", code, Gf.Matrix4d(shot.motion(part, frame.index).T.tolist()))
 
 
 def usd_provenance(path: Path) -> Provenance | None:

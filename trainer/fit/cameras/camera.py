@@ -26,9 +26,8 @@ from aim_maya.core.json_fields import is_number
 
 # A pinhole camera with radial distortion, what it sees of points, and how that changes with them.
 
-TURNED = np.diag(
-    [1.0, -1.0, -1.0, 1.0]
-)  # a camera that looks along its -z with y up (Maya, USD, OpenGL) to one of OpenCV, and back
+# a camera that looks along its -z with y up (Maya, USD, OpenGL) to one of OpenCV, and back
+TURNED = np.diag([1.0, -1.0, -1.0, 1.0])
 # of the focal plane: keeps a point beside the camera from dividing by zero; it is told apart by its depth
 _NEAREST = 1e-6
 

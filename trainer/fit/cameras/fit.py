@@ -38,8 +38,7 @@ _NOT_WELL, _LEAN = (
     0.6,
     15.0,
     # of the same; and squared standard deviations of a take's mean: the right actor's was 5 to 6, another's
-    # 17 to
-    # 27
+    # 17 to 27
 )
 _BETTER = 0.4  # of the residual: another reading of the input that reaches it is the right one
 _TRIED = 3

@@ -20,14 +20,10 @@ Row = tuple[int, str, str, float, float, float]  # frame, camera, id, x, y, conf
 _FILE = ("convention", "fps", "coordinates", "first_frame", "width", "height", "frames", "cameras", "name")
 _CAMERA = ("width", "height", "frames")
 _COLUMNS = ("frame", "camera", "id", "x", "y", "confidence")
-_FEW_FRAMES, _SPARSE = (
-    10_000,
-    100,
-)  # a file's numbers may span so many frames, or so many times as many as it has landmarks for
-_MOST_PLACES, _EMPTY = (
-    2 * 10**6,
-    50,
-)  # frames x cameras x ids: so many, or so many times as many as there are landmarks
+# a file's numbers may span so many frames, or so many times as many as it has landmarks for
+_FEW_FRAMES, _SPARSE = (10_000, 100)
+# frames x cameras x ids: so many, or so many times as many as there are landmarks
+_MOST_PLACES, _EMPTY = (2 * 10**6, 50)
 _LARGEST = 1e9  # of a frame's number, and of pixels
 _MEDIAPIPE = "mediapipe478"
 _DEPTHS = (468, 478)  # so many points a frame are MediaPipe's, whose third number is a depth

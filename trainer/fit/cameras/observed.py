@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from .seen_space import State
 
 
-_SLIDE_MM = (
-    5.0  # how far beyond the place that was chosen an outline point may still slide, one standard deviation
-)
+# how far beyond the place that was chosen an outline point may still slide, one standard deviation
+_SLIDE_MM = 5.0
 # cosine between skin and view that is as unlikely on an outline as one standard deviation in the picture
 _EDGE_ON = 0.2
 

@@ -24,9 +24,8 @@ from aim_maya.core.posing import displacement_form, skin
 
 from .sites import Layout
 
-_UNSEEN_MM = (
-    0.02  # directions that move no site by more than this, at one standard deviation, are not solved for
-)
+# directions that move no site by more than this, at one standard deviation, are not solved for
+_UNSEEN_MM = 0.02
 _ARM_MM = 80.0  # from the jaw's hinge to the chin: what a turn is worth against a shift
 
 

@@ -23,9 +23,8 @@ from trainer.geometry.smooth import edge_graph
 
 Site = tuple[tuple[int, float], ...]  # vertices with their shares, which add up to 1
 
-REACH_MM = (
-    25.0  # how far an outline point slides along the skin to each side: from under the jaw onto the cheek
-)
+# how far an outline point slides along the skin to each side: from under the jaw onto the cheek
+REACH_MM = 25.0
 _SPACING_MM = 3.0  # between knots on a strip: the face's motion is interpolated between them
 _STEP_MM = 1.0
 
@@ -170,9 +169,8 @@ def _crossings(
     along the skin."""
     edges = mesh.edges[np.isfinite(distance[mesh.edges]).all(axis=1)]
     height = (mesh.points[edges] - point) @ tangent
-    crossing = (height[:, 0] < 0) != (
-        height[:, 1] < 0
-    )  # a vertex on the plane itself, as on the midline of a symmetric head, counts as in front
+    # a vertex on the plane itself, as on the midline of a symmetric head, counts as in front
+    crossing = (height[:, 0] < 0) != (height[:, 1] < 0)
     edges, height = edges[crossing], height[crossing]
     share = height[:, 0] / (height[:, 0] - height[:, 1])
     at = mesh.points[edges[:, 0]] * (1 - share)[:, None] + mesh.points[edges[:, 1]] * share[:, None]

@@ -121,9 +121,8 @@ def _sites(model: FaceModel, options: LandmarkOptions) -> tuple[dict[str, Site],
     found = find_landmarks(
         Actor(str(model.manifest.get("name", "")), model.mesh, {}, default_rig(()), model.mm_per_unit, up)
     )
-    single = {
-        name: ids[0] for name, ids in MULTI_PIE.items() if len(ids) == 1 and name != "menton"
-    }  # that scheme's point lies elsewhere on the chin
+    # that scheme's point lies elsewhere on the chin
+    single = {name: ids[0] for name, ids in MULTI_PIE.items() if len(ids) == 1 and name != "menton"}
     tree = cKDTree(found.frame.to_head(model.mesh.points))
     sites: dict[str, Site] = {
         str(i): ((int(tree.query(found.points[name])[1]), 1.0),) for name, i in single.items()

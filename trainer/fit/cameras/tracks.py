@@ -97,18 +97,8 @@ def _ids(value: Any, where: str) -> tuple[str, ...]:
 # 2D landmarks of a take: F frames seen by C cameras, P points, as arrays; missing is NaN.
 
 _FAR_OUT = 0.25  # of the image, beyond its border: a tracker's guess at what the border cuts off
-_USUAL = (
-    2.0,
-    0.5,
-    4.0,
-    0.25,
-    3.0,
-    1 / 3,
-    1.5,
-    2 / 3,
-    1920 / 1280,
-    1280 / 1920,
-)  # between a shot and its proxy
+# between a shot and its proxy
+_USUAL = (2.0, 0.5, 4.0, 0.25, 3.0, 1 / 3, 1.5, 2 / 3, 1920 / 1280, 1280 / 1920)
 
 
 @dataclass(frozen=True, eq=False)
