@@ -1,10 +1,13 @@
-"""What the doctor looks at, a file a subject. Standard library at import; everything else is imported by the
-check that needs it."""
+"""What the doctor looks at, a file a subject, and what it says of its findings. Standard library at import;
+everything else is imported by the check that needs it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aim_maya import __version__
 
 STATES = ("info", "ok", "warn", "fail")  # from harmless to grave
 
@@ -43,3 +46,57 @@ def first_line(error: BaseException | str) -> str:
             if mark in line:
                 return line.removeprefix(mark).strip()[:300]
     return f"{kind}: {lines[0]}"[:300] if lines and kind else (lines[0][:300] if lines else kind)
+
+
+# The findings as text and as figures.
+
+
+def worst(checks: Sequence[Check]) -> str:
+    """The gravest state among the findings."""
+    return max((c.state for c in checks), key=STATES.index, default="info")
+
+
+def as_text(checks: Sequence[Check]) -> str:
+    """One line a finding, its remedy beneath; the optional parts as a table with what each is for; the
+    verdict."""
+    plain, parts = [c for c in checks if not c.purpose], [c for c in checks if c.purpose]
+    lines = _lines([(c, "") for c in plain])
+    if parts:
+        wide = max(len(c.purpose) for c in parts)
+        lines += [
+            "",
+            "Optional parts, what each is for, and what is there:",
+            *_lines([(c, f"{c.purpose:<{wide}}  ") for c in parts]),
+        ]
+    return "\n".join([*lines, "", verdict(checks)]) + "\n"
+
+
+def _lines(rows: Sequence[tuple[Check, str]]) -> list[str]:
+    width, lines = max((len(c.name) for c, _ in rows), default=0), []
+    for c, purpose in rows:
+        lines.append(f"{c.state:<5} {c.name:<{width}}  {purpose}{c.found}")
+        if c.remedy and c.state != "ok":
+            lines.append(f"{'':<5} {'':<{width}}  -> {c.remedy}")
+    return lines
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """The last line: what fails, or that what was looked at works, and what is not installed."""
+    failed = [c.name for c in checks if c.state == "fail"]
+    absent = [f"{c.name} ({c.purpose})" for c in checks if c.purpose and c.state == "info"]
+    without = f" Not installed, and needed only for what it is for: {', '.join(absent)}." if absent else ""
+    if failed:
+        return f"Something fails: {', '.join(failed)}; see above.{without}"
+    if worst(checks) == "warn":
+        return f"It works, with reservations: see above.{without}"
+    return f"What is installed works.{without}" if absent else "All is well."
+
+
+def as_figures(checks: Sequence[Check]) -> dict[str, Any]:
+    """What --json writes."""
+    return {
+        "version": __version__,
+        "worst": worst(checks),
+        "verdict": verdict(checks),
+        "checks": [asdict(c) for c in checks],
+    }

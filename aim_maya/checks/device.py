@@ -17,9 +17,6 @@ from aim_maya.core.errors import AimError
 
 from . import Check, first_line
 
-# onnxruntime at work: a real session on a tiny model, the providers asked for and got, CUDA's libraries and
-# driver.
-
 _LIBRARIES = (
     "Install CUDA and cuDNN: bin/aim-mayapy install --cuda, or the CUDA toolkit and cuDNN 9; "
     "the CPU is used meanwhile."
@@ -68,15 +65,9 @@ def session_checks(device: str = "auto") -> list[Check]:
         checks += _cuda_checks(onnxruntime, device, got)
     elif sys.platform != "darwin":
         has = driver_version() is not None
+        found = "this onnxruntime is built without it" + (", and there is an NVIDIA driver" if has else "")
         remedy = "Install onnxruntime-gpu in its place for CUDA." if has else ""
-        checks.append(
-            Check(
-                "CUDA",
-                "info",
-                "this onnxruntime is built without it" + (", and there is an NVIDIA driver" if has else ""),
-                remedy,
-            )
-        )
+        checks.append(Check("CUDA", "info", found, remedy))
     return checks
 
 
@@ -85,9 +76,8 @@ def _session(device: str) -> tuple[str, Check]:
     from aim_maya.runtime.session import open_session
 
     try:
-        with contextlib.redirect_stdout(
-            io.StringIO()
-        ):  # onnxruntime prints what it does not find; it is asked for below
+        # onnxruntime prints what it does not find; it is asked for below
+        with contextlib.redirect_stdout(io.StringIO()):
             session = open_session(tiny_model(), device)
         import numpy as np
 
@@ -96,23 +86,15 @@ def _session(device: str) -> tuple[str, Check]:
     except AimError as error:
         return "", Check("session", "fail", f"asked for {device}: {error.what}", error.remedy)
     except Exception as error:  # noqa: BLE001 - onnxruntime's own untyped exceptions
-        return "", Check(
-            "session",
-            "fail",
-            f"asked for {device}: {first_line(error)}",
-            "Use cached evaluation, or install onnxruntime again.",
-        )
+        remedy = "Use cached evaluation, or install onnxruntime again."
+        return "", Check("session", "fail", f"asked for {device}: {first_line(error)}", remedy)
     right = bool(np.array_equal(y, x @ x))
     got = ", ".join(session.handle.get_providers())
-    found = f"asked for {device}, got {session.device} ({got}); {session.report}" + (
-        "" if right else f"; it computes nonsense: {y.tolist()}"
-    )
-    return session.device, Check(
-        "session",
-        "ok" if right else "fail",
-        found,
-        "" if right else "Update the graphics driver, or use device='cpu'.",
-    )
+    found = f"asked for {device}, got {session.device} ({got}); {session.report}"
+    if right:
+        return session.device, Check("session", "ok", found)
+    remedy = "Update the graphics driver, or use device='cpu'."
+    return session.device, Check("session", "fail", f"{found}; it computes nonsense: {y.tolist()}", remedy)
 
 
 def _cuda_checks(runtime: Any, device: str, got: str) -> list[Check]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aim_maya.core.dependencies import how_to_install
@@ -159,36 +160,21 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
     flags = {"creationflags": _NO_WINDOW} if sys.platform == "win32" else {}
     command = [str(python), "-P", "-c", _TRY, part.package, part.code]
     remedy = part.mend or f"Install it again: pip install --force-reinstall {part.pip}"
+    told = partial(Check, part.name, purpose=part.purpose)
+    quiet = {"capture_output": True, "stdin": subprocess.DEVNULL, "check": False, **flags}
     try:
-        done = subprocess.run(  # type: ignore[call-overload]
-            command,
-            capture_output=True,
-            timeout=_WAIT_S,
-            env=environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            **flags,
-        )
+        done = subprocess.run(command, timeout=_WAIT_S, env=environment, **quiet)  # type: ignore[call-overload]
     except subprocess.TimeoutExpired:
-        return Check(
-            part.name, "fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy, part.purpose
-        )
+        return told("fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy)
     except OSError as error:
-        return Check(
-            part.name,
-            "fail",
-            f"{python} cannot be started: {error.strerror}",
-            "Choose the trainer's Python again.",
-            part.purpose,
-        )
+        what = f"{python} cannot be started: {error.strerror}"
+        return told("fail", what, "Choose the trainer's Python again.")
     if done.returncode == _ABSENT:
-        return Check(part.name, "info", "not installed", how_to_install(part.extra, part.pip), part.purpose)
+        return told("info", "not installed", how_to_install(part.extra, part.pip))
     if done.returncode:
-        return Check(
-            part.name, "fail", f"is installed and does not work: {_last_words(done)}", remedy, part.purpose
-        )
+        return told("fail", f"is installed and does not work: {_last_words(done)}", remedy)
     version = done.stdout.decode("utf-8", "replace").strip().splitlines()
-    return Check(part.name, "ok", version[-1] if version else "works", purpose=part.purpose)
+    return told("ok", version[-1] if version else "works")
 
 
 def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
 
-# Polygon meshes: points, n-gon faces in order, optional UVs, and the few quantities everything else needs.
-
 
 @dataclass(frozen=True)
 class Mesh:
@@ -38,11 +36,7 @@ class Mesh:
     @cached_property
     def starts(self) -> Ints:
         """(F,) offset of every face's first corner."""
-        return (
-            np.concatenate([[0], np.cumsum(self.counts)[:-1]]).astype(np.int64)
-            if len(self.counts)
-            else np.zeros(0, np.int64)
-        )
+        return (np.cumsum(self.counts) - self.counts).astype(np.int64)
 
     @cached_property
     def corner_face(self) -> Ints:
@@ -185,8 +179,7 @@ def subdivide(mesh: Mesh) -> Subdivision:
 
 # Heat maps: numbers to colours, the same in pictures of the training and in the viewer.
 
-# dark to bright as in matplotlib's "inferno" and "viridis", "inferno" from a blue that is seen on dark
-# windows
+# dark to bright as in matplotlib's "inferno" and "viridis", "inferno" from a blue seen on dark windows
 STOPS = {
     "error": np.array([[58, 52, 92], [104, 32, 122], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float),
     "thickness": np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float),

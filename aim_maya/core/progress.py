@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import platform
-import re
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
-from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.core.errors import Cancelled
 
 Style = Literal["auto", "bar", "lines", "json", "openjd", "none"]
 # The JSON lines, docs/reference/run_folder.md: every event that is written or read, and its entries besides
@@ -166,68 +163,3 @@ def _for_farm(event: dict[str, Any]) -> list[str]:
     if event["event"] == "step":
         return [f"openjd_progress: {100 * event['step'] / max(event['steps'], 1):.1f}"]
     return [f"openjd_status: {event['name']}"] if event["event"] == "stage" else []
-
-
-# What a command says, copied to a log with the time of every line.
-
-
-class _Copied:
-    """A stream that is also copied to the log, without what moves a terminal's cursor. A disk that takes no
-    more stops the log and not the work.
-    """
-
-    def __init__(self, stream: TextIO, log: TextIO) -> None:
-        self._stream, self._log, self._line = stream, log, ""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        self.copy(text)
-        return self._stream.write(text)
-
-    def copy(self, text: str) -> None:
-        """To the log alone."""
-        *lines, rest = (self._line + re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)).split("\n")
-        self._line = rest.rpartition("\r")[2]
-        now = time.strftime("%Y-%m-%d %H:%M:%S")
-        shown = [line.rstrip().rpartition("\r")[2] for line in lines]
-        with contextlib.suppress(OSError, ValueError):
-            self._log.write("".join(f"{now} {line}\n" for line in shown if line))
-            self._log.flush()
-
-
-@contextlib.contextmanager
-def said_to(path: str | Path, begun: str) -> Iterator[Callable[[str], None]]:
-    """While it is open, what goes to standard output and standard error goes to the end of the file at
-    `path`, too; `begun` is its first line. Gives end(text), which says how it ended: else it was a fault.
-
-    Raises AimError when the file cannot be written.
-    """
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        log = Path(path).open("a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  closed below
-    except (OSError, ValueError) as error:
-        what = f"Cannot write the log {path}: {getattr(error, 'strerror', None) or error}."
-        raise AimError(what, "It is a folder, or may not be written.", "Choose another file.") from error
-    streams = sys.stdout, sys.stderr
-    out, err = (_Copied(stream, log) for stream in streams)
-    began, ends = time.monotonic(), ["stopped"]
-    err.copy(f"{begun}\nPython {platform.python_version()}, {platform.platform()}\n")
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
-    try:
-        yield lambda text: ends.append(text)
-    except SystemExit as ended:  # help, or a command line that was not understood
-        ends.append(f"exit code {ended.code or 0}")
-        raise
-    except Exception:
-        err.copy(traceback.format_exc())
-        ends.append("ended by a fault")
-        raise
-    finally:
-        sys.stdout, sys.stderr = streams
-        for copied in (out, err):
-            copied.copy("\n")  # a line that was not ended
-        err.copy(f"{ends[-1]} after {time.monotonic() - began:.1f} s\n")
-        with contextlib.suppress(OSError):
-            log.close()

@@ -13,13 +13,30 @@ from numpy.typing import ArrayLike
 
 from aim_maya.core.arrays import Floats
 
-# Rigid motion: SE(3) exponential and logarithm of whole 4x4 matrices, and the best rigid fit of two point
-# sets.
-
 
 def hat(w: Floats) -> Floats:
     """(3,) -> (3, 3) skew matrix with hat(w) x = w cross x."""
     return np.array([[0.0, -w[2], w[1]], [w[2], 0.0, -w[0]], [-w[1], w[0], 0.0]])
+
+
+def hats(points: Floats) -> Floats:
+    """(n, 3, 3) hat of every point."""
+    hats = np.zeros((len(points), 3, 3))
+    hats[:, 0, 1], hats[:, 0, 2], hats[:, 1, 2] = -points[:, 2], points[:, 1], -points[:, 0]
+    return hats - hats.transpose(0, 2, 1)
+
+
+def left_jacobian(twist: Floats) -> Floats:
+    """(6, 6) J with exp(xi + d) = exp(J d) exp(xi) to first order: sum of ad^n / (n + 1)! (T. Barfoot, State
+    Estimation for Robotics, 2017, 7.1.5, for twists of rotation first)."""
+    ad = np.zeros((6, 6))
+    ad[:3, :3] = ad[3:, 3:] = hat(twist[:3])
+    ad[3:, :3] = hat(twist[3:])
+    total = term = np.eye(6)
+    for n in range(2, 17):
+        term = term @ ad / n
+        total = total + term
+    return total
 
 
 def _series(theta2: float) -> tuple[float, float, float]:
@@ -52,9 +69,7 @@ def log(matrix: ArrayLike) -> Floats:
     r = m[:3, :3]
     sine = 0.5 * np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
     angle = float(np.arctan2(np.linalg.norm(sine), 0.5 * (np.trace(r) - 1)))
-    if (
-        angle > np.pi - 1e-3
-    ):  # the sine vanishes here: take the axis from the symmetric part, its sign from the sine
+    if angle > np.pi - 1e-3:  # the sine vanishes: the axis is the symmetric part's, its sign the sine's
         symmetric = 0.5 * (r + r.T) - np.cos(angle) * np.eye(3)
         axis = symmetric[:, int(np.argmax(np.diag(symmetric)))]
         axis = axis / np.linalg.norm(axis)

@@ -22,9 +22,9 @@ from trainer.fit.fit import fit_scans
 from trainer.fit.linear import LinearSolver, Spaces
 from trainer.fit.options import FitOptions
 from trainer.fit.scans import Frames, numbered, open_frames, read_confidence
-from trainer.fit.space import face_space
+from trainer.fit.space import face_space, smooth_modes
 from trainer.fit.take import Resume, filled, filled_rigid, smoothed
-from trainer.geometry.smooth import smooth_modes, vertex_areas
+from trainer.geometry.smooth import vertex_areas
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.helpers.landmark_scene import HEAD, Scene
 from trainer.fit.cameras.camera import Camera
 from trainer.fit.cameras.frame_fit import Belief, FrameFit, away
 from trainer.fit.cameras.observed import InPicture, InSpace, Noise
-from trainer.fit.cameras.seen_space import State, left_jacobian, seen_space, turned_about
+from trainer.fit.cameras.seen_space import State, seen_space, turned_about
 from trainer.fit.cameras.sites import lay_out
 
 pytest_plugins = ["tests.helpers.landmark_fixtures"]
@@ -66,7 +66,7 @@ def test_derivatives_of_errors_are_what_differences_say(
 def test_small_motions(scene: Scene) -> None:
     twist, step = np.array([0.3, -0.2, 0.1, 30, -20, 10.0]), 1e-6 * np.array([1, 2, -1, 30, 20, 10.0])
     difference = rigid.log(rigid.exp(twist + step) @ np.linalg.inv(rigid.exp(twist)))
-    np.testing.assert_allclose(left_jacobian(twist) @ step, difference, rtol=1e-4)
+    np.testing.assert_allclose(rigid.left_jacobian(twist) @ step, difference, rtol=1e-4)
     pivot = np.array([5.0, 6, 7])
     moved_head = turned_about(twist, rigid.apply(HEAD, pivot)) @ HEAD
     np.testing.assert_allclose(away(moved_head, HEAD, pivot), twist, atol=1e-9)

@@ -12,7 +12,7 @@ import numpy as np
 from maya import cmds
 
 from aim_maya.checks.device import session_checks
-from aim_maya.runtime import FaceModel, deformation
+from aim_maya.runtime import FaceModel, deformation, session
 from aim_maya.scene.actions.attach import attach
 
 from .lab import Lab
@@ -96,7 +96,7 @@ def check_onnxruntime_opens_a_session(lab: Lab) -> None:
 
 def check_blas_is_held_to_one_thread(lab: Lab) -> None:
     """While a face deforms numpy's OpenBLAS has one thread, afterwards what it had."""
-    library = deformation.library()
+    library = session.library()
     if library is None:  # another BLAS, which is left alone
         return
     get, _ = library

@@ -122,7 +122,8 @@ def _run_one(check: Callable[[Any], None], folder: Path) -> tuple[str, str, floa
 
 def installation() -> list[str]:
     """What the doctor finds in this Maya, as a block of markdown."""
-    from aim_maya.doctor import as_text, examine
+    from aim_maya.checks import as_text
+    from aim_maya.doctor import examine
 
     return ["```", as_text(examine()).rstrip(), "```"]
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from aim_maya import doctor
-from aim_maya.checks import Check, device, first_line, guarded, host, parts
+from aim_maya.checks import Check, device, first_line, guarded, host, parts, worst
 from aim_maya.core import dependencies
 from trainer.__main__ import main as aimface
 
@@ -464,7 +464,7 @@ def test_helpers() -> None:
         first_line("a\nImportError: DLL load failed while importing x\nb")
         == "ImportError: DLL load failed while importing x"
     )
-    assert doctor.worst([]) == "info"
+    assert worst([]) == "info"
 
 
 def test_a_bad_model_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

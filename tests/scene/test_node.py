@@ -620,7 +620,7 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
 
     from numpy.linalg import _umath_linalg
 
-    from aim_maya.runtime import deformation
+    from aim_maya.runtime import session
     from aim_maya.scene.node.node import AimDeformer
     from tests.in_maya.lab import Lab
 
@@ -630,7 +630,7 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
     def put(count: int) -> None:
         held["threads"] = count
 
-    monkeypatch.setattr(deformation, "library", lambda: (lambda: held["threads"], put))
+    monkeypatch.setattr(session, "library", lambda: (lambda: held["threads"], put))
 
     def trapped(name: str, plain: Any) -> Any:
         def call(*a: Any, **k: Any) -> Any:
@@ -674,10 +674,10 @@ def test_nothing_of_lapack_and_one_blas_thread_while_the_host_evaluates(
 
 def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
     """What is found in this process is OpenBLAS as numpy was linked with it, and answers."""
-    from aim_maya.runtime import deformation
+    from aim_maya.runtime import session
 
     wheel = "openblas" in str(np.show_config(mode="dicts")).lower()
-    found = deformation.library()
+    found = session.library()
     assert (found is not None) == wheel
     if found is None:
         return
@@ -685,9 +685,9 @@ def test_the_count_of_blas_threads_is_numpy_s_own() -> None:
     before = get()
     put(2)
     try:
-        with deformation.one_thread():
+        with session.one_thread():
             assert get() == 1
-            with deformation.one_thread():
+            with session.one_thread():
                 assert get() == 1
             assert get() == 1
         assert get() == 2

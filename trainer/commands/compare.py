@@ -21,16 +21,8 @@ from trainer.evaluate.tables import markdown
 from trainer.research.compare import Comparison, compare, known_settings, tune_row
 from trainer.research.methods import STORE, chosen_rows, keep, read_store
 from trainer.research.settings import SETTINGS
-from trainer.research.steadiness import RATES, curve_take, steadiness
-from trainer.research.tables import (
-    UNKNOWNS,
-    curve,
-    pictured_frames,
-    steady_table,
-    tables,
-    write_curve,
-    write_pictures,
-)
+from trainer.research.steadiness import RATES, curve_take, steadiness, steady_table
+from trainer.research.tables import UNKNOWNS, curve, pictured_frames, tables, write_curve, write_pictures
 from trainer.research.take import landmark_vertices, make_face, read_landmarks, read_take, scored_vertices
 
 QUICK = 6

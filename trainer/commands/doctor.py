@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import tyro
 
-from aim_maya.doctor import as_figures, as_text, examine
+from aim_maya.checks import as_figures, as_text
+from aim_maya.doctor import examine
 
 
 @dataclass

@@ -69,18 +69,9 @@ def target_rows(targets: tuple[str, ...], error: Floats, motion: Floats) -> list
     rows = []
     for name, e, m in zip(targets, error.astype(np.float64), motion.astype(np.float64), strict=True):
         moved = m > MOVING_MM
-        relative = (
-            float(np.sqrt(np.square(e[moved]).mean() / np.square(m[moved]).mean())) if moved.any() else 0.0
-        )
-        rows.append(
-            {
-                "target": name,
-                "mean": float(e.mean()),
-                "max": float(e.max()),
-                "motion_max": float(m.max()),
-                "relative": relative,
-            }
-        )
+        share = np.sqrt(np.square(e[moved]).mean() / np.square(m[moved]).mean()) if moved.any() else 0.0
+        row = {"mean": e.mean(), "max": e.max(), "motion_max": m.max(), "relative": share}
+        rows.append({"target": name} | {figure: float(value) for figure, value in row.items()})
     return rows
 
 
@@ -150,17 +141,15 @@ def jaw_accuracy(
     rows: list[dict[str, Any]] = []
     for target in actor.rig.targets:
         true, found = truth.get(target, np.eye(4)), poses.get(target, np.eye(4))
-        motion = float(np.linalg.norm(rigid.apply(true, points) - points, axis=1).mean()) * actor.mm_per_unit
-        error = (
-            float(np.linalg.norm(rigid.apply(true, points) - rigid.apply(found, points), axis=1).mean())
-            * actor.mm_per_unit
+        moved = rigid.apply(true, points)
+        motion, error = (
+            float(np.linalg.norm(moved - other, axis=1).mean()) * actor.mm_per_unit
+            for other in (points, rigid.apply(found, points))
         )
         turn = float(np.degrees(np.linalg.norm(rigid.log(found @ np.linalg.inv(true))[:3])))
         rows.append({"target": target, "motion": motion, "error": error, "degrees": turn})
-    moving, still = (
-        [r for r in rows if r["motion"] > JAW_MOVING_MM],
-        [r for r in rows if r["motion"] <= JAW_MOVING_MM],
-    )
+    moving = [r for r in rows if r["motion"] > JAW_MOVING_MM]
+    still = [r for r in rows if r["motion"] <= JAW_MOVING_MM]
     shares = [r["error"] / r["motion"] for r in moving]
     return {
         "mean": float(np.mean([r["error"] for r in rows])),
@@ -177,10 +166,8 @@ def jaw_estimate_accuracy(actor: Actor, constraints: Constraints) -> dict[str, d
     """Scores of: no motion at all, robust rigid fits, and the estimate, against the lower teeth. Raises
     AimError without teeth."""
     if actor.lower_teeth is None or not actor.lower_teeth_shapes:
-        raise AimError(
-            f"'{actor.name}' has no lower teeth to judge by.",
-            remedy="Add lower_teeth.obj and lower_teeth/<target>.obj.",
-        )
+        remedy = "Add lower_teeth.obj and lower_teeth/<target>.obj."
+        raise AimError(f"'{actor.name}' has no lower teeth to judge by.", remedy=remedy)
     truth, points = _true_poses(actor, constraints), actor.lower_teeth.points
     candidates: dict[str, dict[str, Floats]] = {
         "no motion": {},

@@ -75,7 +75,7 @@ def unskinned(
     if not jacobian:
         return Unskinned(points, None)
     carried = rigid.apply(motion.jaw, points)
-    columns = [back(k * _velocity(carried, twist)) for twist in _left_jacobian(motion.twist).T]
+    columns = [back(k * _velocity(carried, twist)) for twist in rigid.left_jacobian(motion.twist).T]
     if head:  # x' = H^-1 x moves by -(w x x' + v)
         columns += [back(_velocity(local, twist)) for twist in np.eye(6)]
     return Unskinned(points, np.array(columns))
@@ -95,18 +95,6 @@ def _velocity(points: Floats, twist: Floats) -> Floats:
     """(P, 3): w x p + v."""
     velocity: Floats = points @ rigid.hat(twist[:3]).T + twist[3:]
     return velocity
-
-
-def _left_jacobian(twist: Floats) -> Floats:
-    """(6, 6) J with exp(twist + d) = exp(J d) exp(twist) to first order: sum ad^n / (n + 1)! (T. Barfoot,
-    State Estimation for Robotics, 7.83)."""
-    w, v = rigid.hat(twist[:3]), rigid.hat(twist[3:])
-    ad = np.block([[w, np.zeros((3, 3))], [v, w]])
-    jacobian, term = np.eye(6), np.eye(6)
-    for n in range(1, 16):
-        term = term @ ad / (n + 1)
-        jacobian = jacobian + term
-    return jacobian
 
 
 class _Back:

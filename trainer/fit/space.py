@@ -18,10 +18,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import dijkstra
 
 from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import FaceModel
-from trainer.geometry.smooth import smooth_modes
+from trainer.geometry.smooth import edge_graph, vertex_areas
+from trainer.geometry.surface import farthest_points
 
 # What a fit expects before it has seen anything: how far weights go, how smoothly they vary over the face,
 # how close the jaw keeps to them.
@@ -231,3 +236,60 @@ def liveliness(model: FaceModel, displacements: Floats) -> Floats:
         moves = moves + 0.2 * model.data.weight / model.mm_per_unit
     largest = float(moves.max(initial=0.0))
     return moves / largest if largest else np.ones(len(moves))
+
+
+# A smooth spatial basis on a mesh. Wide bumps at centres found by farthest-point sampling along the surface,
+# closer together where expressions move the skin, blend to one everywhere. Their span is turned (Rayleigh and
+# Ritz) into modes of the mesh's Laplacian, from flat to fine, so that a prior can tell one from the other.
+# Laplacian eigenfunctions themselves do worse on faces with as many unknowns: docs/research/fitting.md.
+
+_REACH, _NEIGHBOURS = 2.7, 4  # a bump reaches this many times as far as its nearest neighbours lie on average
+
+
+def smooth_modes(mesh: Mesh, liveliness: Floats, count: int) -> tuple[Floats, Floats]:
+    """(V, M) modes with phi^T D phi = total of D and (M,) their eigenvalues, ascending: L phi = lambda D phi
+    within the span of the bumps.
+
+    liveliness (V,) >= 0, at most one: how much expressions move the skin; D is the area times it. The first
+    mode is one everywhere. M is `count`, or what the mesh has room for.
+    """
+    bumps = _bumps(mesh, liveliness, count)
+    density = vertex_areas(mesh) * (liveliness + 0.02)
+    density /= density.sum()
+    graph = edge_graph(mesh)
+    graph.data = 1.0 / graph.data
+    stiffness = sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+    mass = bumps.T @ (density[:, None] * bumps)
+    mass += 1e-9 * np.trace(mass) / len(mass) * np.eye(len(mass))
+    values, vectors = eigh(bumps.T @ (stiffness @ bumps), mass)
+    modes = bumps @ vectors
+    modes *= np.sign(modes[np.abs(modes).argmax(axis=0), np.arange(modes.shape[1])])
+    return np.ascontiguousarray(modes), np.maximum(values, 0.0)
+
+
+def _bumps(mesh: Mesh, liveliness: Floats, count: int) -> Floats:
+    """(V, M) rows that sum to one."""
+    graph = edge_graph(mesh)
+    lively = np.sqrt(liveliness + 0.02)
+    moving = liveliness > 0.02 if (liveliness > 0.02).sum() >= count else np.ones(len(liveliness), bool)
+    distances: list[Floats] = []
+
+    def distance(centre: int) -> Floats:
+        distances.append(dijkstra(graph, indices=centre))
+        return np.where(moving, distances[-1] * lively, -1.0)
+
+    centres = farthest_points(distance, int(np.argmax(liveliness)), count)
+    away = np.array(distances)
+    between = np.sort(away[:, centres], axis=1)[:, 1 : 1 + _NEIGHBOURS]
+    finite = np.where(np.isfinite(between), between, np.nan)
+    reach = (
+        _REACH * np.nanmean(finite, axis=1)
+        if between.shape[1] and np.isfinite(finite).any(axis=1).all()
+        else np.full(len(centres), away[np.isfinite(away)].max())
+    )
+    bumps = np.square(np.clip(1.0 - np.square(away / reach[:, None]), 0.0, None)).T
+    alone = bumps.sum(axis=1) < 1e-9
+    bumps[alone] = 0.0
+    bumps[alone, away[:, alone].argmin(axis=0)] = 1.0
+    blended: Floats = bumps / bumps.sum(axis=1, keepdims=True)
+    return blended

@@ -2,6 +2,6 @@
 
 from aim_maya.core import lazy
 
-__all__ = ["extend", "facial_plane", "laplacian", "outside", "smooth_modes"]
+__all__ = ["extend", "facial_plane", "laplacian", "outside"]
 
-__getattr__ = lazy(__name__, smooth="laplacian extend smooth_modes", surface="facial_plane outside")
+__getattr__ = lazy(__name__, smooth="laplacian extend", surface="facial_plane outside")

@@ -18,6 +18,7 @@ from aim_maya.core.arrays import Floats
 from aim_maya.core.curves import Curves, match_controls, resampled
 from aim_maya.core.errors import AimError
 from aim_maya.core.progress import Progress
+from trainer.evaluate.tables import markdown
 
 from .compare import Comparison, score, watched
 from .method import Face
@@ -76,6 +77,28 @@ def steadiness(
         told(found[-1])
         progress.step(done + 1, len(cases))
     return found
+
+
+def steady_table(results: list[dict[str, Any]]) -> str:
+    """One row a method, rate and kind."""
+    header = ["fps", "frames", "", "mean, mm", "jitter, mm/frame^2", "peaks", "least kept", "mean kept"]
+    order = sorted(results, key=lambda r: (r["fps"], r["kind"]))
+    rows = [
+        [
+            f"{r['fps']:g}",
+            r["kind"],
+            r["method"],
+            *("" if r[k] is None else r[k] for k in ("mean", "jitter", "peaks")),
+            _percent(r["least_peak"]),
+            _percent(r["mean_peak"]),
+        ]
+        for r in order
+    ]
+    return markdown(header, rows)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _cases(plan: Comparison, curves: Curves) -> Iterator[tuple[Row, str, str, Take, Floats | None]]:

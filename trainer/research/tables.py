@@ -55,29 +55,6 @@ def tables(results: Lines, figures: Sequence[str] = ()) -> str:
     return "\n\n".join([*parts, *figures])
 
 
-def steady_table(results: Lines) -> str:
-    """One row a method, rate and kind."""
-    header = ["fps", "frames", "", "mean, mm", "jitter, mm/frame^2", "peaks", "least kept", "mean kept"]
-    keys = ("mean", "jitter", "peaks")
-    order = sorted(results, key=lambda r: (r["fps"], r["kind"]))
-    rows = [
-        [
-            f"{r['fps']:g}",
-            r["kind"],
-            r["method"],
-            *(_known(r[k]) for k in keys),
-            _percent(r["least_peak"]),
-            _percent(r["mean_peak"]),
-        ]
-        for r in order
-    ]
-    return markdown(header, rows)
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
-
-
 def _mean(lines: Lines) -> object:
     return float(np.mean([line["mean"] for line in lines])) if lines else ""
 

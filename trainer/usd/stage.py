@@ -6,17 +6,20 @@ The crate format keeps saved samples in the file and out of memory.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from aim_maya.core.arrays import Floats
 from aim_maya.core.dependencies import how_to_install
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_regular
@@ -301,3 +304,31 @@ def _text(value: Any) -> str:
     if array.ndim == 1:
         return "[" + ", ".join(f"{x:.9g}" for x in array.tolist()) + "]"
     return "( " + ", ".join("(" + ", ".join(repr(x) for x in row) + ")" for row in array.tolist()) + " )"
+
+
+def vec3f(points: Floats) -> Any:
+    """(N, 3) as USD's own array, copied once: in one piece where that can be done, as FromNumpy converts
+    number by number."""
+    from pxr import Vt
+
+    points = np.ascontiguousarray(points, np.float32)
+    if not _shows_its_memory():
+        return Vt.Vec3fArray.FromNumpy(points)
+    made = Vt.Vec3fArray(len(points))  # nobody else has it yet, so that it may be filled from outside
+    ctypes.memmove(_address(made), points.ctypes.data, points.nbytes)
+    return made
+
+
+@cache
+def _shows_its_memory() -> bool:
+    """Whether numpy sees a USD array's own memory, as it does up to usd-core 26.11; a copy of it would be
+    filled in vain."""
+    from pxr import Vt
+
+    tried = Vt.Vec3fArray(1)
+    ctypes.memmove(_address(tried), np.ones(3, np.float32).ctypes.data, 12)
+    return tuple(tried[0]) == (1, 1, 1)
+
+
+def _address(array: Any) -> int:
+    return int(np.asarray(array).ctypes.data)

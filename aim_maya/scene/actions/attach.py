@@ -32,16 +32,13 @@ from aim_maya.scene.rig.blend_shape import (
 )
 from aim_maya.scene.rig.followers import (
     Follower,
-    feed_back,
     find_followers,
     follow_weights,
     group_notes,
     jaw_joints_after,
-    move_node,
-    other_geometries,
 )
 from aim_maya.scene.rig.meshes import plug_mesh, plug_points, shape_points, short, transform_of
-from aim_maya.scene.rig.plugs import held
+from aim_maya.scene.rig.plugs import feed_back, held, move_node, other_geometries
 
 from . import restore
 

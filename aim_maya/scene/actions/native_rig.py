@@ -33,9 +33,8 @@ from aim_maya.scene.rig.blend_shape import (
     find_node,
     mesh_shape,
 )
-from aim_maya.scene.rig.followers import feed_back, move_node, other_geometries
 from aim_maya.scene.rig.meshes import short, transform_of
-from aim_maya.scene.rig.plugs import ramp, source_of
+from aim_maya.scene.rig.plugs import feed_back, move_node, other_geometries, ramp, source_of
 
 from .anatomy import drive, release_all
 from .attach import Attachment, compare

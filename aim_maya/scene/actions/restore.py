@@ -15,8 +15,7 @@ from aim_maya.scene.maya.undo import undo_chunk
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import NATIVE, NATIVE_FOR, find_native, find_node, native_parts
-from aim_maya.scene.rig.followers import move_node, stop_feeding
-from aim_maya.scene.rig.plugs import node_of, ramp, source_of
+from aim_maya.scene.rig.plugs import move_node, node_of, ramp, source_of, stop_feeding
 
 from .anatomy import native_jaw, release_all
 

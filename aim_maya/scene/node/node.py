@@ -17,9 +17,9 @@ from maya import OpenMaya, OpenMayaMPx
 
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.runtime.deformation import one_thread
 from aim_maya.runtime.face_model import blended_head
 from aim_maya.runtime.performance import Playing
+from aim_maya.runtime.session import one_thread
 from aim_maya.scene.maya.buffers import to_maya
 
 from . import geometry, paths

@@ -1,5 +1,5 @@
-"""Plugs by name: what drives them, what they drive, and moving all of that from one plug to another without
-loss."""
+"""Plugs by name: what drives them, what they drive, and moving all of that from one plug to another, or from
+one node's weights to another's, without loss."""
 
 from __future__ import annotations
 
@@ -249,3 +249,73 @@ def _run_of_ones(plug: str, first: int, last: int) -> dict[str, float | list[flo
     if last <= first:
         return {f"{plug}[{first}]": 1.0} if last == first else {}
     return {f"{plug}[{first}:{last}]": [1.0] * (last - first + 1)}
+
+
+# Everything that animators and rigs have done to one node's weights, moved to another node; the same code
+# moves it back.
+
+SINGLE = ("envelope", "nodeState", "supportNegativeWeights")
+VISIBILITY = ("targetVisibility", "targetParentVisibility")
+
+
+def indices(plug: str) -> list[int]:
+    """Those that a multi has."""
+    return cmds.getAttr(plug, multiIndices=True) or []
+
+
+def move_node(old: str, new: str, leave: frozenset[int] = frozenset()) -> None:
+    """Aliases, values, keys, driven keys, expressions, combinations, layers, locks, mutes, node state and
+    envelope: old -> new.
+
+    Both nodes have weight[] and the visibilities; indices stay. The old node keeps its own aliases: it comes
+    back. leave: indices of weights that are the old node's own.
+    """
+    table = cmds.aliasAttr(old, query=True) or []
+    aliases = {
+        plug[plug.index("[") :]: alias
+        for alias, plug in zip(table[::2], table[1::2], strict=False)
+        if plug.startswith(("weight[", "w["))
+    }
+    weights = [i for i in indices(f"{old}.weight") if i not in leave]
+    present = set(indices(f"{new}.weight"))
+    for index in weights:
+        if index not in present:
+            cmds.setAttr(f"{new}.weight[{index}]", 0.0)  # an alias needs an element
+        alias = aliases.get(f"[{index}]")
+        if alias is not None and cmds.aliasAttr(f"{new}.weight[{index}]", query=True) != alias:
+            cmds.aliasAttr(alias, f"{new}.weight[{index}]")
+        move_plug(f"{old}.weight[{index}]", f"{new}.weight[{index}]", keep=(old, new))
+    for index in present - set(weights):  # an element at its default may not survive a file: it means zero
+        cmds.setAttr(f"{new}.weight[{index}]", 0.0)
+    for name in VISIBILITY:
+        for index in (i for i in indices(f"{old}.{name}") if i not in leave):
+            move_plug(f"{old}.{name}[{index}]", f"{new}.{name}[{index}]", keep=(old, new))
+    for name in SINGLE:
+        move_plug(f"{old}.{name}", f"{new}.{name}", keep=(old, new))
+
+
+def feed_back(new: str, old: str) -> None:
+    """Let the new node drive the old one, for the other meshes that the old one still deforms."""
+    plugs = [f"weight[{i}]" for i in indices(f"{new}.weight")]
+    plugs += [f"{name}[{i}]" for name in VISIBILITY for i in indices(f"{new}.{name}")]
+    for plug in (*plugs, *SINGLE):
+        connect(f"{new}.{plug}", f"{old}.{plug}")
+
+
+def stop_feeding(new: str, old: str) -> None:
+    """Undo feed_back."""
+    pairs = (
+        cmds.listConnections(
+            new, source=False, destination=True, plugs=True, connections=True, skipConversionNodes=False
+        )
+        or []
+    )
+    for source, destination in zip(pairs[::2], pairs[1::2], strict=True):
+        if node_of(destination) == old:
+            cmds.disconnectAttr(source, destination)
+
+
+def other_geometries(node: str, index: int) -> list[str]:
+    """Output plugs of the node, but for one geometry, that still lead somewhere."""
+    others = [i for i in indices(f"{node}.outputGeometry") if i != index]
+    return [f"{node}.outputGeometry[{i}]" for i in others if destinations_of(f"{node}.outputGeometry[{i}]")]

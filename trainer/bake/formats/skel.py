@@ -19,9 +19,9 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
 from aim_maya.runtime.native_rig import JOINTS, Knot, NativeRig, check_names
 from trainer.bake.shot import Shot
-from trainer.usd.stage import usd, usd_errors, valid_names
+from trainer.usd.stage import usd, usd_errors, valid_names, vec3f
 
-from .usd import add_mesh, bind_material, set_stage, vec3f
+from .usd import add_mesh, bind_material, set_stage
 
 _CHECKED = 64
 

@@ -4,9 +4,7 @@ over time.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import Mesh, vertex_normals
 from aim_maya.runtime.native_rig import RigidPart
 from trainer.bake.shot import Frame, Provenance, Shot
-from trainer.usd.stage import CrateStream, usd, usd_errors, usd_failures, write_as_text
+from trainer.usd.stage import CrateStream, usd, usd_errors, usd_failures, vec3f, write_as_text
 
 # What stays in a baked USD scene: metadata, meshes with faces and UVs, materials bound by name.
 
@@ -101,34 +99,6 @@ def bind_material(stage: Any, root: str, shape: Any, name: str) -> None:
         shader.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(0.6)
         material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
     UsdShade.MaterialBindingAPI.Apply(shape.GetPrim()).Bind(material)
-
-
-def vec3f(points: Floats) -> Any:
-    """(N, 3) as USD's own array, copied once: in one piece where that can be done, as FromNumpy converts
-    number by number."""
-    from pxr import Vt
-
-    points = np.ascontiguousarray(points, np.float32)
-    if not _shows_its_memory():
-        return Vt.Vec3fArray.FromNumpy(points)
-    made = Vt.Vec3fArray(len(points))  # nobody else has it yet, so that it may be filled from outside
-    ctypes.memmove(_address(made), points.ctypes.data, points.nbytes)
-    return made
-
-
-@cache
-def _shows_its_memory() -> bool:
-    """Whether numpy sees a USD array's own memory, as it does up to usd-core 26.11; a copy of it would be
-    filled in vain."""
-    from pxr import Vt
-
-    tried = Vt.Vec3fArray(1)
-    ctypes.memmove(_address(tried), np.ones(3, np.float32).ctypes.data, 12)
-    return tuple(tried[0]) == (1, 1, 1)
-
-
-def _address(array: Any) -> int:
-    return int(np.asarray(array).ctypes.data)
 
 
 # USD point caches: the skin's points over time, the moving parts under a matrix over time. Memory does not

@@ -14,7 +14,7 @@ from aim_maya.core import rigid
 from aim_maya.core.arrays import Floats, Ints
 
 from .camera import Camera
-from .seen_space import PlacedFace, Places, SeenSpace, hats
+from .seen_space import PlacedFace, Places, SeenSpace
 from .sites import Layout
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def in_world(
     inside, by_face = (seen.points(places, state.q), None) if head_only else seen.place(places, state.q)
     points = rigid.apply(state.head, inside)
     arm = points - rigid.apply(state.head, seen.centre)
-    by_head = np.concatenate([-hats(arm), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2)
+    by_head = np.concatenate([-rigid.hats(arm), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2)
     return points, by_head if by_face is None else np.concatenate(
         [state.head[:3, :3] @ by_face, by_head], axis=2
     )

@@ -135,9 +135,9 @@ class SeenSpace:
         turn, offset = displacement_form(rigid.exp(twist), self.centre)
         moved = (points - self.centre) @ turn.T + offset
         carried = points + moved
-        by_jaw = np.concatenate([-hats(carried), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2) @ (
-            left_jacobian(twist) @ self.jaw
-        )
+        by_jaw = np.concatenate(
+            [-rigid.hats(carried), np.broadcast_to(np.eye(3), (len(points), 3, 3))], axis=2
+        ) @ (rigid.left_jacobian(twist) @ self.jaw)
         jacobian = places.weight[:, None, None] * by_jaw
         jacobian[:, :, : self.size] += (np.eye(3) + places.weight[:, None, None] * turn) @ places.rows
         return points + places.weight[:, None] * moved, jacobian
@@ -171,28 +171,6 @@ def seen_space(space: LinearSpace, layout: Layout, mm_per_unit: float) -> SeenSp
         surface @ space.rest[layout.vertices], surface @ space.weight[layout.vertices], rows, layout.normals
     )
     return SeenSpace(lift, jaw, places, np.asarray(space.centre, np.float64))
-
-
-def left_jacobian(twist: Floats) -> Floats:
-    """(6, 6) J with exp(xi + d) = exp(J d) exp(xi) to first order: sum of ad^n / (n + 1)!.
-
-    T. Barfoot, State Estimation for Robotics (2017), 7.1.5, for twists of rotation first.
-    """
-    small = np.zeros((6, 6))
-    small[:3, :3] = small[3:, 3:] = rigid.hat(twist[:3])
-    small[3:, :3] = rigid.hat(twist[3:])
-    total = term = np.eye(6)
-    for n in range(2, 17):
-        term = term @ small / n
-        total = total + term
-    return total
-
-
-def hats(points: Floats) -> Floats:
-    """(n, 3, 3) rigid.hat of every point."""
-    hats = np.zeros((len(points), 3, 3))
-    hats[:, 0, 1], hats[:, 0, 2], hats[:, 1, 2] = -points[:, 2], points[:, 1], -points[:, 0]
-    return hats - hats.transpose(0, 2, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,15 +70,10 @@ def checked_graph(network: CoefficientNetwork, codes: Floats, template: Floats) 
     device = network.place.weight.device
     for frame in np.unique(np.linspace(0, len(codes) - 1, 8).astype(int)):
         with torch.no_grad():
-            expected = (
-                network(
-                    torch.from_numpy(codes[frame : frame + 1]).to(device), torch.from_numpy(some).to(device)
-                )[0]
-                .cpu()
-                .numpy()
-            )
-        given = session.run(["coefficients"], {"code": codes[frame : frame + 1], "template": some})[0]
-        largest = max(largest, float(np.abs(given - expected).max()))
+            given = (torch.from_numpy(part).to(device) for part in (codes[frame : frame + 1], some))
+            expected = network(*given)[0].cpu().numpy()
+        found = session.run(["coefficients"], {"code": codes[frame : frame + 1], "template": some})[0]
+        largest = max(largest, float(np.abs(found - expected).max()))
     if not largest < _LARGEST_DIFFERENCE:
         raise AimError(
             f"The exported coefficients differ by {largest:.2g} from the fitted ones.",
@@ -149,18 +144,11 @@ def _miss_mm(fit: NeuralFit, frame: int) -> float:
     """Mean distance to the points seen in a frame."""
     columns, total, frames = np.flatnonzero(complete(fit.recording.points[frame])), 0.0, np.array([frame])
     for some in np.split(columns, range(_CHUNK, len(columns), _CHUNK)):
-        points = (
-            fit.predict(frames, torch.from_numpy(fit.recording.vertices[some]).to(fit.device))[0][0]
-            .cpu()
-            .numpy()
-        )
-        total += float(
-            np.linalg.norm(points - fit.face.to_mm(fit.recording.at(frames, some))[0], axis=1).sum()
-        )
+        vertices = torch.from_numpy(fit.recording.vertices[some]).to(fit.device)
+        points = fit.predict(frames, vertices)[0][0].cpu().numpy()
+        seen = fit.face.to_mm(fit.recording.at(frames, some))[0]
+        total += float(np.linalg.norm(points - seen, axis=1).sum())
     return total / len(columns)
-
-
-# The neural solver of local fits, from scans to a performance: whole, or stopped and resumed.
 
 
 def fit_neural(
