@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping
@@ -27,26 +28,20 @@ LARGEST = 2**32
 _MOST_MEMBERS = 4096
 _LONGEST_HEADER = 65536
 _KINDS = "biufSU"
+_WORDS = {"f": "decimal numbers", "iu": "whole numbers", "fiu": "numbers", "U": "texts", "b": "truth values"}
 _AGAIN = "Write or copy the file again."
-# What numpy and zipfile raise for files that are none: none of them has an exception of its own.
-UNREADABLE = (
-    ValueError,
+# What numpy and zipfile raise for files that are none: neither has one exception of its own.
+_OF_NUMPY = (ValueError, TypeError, LookupError, OverflowError, MemoryError, SyntaxError, TokenError)
+_OF_ZIPFILE = (
     OSError,
     EOFError,
-    KeyError,
-    TypeError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-    SyntaxError,
-    TokenError,
+    RuntimeError,
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
-    NotImplementedError,
-    RuntimeError,
+    struct.error,
 )
+UNREADABLE = (*_OF_NUMPY, *_OF_ZIPFILE)
 
 
 def pack_arrays(**arrays: Any) -> bytes:
@@ -86,15 +81,6 @@ def read_arrays(
         raise _unreadable(name, error) from error
 
 
-def names_of_arrays(path: str | Path) -> list[str]:
-    """The names of the arrays in an npz, without reading them. Raises AimError as read_arrays does."""
-    try:
-        with zipfile.ZipFile(check_regular(path, LARGEST)) as archive:
-            return list(_members(archive, str(path), LARGEST, True))
-    except UNREADABLE as error:
-        raise _unreadable(str(path), error) from error
-
-
 def read_array(path: str | Path, limit: int = LARGEST) -> NDArray[Any]:
     """The array of an npy file. Raises AimError for anything else."""
     data = read_bytes(path, limit)
@@ -129,22 +115,12 @@ def checked_array(
     )
     if not fits or array.dtype.kind not in kinds:
         size = " x ".join("any" if n is None else str(n) for n in shape) or "one value"
-        words = {
-            "f": "decimal numbers",
-            "iu": "whole numbers",
-            "fiu": "numbers",
-            "U": "texts",
-            "b": "truth values",
-        }
-        what = f"{where}: '{name}' is {array.dtype} {array.shape}, not {size} {words.get(kinds, 'values')}."
+        what = f"{where}: '{name}' is {array.dtype} {array.shape}, not {size} {_WORDS.get(kinds, 'values')}."
         raise AimError(what, "It was altered, or its arrays do not belong together.", _AGAIN)
     if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
         at = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise AimError(
-            f"{where}: '{name}' holds NaN or infinity, at {at} first.",
-            "It was altered, or badly computed.",
-            _AGAIN,
-        )
+        what = f"{where}: '{name}' holds NaN or infinity, at {at} first."
+        raise AimError(what, "It was altered, or badly computed.", _AGAIN)
     return array
 
 
@@ -178,17 +154,10 @@ def _members(archive: zipfile.ZipFile, name: str, limit: int, packed: bool) -> d
     members: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         key = entry.filename.removesuffix(".npy")
-        stored = entry.compress_type == zipfile.ZIP_STORED
-        if (
-            key in members
-            or entry.flag_bits & 1
-            or not (stored or (packed and entry.compress_type == zipfile.ZIP_DEFLATED))
-        ):
-            raise AimError(
-                f"{name}: '{key[:60]}' is doubled, encrypted or compressed.",
-                "It is not of this project.",
-                _AGAIN,
-            )
+        methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
+        if key in members or entry.flag_bits & 1 or entry.compress_type not in methods:
+            what = f"{name}: '{key[:60]}' is doubled, encrypted or compressed."
+            raise AimError(what, "It is not of this project.", _AGAIN)
         members[key] = entry
     total = sum(entry.file_size for entry in entries)
     if total > limit:

@@ -3,8 +3,10 @@ bone is sure, which way the skin looks."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -30,21 +32,13 @@ _WORDS = {  # beginnings and ends of the words in names; the first group that fi
     "Eyes": "eye eyes lid lids blink squint pupil gaze look",
     "Mouth": "mouth lip lips smile frown pucker funnel kiss dimple tongue teeth phoneme viseme",
 }
-_REGIONS = {
-    "forehead": "Brows",
-    "brow": "Brows",
-    "temple": "Brows",
-    "eyes": "Eyes",
-    "nose": "Nose",
-    "cheeks": "Cheeks",
-    "lips": "Mouth",
-    "chin": "Jaw",
-    "jaw_line": "Jaw",
-}
+_REGIONS = {"nose": "Nose", "cheeks": "Cheeks", "eyes": "Eyes", "lips": "Mouth"}
+_REGIONS |= dict.fromkeys(("forehead", "brow", "temple"), "Brows") | dict.fromkeys(
+    ("chin", "jaw_line"), "Jaw"
+)
 
 
-# Which controls stand together: by the words in their names; where these say nothing, by where the face
-# moves.
+# Which controls stand together: by the words in their names; else by where the face moves.
 
 
 def controls(data: ModelData) -> list[dict[str, Any]]:
@@ -100,24 +94,21 @@ def _inner_pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 def _stem(left: str, right: str) -> str:
     """What two names have in common, as it is shown: 'eyeBlink' of 'eyeBlink_L' and 'eyeBlink_R'."""
-    head = next(
-        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
-    )
-    tail = left[head:]
+    head = commonprefix([left, right])  # noqa: RUF071 - of names, character by character
+    tail = left[len(head) :]
     for word in ("left", "l"):
         if tail.lower().startswith(word):
-            return (left[:head] + tail[len(word) :]).strip("_-. ") or left
-    return left[:head].strip("_-. ") or left
+            return (head + tail[len(word) :]).strip("_-. ") or left
+    return head.strip("_-. ") or left
 
 
 def named_group(name: str) -> str:
     """The group that a control's name speaks of; '' where it speaks of none."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", re.split(r"[:|]", name)[-1])
     for group, known in _WORDS.items():
-        for stem in known.split():
-            for word in map(str.lower, words):
-                if word.startswith(stem) or (len(stem) > 3 and word.endswith(stem)):
-                    return group
+        for stem, word in itertools.product(known.split(), map(str.lower, words)):
+            if word.startswith(stem) or (len(stem) > 3 and word.endswith(stem)):
+                return group
     return ""
 
 
@@ -132,10 +123,10 @@ def _moving_group(data: ModelData, control: Control, rig: Rig) -> str:
     except AimError:
         return "Other"
     energy = np.square(data.tables(True).row(target)).sum(1)
-    totals: dict[str, float] = {}
+    totals = dict.fromkeys(_REGIONS.values(), 0.0)
     for name, region in regions.items():
-        totals[_REGIONS[name]] = totals.get(_REGIONS[name], 0.0) + float(energy @ region)
-    return max(totals, key=lambda group: totals[group]) if energy.any() else "Other"
+        totals[_REGIONS[name]] += float(energy @ region)
+    return max(totals, key=totals.__getitem__) if energy.any() else "Other"
 
 
 # Which way the skin looks, and which bone is sure.
@@ -164,9 +155,8 @@ def sure_bone(data: ModelData) -> Floats:
     corners = bone[triangles]
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     along = data.normals[triangles].sum(1, dtype=np.float64)
-    cosine = (facing * along).sum(1) / np.maximum(
-        np.linalg.norm(facing, axis=1) * np.linalg.norm(along, axis=1), 1e-30
-    )
+    lengths = np.linalg.norm(facing, axis=1) * np.linalg.norm(along, axis=1)
+    cosine = (facing * along).sum(1) / np.maximum(lengths, 1e-30)
     torn = (_sides(corners) > 2.5 * _sides(skin[triangles]) + 1.0 / mm).any(1)
     kept = (cosine > 0.45) & ~torn & ~_no_bone(data)[triangles].any(1)
     kept[kept] = _largest_pieces(triangles[kept], len(skin))
@@ -192,9 +182,8 @@ def _no_bone(data: ModelData) -> NDArray[np.bool_]:
     at, size = sites.to_head(data.bone), sites.size
     ear, angle, chin = sites.site("tragion"), sites.site("gonion"), sites.points["menton"]
     skull = data.weight < 0.4 * float(data.weight.max())
-    neck = (at[:, 1] < chin[1] - 8 * size) | (
-        skull & (at[:, 1] < ear[1] - 34 * size) & (at[:, 2] < angle[2] + 25 * size)
-    )
+    nape = skull & (at[:, 1] < ear[1] - 34 * size) & (at[:, 2] < angle[2] + 25 * size)
+    neck = (at[:, 1] < chin[1] - 8 * size) | nape
     above = at[:, 1] - ear[1]
     beside = (np.abs(at[:, 0]) > ear[0] - 2 * size) & (at[:, 2] < ear[2] + 10 * size)
     ears: NDArray[np.bool_] = beside & (above > -40 * size) & (above < 22 * size)

@@ -49,11 +49,8 @@ def check_bones(actor: Actor) -> None:
             "Exchange the two files, or turn the head to y up.",
         )
     height = np.ptp(jaw[:, 1])
-    high, low = (
-        jaw[jaw[:, 1] > jaw[:, 1].max() - 0.15 * height],
-        jaw[jaw[:, 1] < jaw[:, 1].min() + 0.25 * height],
-    )
-    behind, front = float(high[:, 2].mean()), float(low[:, 2].mean())
+    high, low = jaw[:, 1] > jaw[:, 1].max() - 0.15 * height, jaw[:, 1] < jaw[:, 1].min() + 0.25 * height
+    behind, front = float(jaw[high, 2].mean()), float(jaw[low, 2].mean())
     if behind > front + 0.1 * float(np.ptp(jaw[:, 2])):
         raise AimError(
             f"The chin of '{actor.name}' lies behind its jaw joints (z = {front:.4g} and {behind:.4g}).",
@@ -61,8 +58,6 @@ def check_bones(actor: Actor) -> None:
             "Turn neutral, shapes and bones by 180 degrees about y, so that the face looks along +z.",
         )
 
-
-# Anatomical constraints: the bone under each skin vertex of the neutral, along smooth ways inwards.
 
 LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
 SHORTEST_MM = 0.5
@@ -93,9 +88,7 @@ class Constraints:
     surface: Mesh
     skull_faces: int
     hinge: Floats | None = None
-    """(3,) between the jaw's joints by the landmarks, where the bones are estimated: a mask's jaw ends
-    before.
-    """
+    """(3,) between the jaw's joints by the landmarks, for estimated bones: a mask's jaw ends before."""
 
     def without(self, left_out: NDArray[np.bool_]) -> Constraints:
         """The same constraints with those at left_out (C,) taken from the subset that is learned from."""
@@ -108,9 +101,7 @@ def find_constraints(actor: Actor) -> Constraints:
     Raises AimError when bones are missing, lie outside the skin, or hardly any skin has bone below.
     """
     if actor.skull is None or actor.jaw is None:
-        missing = " and ".join(
-            name for name, mesh in (("skull.obj", actor.skull), ("jaw.obj", actor.jaw)) if mesh is None
-        )
+        missing = " and ".join(f"{name}.obj" for name in ("skull", "jaw") if getattr(actor, name) is None)
         raise AimError(
             f"'{actor.name}' has no {missing}.",
             remedy="Put skull.obj and jaw.obj (inside the neutral, same space) into the actor folder, "
@@ -134,28 +125,17 @@ def find_constraints(actor: Actor) -> Constraints:
     kept &= distance <= ASTRAY * surface.closest(skin.points).distance
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
-        raise AimError(
-            f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} "
-            "mm below them.",
-            "Skull and jaw are in another space or unit than the neutral, or the neutral's normals "
-            "point inwards.",
-            "Move the bones into the neutral's object space.",
-        )
+        few = f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm below."
+        why = "Skull and jaw are in another space or unit than the neutral, or its normals point inwards."
+        raise AimError(few, why, "Move the bones into the neutral's object space.")
     which = on_jaw[covered].astype(np.int64)
     d = distance[covered]
     used = np.zeros(len(covered), bool)
     apart = np.hstack([skin.points[covered], _DEPTH * d[:, None]])
     used[spread(apart, int(FRACTION * len(skin.points)))] = True
-    return Constraints(
-        covered,
-        skin.points[covered] - d[:, None] * normals[covered],
-        d,
-        normals[covered],
-        which,
-        used,
-        bones,
-        len(actor.skull.counts),
-    )
+    normal = normals[covered]
+    bone = skin.points[covered] - d[:, None] * normal
+    return Constraints(covered, bone, d, normal, which, used, bones, len(actor.skull.counts))
 
 
 def ways_out(skin: Mesh, mm_per_unit: float) -> tuple[NDArray[np.bool_], Floats]:

@@ -87,9 +87,8 @@ def find_mandible(actor: Actor, constraints: Constraints) -> Mandible | None:
     over[constraints.covered[constraints.which == JAW]] = True
     down = vertex_normals(actor.neutral)[:, 1] < -0.6
     chin = np.flatnonzero(over & (up < 0.12) & (forward > 0.62))
-    below = np.flatnonzero(
-        down & (aside < 0.25) & (forward > 0.45) & (forward < 0.95) & (up > -0.35) & (up < 0.05)
-    )
+    under = (forward > 0.45) & (forward < 0.95) & (up > -0.35) & (up < 0.05)
+    below = np.flatnonzero(down & (aside < 0.25) & under)
     along = np.flatnonzero((aside > 0.25) & (up > -0.1) & (up < 0.25) & (forward > 0.3) & (forward < 0.8))
     condyles = bone[(bone[:, 1] > low[1] + 0.9 * size[1]) & (bone[:, 2] < low[2] + 0.35 * size[2])]
     sides = condyles[:, 0] > low[0] + size[0] / 2
@@ -123,11 +122,8 @@ def _parts(values: Floats, at: Mandible, mm: float) -> tuple[Floats, Floats, Flo
     """Turn of the opening and of the side (3, 3), and the glide of the condyles (3,), model unit."""
     theta, forward, aside = values
     slope, travel = np.radians(SLOPE_DEGREES), SLIDE_MM_PER_DEGREE * np.degrees(theta)
-    glide = (
-        travel * np.array([0.0, -np.sin(slope), np.cos(slope)])
-        + forward * GLIDE
-        + np.array([SIDE_SHARE * aside, 0.0, 0.0])
-    )
+    glide = travel * np.array([0.0, -np.sin(slope), np.cos(slope)]) + forward * GLIDE
+    glide += np.array([SIDE_SHARE * aside, 0.0, 0.0])
     opening = rigid.exp([theta, 0, 0, 0, 0, 0])[:3, :3]
     side = rigid.exp([0, SIDE_TURN * aside / at.reach, 0, 0, 0, 0])[:3, :3]
     return opening, side, glide / mm
@@ -150,11 +146,8 @@ def fit_target(actor: Actor, at: Mandible, shape: Floats) -> JawFit:
     whole, left = _rigid_fit(rest, shape, np.unique(np.concatenate([at.chin, at.below, at.along])), mm)
     if left < _FOLLOWS and not _closes(whole, motion, rest[at.chin] - at.centre):
         return JawFit(np.zeros(3), left, 1.0, 1.0, True, whole)
-    fits = [
-        _fit(motion, at, mm, rest[at.chin], chosen)
-        for count in (1, 2, 3)
-        for chosen in itertools.combinations(range(3), count)
-    ]
+    choices = (chosen for count in (1, 2, 3) for chosen in itertools.combinations(range(3), count))
+    fits = [_fit(motion, at, mm, rest[at.chin], chosen) for chosen in choices]
     _, residual, values = min(fits, key=lambda fit: fit[0])
     below, along = (_gain(shape, rest, ids, values, at, mm) for ids in (at.below, at.along))
     earned = residual < _RESIDUAL and below > _BELOW and _ALONG[0] < along < _ALONG[1]
@@ -170,9 +163,8 @@ def _closes(whole: Floats, motion: Floats, arm: Floats) -> bool:
     """
     turn = -float(rigid.log(whole)[0])
     upwards = turn * float(np.linalg.norm(arm[:, 1:], axis=1).mean())
-    return turn > np.radians(_CLOSING_DEGREES) and upwards > 0.5 * float(
-        np.linalg.norm(motion, axis=1).mean()
-    )
+    mostly = upwards > 0.5 * float(np.linalg.norm(motion, axis=1).mean())
+    return turn > np.radians(_CLOSING_DEGREES) and mostly
 
 
 def _rigid_fit(rest: Floats, shape: Floats, ids: Ints, mm: float) -> tuple[Floats, float]:
@@ -199,13 +191,11 @@ def _fit(
 
     start = np.array([3.0 if i == 0 else 0.0 for i in chosen])
     bounds = ([_LOWEST[i] for i in chosen], [60.0] * len(chosen))
-    found = least_squares(
-        lambda x: ((_skin_motion(spread(x), at, mm, points) - motion) * mm).ravel(),
-        start,
-        loss="soft_l1",
-        f_scale=0.5,
-        bounds=bounds,
-    )
+
+    def missed(x: Floats) -> Floats:
+        return ((_skin_motion(spread(x), at, mm, points) - motion) * mm).ravel()
+
+    found = least_squares(missed, start, loss="soft_l1", f_scale=0.5, bounds=bounds)
     values = spread(found.x)
     left = float(np.linalg.norm(_skin_motion(values, at, mm, points) - motion) / np.linalg.norm(motion))
     return left + _COST * len(chosen), left, values

@@ -91,11 +91,8 @@ def run(options: Options) -> dict[str, Any]:
 def _check(options: Options) -> None:
     for name in options.settings or ():
         if name not in SETTINGS:
-            raise AimError(
-                f"There is no setting '{name}'.",
-                nearest_name(name, SETTINGS),
-                f"Settings: {', '.join(SETTINGS)}.",
-            )
+            known = f"Settings: {', '.join(SETTINGS)}."
+            raise AimError(f"There is no setting '{name}'.", nearest_name(name, SETTINGS), known)
     for name in ("seeds", "every", "unknowns"):
         if getattr(options, name) < 1:
             raise AimError(f"--{name} is {getattr(options, name)}.", remedy="Give a whole number from 1.")
@@ -108,20 +105,16 @@ def _plan(options: Options, progress: Progress, curves: Curves | None = None) ->
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
     model = None if options.model is None else FaceModel.load(options.model, device="cpu")
     face, vertices = make_face(actor, model), len(actor.neutral.points)
-    scored = (
-        np.ones(vertices, bool)
-        if options.score_vertices is None
-        else scored_vertices(options.score_vertices, vertices)
-    )
+    scored = np.ones(vertices, bool)
+    if options.score_vertices is not None:
+        scored = scored_vertices(options.score_vertices, vertices)
     if curves is None:
-        landmarks = (
-            landmark_vertices(actor.landmarks, vertices)
-            if options.landmarks is None
-            else read_landmarks(options.landmarks, vertices)
-        )
-        take = replace(
-            read_take(options.frames, vertices, actor.mm_per_unit), scored=scored, landmarks=landmarks
-        )
+        if options.landmarks is None:
+            landmarks = landmark_vertices(actor.landmarks, vertices)
+        else:
+            landmarks = read_landmarks(options.landmarks, vertices)
+        take = read_take(options.frames, vertices, actor.mm_per_unit)
+        take = replace(take, scored=scored, landmarks=landmarks)
         take = take.every(QUICK if options.quick else options.every)
     else:
         take = curve_take(face, curves, RATES[0], scored)[0]
@@ -167,10 +160,8 @@ def _steadiness(options: Options, progress: Progress) -> dict[str, Any]:
 def _compare(plan: Comparison, up: str, options: Options, progress: Progress) -> dict[str, Any]:
     def told(line: dict[str, Any]) -> None:
         of = f", seed {line['seed']}" if "seed" in line else f", {line['unknowns']} unknowns"
-        progress.note(
-            f"{line['setting']}{of}: {line['method']} {line['mean']:.3f} mm mean, {line['p95']:.2f} "
-            f"p95, {line['frame_ms']:.1f} ms a frame"
-        )
+        errors = f"{line['mean']:.3f} mm mean, {line['p95']:.2f} p95"
+        progress.note(f"{line['setting']}{of}: {line['method']} {errors}, {line['frame_ms']:.1f} ms a frame")
 
     results = compare(plan, progress, resume=options.resume, told=told)
     points = curve(plan, options.curve_unknowns, progress, told) if options.curve else []
@@ -178,10 +169,8 @@ def _compare(plan: Comparison, up: str, options: Options, progress: Progress) ->
     if points:
         write_curve(points, plan.folder / "curve.png")
         rows = [[p["setting"], p["method"], p["unknowns"], p["mean"], p["frame_ms"]] for p in points]
-        parts.append(
-            "Error against unknowns, mm:\n\n"
-            + markdown(["setting", "method", "unknowns", "mean", "ms a frame"], rows)
-        )
+        table = markdown(["setting", "method", "unknowns", "mean", "ms a frame"], rows)
+        parts.append(f"Error against unknowns, mm:\n\n{table}")
     text = tables(results, parts)
     write_text(plan.folder / "table.md", text + "\n")
     figures = {"actor": plan.face.name, "results": results, "curve": points}
@@ -203,9 +192,7 @@ def _tune(plan: Comparison, options: Options, progress: Progress) -> dict[str, A
             entry = tune_row(plan, row, setting, [before["options"]] if before else starts, progress)
             starts = [entry["options"]]
             keep(options.tuned, plan.face.name, row.name, setting.name, entry)
-            progress.note(
-                f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}"
-                + (f", at the edge: {entry['edges']}" if entry["edges"] else "")
-            )
+            edge = f", at the edge: {entry['edges']}" if entry["edges"] else ""
+            progress.note(f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}{edge}")
             found[f"{row.name}, {setting.name}"] = entry
     return found

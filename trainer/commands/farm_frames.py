@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tyro
+from numpy.lib import format as npy
 
 from aim_maya.core.curves import Curves, FrameRange
 from aim_maya.core.curves.clock import DEFAULT_FPS
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from .retarget import Options as RetargetOptions
 
 
-# How many frames a capture has, and at what rate: what a job must know of a performance that is not fitted
-# yet.
+# What a job must know of a performance that is not fitted yet.
 
 
 def is_captured(path: Path) -> bool:
@@ -76,12 +76,8 @@ def _npz(path: Path) -> tuple[int, float]:
         with np.load(path, allow_pickle=False) as arrays:
             fps = float(arrays["fps"]) if "fps" in arrays.files else DEFAULT_FPS
         with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as stream:
-            version = np.lib.format.read_magic(stream)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
+            version = npy.read_magic(stream)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape = read(stream)[0]
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise AimError(
@@ -97,8 +93,7 @@ def _npz(path: Path) -> tuple[int, float]:
     return int(shape[0]), fps
 
 
-# How many frames a retarget gives, and at what rate, of curves or a performance that are there when the job
-# is written.
+# Of a retarget of curves or a performance that are there when the job is written.
 
 _THE_JOBS_OWN = {
     "suggest": "Write the mapping first: aimface retarget --suggest FILE.",
@@ -156,12 +151,8 @@ _OURS = ("-o", "--out", "--frames", "--resume", "--progress", "--json")
 
 def wanted(take: Path | Curves, words: Sequence[str], frames: str | None) -> FrameRange:
     """The frames of a take, or of a performance by its clock, that `aimface bake` would bake with these
-    options.
-
-    Raises AimError for curves or frames that it would refuse.
-
-    Options it does not know end the command with tyro's own message: better here than on every machine.
-    """
+    options. Raises AimError for curves or frames that it would refuse; options it does not know end the command
+    with tyro's own message: better here than on every machine."""
     for word in words:
         if word.split("=")[0] in _OURS:
             raise AimError(
@@ -197,10 +188,8 @@ def split(frames: FrameRange, size: int) -> list[str]:
             remedy=f"Take chunks of {math.ceil(groups / MOST) * together} or more.",
         )
     edges = [together * (groups * i // count) for i in range(count + 1)]
-    return [
-        f"{_decimal(numbers[a])}-{_decimal(numbers[min(b, len(numbers)) - 1])}"
-        for a, b in itertools.pairwise(edges)
-    ]
+    ends = [(numbers[a], numbers[min(b, len(numbers)) - 1]) for a, b in itertools.pairwise(edges)]
+    return [f"{_decimal(first)}-{_decimal(last)}" for first, last in ends]
 
 
 def _decimal(number: Fraction) -> str:

@@ -60,7 +60,7 @@ def skin_request(
     hidden = _hidden(mesh, skin, scale) | piece
     agree = np.clip(((skin * normals).sum(1) - _AGREE[0]) / (_AGREE[1] - _AGREE[0]), 0, 1)
     sure = np.ones(len(agree)) if seen is None else np.where(seen, 1.0, _UNSEEN)
-    confidence = np.where(_grown(mesh, hidden), 0.0, agree * sure)
+    confidence = np.where(_grown(mesh, hidden, _RINGS), 0.0, agree * sure)
     away = np.full(len(agree), np.inf) if sites is None else _from_eyes(mesh, sites)
     held = hidden & (away < 1.2)
     confidence[held] = _HELD
@@ -117,11 +117,7 @@ def _groups(mesh: Mesh, triangles: Ints, pairs: Ints, points: Floats, apart: flo
     marked = np.zeros(len(points), bool)
     crossing = triangles[np.unique(pairs)]
     marked[crossing] = True
-    a, b = mesh.edges.T
-    wider = marked.copy()
-    wider[a] |= marked[b]
-    wider[b] |= marked[a]
-    ids = np.flatnonzero(wider)
+    ids = np.flatnonzero(_grown(mesh, marked, 1))
     number = np.full(len(points), -1)
     number[ids] = np.arange(len(ids))
     links = [
@@ -184,9 +180,10 @@ def _hidden(mesh: Mesh, normals: Floats, scale: float) -> NDArray[np.bool_]:
     return before | behind | boundary_vertices(mesh)
 
 
-def _grown(mesh: Mesh, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _grown(mesh: Mesh, marked: NDArray[np.bool_], rings: int) -> NDArray[np.bool_]:
+    """(V,) with so many rings of vertices around."""
     a, b = mesh.edges.T
-    for _ in range(_RINGS):
+    for _ in range(rings):
         wider = marked.copy()
         wider[a] |= marked[b]
         wider[b] |= marked[a]

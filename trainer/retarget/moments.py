@@ -28,9 +28,6 @@ from trainer.geometry.smooth import vertex_areas
 
 from .mapping import ControlMap
 
-# What is retargeted, frame by frame: a performance, with the scans it was fitted to or without, or weight
-# curves.
-
 
 @dataclass(frozen=True, eq=False)
 class Moment:
@@ -66,11 +63,9 @@ class PerformanceMoments:
         """Raises AimError for scans of another length, or a performance of another model."""
         take = self.performance
         if self.scans is not None and self.scans.count != self.count:
-            raise AimError(
-                f"The performance has {self.count} frames, the scans {self.scans.count}.",
-                "They are not what it was fitted to.",
-                "Give the same FRAMES as to aimface fit.",
-            )
+            what = f"The performance has {self.count} frames, the scans {self.scans.count}."
+            cause, remedy = "They are not what it was fitted to.", "Give the same FRAMES as to aimface fit."
+            raise AimError(what, cause, remedy)
         scans = iter(self.scans) if self.scans is not None else None
         for f in range(self.count):
             points = self._fitted(f) if scans is None else self._followed(f, next(scans))
@@ -86,11 +81,8 @@ class PerformanceMoments:
         assert self.scans is not None
         known = complete(scan)
         vertices = self.scans.vertices[known]
-        points = (
-            np.empty((len(self.model.data.neutral), 3))
-            if len(vertices) == len(self.model.data.neutral)
-            else self._fitted(f)
-        )
+        count = len(self.model.data.neutral)
+        points = np.empty((count, 3)) if len(vertices) == count else self._fitted(f)
         points[vertices] = rigid.apply(np.linalg.inv(self.performance.head(f)), scan[known])
         return points
 
@@ -111,13 +103,8 @@ class CurveMoments:
     def __iter__(self) -> Iterator[Moment]:
         """Raises AimError as model.points does."""
         for row in self.weights:
-            activations = self.model.data.rig.activations(row)
-            yield Moment(
-                self.model.points(row).astype(np.float64),
-                rigid.log(self.model.jaw(row)),
-                np.eye(4),
-                activations,
-            )
+            points, activations = self.model.points(row), self.model.data.rig.activations(row)
+            yield Moment(points.astype(np.float64), rigid.log(self.model.jaw(row)), np.eye(4), activations)
 
 
 Moments = PerformanceMoments | CurveMoments
@@ -156,11 +143,8 @@ class Given:
     def explain(self, moments: Sequence[Moment]) -> Explained:
         """As Explainer.explain. The moments have activations."""
         table = np.array([moment.activations for moment in moments], np.float32)[:, self._used]
-        return Explained(
-            table[:, :, None],
-            _displacements(self._space, moments)
-            - np.tensordot(table @ self._shown, self._space.directions, 1),
-        )
+        shown = np.tensordot(table @ self._shown, self._space.directions, 1)
+        return Explained(table[:, :, None], _displacements(self._space, moments) - shown)
 
 
 class Local:
@@ -169,14 +153,12 @@ class Local:
 
     def __init__(self, model: FaceModel, mapping: ControlMap, modes: int, doubt: float) -> None:
         used, self._shown = mapping.used, _shown(mapping)
-        self.space = space = _space(
-            model, used, modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1)))
-        )
+        modes = modes or max(2, min(_MOST_MODES, _UNKNOWNS // max(int(used.sum()), 1)))
+        self.space = space = _space(model, used, modes)
         density = vertex_areas(model.mesh) * (liveliness(model, model.data.tables(True).displacements) + 0.02)
         count = min(_POINTS, len(density))
-        few = np.sort(
-            np.random.default_rng(0).choice(len(density), count, replace=False, p=density / density.sum())
-        )
+        likely = density / density.sum()
+        few = np.sort(np.random.default_rng(0).choice(len(density), count, replace=False, p=likely))
         self.seen = Seen(space, few, np.ones(count), doubt / model.mm_per_unit * np.sqrt(count / _POINTS))
         self.basis = space.basis
 
@@ -187,9 +169,8 @@ class Local:
         pull = np.array([moment.twist for moment in moments]) @ space.jaw_precision @ space.jaw_mean
         unknowns = self.seen.solved((self.seen.gathered(left[:, self.seen.vertices]) + pull).T).T
         table = space.table(unknowns).astype(np.float32)
-        shares = ((self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T).reshape(
-            *table.shape[:2], -1
-        )
+        shares = (self._shown @ table).reshape(-1, table.shape[2]) @ self.basis.T
+        shares = shares.reshape(*table.shape[:2], -1)
         for frame, share in zip(left, shares, strict=True):
             frame -= np.einsum("rv,rva->va", share, space.directions)
         return Explained(table, left)
@@ -204,19 +185,13 @@ def _space(model: FaceModel, used: NDArray[np.bool_], modes: int) -> FaceSpace:
     """The fit's local space on the targets (T,) that are used, without the offsets that no target
     explains.
     """
-    whole = face_space(
-        model, local=True, modes=modes, prior=Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER)
-    )
+    prior = Prior(weight=_WEIGHT, local=_LOCAL_MM, power=_POWER)
+    whole = face_space(model, local=True, modes=modes, prior=prior)
     return replace(whole, directions=whole.directions[: len(used)][used], twists=whole.twists[used])
 
 
 def _displacements(space: FaceSpace, moments: Sequence[Moment]) -> Floats:
     """(F, V, 3) float32: where the points would be with the jaw at rest, less the rest."""
-    everywhere = np.arange(len(space.rest))
-    return np.array(
-        [
-            unskinned(space, everywhere, m.points, Motion(m.twist, np.eye(4))).points - space.rest
-            for m in moments
-        ],
-        np.float32,
-    )
+    everywhere, still = np.arange(len(space.rest)), np.eye(4)
+    places = [unskinned(space, everywhere, m.points, Motion(m.twist, still)).points for m in moments]
+    return np.array([points - space.rest for points in places], np.float32)

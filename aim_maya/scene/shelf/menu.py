@@ -11,10 +11,6 @@ from maya import cmds, mel
 from aim_maya.runtime.edit import PRESETS
 from aim_maya.scene.maya import log
 
-# Shelf and menu as data: every entry is a string command, so that a saved shelf works in the next session.
-
-_CALL = "from aim_maya.scene.shelf import commands; commands.{0}()"
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -27,136 +23,103 @@ class Entry:
     command: str
     on_shelf: bool = True
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """What a menu item and a button take alike."""
+        texts = {"label": self.label, "annotation": self.tooltip, "image": self.icon}
+        return texts | {"command": self.command, "sourceType": "python"}
+
+
+def _entry(label: str, icon: str, call: str, tooltip: str, *, on_shelf: bool = False) -> Entry:
+    """Of a function of shelf/commands, with its arguments where it takes any."""
+    call = call if call.endswith(")") else f"{call}()"
+    command = f"from aim_maya.scene.shelf import commands; commands.{call}"
+    return Entry(label, f"aim_{icon}.png", tooltip, command, on_shelf)
+
 
 NAME = "AIM"
-_PRESETS = [
-    ("none", "The selected face without a preset"),
-    *((name, f"{about}, on the selected face") for name, (about, _) in PRESETS.items()),
-]
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
+_ABOUT = {name: f"{about}, on the selected face" for name, (about, _) in PRESETS.items()}
+_ON_SHELF = (
+    (
         "Train",
-        "aim_train.png",
+        "train",
+        "train",
         "Open the training window: learn a face from the selected mesh and its blendShape",
-        _CALL.format("train"),
     ),
-    Entry(
-        "Attach",
-        "aim_attach.png",
-        "Put a trained model in the place of the selected mesh's blendShape",
-        _CALL.format("attach"),
-    ),
-    Entry(
-        "Restore",
-        "aim_restore.png",
-        "Take the model out again; the blendShape comes back as it was",
-        _CALL.format("restore"),
-    ),
-    Entry(
-        "View anatomy",
-        "aim_anatomy.png",
-        "Show the learned bone surface, coloured by tissue thickness",
-        _CALL.format("anatomy"),
-    ),
-    Entry(
+    ("Attach", "attach", "attach", "Put a trained model in the place of the selected mesh's blendShape"),
+    ("Restore", "restore", "restore", "Take the model out again; the blendShape comes back as it was"),
+    ("View anatomy", "anatomy", "anatomy", "Show the learned bone surface, coloured by tissue thickness"),
+    (
         "Drive teeth",
-        "aim_teeth.png",
+        "teeth",
+        "teeth",
         "Select the face, then teeth, tongue or gums: they follow the learned jaw",
-        _CALL.format("teeth"),
     ),
-    Entry(
+    (
         "Batch export",
-        "aim_batch.png",
+        "batch",
+        "batch_bake",
         "Export the faces of whole scenes as caches, in a Maya without a window",
-        _CALL.format("batch_bake"),
     ),
-    Entry(
-        "Check installation",
-        "aim_doctor.png",
-        "Say what works here, what does not, and what to do",
-        _CALL.format("doctor"),
-    ),
-    Entry(
+    ("Check installation", "doctor", "doctor", "Say what works here, what does not, and what to do"),
+)
+_IN_MENU = (
+    (
         "Sample face",
-        "aim_maya.png",
+        "maya",
+        "sample_face",
         "Build a small face with teeth, a keyed take and its model in this scene, to try everything",
-        _CALL.format("sample_face"),
-        on_shelf=False,
     ),
-    Entry(
+    (
         "Sculpt to edit",
-        "aim_anatomy.png",
+        "anatomy",
+        "sculpt",
         "Select the face, then its sculpted bones: the sculpt becomes an edit",
-        _CALL.format("sculpt"),
-        on_shelf=False,
     ),
-    Entry(
+    (
         "Sculpt target",
-        "aim_anatomy.png",
+        "anatomy",
+        "sculpt_target",
         "Select the face with one target on, then its sculpted duplicate: the target takes that shape",
-        _CALL.format("sculpt_target"),
-        on_shelf=False,
     ),
     *(
-        Entry(
-            f"Preset: {name.replace('_', ' ')}",
-            "aim_anatomy.png",
-            about,
-            _CALL.replace("()", f"('{name}')").format("preset"),
-            on_shelf=False,
-        )
-        for name, about in _PRESETS
+        (f"Preset: {name.replace('_', ' ')}", "anatomy", f"preset('{name}')", about)
+        for name, about in ({"none": "The selected face without a preset"} | _ABOUT).items()
     ),
-    Entry(
-        "Load performance",
-        "aim_maya.png",
-        "Let the selected face play a fitted performance",
-        _CALL.format("load_performance"),
-        on_shelf=False,
-    ),
-    Entry(
+    ("Load performance", "maya", "load_performance", "Let the selected face play a fitted performance"),
+    (
         "Key performance",
-        "aim_maya.png",
+        "maya",
+        "key_performance",
         "Key the global performance that the selected face plays on its sliders",
-        _CALL.format("key_performance"),
-        on_shelf=False,
     ),
-    Entry(
+    (
         "Capture",
-        "aim_train.png",
+        "train",
+        "capture",
         "Write the selected mesh and its blendShape as an actor, to train elsewhere",
-        _CALL.format("capture"),
-        on_shelf=False,
     ),
-    Entry(
+    (
         "Native rig",
-        "aim_attach.png",
+        "attach",
+        "native_rig",
         "Maya's own nodes in the model's place, exact: blendShape, then skinCluster; Restore takes them out",
-        _CALL.format("native_rig"),
-        on_shelf=False,
     ),
-    Entry(
+    (
         "Bake back",
-        "aim_attach.png",
+        "attach",
+        "bake_back",
         "Copy the face with a native blendShape that approximates the model",
-        _CALL.format("bake_back"),
-        on_shelf=False,
     ),
-    Entry(
-        "Reload",
-        "aim_maya.png",
-        "Read the model files again after they changed on disk",
-        _CALL.format("reload_models"),
-        on_shelf=False,
-    ),
-    Entry(
+    ("Reload", "maya", "reload_models", "Read the model files again after they changed on disk"),
+    (
         "Load with Maya",
-        "aim_maya.png",
+        "maya",
+        "load_with_maya",
         "Load the plug-in whenever Maya starts; without it the first use loads it",
-        _CALL.format("load_with_maya"),
-        on_shelf=False,
     ),
 )
+ENTRIES = tuple(_entry(*row, on_shelf=rows is _ON_SHELF) for rows in (_ON_SHELF, _IN_MENU) for row in rows)
 
 
 # Menu and shelf, built from data when Maya's interface is up. Building again replaces what is there.
@@ -180,14 +143,7 @@ def add_menu() -> str:
         cmds.deleteUI(_MENU)
     menu = str(cmds.menu(_MENU, label=NAME, parent=window, tearOff=True))
     for entry in ENTRIES:
-        cmds.menuItem(
-            label=entry.label,
-            annotation=entry.tooltip,
-            image=entry.icon,
-            command=entry.command,
-            sourceType="python",
-            parent=menu,
-        )
+        cmds.menuItem(**entry.shown, parent=menu)
     return menu
 
 
@@ -203,12 +159,5 @@ def add_shelf() -> str:
             cmds.deleteUI(child)
     for entry in ENTRIES:
         if entry.on_shelf:
-            cmds.shelfButton(
-                label=entry.label,
-                annotation=entry.tooltip,
-                image=entry.icon,
-                command=entry.command,
-                sourceType="python",
-                parent=NAME,
-            )
+            cmds.shelfButton(**entry.shown, parent=NAME)
     return NAME

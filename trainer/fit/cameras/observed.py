@@ -89,17 +89,8 @@ class InPicture:
         noise: Noise,
     ) -> InPicture:
         """With every site at home."""
-        return cls(
-            layout,
-            camera,
-            frame,
-            sites,
-            pixels,
-            confidence,
-            noise,
-            layout.homes[sites],
-            np.broadcast_to(np.eye(2), (len(sites), 2, 2)),
-        )
+        plain = np.broadcast_to(np.eye(2), (len(sites), 2, 2))
+        return cls(layout, camera, frame, sites, pixels, confidence, noise, layout.homes[sites], plain)
 
     @property
     def dimensions(self) -> int:
@@ -110,21 +101,16 @@ class InPicture:
         """Slide the outline's points to where the skin is edge-on and near what was seen; noise by the depth
         of the face."""
         depth = max(float(self.camera.project(surface.middle[None], self.frame).depth[0]), 1e-3)
-        variance = (
-            self.noise.px**2 / self.confidence
-            + (self.noise.skin_mm * self.camera.fx / depth / mm_per_unit) ** 2
-        )
+        skin_px = self.noise.skin_mm * self.camera.fx / depth / mm_per_unit
+        variance = self.noise.px**2 / self.confidence + skin_px**2
         whitening = np.eye(2) / np.sqrt(variance)[:, None, None]
         sliding = np.flatnonzero(self.layout.slides[self.sites]) if self.noise.slide else np.zeros(0, int)
         if not len(sliding):
             return replace(self, whitening=whitening)
         at = self.at.copy()
         at[sliding], along = self._slid(surface, sliding, variance[sliding])
-        freed = (
-            variance[sliding, None, None] * np.eye(2)
-            + along[:, :, None] * along[:, None, :] * (_SLIDE_MM / mm_per_unit) ** 2
-        )
-        values, vectors = np.linalg.eigh(freed)
+        slack = along[:, :, None] * along[:, None, :] * (_SLIDE_MM / mm_per_unit) ** 2
+        values, vectors = np.linalg.eigh(variance[sliding, None, None] * np.eye(2) + slack)
         whitening[sliding] = (vectors / np.sqrt(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
         return replace(self, at=at, whitening=whitening)
 
@@ -159,15 +145,10 @@ class InPicture:
 
     def distances_mm(self, seen: SeenSpace, state: State, mm_per_unit: float) -> Floats:
         """As Observed says."""
-        view = self.camera.project(
-            rigid.apply(state.head, seen.points(seen.places.chosen(self.at), state.q)), self.frame
-        )
-        far: Floats = (
-            np.linalg.norm(view.pixels - self.pixels, axis=1)
-            * np.abs(view.depth)
-            / self.camera.fx
-            * mm_per_unit
-        )
+        places = rigid.apply(state.head, seen.points(seen.places.chosen(self.at), state.q))
+        view = self.camera.project(places, self.frame)
+        off = np.linalg.norm(view.pixels - self.pixels, axis=1)
+        far: Floats = off * np.abs(view.depth) / self.camera.fx * mm_per_unit
         return far
 
 
