@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,27 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import read_arrays
+from .arrays import UNREADABLE, read_arrays
 from .errors import AimError
 from .files import atomic_path, check_regular, parse_json
-
-# One stored zip of a manifest and named members, refused in one sentence when anything is off: what .aim and
-# .aimperf files are.
 
 LARGEST_MEMBER = 2**31
 LARGEST_FILE = 2**32
 _LARGEST_MANIFEST = 2**24
 _AGAIN = "Export or copy the file again."
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    MemoryError,
-    struct.error,
-)  # whatever a zip that is none is answered with
 
 
 @dataclass(frozen=True)
@@ -52,12 +38,8 @@ class Format:
     members: tuple[str, ...]
 
 
-AIM = Format(
-    "aim",
-    "model",
-    2,
-    ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx", "mesh.npz"),
-)
+_GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
+AIM = Format("aim", "model", 2, (*_GRAPHS, "mesh.npz"))
 AIMPERF = Format("aimperf", "performance", 1, ("performance.npz", "coefficients.onnx"))
 _FORMATS = (AIM, AIMPERF)
 
@@ -75,16 +57,11 @@ def write_container(
         for name, data in members.items()
     }
     try:
-        text = json.dumps(
-            {"format": kind.name, "schema": kind.schema} | dict(manifest) | {"members": listed},
-            indent=1,
-            allow_nan=False,
-        )
+        whole = {"format": kind.name, "schema": kind.schema} | dict(manifest) | {"members": listed}
+        text = json.dumps(whole, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise AimError(
-            f"{path} cannot be written: its manifest holds what JSON does not ({error}).",
-            "A figure is NaN, infinite or no plain value.",
-        ) from error
+        what = f"{path} cannot be written: its manifest holds what JSON does not ({error})."
+        raise AimError(what, "A figure is NaN, infinite or no plain value.") from error
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, data in [("manifest.json", text.encode()), *members.items()]:
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
@@ -95,25 +72,17 @@ def read_container(kind: Format, path: str | Path) -> tuple[dict[str, Any], dict
     another kind or of a newer schema."""
     file = Path(path)
     if not file.exists():
-        raise AimError(
-            f"There is no {kind.what} at {file}.",
-            "The path is misspelt or the drive is not mounted.",
-            f"Give a .{kind.name} file.",
-        )
+        cause, remedy = "The path is misspelt or the drive is not mounted.", f"Give a .{kind.name} file."
+        raise AimError(f"There is no {kind.what} at {file}.", cause, remedy)
     check_regular(file, LARGEST_FILE)
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _read_manifest(kind, file, archive)
-            members = {
-                name: _read_member(kind, file, archive, name, about)
-                for name, about in manifest["members"].items()
-            }
-    except _UNREADABLE as error:
-        raise AimError(
-            f"{file} cannot be read as a .{kind.name} file ({error}).",
-            "It is cut off, altered, or something else.",
-            _AGAIN,
-        ) from error
+            listed = manifest["members"].items()
+            members = {name: _read_member(kind, file, archive, name, about) for name, about in listed}
+    except UNREADABLE as error:
+        what = f"{file} cannot be read as a .{kind.name} file ({error})."
+        raise AimError(what, "It is cut off, altered, or something else.", _AGAIN) from error
     return manifest, members
 
 
@@ -124,7 +93,7 @@ def read_manifest(kind: Format, path: str | Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             return _read_manifest(kind, file, archive)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise AimError(f"{file} cannot be read as a .{kind.name} file ({error}).", "", _AGAIN) from error
 
 
@@ -161,36 +130,24 @@ def _check_entries(kind: Format, file: Path, archive: zipfile.ZipFile) -> None:
         if entry.filename not in ("manifest.json", *kind.members):
             other = next((f for f in _FORMATS if entry.filename in f.members), None)
             if other is not None:
-                raise AimError(
-                    f"{file} is a {other.what}, and a {kind.what} is needed.",
-                    "The two were exchanged.",
-                    f"Give a .{kind.name} file.",
-                )
-            raise AimError(
-                f"{file} holds an unexpected member '{entry.filename[:80]}'.",
-                "It was not written by this project.",
-                _AGAIN,
-            )
+                what = f"{file} is a {other.what}, and a {kind.what} is needed."
+                raise AimError(what, "The two were exchanged.", f"Give a .{kind.name} file.")
+            what = f"{file} holds an unexpected member '{entry.filename[:80]}'."
+            raise AimError(what, "It was not written by this project.", _AGAIN)
         if (
             entry.file_size > LARGEST_MEMBER
             or entry.compress_type != zipfile.ZIP_STORED
             or entry.file_size != entry.compress_size
         ):
-            raise AimError(
-                f"{file}: member '{entry.filename}' claims {entry.file_size} bytes, more than a "
-                f"{kind.what} needs.",
-                remedy=_AGAIN,
-            )
+            claim = f"{file}: member '{entry.filename}' claims {entry.file_size} bytes"
+            raise AimError(f"{claim}, more than a {kind.what} needs.", remedy=_AGAIN)
     if len(set(names)) < len(names):
         raise AimError(f"{file} holds a member twice.", "It was not written by this project.", _AGAIN)
     if "manifest.json" not in names:
         raise AimError(f"{file} has no manifest.json.", f"It is a zip, but not a .{kind.name} file.", _AGAIN)
-    if archive.getinfo("manifest.json").file_size > _LARGEST_MANIFEST:
-        raise AimError(
-            f"{file}: its manifest is {archive.getinfo('manifest.json').file_size} bytes long.",
-            "It was altered.",
-            _AGAIN,
-        )
+    size = archive.getinfo("manifest.json").file_size
+    if size > _LARGEST_MANIFEST:
+        raise AimError(f"{file}: its manifest is {size} bytes long.", "It was altered.", _AGAIN)
 
 
 def _read_member(
@@ -200,11 +157,8 @@ def _read_member(
         raise AimError(f"{file}: the member '{name[:80]}' is missing.", "The file was altered.", _AGAIN)
     data = archive.read(name)
     if len(data) != about.get("bytes") or hashlib.sha256(data).hexdigest() != about.get("sha256"):
-        raise AimError(
-            f"{file}: the member '{name}' is not the one that was written (SHA-256 differs).",
-            "The file was altered.",
-            _AGAIN,
-        )
+        what = f"{file}: the member '{name}' is not the one that was written (SHA-256 differs)."
+        raise AimError(what, "The file was altered.", _AGAIN)
     return data
 
 

@@ -45,22 +45,16 @@ def controls(data: ModelData) -> list[dict[str, Any]]:
     """Every control: name, range, knots, group, and where it is one of two sides, the stem and the side."""
     rig, sides = data.rig, pairs(data.rig.names)
     places = {target: i for i, target in enumerate(rig.targets)}
-    made = []
-    for control in rig.controls:
+
+    def about(control: Control) -> dict[str, Any]:
         values = [v for v, _ in control.knots] or [1.0]
         stem, side = sides.get(control.name, (control.name, ""))
-        made.append(
-            {
-                "name": control.name,
-                "low": min(0.0, *values),
-                "high": max(0.0, *values),
-                "knots": [[v, places[t]] for v, t in control.knots],
-                "group": named_group(control.name) or _moving_group(data, control, rig),
-                "stem": stem,
-                "side": side,
-            }
-        )
-    return made
+        group = named_group(control.name) or _moving_group(data, control, rig)
+        knots = [[v, places[t]] for v, t in control.knots]
+        shown = {"low": min(0.0, *values), "high": max(0.0, *values), "knots": knots, "group": group}
+        return {"name": control.name} | shown | {"stem": stem, "side": side}
+
+    return [about(control) for control in rig.controls]
 
 
 def pairs(names: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -173,8 +167,7 @@ def _sides(corners: Floats) -> Floats:
 
 
 def _no_bone(data: ModelData) -> NDArray[np.bool_]:
-    """(V,) of neck and ears: below the chin, behind the jaw below the skull's base, outside the skull at the
-    ears."""
+    """(V,) of neck and ears: below the chin, behind the jaw below the skull, outside the skull at the ears."""
     try:
         sites = data.sites
     except AimError:

@@ -1,7 +1,6 @@
 """The jaw's motion in every target, from the skin alone, by what anatomy allows a mandible to do.
 
-    T(theta, p, l):  turn by theta about the axis through the condyles, which slide forward and down as the
-    jaw opens;
+    T(theta, p, l):  turn by theta about the axis through the condyles, which slide forward and down with it;
                      p forward (protrusion); l to a side, with the turn that goes with it
 
 The skin over the chin does not follow the bone in full: an opening is taken up on the way, g (R x - x) with g
@@ -61,11 +60,7 @@ class Mandible:
 @dataclass(frozen=True)
 class JawFit:
     """One target: theta (radians), p and l (mm); residual: share of the chin's motion left over; gains below
-    and along; moves.
-
-    rigid (4, 4): where the skin follows the bone in full, the rigid motion of the skin itself, which is then
-    the better answer.
-    """
+    and along. rigid (4, 4): of the skin itself where it follows the bone in full, then the better answer."""
 
     values: Floats
     residual: float
@@ -156,11 +151,8 @@ def fit_target(actor: Actor, at: Mandible, shape: Floats) -> JawFit:
 
 def _closes(whole: Floats, motion: Floats, arm: Floats) -> bool:
     """Whether a rigid motion of the skin is a closing beyond the bite: upwards about the hinge by more than a
-    neutral may gape, and mostly that.
-
-    A glide to a side or to the front tilts a little as well. motion, arm (P, 3): of the chin, and from the
-    hinge to it, model unit.
-    """
+    neutral may gape, and mostly that, as a glide to a side or to the front tilts a little as well.
+    motion, arm (P, 3): of the chin, and from the hinge to it, model unit."""
     turn = -float(rigid.log(whole)[0])
     upwards = turn * float(np.linalg.norm(arm[:, 1:], axis=1).mean())
     mostly = upwards > 0.5 * float(np.linalg.norm(motion, axis=1).mean())
@@ -182,12 +174,10 @@ def _fit(
 ) -> tuple[float, float, Floats]:
     """cost, share left over, values: robust least squares over some of theta, p, l within Posselt's envelope,
     the rest zero."""
-    scale = np.array([0.02, 1.0, 1.0])
+    given = np.eye(3)[list(chosen)] * np.array([0.02, 1.0, 1.0])
 
     def spread(x: Floats) -> Floats:
-        values = np.zeros(3)
-        values[list(chosen)] = x * scale[list(chosen)]
-        return values
+        return x @ given
 
     start = np.array([3.0 if i == 0 else 0.0 for i in chosen])
     bounds = ([_LOWEST[i] for i in chosen], [60.0] * len(chosen))

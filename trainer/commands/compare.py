@@ -193,6 +193,8 @@ def _tune(plan: Comparison, options: Options, progress: Progress) -> dict[str, A
             starts = [entry["options"]]
             keep(options.tuned, plan.face.name, row.name, setting.name, entry)
             edge = f", at the edge: {entry['edges']}" if entry["edges"] else ""
-            progress.note(f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}{edge}")
+            progress.note(
+                f"{row.name}, {setting.name}: {entry['error']:.3f} mm with {entry['options']}{edge}"
+            )
             found[f"{row.name}, {setting.name}"] = entry
     return found

@@ -42,7 +42,7 @@ from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
 from .graphs import FORMS, fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
-from .skin_fields import request_arrays, request_entry, skin_request, skin_seals
+from .skin_fields import skin_request, skin_seals
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
@@ -369,3 +369,18 @@ def _manifest(
         },
         "training": training,
     }
+
+
+def request_arrays(request: SkinRequest) -> dict[str, Ints]:
+    """As mesh.npz keeps it."""
+    return {
+        "skin_confidence": request.confidence,
+        "skin_tissue": request.tissue,
+        "skin_nodes": request.nodes.astype(np.int32),
+        "skin_seals": request.seals.astype(np.int32),
+    }
+
+
+def request_entry(request: SkinRequest) -> dict[str, float]:
+    """As the manifest keeps it."""
+    return {"radius_mm": request.radius_mm, "smoothness": request.smoothness}

@@ -29,8 +29,8 @@ from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.skin_field import MovedSkin
 
-from .aim import packed_basis, write_checked
-from .skin_fields import request_arrays, request_entry, request_of
+from .aim import packed_basis, request_arrays, request_entry, write_checked
+from .skin_fields import request_of
 
 # An edit written into the graphs of an actor.aim, so that they answer for the edited face without being told
 # of the edit.

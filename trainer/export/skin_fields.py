@@ -106,7 +106,7 @@ def skin_seals(
         pairs = pairs[closing[skin[pairs]].any((1, 2))]
         for number, ids in enumerate(_groups(mesh, skin, pairs, points * mm_per_unit, _APART_MM * size)):
             rows.append(np.stack([np.full(len(ids), pose), np.full(len(ids), number), ids], 1))
-    return np.concatenate(rows).astype(np.int32) if rows else np.zeros((0, 3), np.int32)
+    return np.concatenate([np.zeros((0, 3)), *rows]).astype(np.int32)
 
 
 def _groups(mesh: Mesh, triangles: Ints, pairs: Ints, points: Floats, apart: float) -> list[Ints]:
@@ -114,8 +114,7 @@ def _groups(mesh: Mesh, triangles: Ints, pairs: Ints, points: Floats, apart: flo
     mm."""
     if not len(pairs):
         return []
-    marked = np.zeros(len(points), bool)
-    crossing = triangles[np.unique(pairs)]
+    crossing, marked = triangles[np.unique(pairs)], np.zeros(len(points), bool)
     marked[crossing] = True
     ids = np.flatnonzero(_grown(mesh, marked, 1))
     number = np.full(len(points), -1)
@@ -155,21 +154,6 @@ def request_of(data: ModelData, neutral: Floats | None = None) -> SkinRequest | 
         return made
     seals = kept.seals if len(kept.seals) else made.seals
     return replace(made, confidence=kept.confidence, tissue=kept.tissue, seals=seals)
-
-
-def request_arrays(request: SkinRequest) -> dict[str, Ints]:
-    """As mesh.npz keeps it."""
-    return {
-        "skin_confidence": request.confidence,
-        "skin_tissue": request.tissue,
-        "skin_nodes": request.nodes.astype(np.int32),
-        "skin_seals": request.seals.astype(np.int32),
-    }
-
-
-def request_entry(request: SkinRequest) -> dict[str, float]:
-    """As the manifest keeps it."""
-    return {"radius_mm": request.radius_mm, "smoothness": request.smoothness}
 
 
 def _hidden(mesh: Mesh, normals: Floats, scale: float) -> NDArray[np.bool_]:

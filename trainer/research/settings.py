@@ -1,8 +1,7 @@
 """The settings of a comparison: what is hidden, what is disturbed, how registration drifts, and which
 vertices are scored.
 
-All noise follows from the setting, the seed and the frame's place in the whole take alone: every method sees
-the same.
+All noise follows from the setting, the seed and the frame's place in the take: every method sees the same.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ from trainer.geometry.surface import Surface
 from .method import Face, Observed
 from .take import Take
 
-# Registration that drifts along the surface: correspondences slide by a smooth field, so that every point
-# still lies on the skin.
+# Registration that drifts: correspondences slide by a smooth field, so that every point still lies on the skin.
 
 LEAST_MM, MEAN_DRIFT_MM, MOST_MM = 1.0, 2.0, 3.0
 _WAVES, _WAVELENGTH_MM = 12, 80.0
@@ -37,10 +35,8 @@ class Drift:
     square over scored vertices)."""
 
     def __init__(self, face: Face, scored: NDArray[np.bool_], seed: int) -> None:
-        spread = (
-            face.neutral
-            + face.deltas[:, :, int(np.argmax(face.motion @ np.linalg.norm(face.deltas, axis=1)))]
-        )  # the lips apart: none slides onto the other
+        apart = int(np.argmax(face.motion @ np.linalg.norm(face.deltas, axis=1)))
+        spread = face.neutral + face.deltas[:, :, apart]  # the lips apart: none slides onto the other
         field = _tangential(spread, vertex_normals(face.mesh, spread), seed)
         field /= np.sqrt(np.square(field[scored]).sum(axis=1).mean())
         self._slides = [_slide(spread, face.mesh.triangles, spread + stop * field) for stop in _STOPS]
@@ -49,9 +45,8 @@ class Drift:
         """(V, 3) between the two nearest of the prepared amounts."""
         place = float(np.clip(amount / _STOPS[1], 0.0, len(_STOPS) - 1))
         low = min(int(place), len(_STOPS) - 2)
-        carried: Floats = (1 - (place - low)) * (self._slides[low] @ points) + (place - low) * (
-            self._slides[low + 1] @ points
-        )
+        before, after = (slide @ points for slide in self._slides[low : low + 2])
+        carried: Floats = (1 - (place - low)) * before + (place - low) * after
         return carried
 
 
@@ -74,13 +69,9 @@ def _slide(points: Floats, triangles: NDArray[np.integer], moved: Floats) -> sp.
     """(V, V) shares of three corners each: where on the surface of `points` the moved ones (V, 3) are
     nearest."""
     found = Surface(points, triangles).closest(moved)
-    rows = np.repeat(np.arange(len(points)), 3)
-    return sp.csr_matrix(
-        (found.shares.ravel(), (rows, found.corners.ravel())), shape=(len(points), len(points))
-    )
+    places = np.repeat(np.arange(len(points)), 3), found.corners.ravel()
+    return sp.csr_matrix((found.shares.ravel(), places), shape=(len(points), len(points)))
 
-
-# The settings of a comparison: what is hidden, what is disturbed, and which vertices are scored.
 
 BLOCK_MM, BLOCK_SHARE, SPARSE_SHARE, LIPS_MM, LIPS_SHARE = 12.0, 0.2, 0.05, 10.0, 0.2
 HEAD_DEGREES, HEAD_MM = 0.5, 1.0
@@ -102,9 +93,8 @@ class Setting:
     @property
     def seeded(self) -> bool:
         """Whether anything is random in it."""
-        return bool(
-            self.noise_mm or self.head_moves or self.drifts or self.sees in ("blocks", "sparse", "lips")
-        )
+        masked = self.sees in ("blocks", "sparse", "lips")
+        return bool(self.noise_mm or self.head_moves or self.drifts or masked)
 
     @property
     def needs_landmarks(self) -> bool:
@@ -112,20 +102,18 @@ class Setting:
         return self.sees in ("landmarks", "lips")
 
 
-SETTINGS = {
-    s.name: s
-    for s in (
-        Setting("all", "all vertices"),
-        Setting("noise", "all vertices + 1 mm noise", noise_mm=1.0),
-        Setting("blocks", "12 mm blocks left out, scored there", sees="blocks"),
-        Setting("sparse", "5 % of the vertices + 1 mm noise", noise_mm=1.0, sees="sparse"),
-        Setting("landmarks", "the 68 landmarks only", sees="landmarks"),
-        Setting("head", "unsteady head (0.5 degrees, 1 mm)", head_moves=True),
-        Setting(
-            "drift", "drift along the surface (1-3 mm), a fifth of the lips missing", sees="lips", drifts=True
-        ),
-    )
-}
+_ALL = (
+    Setting("all", "all vertices"),
+    Setting("noise", "all vertices + 1 mm noise", noise_mm=1.0),
+    Setting("blocks", "12 mm blocks left out, scored there", sees="blocks"),
+    Setting("sparse", "5 % of the vertices + 1 mm noise", noise_mm=1.0, sees="sparse"),
+    Setting("landmarks", "the 68 landmarks only", sees="landmarks"),
+    Setting("head", "unsteady head (0.5 degrees, 1 mm)", head_moves=True),
+    Setting(
+        "drift", "drift along the surface (1-3 mm), a fifth of the lips missing", sees="lips", drifts=True
+    ),
+)
+SETTINGS = {setting.name: setting for setting in _ALL}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,40 +130,31 @@ def make_scene(face: Face, take: Take, setting: Setting, seed: int) -> Scene:
     """Nothing is held but masks and slides: every frame is disturbed when it is asked for. Raises AimError
     without landmarks where they are needed."""
     if setting.needs_landmarks and take.landmarks is None:
+        cause = "The actor has no landmarks.json with 68 vertex ids."
         raise AimError(
-            f"The setting '{setting.name}' needs the 68 landmarks.",
-            "The actor has no landmarks.json with 68 vertex ids.",
-            "Give --landmarks FILE.",
+            f"The setting '{setting.name}' needs the 68 landmarks.", cause, "Give --landmarks FILE."
         )
     seen = _seen(face, take, setting, seed)
     drift = Drift(face, take.scored, seed) if setting.drifts else None
     last = max(int(take.ids[-1]), 1)
 
     def truth(f: int) -> Floats:
-        return (
-            rigid.apply(_head(face, setting, seed, int(take.ids[f])), take.frames[f].astype(np.float64))
-            if setting.head_moves
-            else take.frames[f]
-        )
+        if not setting.head_moves:
+            return take.frames[f]
+        return rigid.apply(_head(face, setting, seed, int(take.ids[f])), take.frames[f].astype(np.float64))
 
     def observed(f: int) -> Floats:
         points = truth(f)
         if drift is not None:
             points = drift.carried(points, drift_amount(int(take.ids[f]) / last))
         if setting.noise_mm:
-            points = points + setting.noise_mm * _random(setting, seed, int(take.ids[f])).standard_normal(
-                points.shape, np.float32
-            )
+            noise = _random(setting, seed, int(take.ids[f])).standard_normal(points.shape, np.float32)
+            points = points + setting.noise_mm * noise
         return np.where(seen[:, None], points, np.nan).astype(np.float32)
 
     scored = take.scored & ~seen if setting.sees == "blocks" else take.scored
-    return Scene(
-        Observed(
-            observed, seen, take.clip, take.fps, setting.head_moves, MEAN_DRIFT_MM if setting.drifts else 0.0
-        ),
-        truth,
-        scored,
-    )
+    slid_mm = MEAN_DRIFT_MM if setting.drifts else 0.0
+    return Scene(Observed(observed, seen, take.clip, take.fps, setting.head_moves, slid_mm), truth, scored)
 
 
 def _random(setting: Setting, seed: int, frame: int = -1) -> np.random.Generator:
@@ -214,8 +193,7 @@ def blocks(points: Floats, scored: Flags, rng: np.random.Generator) -> Flags:
     """(V,) cubes of space left out, one after another, until they hold their share of what is scored; no
     share is lost on skin outside it."""
     cell = np.floor((points + rng.uniform(0, BLOCK_MM, 3)) / BLOCK_MM).astype(np.int64)
-    _, block = np.unique(cell, axis=0, return_inverse=True)
-    block = block.ravel()
+    block = np.unique(cell, axis=0, return_inverse=True)[1].ravel()
     inside = np.bincount(block[scored], minlength=block.max() + 1)
     order = rng.permutation(np.flatnonzero(inside))
     out = order[: int(np.searchsorted(np.cumsum(inside[order]), BLOCK_SHARE * scored.sum())) + 1]

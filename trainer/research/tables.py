@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from .compare import Comparison, map_file, mean_scores, one, watched
 from .methods import read_store, tuned_elsewhere
 from .settings import SETTINGS, make_scene
 
-# The results as markdown: one table of mean errors, method by setting, and one of everything for each
-# setting.
+# The results as markdown: one table of mean errors, method by setting; one of everything for each setting.
 
 Lines = list[dict[str, Any]]
 _HEADER = (
@@ -40,11 +40,9 @@ def tables(results: Lines, figures: Sequence[str] = ()) -> str:
     """Everything as one markdown text."""
     methods = list(dict.fromkeys(line["method"] for line in results))
     settings = list(dict.fromkeys(line["setting"] for line in results))
-    by_case = {
-        (m, s): [r for r in results if r["method"] == m and r["setting"] == s]
-        for m in methods
-        for s in settings
-    }
+    by_case: dict[tuple[str, str], Lines] = {case: [] for case in itertools.product(methods, settings)}
+    for line in results:
+        by_case[line["method"], line["setting"]].append(line)
     rows = [[m, *(_mean(by_case[m, s]) for s in settings)] for m in methods]
     parts = ["Mean error, mm:\n\n" + markdown(["", *settings], rows)]
     parts += [
@@ -69,22 +67,8 @@ def _row(method: str, lines: Lines) -> list[object]:
     s = mean_scores(lines)
     spread = f"+- {np.std([line['mean'] for line in lines]):.2g}" if len(lines) > 1 else ""
     times = [float(np.mean([line[key] for line in lines])) for key in ("frame_ms", "prepare_s")]
-    return [
-        method,
-        s.mean,
-        spread,
-        s.median,
-        s.p95,
-        s.max,
-        _known(s.jitter),
-        _known(s.jaw),
-        lines[0]["unknowns"],
-        *times,
-    ]
-
-
-def _known(value: float | None) -> object:
-    return "" if value is None else value
+    jitter, jaw = ("" if value is None else value for value in (s.jitter, s.jaw))
+    return [method, s.mean, spread, s.median, s.p95, s.max, jitter, jaw, lines[0]["unknowns"], *times]
 
 
 # Error against unknowns: on dense data more unknowns always win, so that a single number says little.
@@ -106,11 +90,8 @@ def curve(
     ]
     progress.stage("error against unknowns", len(cases))
     for done, (setting, row, n) in enumerate(cases):
-        options = (
-            tuned_elsewhere(store, plan.face.name, row.name, setting.name)[0]
-            if row.grids
-            else dict(row.fixed)
-        )
+        tuned = tuned_elsewhere(store, plan.face.name, row.name, setting.name)[0] if row.grids else None
+        options = dict(row.fixed) if tuned is None else tuned
         scene = watched(make_scene(plan.face, plan.take, setting, 0), progress, done, len(cases))
         found.append(
             {"method": row.name, "setting": setting.name, "asked": n}

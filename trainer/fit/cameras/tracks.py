@@ -18,9 +18,6 @@ from aim_maya.core.files import read_json
 
 from .camera import Camera
 
-# Which landmark ids a tracker gives for which site of the face: tables that come as JSON files and can be
-# replaced by the user's own.
-
 FOLDER = Path(__file__).parent / "convention_tables"
 
 
@@ -46,45 +43,36 @@ def read_convention(name: str | Path) -> Convention:
     if str(name) in known_conventions():
         path = FOLDER / f"{name}.json"
     elif path.suffix.lower() != ".json":
-        raise AimError(
+        what, nearest = (
             f"The landmark convention '{name}' is not known.",
             nearest_name(str(name), known_conventions()),
-            f"One of {', '.join(known_conventions())}, or a file.json.",
         )
+        raise AimError(what, nearest, f"One of {', '.join(known_conventions())}, or a file.json.")
     data = read_json(path)
     table = data.get("points") if isinstance(data, dict) else None
     if not isinstance(table, dict) or not table:
-        raise AimError(
-            f"{path} has no 'points'.",
-            "It is no convention table.",
-            f"Begin from a copy of {FOLDER.name}/multipie68.json.",
-        )
+        remedy = f"Begin from a copy of {FOLDER.name}/multipie68.json."
+        raise AimError(f"{path} has no 'points'.", "It is no convention table.", remedy)
     points = {str(site): _ids(ids, f"{path}: site '{site}'") for site, ids in table.items()}
     listed = data.get("contour", [])
     if not isinstance(listed, list):
-        raise AimError(
-            f"{path}: 'contour' is {str(listed)[:40]}.",
-            remedy='Give a list of sites: ["0", "1"], or leave it out.',
-        )
+        remedy = 'Give a list of sites: ["0", "1"], or leave it out.'
+        raise AimError(f"{path}: 'contour' is {str(listed)[:40]}.", remedy=remedy)
     contour = frozenset(str(site) for site in listed)
     for site in contour - set(points):
-        raise AimError(
-            f"{path}: the contour names '{site}', which has no points.", nearest_name(site, points)
-        )
+        what = f"{path}: the contour names '{site}', which has no points."
+        raise AimError(what, nearest_name(site, points))
     return Convention(str(data.get("name", path.stem)), points, contour)
 
 
 def guess_convention(ids: tuple[str, ...]) -> str:
     """The table for as many ids as these. Raises AimError when that says nothing."""
     for count, name in ((68, "multipie68"), (468, "mediapipe478"), (478, "mediapipe478")):
-        if set(ids) <= {str(i) for i in range(count)} and (
-            len(ids) == count or (count == 68 and len(ids) < 68)
-        ):
+        enough = len(ids) == count or (count == 68 and len(ids) < 68)
+        if enough and set(ids) <= {str(i) for i in range(count)}:
             return name
-    raise AimError(
-        f"{len(ids)} landmarks a frame belong to no convention known here.",
-        remedy=f"Give --convention: {', '.join(known_conventions())}, or a file.json.",
-    )
+    remedy = f"Give --convention: {', '.join(known_conventions())}, or a file.json."
+    raise AimError(f"{len(ids)} landmarks a frame belong to no convention known here.", remedy=remedy)
 
 
 def _ids(value: Any, where: str) -> tuple[str, ...]:
@@ -136,32 +124,20 @@ class Tracks:
         return int((~self.seen).sum())
 
     def at_sites(self, convention: Convention) -> Tracks:
-        """The same take with P the sites of the convention, each the mean of its points. A site with a point
-        missing is missing.
-
-        Raises AimError when no id of the file is one of the convention's.
-        """
+        """The same take with P the sites of the convention, each the mean of its points, missing where one of
+        them is. Raises AimError when no id of the file is one of the convention's."""
         index = {name: i for i, name in enumerate(self.ids)}
-        kept = {
-            site: [index[i] for i in ids]
-            for site, ids in convention.points.items()
-            if all(i in index for i in ids)
-        }
+        known = {site: ids for site, ids in convention.points.items() if index.keys() >= set(ids)}
+        kept = {site: [index[i] for i in ids] for site, ids in known.items()}
         if not kept:
-            raise AimError(
-                f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...) is known "
-                f"to '{convention.name}'.",
-                "The landmarks follow another convention.",
-                "Name it with --convention, or give a table of your own.",
-            )
+            ids = f"None of the {len(self.ids)} landmark ids ({', '.join(self.ids[:4])}, ...)"
+            cause = "The landmarks follow another convention."
+            remedy = "Name it with --convention, or give a table of your own."
+            raise AimError(f"{ids} is known to '{convention.name}'.", cause, remedy)
         confidence = np.where(self.seen, self.confidence, 0.0)
-        points = np.stack([self.points[:, :, ids].mean(axis=2) for ids in kept.values()], axis=2)
-        return replace(
-            self,
-            ids=tuple(kept),
-            points=points,
-            confidence=np.stack([confidence[:, :, ids].min(axis=2) for ids in kept.values()], axis=2),
-        )
+        points = np.stack([self.points[:, :, at].mean(axis=2) for at in kept.values()], axis=2)
+        confidence = np.stack([confidence[:, :, at].min(axis=2) for at in kept.values()], axis=2)
+        return replace(self, ids=tuple(kept), points=points, confidence=confidence)
 
     def in_pixels(self, cameras: Sequence[Camera]) -> Tracks:
         """The same take in pixels, its C cameras in the order of `cameras`; one camera on each side belongs
@@ -174,21 +150,16 @@ class Tracks:
         for i, camera in enumerate(cameras):
             size = self.sizes.get(self.cameras[order[i]])
             if size is not None and not np.allclose(size, (camera.width, camera.height), atol=0.5):
-                raise AimError(
-                    f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x "
-                    f"{size[1]:g}, the camera's is {camera.width:g} x {camera.height:g}.",
-                    "They come from a proxy or a crop.",
-                    "Give the camera for that image, or scale the landmarks.",
+                found = (
+                    f"The landmarks of '{camera.name}' were found in an image of {size[0]:g} x {size[1]:g}"
                 )
+                what = f"{found}, the camera's is {camera.width:g} x {camera.height:g}."
+                remedy = "Give the camera for that image, or scale the landmarks."
+                raise AimError(what, "They come from a proxy or a crop.", remedy)
         if self.normalised:
             points = points * np.array([[c.width, c.height] for c in cameras])[:, None]
-        in_order = replace(
-            self,
-            cameras=tuple(c.name for c in cameras),
-            points=points,
-            confidence=confidence,
-            normalised=False,
-        )
+        names = tuple(c.name for c in cameras)
+        in_order = replace(self, cameras=names, points=points, confidence=confidence, normalised=False)
         _check_inside(in_order, cameras)
         return in_order
 
@@ -196,16 +167,10 @@ class Tracks:
         if len(cameras) == 1 == len(self.cameras):
             return [0]
         names = [camera.name for camera in cameras]
-        extra, without = (
-            [n for n in self.cameras if n not in names],
-            [n for n in names if n not in self.cameras],
-        )
-        if extra or without:
-            raise AimError(
-                f"The landmarks are of {', '.join(self.cameras)}, the cameras are {', '.join(names)}.",
-                "The files belong to different shots, or the names differ.",
-                "Name the cameras alike in both files.",
-            )
+        if set(names) != set(self.cameras):
+            what = f"The landmarks are of {', '.join(self.cameras)}, the cameras are {', '.join(names)}."
+            cause = "The files belong to different shots, or the names differ."
+            raise AimError(what, cause, "Name the cameras alike in both files.")
         return [self.cameras.index(name) for name in names]
 
 
@@ -218,23 +183,17 @@ def _check_inside(tracks: Tracks, cameras: Sequence[Camera]) -> None:
             continue
         size = np.array([camera.width, camera.height])
         if np.median(np.abs(seen).max(axis=1)) <= 1.5:
-            raise AimError(
-                f"The landmarks of '{camera.name}' all lie within {np.abs(seen).max():.2f} pixels of "
-                "the corner.",
-                "They are normalised to 0..1.",
-                'Say "coordinates": "normalised" in the file.',
-            )
+            near = f"all lie within {np.abs(seen).max():.2f} pixels of the corner."
+            remedy = 'Say "coordinates": "normalised" in the file.'
+            raise AimError(f"The landmarks of '{camera.name}' {near}", "They are normalised to 0..1.", remedy)
         outside = ((seen < -_FAR_OUT * size) | (seen > (1 + _FAR_OUT) * size)).any(axis=1)
         if outside.mean() > 0.5:
-            fit = next(
-                (f for f in _USUAL if np.mean(((seen * f >= 0) & (seen * f <= size)).all(axis=1)) > 0.95),
-                None,
-            )
+            fits = [f for f in _USUAL if np.mean(((seen * f >= 0) & (seen * f <= size)).all(axis=1)) > 0.95]
             raise AimError(
                 f"{outside.mean():.0%} of the landmarks of '{camera.name}' lie far outside its image "
                 f"of {camera.width:g} x {camera.height:g}; "
                 f"they reach {seen[:, 0].max():.0f}, {seen[:, 1].max():.0f}.",
                 "They were found in an image of another size"
-                + (f" ({1 / fit:.3g} times this one would do)." if fit else "."),
+                + (f" ({1 / fits[0]:.3g} times this one would do)." if fits else "."),
                 "Give width, height and intrinsics of the image that the landmarks were found in.",
             )
