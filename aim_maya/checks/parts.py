@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aim_maya.core.dependencies import how_to_install
 
@@ -161,9 +162,9 @@ def _tried(part: Part, python: Path, environment: dict[str, str]) -> Check:
     command = [str(python), "-P", "-c", _TRY, part.package, part.code]
     remedy = part.mend or f"Install it again: pip install --force-reinstall {part.pip}"
     told = partial(Check, part.name, purpose=part.purpose)
-    quiet = {"capture_output": True, "stdin": subprocess.DEVNULL, "check": False, **flags}
+    how: dict[str, Any] = {"capture_output": True, "stdin": subprocess.DEVNULL, "check": False, **flags}
     try:
-        done = subprocess.run(command, timeout=_WAIT_S, env=environment, **quiet)  # type: ignore[call-overload]
+        done = subprocess.run(command, timeout=_WAIT_S, env=environment, **how)
     except subprocess.TimeoutExpired:
         return told("fail", f"is installed and does not answer within {_WAIT_S:g} s", remedy)
     except OSError as error:

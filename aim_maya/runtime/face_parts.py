@@ -167,7 +167,7 @@ def _sides(corners: Floats) -> Floats:
 
 
 def _no_bone(data: ModelData) -> NDArray[np.bool_]:
-    """(V,) of neck and ears: below the chin, behind the jaw below the skull, outside the skull at the ears."""
+    """(V,) of neck and ears: below the chin, behind the jaw below the skull, outside it at the ears."""
     try:
         sites = data.sites
     except AimError:

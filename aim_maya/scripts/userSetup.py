@@ -7,7 +7,7 @@ def _aim_maya_start() -> None:
 
     def install() -> None:
         try:
-            from aim_maya.scene.shelf import menu  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            from aim_maya.scene.shelf import menu  # type: ignore
 
             menu.install()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with our module, Maya must start

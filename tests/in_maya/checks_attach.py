@@ -14,6 +14,7 @@ from aim_maya.scene.actions.restore import restore
 from aim_maya.scene.rig.chain import stack
 
 from .lab import Lab, Rig, close, refused
+from .rich import rich
 from .timing import key_everything
 from .tiny import tiny, write_tiny
 
@@ -416,6 +417,25 @@ def check_bake_back_is_a_native_blend_shape_that_follows(lab: Lab) -> None:
     model = lab.points(rig.mesh)
     assert np.abs(lab.points(native.mesh) - model).max() < 0.5 * np.abs(linear - model).max()
     assert cmds.nodeType(native.blend_shape) == "blendShape"
+
+
+def check_bake_back_tells_targets_from_in_betweens(lab: Lab) -> None:
+    """As the Shape Editor lists them: a row a control, named for its outermost knots; the rest in between."""
+    lab = Lab(lab.folder, rich())
+    rig = lab.rig(combination=False)
+    attach(rig.mesh, lab.model)
+    node, between = bake_native(rig.mesh, samples=20).blend_shape, 0
+    listed = cmds.getAttr(f"{node}.targetDirectory[0].childIndices")
+    for index in cmds.getAttr(f"{node}.inputTarget[0].inputTargetGroup", multiIndices=True):
+        group = f"{node}.inputTarget[0].inputTargetGroup[{index}].inputTargetItem"
+        items = cmds.getAttr(group, multiIndices=True)
+        outermost = max(abs(item - 5000) for item in items)
+        names = f"{node}.inbetweenInfoGroup[{index}].inbetweenInfo[{{}}].inbetweenTargetName"
+        named = [item for item in items if cmds.getAttr(names.format(item))]
+        assert named == [item for item in items if abs(item - 5000) < outermost], (index, items, named)
+        assert index in listed, (index, listed)
+        between += len(named)
+    assert between, "no control with an in-between was tried"
 
 
 def check_what_was_painted_while_attached_comes_back(lab: Lab) -> None:

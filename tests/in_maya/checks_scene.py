@@ -283,7 +283,8 @@ def check_teeth_are_released_with_the_model(lab: Lab) -> None:
 
 
 def check_the_anatomy_view(lab: Lab) -> None:
-    """A mesh at the learned bone points, coloured by thickness; the rig is untouched; undo takes it away."""
+    """A mesh at the learned bone points, coloured by thickness, without history; the rig is untouched; undo takes it
+    away."""
     rig = lab.rig()
     attach(rig.mesh, lab.model)
     before = set(cmds.ls())
@@ -291,6 +292,8 @@ def check_the_anatomy_view(lab: Lab) -> None:
     close(lab.points(bones), FaceModel.load(lab.model, "cpu").anatomy.bone_points)
     shape = cmds.listRelatives(bones, shapes=True, fullPath=True)[0]
     assert cmds.polyColorSet(shape, query=True, allColorSets=True) == ["aimThickness"]
+    assert len(cmds.listRelatives(bones, shapes=True)) == 1, "colours left an original behind"
+    assert not cmds.listConnections(f"{shape}.inMesh", source=True, destination=False), "colours left history"
     cmds.undo()
     assert set(cmds.ls()) == before
 

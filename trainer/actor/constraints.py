@@ -125,7 +125,7 @@ def find_constraints(actor: Actor) -> Constraints:
     kept &= distance <= ASTRAY * surface.closest(skin.points).distance
     covered = np.flatnonzero(kept)
     if len(covered) < max(20, 0.02 * len(skin.points)):
-        few = f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm below."
+        few = f"Only {len(covered)} of {len(skin.points)} skin vertices have bone within {LONGEST_MM:g} mm."
         why = "Skull and jaw are in another space or unit than the neutral, or its normals point inwards."
         raise AimError(few, why, "Move the bones into the neutral's object space.")
     which = on_jaw[covered].astype(np.int64)

@@ -151,8 +151,8 @@ _OURS = ("-o", "--out", "--frames", "--resume", "--progress", "--json")
 
 def wanted(take: Path | Curves, words: Sequence[str], frames: str | None) -> FrameRange:
     """The frames of a take, or of a performance by its clock, that `aimface bake` would bake with these
-    options. Raises AimError for curves or frames that it would refuse; options it does not know end the command
-    with tyro's own message: better here than on every machine."""
+    options. Raises AimError for curves or frames that it would refuse; options it does not know end the
+    command with tyro's own message: better here than on every machine."""
     for word in words:
         if word.split("=")[0] in _OURS:
             raise AimError(

@@ -23,7 +23,7 @@ from trainer.geometry.surface import Surface
 from .method import Face, Observed
 from .take import Take
 
-# Registration that drifts: correspondences slide by a smooth field, so that every point still lies on the skin.
+# Registration that drifts: correspondences slide by a smooth field, and every point still lies on the skin.
 
 LEAST_MM, MEAN_DRIFT_MM, MOST_MM = 1.0, 2.0, 3.0
 _WAVES, _WAVELENGTH_MM = 12, 80.0

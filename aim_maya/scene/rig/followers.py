@@ -98,7 +98,7 @@ def wrap(mesh: str, face: str) -> str:
 
 def _add_driver(node: str, face: str) -> None:
     """Maya's own helper; its method was renamed between versions."""
-    from maya.internal.nodes.proximitywrap import node_interface  # type: ignore[import-not-found,unused-ignore]
+    from maya.internal.nodes.proximitywrap import node_interface  # type: ignore
 
     interface = node_interface.NodeInterface(node)
     shape = (cmds.listRelatives(face, shapes=True, noIntermediate=True, fullPath=True) or [face])[0]

@@ -9,6 +9,7 @@ import numpy as np
 from tests.fake_maya.values import Geometry, Topology, UVSet, component_indices
 
 from .core import Flags, command, flatten, short_name, targets
+from .deform import ensure_original
 
 if TYPE_CHECKING:
     from tests.fake_maya.session import Session
@@ -63,10 +64,12 @@ def poly_color_set(session: Session, args: list[Any], flags: Flags) -> Any:
 
 @command("polyColorPerVertex", "colorRGB colorDisplayOption")
 def poly_color_per_vertex(session: Session, args: list[Any], flags: Flags) -> Any:
-    """Colours of vertices in the current set; ask them back."""
+    """Colours of vertices in the current set; ask them back. They are history, which begins at an original."""
     result: list[float] = []
     for name in targets(session, args):
         shape = session.shape(name.partition(".")[0])
+        if not flags.get("query"):
+            ensure_original(session, shape)
         if "colorDisplayOption" in flags and not flags.get("query"):
             session.graph.set_value(shape, ("displayColors", ()), bool(flags["colorDisplayOption"]))
         sets = session.extras.setdefault("colors", {}).setdefault(shape, {})
