@@ -124,9 +124,9 @@ def test_uvs_come_along(draft: Path, take: Path, tmp_path: Path) -> None:
 
 def test_points_become_usd_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copied in one piece and number by number: the same values, memory of their own."""
-    from trainer.bake.formats import usd
+    from trainer.usd import stage
 
-    assert usd._shows_its_memory()  # with the usd-core that is pinned
+    assert stage._shows_its_memory()  # with the usd-core that is pinned
     wide = np.random.default_rng(0).normal(size=(9, 4))
     given = [
         np.zeros((0, 3), np.float32),
@@ -135,9 +135,9 @@ def test_points_become_usd_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
         np.asfortranarray(wide[:, :3]),
         np.full((1, 3), np.nan),
     ]
-    fast = [usd.vec3f(points) for points in given]
-    monkeypatch.setattr(usd, "_shows_its_memory", lambda: False)
-    for points, one, other in zip(given, fast, map(usd.vec3f, given), strict=True):
+    fast = [stage.vec3f(points) for points in given]
+    monkeypatch.setattr(stage, "_shows_its_memory", lambda: False)
+    for points, one, other in zip(given, fast, map(stage.vec3f, given), strict=True):
         assert np.array(one).tobytes() == np.array(other).tobytes() == points.astype(np.float32).tobytes()
     given[1][:] = 0
     assert np.array(fast[1]).all()

@@ -197,8 +197,8 @@ FAULTS = [
     Fault(
         "groupParts end the walk",
         CHAIN,
-        '    "inputGeometry",\n    "inputPolymesh",',
-        '    "inputPolymesh",',
+        '("inputGeometry", "inputPolymesh",',
+        '("inputPolymesh",',
         ("attach", "twin"),
     ),
     Fault(

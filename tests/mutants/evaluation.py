@@ -14,6 +14,7 @@ ATTRIBUTES = "aim_maya/scene/node/attributes.py"
 BUFFERS = "aim_maya/scene/maya/buffers.py"
 DEFORM = "aim_maya/runtime/deformation.py"
 SHARED = "aim_maya/runtime/deformation.py"
+SESSION = "aim_maya/runtime/session.py"
 RIGID = "aim_maya/core/rigid.py"
 
 FAULTS = [
@@ -590,10 +591,10 @@ FAULTS = [
         "            head=False,\n            detail=False,\n",
         ("performance",),
     ),
-    Fault("BLAS keeps its threads", DEFORM, "            put(1)\n", "            pass\n", ("twin",)),
+    Fault("BLAS keeps its threads", SESSION, "            put(1)\n", "            pass\n", ("twin",)),
     Fault(
         "BLAS is left at one thread",
-        DEFORM,
+        SESSION,
         '            if not _held["by"]:\n                put(_held["before"])',
         "            pass",
         ("twin",),
