@@ -290,3 +290,39 @@ def _check_values(value: Any, depth: int) -> None:
         raise ValueError("it holds a number that no float holds")
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_NUMBER:
         raise ValueError("it holds a number of over 300 digits")
+
+
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+def decoded(path: Path, data: bytes, what: str, remedy: str) -> tuple[str, list[str]]:
+    """The text of a file that other programs write, and a note where its encoding was a guess; `what` it is
+    in words. Raises AimError with that remedy for what is no text."""
+    no_text = f"Cannot read {what} {path}: it is no text file."
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "") or _wide(data) or "utf-8"
+    notes: list[str] = []
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        try:
+            if encoding != "utf-8":
+                raise error
+            text = data.decode("cp1252")  # what spreadsheets of western Windows write
+        except UnicodeDecodeError:
+            raise AimError(no_text, "It is damaged, or of another kind.", remedy) from error
+        notes.append("The file is not UTF-8: its names were read as cp1252 (Western European).")
+    if data and text.rstrip("\0") != text:
+        lost = len(text) - len(text.rstrip("\0"))
+        cause = "It was not written to its end: the disk was full, or the power failed."
+        raise AimError(f"{path} ends in {lost} zero bytes.", cause, "Export it again.")
+    if any(text.find(chr(c)) >= 0 for c in range(32) if c not in (9, 10, 11, 12, 13)):
+        raise AimError(no_text, "It is binary.", remedy)
+    return text, notes
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without its mark: every other byte of the beginning is zero."""
+    head = data[:64]
+    if len(head) > 3 and not any(head[1::2]) and all(head[0::2]):
+        return "utf-16-le"
+    return "utf-16-be" if len(head) > 3 and not any(head[0::2]) and all(head[1::2]) else ""

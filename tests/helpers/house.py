@@ -53,9 +53,9 @@ LAYERS: dict[str, list[tuple[str, ...]]] = {
     ],
 }  # fmt: skip
 LARGEST = {"aim_maya.scene": 7, "trainer": 17}  # entries, __init__.py apart
-# The median was 192 lines when the house was built; native rigs, the page of a face, edits by the motion of
-# space and frames on a device, some 9,000 lines, came into the same number of files since.
-MOST_FILES, MOST_EDGES, MEDIAN = 250, 55, (100, 230)
+# The median was 192 lines when the house was built, and 228 once native rigs, the page of a face, edits by the
+# motion of space and frames on a device had come into the same number of files.
+MOST_FILES, MOST_EDGES, MEDIAN = 250, 55, (100, 200)
 
 
 @dataclass
@@ -84,9 +84,8 @@ def look(root: Path = ROOT) -> House:
         for other in found:
             importers[other].add(name)
     edges = {folder: set(_edges(folder, imports)) for folder in LAYERS}
-    own = [
-        len(text) for text in lengths.values() if len(text) > 1
-    ]  # a package's one line is no file of its own
+    # a package's one line is no file of its own
+    own = [len(text) for text in lengths.values() if len(text) > 1]
     return House(
         files=len(paths),
         median=statistics.median(own),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import glob
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from aim_maya.core.curves.take import exact_rate
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
-from aim_maya.runtime import FaceModel, Performance
+from aim_maya.runtime import FaceModel
 from aim_maya.runtime.native_rig import RigidPart
 from trainer.bake.formats.blender import alembic_provenance, check_alembic, write_alembic
 from trainer.bake.formats.plain import npz_provenance, write_npz, write_objs
@@ -25,19 +25,7 @@ from trainer.bake.formats.skel import write_skel
 from trainer.bake.formats.usd import USD_ENDINGS, usd_provenance, write_usd
 
 from .shot import Provenance, Shot, bones, provenance, teeth, teeth_files
-from .take import (
-    CurveSource,
-    PerformanceSource,
-    ShotFrames,
-    Taken,
-    TakeOptions,
-    check_rates,
-    check_unscaled,
-    clock,
-    is_performance,
-    sampled,
-    taken,
-)
+from .take import TakeOptions, shown
 
 ENDINGS = (".npz", ".abc", *USD_ENDINGS)
 
@@ -88,9 +76,8 @@ def bake(
     kind = _kind(out, options)
     began = time.perf_counter()
     model = FaceModel.load(model_path, device, evaluation=options.evaluation)
-    take, source, unmatched = shown(
-        model, curves_path, options, "UsdSkel" if options.skel else "", options.head
-    )
+    one_weight = "UsdSkel" if options.skel else ""
+    take, source, unmatched = shown(model, curves_path, options, one_weight, options.head)
     wanted, rate = take.frames, exact_rate(take.curves.fps)
     if kind == ".abc":
         check_alembic(wanted.step, wanted.first)
@@ -99,10 +86,8 @@ def bake(
         _remove_leftovers(out)
         if _is_complete(out, kind, made_from):
             return {"frames": 0, "skipped": True, "fps": float(rate), "output": str(out)}
-    with (
-        Progress(style) as progress,
-        threadpool_limits(1),
-    ):  # BLAS threads wait for each other on a busy machine: 10 ms a frame in place of 0.3
+    # BLAS threads wait for each other on a busy machine: 10 ms a frame in place of 0.3
+    with Progress(style) as progress, threadpool_limits(1):
         for note in (*take.curves.notes, *unmatched):
             progress.note(note, warning=True)
         progress.note(model.status)
@@ -163,35 +148,6 @@ def _kind(out: Path, options: BakeOptions) -> str:
     return kind
 
 
-def shown(
-    model: FaceModel, path: Path, options: TakeOptions, one_weight: str = "", head: bool = True
-) -> tuple[Taken, ShotFrames, list[str]]:
-    """The sampled take, what it shows on the model, and sentences on columns without a control and on the
-    weights' scale.
-
-    one_weight: what has one weight a blend shape, and so takes global performances alone. head: whether the
-    head of a performance moves. Raises AimError for what cannot be read, or is of another model.
-    """
-    detail = bool(getattr(options, "detail", True))
-    if not is_performance(path):
-        take = sampled(path, options)
-        return take, *CurveSource.of(model, take, options.gaps, detail, options.scale)
-    performance = Performance.load(path)
-    performance.check(model.data)
-    if one_weight and not performance.is_global:
-        raise AimError(
-            f"{path} cannot be baked as {one_weight}: its coefficients vary over the face.",
-            "That has one weight a blend shape.",
-            "Bake points (`aimface bake` to .usd, .abc or .npz), or fit with --mode global.",
-        )
-    check_rates(options)
-    check_unscaled(options)
-    read = clock(performance, options.curve_fps)
-    warning = performance.warning(model.data)
-    take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)
-    return take, PerformanceSource(model, performance, take.moments, detail, head), []
-
-
 def _provenance(
     model: FaceModel, curves: Path, options: BakeOptions, kind: str, frames: FrameRange
 ) -> Provenance:
@@ -199,12 +155,8 @@ def _provenance(
     # the range has a fingerprint of its own, and the teeth count by their bytes
     left_out = ("frames", "actor")
     chosen = {name: value for name, value in vars(options).items() if name not in left_out}
-    return provenance(
-        model,
-        files,
-        chosen | {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None},
-        frames,
-    )
+    chosen |= {"kind": kind.replace(".usdc", ".usd"), "parts": options.actor is not None}
+    return provenance(model, files, chosen, frames)
 
 
 def _parts(model: FaceModel, options: BakeOptions) -> tuple[RigidPart, ...]:
@@ -216,14 +168,8 @@ def _is_complete(out: Path, kind: str, made_from: Provenance) -> bool:
     instead."""
     if kind == "" or not out.is_file():
         return False
-    found = (
-        npz_provenance(out)
-        if kind == ".npz"
-        else alembic_provenance(out)
-        if kind == ".abc"
-        else usd_provenance(out)
-    )
-    return found == made_from
+    read = {".npz": npz_provenance, ".abc": alembic_provenance}.get(kind, usd_provenance)
+    return read(out) == made_from
 
 
 def _remove_leftovers(out: Path) -> None:

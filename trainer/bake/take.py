@@ -335,3 +335,32 @@ class PerformanceSource:
     def head(self, i: int) -> Floats:
         """As ShotFrames.head."""
         return self.performance.head(self.moments[i]) if self.moves_head else np.eye(4)
+
+
+def shown(
+    model: FaceModel, path: Path, options: TakeOptions, one_weight: str = "", head: bool = True
+) -> tuple[Taken, ShotFrames, list[str]]:
+    """The sampled take, what it shows on the model, and sentences on columns without a control and on the
+    weights' scale.
+
+    one_weight: what has one weight a blend shape, and so takes global performances alone. head: whether the
+    head of a performance moves. Raises AimError for what cannot be read, or is of another model.
+    """
+    detail = bool(getattr(options, "detail", True))
+    if not is_performance(path):
+        take = sampled(path, options)
+        return take, *CurveSource.of(model, take, options.gaps, detail, options.scale)
+    performance = Performance.load(path)
+    performance.check(model.data)
+    if one_weight and not performance.is_global:
+        raise AimError(
+            f"{path} cannot be baked as {one_weight}: its coefficients vary over the face.",
+            "That has one weight a blend shape.",
+            "Bake points (`aimface bake` to .usd, .abc or .npz), or fit with --mode global.",
+        )
+    check_rates(options)
+    check_unscaled(options)
+    read = clock(performance, options.curve_fps)
+    warning = performance.warning(model.data)
+    take = taken(replace(read, notes=(f"{path} was {warning}.",) if warning else ()), options)
+    return take, PerformanceSource(model, performance, take.moments, detail, head), []

@@ -21,123 +21,15 @@ from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, write_text
 from aim_maya.core.json_fields import Fields
-from aim_maya.core.mesh import Mesh
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.native_rig import RigidPart
 
 from . import pictures
-from .anatomy import roughness
+from .anatomy import anatomy_figure, anatomy_section, roughness
 from .page import FaceInPage, Shown, asset, face_in_page, policy_tag
 from .score import distribution, target_rows
-
-# The report's page on skull, jaw and what was learned of them: pictures from front and side, and the figures
-# of the training.
-
-_STILL_MM = 0.05
-
-
-def anatomy_section(model: FaceModel, actor: Actor | None, metrics: dict[str, Any] | None) -> str:
-    """HTML: the picture, then the jaw's error, the bones' by region, and the thickness at the table's sites,
-    where the metrics hold them."""
-    source = str(model.manifest.get("bones", "given"))
-    if not model.data.has_anatomy:
-        return (
-            "<p class=note>This face was trained without bones: it has expressions alone, and cannot be "
-            "edited by tissue or bones.</p>"
-        )
-    parts = [f"<p class=note>Bones: {html.escape(source)}.</p>"]
-    parts.append(
-        pictures.embedded(anatomy_figure(model, actor), "bones and learned bone points from front and side")
-    )
-    if metrics:
-        parts += [_jaw(metrics), _regions(metrics), _sites(metrics)]
-    return "".join(parts)
-
-
-def anatomy_figure(model: FaceModel, actor: Actor | None = None) -> Any:
-    """The actor's bones, when there are any, and the learned bone surface with the skin's own faces, from the
-    front and from the side."""
-    up = str(model.manifest["up"])
-    learned = _learned(model)
-    given = (
-        (actor.skull, actor.jaw)
-        if actor is not None and actor.skull is not None and actor.jaw is not None
-        else None
-    )
-    made, axes = pictures.figure(4 if given else 2)
-    for i, turn in enumerate((0.0, 80.0)):
-        axis = axes[i * (2 if given else 1)]
-        pictures.draw_bones(axis, *learned, turn=turn, up=up)
-        axis.set_title("learned bone points as a surface\n(darker: follows the jaw)" if i == 0 else "")
-        if given:
-            other = axes[2 * i + 1]
-            pictures.draw_bones(other, *given, turn=turn, up=up)
-            other.set_xlim(axis.get_xlim())
-            other.set_ylim(axis.get_ylim())
-            other.set_title("the actor's own skull and jaw" if i == 0 else "")
-    return made
-
-
-def _learned(model: FaceModel) -> tuple[Mesh, Mesh]:
-    """The skin's faces on the learned bone points, parted by the skinning weight."""
-    mesh = model.mesh.with_points(model.anatomy.bone_points.astype(np.float64))
-    jaw = np.add.reduceat(model.anatomy.skinning_weight[mesh.corners], mesh.starts) / mesh.counts > 0.5
-    return _faces(mesh, ~jaw), _faces(mesh, jaw)
-
-
-def _faces(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
-    return Mesh(mesh.points, mesh.counts[chosen], mesh.corners[np.repeat(chosen, mesh.counts)])
-
-
-def _anatomy_table(title: str, head: list[str], rows: list[list[str]]) -> str:
-    if not rows:
-        return ""
-    cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-    return (
-        f"<h3>{html.escape(title)}</h3><table><tr>"
-        + "".join(f"<th>{html.escape(h)}</th>" for h in head)
-        + f"</tr>{cells}</table>"
-    )
-
-
-def _jaw(metrics: dict[str, Any]) -> str:
-    error = metrics.get("jaw", {}).get("error")
-    if not error:
-        return ""
-    rows = [["all targets", "", f"{error['mean']:.2f}", ""]]
-    rows += [
-        [r["target"], f"{r['motion']:.2f}", f"{r['error']:.2f}", f"{r['degrees']:.2f}"]
-        for r in error["targets"]
-        if max(r["motion"], r["error"]) > _STILL_MM
-    ]
-    return _anatomy_table(
-        "The jaw, at the lower teeth", ["target", "true motion, mm", "error, mm", "error, degrees"], rows
-    )
-
-
-def _regions(metrics: dict[str, Any]) -> str:
-    found = metrics.get("anatomy", {}).get("regions", {})
-    rows = [[name, str(r["vertices"]), f"{r['median']:.2f}", f"{r['p95']:.2f}"] for name, r in found.items()]
-    return _anatomy_table(
-        "Bone points that were not learned from, to the bone",
-        ["region", "vertices", "median, mm", "p95, mm"],
-        rows,
-    )
-
-
-def _sites(metrics: dict[str, Any]) -> str:
-    found = metrics.get("anatomy", {}).get("sites", {})
-    rows = [
-        [name, f"{r['table']:g}", f"{r['learned']:.1f}", "" if r["given"] is None else f"{r['given']:.1f}"]
-        for name, r in found.items()
-    ]
-    return _anatomy_table(
-        "Soft-tissue depth at the sites of the published table",
-        ["site", "table, mm", "learned, mm", "to the given bone, mm"],
-        rows,
-    )
-
+from .tables import verdict
 
 # The page.
 
@@ -148,9 +40,6 @@ _ANATOMY = (
     ("unseen_surface_median", "bone point to the bone, unseen, median"),
     ("unseen_surface_p95", "bone point to the bone, unseen, p95"),
 )
-# Up to what a face is good, and usable: mean error of the skin in mm, and the share of its motion that the
-# worst target misses.
-_GOOD, _USABLE = (0.1, 0.10), (0.3, 0.25)
 _WORDS, _MIDDLE = (
     {"eyes": "eye", "cheeks": "cheek", "jaw_line": "jaw line"},
     ("forehead", "nose", "lips", "chin"),
@@ -207,12 +96,9 @@ def write_report(
             told.stage(stage)
         if made := section():
             sections.append((title, made))
-    write_text(out, _page(model, face, _verdict(model, measured, rows, metrics), sections, actor))
-    return {
-        "report": str(out),
-        "bytes": out.stat().st_size,
-        "verdict": _verdict(model, measured, rows, metrics),
-    }
+    said = verdict(model, measured.error, measured.exact_mm, rows, metrics)
+    write_text(out, _page(model, face, said, sections, actor))
+    return {"report": str(out), "bytes": out.stat().st_size, "verdict": said}
 
 
 def _sections(
@@ -240,10 +126,10 @@ def _sections(
 
 
 def _page(
-    model: FaceModel, face: FaceInPage, verdict: str, sections: Sequence[tuple[str, str]], actor: Actor | None
+    model: FaceModel, face: FaceInPage, said: str, sections: Sequence[tuple[str, str]], actor: Actor | None
 ) -> str:
     name, about = html.escape(str(model.manifest["name"])), html.escape(_about(model, actor))
-    word, _, words = verdict.partition(". ")
+    word, _, words = said.partition(". ")
     links = "".join(f"<a href='#s{i}'>{title}</a>" for i, (title, _) in enumerate(sections))
     folds = "".join(
         f"<details id=s{i}{' open' if not i else ''}><summary>{title}</summary>{body}</details>"
@@ -293,62 +179,6 @@ def _parts(actor: Actor | None) -> tuple[RigidPart, ...]:
         for name, mesh, follows in found
         if mesh is not None and len(mesh.counts)
     )
-
-
-# The verdict, in words with numbers.
-
-
-def _verdict(
-    model: FaceModel, measured: Measured, rows: Sequence[dict[str, Any]], metrics: dict[str, Any] | None
-) -> str:
-    """A paragraph; its first sentence is one or two words."""
-    mean, largest = float(measured.error.mean()), float(measured.error.max())
-    worst = max((r["relative"] for r in rows), default=0.0)
-    word = next(
-        (
-            word
-            for word, (mm, share) in (("Good", _GOOD), ("Usable", _USABLE))
-            if mean <= mm and worst <= share
-        ),
-        "Not good yet",
-    )
-    said = [
-        f"{word}.",
-        f"The networks are {mean:.2g} mm off on average over the skin, {largest:.2g} mm at most.",
-        "In use every trained shape is exact; the networks count for edits and anatomy."
-        if measured.exact_mm < 0.01
-        else f"In use the largest difference at a trained shape is {measured.exact_mm:.2g} mm.",
-        *(_look_at(rows[0]) if rows else []),
-        *_of_bones(model, metrics),
-    ]
-    if word == "Not good yet":
-        better = {"draft": "the preset standard", "standard": "the preset final"}
-        said.append(f"Train it again with {better.get(_preset(model), 'more steps')}.")
-    return " ".join(said)
-
-
-def _look_at(row: dict[str, Any]) -> list[str]:
-    where = f", most at the {row['where']}" if row["where"] else ""
-    return [
-        f"Look at {row['target']} first: the networks miss {100 * row['relative']:.1f} % of its "
-        f"motion{where}."
-    ]
-
-
-def _of_bones(model: FaceModel, metrics: dict[str, Any] | None) -> list[str]:
-    if not model.data.has_anatomy:
-        return ["It was trained without bones, so its anatomy cannot be edited."]
-    anatomy, error = (metrics or {}).get("anatomy", {}), (metrics or {}).get("jaw", {}).get("error")
-    said = []
-    if str(model.manifest.get("bones")) != "given":
-        said.append(f"Its bones are {model.manifest.get('bones')}, not given: take skull and jaw as a guess.")
-    elif "unseen_surface_median" in anatomy:
-        said.append(
-            f"Learned bone lies {anatomy['unseen_surface_median']:.2g} mm from the given bone (median)."
-        )
-    if error:
-        said.append(f"The jaw is {error['mean']:.2g} mm off at the lower teeth.")
-    return said
 
 
 def _rows(model: FaceModel, measured: Measured) -> list[dict[str, Any]]:

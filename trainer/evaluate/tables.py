@@ -1,9 +1,16 @@
-"""Figures as plain text tables, for a terminal and for docs."""
+"""Figures as plain text: tables, for a terminal and for docs; the verdict on a face, words with numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+from aim_maya.core.arrays import Floats
+from aim_maya.runtime import FaceModel
+
+# Up to what a face is good, and usable: mean error of the skin in mm, and the share of its motion that the
+# worst target misses.
+_GOOD, _USABLE = (0.1, 0.10), (0.3, 0.25)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -65,3 +72,62 @@ def accuracy_table(metrics: dict[str, Any]) -> str:
     memory = metrics.get("peak_memory_mib")
     tail = f"\n\n{seconds['total']:.0f} s: {seconds}" + (f"\npeak memory {memory:.0f} MiB" if memory else "")
     return markdown(["mm, networks alone", metrics["preset"], "linear solution"], rows) + tail
+
+
+def verdict(
+    model: FaceModel,
+    error: Floats,
+    exact_mm: float,
+    rows: Sequence[dict[str, Any]],
+    metrics: dict[str, Any] | None,
+) -> str:
+    """A paragraph; its first sentence is one or two words. error (T, V) mm of the networks, exact_mm the
+    largest with detail on; rows of the targets, the one to look at first; metrics of its training or None."""
+    mean, largest = float(error.mean()), float(error.max())
+    worst = max((r["relative"] for r in rows), default=0.0)
+    word = next(
+        (
+            word
+            for word, (mm, share) in (("Good", _GOOD), ("Usable", _USABLE))
+            if mean <= mm and worst <= share
+        ),
+        "Not good yet",
+    )
+    said = [
+        f"{word}.",
+        f"The networks are {mean:.2g} mm off on average over the skin, {largest:.2g} mm at most.",
+        "In use every trained shape is exact; the networks count for edits and anatomy."
+        if exact_mm < 0.01
+        else f"In use the largest difference at a trained shape is {exact_mm:.2g} mm.",
+        *(_look_at(rows[0]) if rows else []),
+        *_of_bones(model, metrics),
+    ]
+    if word == "Not good yet":
+        better = {"draft": "the preset standard", "standard": "the preset final"}
+        preset = str(model.manifest["training"].get("preset", ""))
+        said.append(f"Train it again with {better.get(preset, 'more steps')}.")
+    return " ".join(said)
+
+
+def _look_at(row: dict[str, Any]) -> list[str]:
+    where = f", most at the {row['where']}" if row["where"] else ""
+    return [
+        f"Look at {row['target']} first: the networks miss {100 * row['relative']:.1f} % of its "
+        f"motion{where}."
+    ]
+
+
+def _of_bones(model: FaceModel, metrics: dict[str, Any] | None) -> list[str]:
+    if not model.data.has_anatomy:
+        return ["It was trained without bones, so its anatomy cannot be edited."]
+    anatomy, error = (metrics or {}).get("anatomy", {}), (metrics or {}).get("jaw", {}).get("error")
+    said = []
+    if str(model.manifest.get("bones")) != "given":
+        said.append(f"Its bones are {model.manifest.get('bones')}, not given: take skull and jaw as a guess.")
+    elif "unseen_surface_median" in anatomy:
+        said.append(
+            f"Learned bone lies {anatomy['unseen_surface_median']:.2g} mm from the given bone (median)."
+        )
+    if error:
+        said.append(f"The jaw is {error['mean']:.2g} mm off at the lower teeth.")
+    return said

@@ -23,9 +23,8 @@ from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import read_recipe
 from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.native_rig import Knot, NativeRig, shape_names
-from trainer.bake.bake import shown
 from trainer.bake.shot import Shot, bones, provenance, teeth, teeth_files
-from trainer.bake.take import CurveSource, ShotFrames, TakeOptions
+from trainer.bake.take import CurveSource, ShotFrames, TakeOptions, shown
 from trainer.evaluate.packed import PlayedTake
 from trainer.evaluate.page import Shown, write_page
 

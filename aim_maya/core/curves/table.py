@@ -20,7 +20,7 @@ import numpy as np
 
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import read_bytes
+from aim_maya.core.files import decoded, read_bytes
 
 from .take import LARGEST_WEIGHT
 
@@ -28,7 +28,6 @@ Row = tuple[int, list[str]]
 _SEPARATORS = (",", ";", "\t")
 _BEFORE_HEADER = 50  # lines in which the header is looked for
 _BLOCK = 4096  # rows that are text at one time
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,8 @@ class Table:
 
     def rows(self, empty: Callable[[list[str]], bool] = lambda _: False) -> Iterator[Row]:
         """(line number, fields) of every row; one that is cut short is filled up where `empty` says that it
-        holds no values.
-
-        Raises AimError for other rows that are not as long as the header, and for a quote that is never
-        closed.
-        """
+        holds no values. Raises AimError for other rows that are not as long as the header, and for a quote
+        that is never closed."""
         short = max(self._named, default=-1) + 1  # without what follows the last name
         every = self._named == tuple(range(short))
         for number, row in _split(self.path, self._lines, self._separator, self._first_line):
@@ -72,14 +68,16 @@ class Table:
     def _wrong_length(self, number: int, row: list[str]) -> AimError:
         what = f"{self.path}, line {number}: {len(row)} values under {self._width} columns."
         if self._separator == "," and len(row) >= 2 * self._width - 1:
-            return AimError(
-                what, "Its numbers may have decimal commas.", "Export it with semicolons between the fields."
+            cause, remedy = (
+                "Its numbers may have decimal commas.",
+                "Export it with semicolons between the fields.",
             )
-        return AimError(
-            what,
+            return AimError(what, cause, remedy)
+        cause, remedy = (
             "The line is cut off or has an extra separator.",
             "Mend that line, or export the curves again.",
         )
+        return AimError(what, cause, remedy)
 
 
 def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> Table:
@@ -89,7 +87,8 @@ def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> 
     Raises AimError for what is no text, for an empty file, and for two columns of one name.
     """
     path = Path(path)
-    text, notes = _decoded(path, read_bytes(path))
+    remedy = "Give a CSV; `aimface curves FILE -o OUT.csv` makes one of USD files and performances."
+    text, notes = decoded(path, read_bytes(path), "the curves", remedy)
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     first, separator, names = _header(path, lines, is_header)
     if first > 1 and (skipped := sum(1 for line in lines.split("\n", first)[: first - 1] if line.strip())):
@@ -97,17 +96,13 @@ def read_table(path: str | Path, is_header: Callable[[Sequence[str]], bool]) -> 
     named = tuple(i for i, name in enumerate(names) if name)
     inner = [i for i, name in enumerate(names) if not name and i < max(named, default=-1)]
     if inner:
-        notes.append(
-            f"{len(inner)} column(s) without a name are left out (the first is column {inner[0] + 1})."
-        )
+        left = f"{len(inner)} column(s) without a name are left out"
+        notes.append(f"{left} (the first is column {inner[0] + 1}).")
     header = tuple(names[i] for i in named)
     name, times = Counter(header).most_common(1)[0] if header else ("", 0)
     if times > 1:
-        raise AimError(
-            f"{path} has the column '{name[:60]}' {times} times.",
-            "Two exports were joined.",
-            "Remove one of them.",
-        )
+        what = f"{path} has the column '{name[:60]}' {times} times."
+        raise AimError(what, "Two exports were joined.", "Remove one of them.")
     return Table(path, header, tuple(notes), lines, separator, named, len(names), first)
 
 
@@ -148,11 +143,10 @@ def _converted(path: Path, names: Sequence[str], block: list[Row], comma: bool) 
                 value = math.nan
             if not abs(value) <= LARGEST_WEIGHT:
                 cause = "It is beyond 1e30, which no weight is." if math.isfinite(value) else ""
-                what = (
-                    f"{path}, line {line}, column '{name[:60]}': '{text.strip()[:40]}' is not a "
-                    "finite number."
+                place = f"{path}, line {line}, column '{name[:60]}'"
+                raise AimError(
+                    f"{place}: '{text.strip()[:40]}' is not a finite number.", cause, "Mend that value."
                 )
-                raise AimError(what, cause, "Mend that value.")
     raise AssertionError("a block holds a bad value that none of its fields has")
 
 
@@ -161,42 +155,6 @@ def _with_comma(text: str) -> float:
     way.
     """
     return float("" if "." in text else text.replace(",", "."))
-
-
-def _decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
-    """The text, and a note where its encoding was a guess. Raises AimError for what is no text."""
-    no_text = "Give a CSV; `aimface curves FILE -o OUT.csv` makes one of USD files and performances."
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "") or _wide(data) or "utf-8"
-    notes: list[str] = []
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        try:
-            if encoding != "utf-8":
-                raise error
-            text = data.decode("cp1252")  # what spreadsheets of western Windows write
-        except UnicodeDecodeError:
-            raise AimError(
-                f"Cannot read the curves {path}: it is no text file.",
-                "It is damaged, or of another kind.",
-                no_text,
-            ) from error
-        notes.append("The file is not UTF-8: its names were read as cp1252 (Western European).")
-    if data and text.rstrip("\0") != text:
-        lost = len(text) - len(text.rstrip("\0"))
-        cause = "It was not written to its end: the disk was full, or the power failed."
-        raise AimError(f"{path} ends in {lost} zero bytes.", cause, "Export the curves again.")
-    if any(text.find(chr(c)) >= 0 for c in range(32) if c not in (9, 10, 11, 12, 13)):
-        raise AimError(f"Cannot read the curves {path}: it is no text file.", "It is binary.", no_text)
-    return text, notes
-
-
-def _wide(data: bytes) -> str:
-    """UTF-16 without its mark: every other byte of the beginning is zero."""
-    head = data[:64]
-    if len(head) > 3 and not any(head[1::2]) and all(head[0::2]):
-        return "utf-16-le"
-    return "utf-16-be" if len(head) > 3 and not any(head[0::2]) and all(head[1::2]) else ""
 
 
 def _header(path: Path, lines: str, is_header: Callable[[Sequence[str]], bool]) -> tuple[int, str, list[str]]:
