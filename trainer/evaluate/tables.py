@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aim_maya.core.arrays import Floats
-from aim_maya.runtime import FaceModel
+if TYPE_CHECKING:
+    from aim_maya.core.arrays import Floats
+    from aim_maya.runtime import FaceModel
 
 # Up to what a face is good, and usable: mean error of the skin in mm, and the share of its motion that the
 # worst target misses.
