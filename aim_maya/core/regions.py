@@ -90,66 +90,55 @@ def _capsules(sites: FaceSites) -> dict[str, list[Capsule]]:
     face.
     """
     s = sites.size
-    u = {
-        name: float(sites.unrolled(sites.site(name))[0])
-        for name in ("endocanthion", "exocanthion", "cheilion", "tragion", "zygion", "gonion")
-    }
-    y = {
-        name: float(sites.site(name)[1])
-        for name in (
-            "supraglabella",
-            "glabella",
-            "nasion",
-            "pronasale",
-            "stomion",
-            "pogonion",
-            "menton",
-            "zygion",
-            "tragion",
-        )
-    }
-    eye, outer, corner = float(sites.site("exocanthion")[1]), u["exocanthion"], u["cheilion"]
-    pupil, angle, jaw = 0.5 * (u["endocanthion"] + outer), u["gonion"], float(sites.site("gonion")[1])
+
+    def u(name: str) -> float:
+        return float(sites.unrolled(sites.site(name))[0])
+
+    def y(name: str) -> float:
+        return float(sites.site(name)[1])
+
+    eye, outer, corner = y("exocanthion"), u("exocanthion"), u("cheilion")
+    pupil, angle, jaw = 0.5 * (u("endocanthion") + outer), u("gonion"), y("gonion")
     return {
-        "forehead": [((0, y["supraglabella"] + 14 * s), (outer, y["supraglabella"] + 12 * s), 15 * s)],
+        "forehead": [((0, y("supraglabella") + 14 * s), (outer, y("supraglabella") + 12 * s), 15 * s)],
         "brow": [
-            ((0, y["glabella"]), (pupil, eye + 21 * s), 5 * s),
+            ((0, y("glabella")), (pupil, eye + 21 * s), 5 * s),
             ((pupil, eye + 21 * s), (outer + 4 * s, eye + 15 * s), 5 * s),
         ],
-        "eyes": [((u["endocanthion"], eye), (outer, eye), 9 * s)],
-        "temple": [((outer + 18 * s, eye + 24 * s), (0.5 * (outer + u["tragion"]), eye + 10 * s), 12 * s)],
+        "eyes": [((u("endocanthion"), eye), (outer, eye), 9 * s)],
+        "temple": [((outer + 18 * s, eye + 24 * s), (0.5 * (outer + u("tragion")), eye + 10 * s), 12 * s)],
         "nose": [
-            ((0, y["nasion"]), (0, y["pronasale"]), 7 * s),
-            ((0, y["pronasale"]), (11 * s, y["pronasale"] - 3 * s), 7 * s),
+            ((0, y("nasion")), (0, y("pronasale")), 7 * s),
+            ((0, y("pronasale")), (11 * s, y("pronasale") - 3 * s), 7 * s),
         ],
         "cheeks": [
-            ((pupil, eye - 27 * s), (u["zygion"] - 8 * s, y["zygion"] - 8 * s), 10 * s),
-            ((pupil + 8 * s, eye - 34 * s), (corner + 24 * s, y["stomion"] + 4 * s), 13 * s),
-            ((u["zygion"] - 8 * s, y["zygion"] - 16 * s), (angle - 18 * s, y["stomion"] + 6 * s), 12 * s),
+            ((pupil, eye - 27 * s), (u("zygion") - 8 * s, y("zygion") - 8 * s), 10 * s),
+            ((pupil + 8 * s, eye - 34 * s), (corner + 24 * s, y("stomion") + 4 * s), 13 * s),
+            ((u("zygion") - 8 * s, y("zygion") - 16 * s), (angle - 18 * s, y("stomion") + 6 * s), 12 * s),
         ],
-        "lips": [((0, y["stomion"]), (corner - 2 * s, y["stomion"]), 10 * s)],
+        "lips": [((0, y("stomion")), (corner - 2 * s, y("stomion")), 10 * s)],
         "chin": [
-            ((0, y["pogonion"]), (8 * s, y["pogonion"]), 9 * s),
-            ((0, y["menton"]), (8 * s, y["menton"]), 9 * s),
+            ((0, y("pogonion")), (8 * s, y("pogonion")), 9 * s),
+            ((0, y("menton")), (8 * s, y("menton")), 9 * s),
         ],
         "jaw_line": [
-            ((corner + 6 * s, y["menton"] + 8 * s), (angle, jaw - 10 * s), 9 * s),
+            ((corner + 6 * s, y("menton") + 8 * s), (angle, jaw - 10 * s), 9 * s),
             ((angle, jaw - 10 * s), (angle, jaw + 18 * s), 9 * s),
         ],
         _NONE: [
-            ((0, y["menton"] - 36 * s), (angle, jaw - 48 * s), 14 * s),
-            ((angle, jaw - 48 * s), (u["tragion"] + 40 * s, jaw - 30 * s), 18 * s),
+            ((0, y("menton") - 36 * s), (angle, jaw - 48 * s), 14 * s),
+            ((angle, jaw - 48 * s), (u("tragion") + 40 * s, jaw - 30 * s), 18 * s),
             (
-                (u["tragion"] + 8 * s, y["tragion"] + 26 * s),
-                (u["tragion"] + 14 * s, y["tragion"] - 28 * s),
+                (u("tragion") + 8 * s, y("tragion") + 26 * s),
+                (u("tragion") + 14 * s, y("tragion") - 28 * s),
                 12 * s,
             ),
             (
-                (u["tragion"] + 60 * s, y["tragion"] + 100 * s),
-                (u["tragion"] + 60 * s, y["tragion"] - 60 * s),
+                (u("tragion") + 60 * s, y("tragion") + 100 * s),
+                (u("tragion") + 60 * s, y("tragion") - 60 * s),
                 40 * s,
             ),
-            ((0, y["supraglabella"] + 58 * s), (u["tragion"] + 40 * s, y["supraglabella"] + 50 * s), 16 * s),
+            ((0, y("supraglabella") + 58 * s), (u("tragion") + 40 * s, y("supraglabella") + 50 * s), 16 * s),
         ],
     }
 
