@@ -23,12 +23,6 @@ class Entry:
     command: str
     on_shelf: bool = True
 
-    @property
-    def shown(self) -> dict[str, str]:
-        """What a menu item and a button take alike."""
-        texts = {"label": self.label, "annotation": self.tooltip, "image": self.icon}
-        return texts | {"command": self.command, "sourceType": "python"}
-
 
 def _entry(label: str, icon: str, call: str, tooltip: str, *, on_shelf: bool = False) -> Entry:
     """Of a function of shelf/commands, with its arguments where it takes any."""
@@ -143,7 +137,14 @@ def add_menu() -> str:
         cmds.deleteUI(_MENU)
     menu = str(cmds.menu(_MENU, label=NAME, parent=window, tearOff=True))
     for entry in ENTRIES:
-        cmds.menuItem(**entry.shown, parent=menu)
+        cmds.menuItem(
+            label=entry.label,
+            annotation=entry.tooltip,
+            image=entry.icon,
+            command=entry.command,
+            sourceType="python",
+            parent=menu,
+        )
     return menu
 
 
@@ -159,5 +160,12 @@ def add_shelf() -> str:
             cmds.deleteUI(child)
     for entry in ENTRIES:
         if entry.on_shelf:
-            cmds.shelfButton(**entry.shown, parent=NAME)
+            cmds.shelfButton(
+                label=entry.label,
+                annotation=entry.tooltip,
+                image=entry.icon,
+                command=entry.command,
+                sourceType="python",
+                parent=NAME,
+            )
     return NAME
