@@ -40,7 +40,7 @@ TESTS: dict[str, list[str]] = {
     "shots": [
         "tests/scene/test_maya_batch.py",
         "-k",
-        "mistake_of_ours or copy_number or opens_with_errors or does_not_open or half_a_file or missing_or_another or two_objects or world_and_object",
+        "mistake_of_ours or copy_number or opens_with_errors or does_not_open or half_a_file or missing_or_another or two_objects or world_and_object or keys_on_every",
     ],
     "contract": ["tests/scene/test_maya_contract.py"],
     "rigid": ["tests/core/test_rigid.py"],
