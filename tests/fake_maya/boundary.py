@@ -96,20 +96,21 @@ def stand_in() -> Iterator[None]:
 
 
 def call_from_outside(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Count and time one crossing of the border."""
+    """Count one crossing of the border; time it where it is made from an evaluation."""
     start = time.perf_counter()
     session = current()
     with session.count_lock:
         session.calls[name] += 1
     local.depth += 1
-    local.user_seconds.append(0.0)
+    timed = bool(local.frames)
+    if timed:
+        local.user_seconds.append(0.0)
     try:
         return function(*args, **kwargs)
     finally:
         local.depth -= 1
-        own = time.perf_counter() - start - local.user_seconds.pop()
-        if local.frames:
-            session.api_seconds += own
+        if timed:
+            session.api_seconds += time.perf_counter() - start - local.user_seconds.pop()
 
 
 def arity_error(name: str, counts: tuple[int, ...], given: int) -> Exception:
@@ -122,21 +123,21 @@ def arity_error(name: str, counts: tuple[int, ...], given: int) -> Exception:
 
 def _wrap(cls_name: str, method: str, function: Callable[..., Any], *, static: bool) -> Callable[..., Any]:
     public = cls_name if method == "__init__" else f"{cls_name}.{method}"
+    counts, forbidden = SIGNATURES.get(cls_name, {}).get(method), public in FORBIDDEN_IN_EVALUATION
+    itself = 0 if static else 1
 
     @functools.wraps(function)
     def wrapper(*args: Any) -> Any:
         if local.depth:
             return function(*args)
         begin = time.perf_counter()
-        given = len(args) if static else len(args) - 1
-        counts = SIGNATURES.get(cls_name, {}).get(method)
-        if counts is not None and given not in counts:
-            raise arity_error(public, counts, given)
-        if local.frames and public in FORBIDDEN_IN_EVALUATION and not local.frames[-1].allows(public):
-            raise violate(
-                f"{public} during evaluation of {local.frames[-1].node.name}: only the data block may be used"
-            )
-        if local.frames:  # what the border itself costs is the stand-in's, too
+        if counts is not None and len(args) - itself not in counts:
+            raise arity_error(public, counts, len(args) - itself)
+        if frames := local.frames:
+            if forbidden and not frames[-1].allows(public):
+                node = frames[-1].node.name
+                raise violate(f"{public} during evaluation of {node}: only the data block may be used")
+            # what the border itself costs is the stand-in's, too
             current().api_seconds += time.perf_counter() - begin
         return call_from_outside(public, function, *args)
 

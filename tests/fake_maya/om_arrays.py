@@ -65,7 +65,9 @@ class _Numbers:
             grown[: self._count] = self._values()
             self._data = grown
         wide = self._width > 1 and len(value) == 1
-        self._data[self._count] = value[0]._array() if wide else [*value, 1.0][: self._width]
+        point = value[0] if wide else None
+        row = [*value, 1.0] if point is None else (point.x, point.y, point.z, point.w)
+        self._data[self._count] = row[: self._width]
         self._count += 1
 
     def get(self, pointer: SwigPointer) -> None:
@@ -75,12 +77,8 @@ class _Numbers:
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < self._count:
             raise IndexError("list index out of range")
-        row = self._data[index]
-        return (
-            row[0].item()
-            if self._width == 1
-            else (MFloatPoint if self._dtype is np.float32 else MPoint)(*row)
-        )
+        row = self._data[index].tolist()
+        return row[0] if self._width == 1 else (MFloatPoint if self._dtype is np.float32 else MPoint).of(row)
 
 
 class _Sequence(_Numbers):

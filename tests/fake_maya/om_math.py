@@ -11,16 +11,26 @@ from .boundary import absent_class, api, wrong_arguments
 MVector, MFloatVector, MFloatMatrix = (absent_class(n) for n in ("MVector", "MFloatVector", "MFloatMatrix"))
 
 
+_NUMBERS = (float, int, np.integer, np.floating)
+
+
 class _Point:
     _dtype: Any = np.float64
 
     def __init__(self, *args: Any) -> None:
         if len(args) == 1 and isinstance(args[0], _Point):
-            args = tuple(args[0]._array())
-        if not all(isinstance(a, int | float | np.integer | np.floating) for a in args) or len(args) == 1:
+            args = (args[0].x, args[0].y, args[0].z, args[0].w)
+        if len(args) == 1 or not all(isinstance(a, _NUMBERS) for a in args):
             raise wrong_arguments(f"new_{type(self).__name__}")
         values = np.array([*args, *[0.0, 0.0, 0.0, 1.0][len(args) :]], self._dtype)
-        self.x, self.y, self.z, self.w = (float(v) for v in values)
+        self.x, self.y, self.z, self.w = values.tolist()
+
+    @classmethod
+    def of(cls, values: list[float]) -> Any:
+        """One made inside the stand-in."""
+        made = cls.__new__(cls)
+        made.x, made.y, made.z, made.w = values
+        return made
 
     def _array(self) -> np.ndarray:
         return np.array([self.x, self.y, self.z, self.w])

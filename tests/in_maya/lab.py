@@ -42,6 +42,7 @@ class Lab:
 
     def __init__(self, folder: Path, head: Tiny | None = None, *, fresh: bool = False) -> None:
         self.folder, self.head = folder, head or tiny()
+        self._arrays: dict[bytes, Any] = {}
         cmds.file(newFile=True, force=True)
         if not fresh:
             load()
@@ -50,18 +51,25 @@ class Lab:
 
     def mesh(self, name: str, mesh: Mesh) -> str:
         """Make a mesh from arrays (centimetres, object space); returns its transform."""
-        points, counts, corners = OpenMaya.MFloatPointArray(), OpenMaya.MIntArray(), OpenMaya.MIntArray()
+        points = OpenMaya.MFloatPointArray()
         for x, y, z in mesh.points.tolist():
             points.append(OpenMaya.MFloatPoint(x, y, z))
-        for array, values in ((counts, mesh.counts), (corners, mesh.corners)):
-            for value in values.tolist():
-                array.append(value)
+        counts, corners = self._integers(mesh.counts), self._integers(mesh.corners)
         made = OpenMaya.MFnMesh().create(
             len(mesh.points), len(mesh.counts), points, counts, corners, OpenMaya.MObject.kNullObj
         )
         fn = OpenMaya.MFnDagNode(made)
         fn.setName(name)
         return str(fn.name())
+
+    def _integers(self, values: NDArray[np.integer]) -> Any:
+        """As Maya's array, made once for all meshes of one topology."""
+        key = values.tobytes()
+        if key not in self._arrays:
+            self._arrays[key] = OpenMaya.MIntArray()
+            for value in values.tolist():
+                self._arrays[key].append(value)
+        return self._arrays[key]
 
     def rig(
         self, name: str = "face", *, keep_targets: bool = False, combination: bool = True, shift: int = 0
@@ -127,7 +135,8 @@ class Lab:
         selection.getDagPath(0, path)
         array = OpenMaya.MFloatPointArray()
         OpenMaya.MFnMesh(path).getPoints(array, OpenMaya.MSpace.kObject)
-        return np.array([[array[i].x, array[i].y, array[i].z] for i in range(array.length())], np.float32)
+        points = [array[i] for i in range(array.length())]
+        return np.array([[point.x, point.y, point.z] for point in points], np.float32)
 
 
 def close(a: Any, b: Any, within: float = CLOSE) -> None:
