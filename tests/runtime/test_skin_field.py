@@ -16,7 +16,7 @@ from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import preset
-from aim_maya.runtime.skin_field import BentTables, SkinField
+from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose, widest
@@ -266,32 +266,57 @@ def test_what_runs_through_itself_moves_as_one(model: FaceModel) -> None:
     names = ("jawOpen", "mouthSmile_L")
     poses = [0, *(1 + data.rig.targets.index(name) for name in names)]
     seals = np.array([[pose, 0, i] for pose in poses for i in ids], np.int32)
-    request = replace(data.skin_request, seals=seals)
-    tied = FaceModel(replace(data, skin_request=request, _made={}), Edit(), model._engine)
+    free, tied = (
+        FaceModel(replace(data, skin_request=replace(data.skin_request, seals=rows)), Edit(), model._engine)
+        for rows in (seals[:0], seals)
+    )
     edit = {"thickness": {"lips": 1.3, "cheeks": 0.7}, "bones": {"jaw_longer_mm": 5}}
     for weights in ({}, *({name: 1.0} for name in names)):
         before = model.points(weights).astype(np.float64)
-        plain, whole = (m.edited(edit).points(weights) - before for m in (model, tied))
+        plain, whole = (m.edited(edit).points(weights) - before for m in (free, tied))
         assert unlike_affine(before[ids], whole[ids]) * mm < 2e-3
         assert unlike_affine(before[ids], plain[ids]) * mm > 2e-2
         assert np.abs(whole - plain)[far].max() * mm < 0.02
 
 
 def test_skin_that_crosses_is_found_by_target(model: FaceModel) -> None:
-    """The lower lip pushed up through the upper one: found in that shape alone, near the mouth; written with
-    the file."""
+    """The lower lip pushed up through the upper one, and skin of the neck through the chin: found in that
+    shape alone, and there."""
     data, size = model.data, model.data.sites.size
     points, stomion = data.sites.to_head(data.neutral), data.sites.site("stomion")
     lower = (data.weight > 0.5 * data.weight.max()) & (np.linalg.norm(points - stomion, axis=1) < 30 * size)
     shape = data.neutral + 12 * size / model.mm_per_unit * lower[:, None] * data.sites.axes[1]
-    given = (data.weight, data.pieces, data.sites, model.mm_per_unit)
+    given = (data.pieces, data.sites, model.mm_per_unit)
     rest = skin_seals(data.sewn, [], *given)
     found = skin_seals(data.sewn, [data.neutral, shape], *given)
     assert set(map(tuple, found[found[:, 0] == 1, 1:])) == set(map(tuple, rest[:, 1:]))
     more = found[found[:, 0] == 2, 2]
     assert len(more) > len(rest)
     assert np.linalg.norm(points[np.setdiff1d(more, rest[:, 2])] - stomion, axis=1).max() < 60 * size
-    assert len(skin_seals(data.sewn, [shape], data.weight, None, None, model.mm_per_unit)) == 0
+    chin, below = data.sites.site("menton"), points[:, 1] < data.sites.site("menton")[1] - 5 * size
+    neck = below & (np.linalg.norm(points - chin, axis=1) < 45 * size)
+    creased = data.neutral + 25 * size / model.mm_per_unit * neck[:, None] * data.sites.axes[1]
+    under = skin_seals(data.sewn, [creased], *given)
+    under = np.setdiff1d(under[under[:, 0] == 1, 2], rest[:, 2])
+    assert len(under)
+    assert np.linalg.norm(points[under] - chin, axis=1).max() < 90 * size
+
+
+def test_a_long_seal_bends_and_every_piece_of_it_moves_as_one() -> None:
+    """A crease of 100 mm, of two sheets, under a motion that turns along it: whole it would be flattened."""
+    x, side = np.meshgrid(np.arange(0.0, 100.0, 2.0), [0.0, 1.0])
+    points = np.stack([x.ravel(), side.ravel(), 0.2 * np.sin(x.ravel())], 1)
+    bent = np.stack([0 * x.ravel(), 6 * np.sin(x.ravel() / 30), 0.05 * x.ravel()], 1).astype(np.float32)
+    whole, ids = bent.copy(), np.arange(len(points))
+    Seals([ids], points, 1.0).tie(whole[None])
+    assert unlike_affine(points, whole) > 3
+    assert np.abs(whole - bent).max() < 0.8
+    for middle in range(10, 90, 10):
+        piece = np.abs(points[:, 0] - middle) < 5
+        assert unlike_affine(points[piece], whole[piece]) < 0.08
+    short, few = bent.copy(), points[:, 0] < 40
+    Seals([ids[few]], points, 1.0).tie(short[None])
+    assert unlike_affine(points[few], short[few]) < 1e-5
 
 
 def test_without_detail_the_rest_moves_and_the_networks_answer(model: FaceModel) -> None:

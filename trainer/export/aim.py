@@ -326,7 +326,7 @@ def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | N
     pieces, weight, mm = arrays.get("pieces"), arrays["weight"], problem.actor.mm_per_unit
     made = skin_request(mesh, arrays["normals"], weight, pieces, sites, seen[welded.of], mm)
     shapes = [shape[welded.of] for shape in problem.actor.stack]
-    return replace(made, seals=skin_seals(mesh, shapes, weight, pieces, sites, mm))
+    return replace(made, seals=skin_seals(mesh, shapes, pieces, sites, mm))
 
 
 def bones_report(problem: Problem) -> str:

@@ -38,7 +38,6 @@ _EYE = (0.62, 0.42)  # of an eye's width, to the sides and up and down: lids lie
 _LIDS = 0.3  # of an edit of tissue is asked of the lids' outer skin, which lies on the eyeball
 _SPACING_MM, _COARSE = 11.0, 2.5  # of nodes on the face; how many times as far apart elsewhere
 _MOST = 600
-_SEALING = ("lips", "eyes", "nose")  # regions whose skin closes on itself
 _APART_MM = 4.0  # skin that runs through itself in places nearer than this does so in one place
 
 
@@ -82,19 +81,11 @@ def skin_request(
 
 
 def skin_seals(
-    mesh: Mesh,
-    shapes: Sequence[Floats],
-    weight: Floats,
-    pieces: Ints | None,
-    sites: FaceSites | None,
-    mm_per_unit: float,
+    mesh: Mesh, shapes: Sequence[Floats], pieces: Ints | None, sites: FaceSites | None, mm_per_unit: float
 ) -> Ints:
-    """(S, 3) int32, SkinRequest.seals: skin of lips, lids and nostrils that runs through itself, and one ring
-    around it, at rest and in the targets' shapes (V, 3) each. Nothing without landmarks."""
-    if sites is None:
-        return np.zeros((0, 3), np.int32)
-    regions, size = soft_regions(mesh, weight, sites), max(sites.size, 0.05)
-    closing = np.asarray(sum(regions[name] for name in _SEALING)) > 0.2
+    """(S, 3) int32, SkinRequest.seals: skin that runs through itself (lips, lids, nostrils, the crease under
+    a chin), and one ring around it, at rest and in the targets' shapes (V, 3) each."""
+    size = 1.0 if sites is None else max(sites.size, 0.05)
     piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
     skin = mesh.triangles[~piece[mesh.triangles].any(1)]
     rows = []
@@ -103,7 +94,6 @@ def skin_seals(
             np.ascontiguousarray(points, np.float64), np.ascontiguousarray(skin, np.int64)
         )[1]
         pairs = np.asarray(found, np.int64).reshape(-1, 2)
-        pairs = pairs[closing[skin[pairs]].any((1, 2))]
         for number, ids in enumerate(_groups(mesh, skin, pairs, points * mm_per_unit, _APART_MM * size)):
             rows.append(np.stack([np.full(len(ids), pose), np.full(len(ids), number), ids], 1))
     return np.concatenate([np.zeros((0, 3)), *rows]).astype(np.int32)
@@ -148,7 +138,7 @@ def request_of(data: ModelData, neutral: Floats | None = None) -> SkinRequest | 
     made = skin_request(mesh, data.normals, data.weight, data.pieces, data.landmarks, None, mm)
     kept = data.skin_request
     if kept is None or not len(kept.seals):
-        seals = skin_seals(data.sewn, trained_shapes(data), data.weight, data.pieces, data.landmarks, mm)
+        seals = skin_seals(data.sewn, trained_shapes(data), data.pieces, data.landmarks, mm)
         made = replace(made, seals=seals)
     if kept is None:
         return made
