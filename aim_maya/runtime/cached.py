@@ -251,6 +251,7 @@ def edited_tables(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | 
 
 
 _LIKE = 96  # vertices: an offset of all is added to so many at once, since numpy is slow with rows of three
+_REPEATED = np.tile(np.eye(3, dtype=np.float32), _LIKE)  # (3, 3 * _LIKE)
 
 
 class CachedEvaluator:
@@ -395,7 +396,6 @@ class CachedEvaluator:
 
 def _add_to_all(points: Floats, offset: Floats) -> None:
     """Add offset (3,) to points (V, 3), in place."""
-    whole = len(points) - len(points) % _LIKE
-    many = np.resize(offset.astype(np.float32), 3 * _LIKE)
+    whole, many = len(points) - len(points) % _LIKE, offset.astype(np.float32) @ _REPEATED
     points[:whole].reshape(-1, 3 * _LIKE)[...] += many
-    points[whole:] += offset.astype(np.float32)
+    points[whole:].reshape(-1)[...] += many[: 3 * (len(points) - whole)]

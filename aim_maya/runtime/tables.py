@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +31,7 @@ _LEAST, _MOST = 64, 2048  # vertices of a block
 _ROW = 40  # each row of a block
 _BLOCK = 400  # each block
 _BACK = 4  # each vertex that is put back into the mesh's order
+_DENSE = 0.85  # of all rows: beyond, blocks in the mesh's order have all of them, and plans are short
 _SHARE = 0.12  # of the targets: how many a busy frame uses
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
 _KEPT = 1 << 22  # numbers that are kept for the next frame, at most
@@ -51,6 +51,7 @@ class Blocks:
         count, vertices = len(touch), len(order)
         self.vertices, self.width, self.touch = vertices, width, touch
         self.in_order = bool((order == np.arange(vertices)).all())
+        self.full = self.in_order and bool(touch.all())
         self.place = np.empty(vertices, np.intp)
         self.place[order] = np.arange(vertices)
         filled = np.full(count * self.width, order[-1] if vertices else 0, np.intp)
@@ -75,7 +76,10 @@ class Blocks:
             by_place = _cut(other, bits, share)
             if by_place.cost + _BACK * v < cut.cost:
                 order, cut = other, by_place
-        return cls(order, cut.width, np.unpackbits(cut.touch, axis=1)[:, :t].astype(bool))
+        touch = np.unpackbits(cut.touch, axis=1)[:, :t].astype(bool)
+        if touch.mean() > _DENSE and (order[1:] > order[:-1]).all():
+            touch[:] = True
+        return cls(order, cut.width, touch)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -210,10 +214,15 @@ class _Group(NamedTuple):
     end: int
     first: int
 
+    def part(self, at: int, to: int) -> _Group:
+        """Some of its blocks."""
+        to, begin = min(to, self.to), self.begin + self.count * (at - self.at)
+        return _Group(at, to, self.count, begin, begin + self.count * (to - at), -1)
+
 
 class _Layer(NamedTuple):
     """What one table adds. which, rows (K,): pairs of an active target and its row in the table, block after
-    block; order (B,): the blocks, those with few rows first; inverse (B,): where each is among them, None
+    block; order (B,): the blocks, those that nothing moves first; inverse (B,): where each is among them, None
     where they are as they were."""
 
     table: Floats
@@ -291,26 +300,21 @@ class Plan:
                 out = np.empty((*many, blocks, wide), np.float32)
             else:
                 out = scratch.rows(f"sums {number}", blocks, wide)
-            for at, to, count, begin, end, first in layer.groups:
+            for group in layer.groups:
+                at, to, count, begin, end, first = group
                 if not count:
                     if clear:
                         out[..., at:to, :] = 0
-                    continue
-                if first >= 0:
-                    rows = layer.table[first : first + end - begin]
+                elif first >= 0:
+                    _multiplied(shares, layer.table[first : first + end - begin], group, out)
                 elif kept is not None:
-                    rows = kept[number][begin:end]
+                    _multiplied(shares, kept[number][begin:end], group, out)
                 else:
-                    rows = scratch.rows("some", end - begin, wide)
-                    layer.table.take(layer.rows[begin:end], 0, rows, "clip")
-                some = rows.reshape(to - at, count, wide)
-                if many:
-                    few = shares[:, begin:end].reshape(*many, to - at, count)
-                    np.matmul(few.transpose(1, 0, 2), some, out[:, at:to].transpose(1, 0, 2))
-                elif count == 1:
-                    np.multiply(shares[begin:end, None], rows, out[at:to])
-                else:
-                    np.matmul(shares[begin:end].reshape(to - at, 1, count), some, out[at:to, None])
+                    step = max(_COPIED // (count * wide), 1)
+                    for part in (group.part(some, some + step) for some in range(at, to, step)):
+                        rows = scratch.rows("some", part.end - part.begin, wide)
+                        layer.table.take(layer.rows[part.begin : part.end], 0, rows, "clip")
+                        _multiplied(shares, rows, part, out)
             result.append(out)
         return result
 
@@ -328,6 +332,19 @@ class Plan:
                         layer.table.take(layer.rows[some], 0, rows[some], "clip")
             scratch.kept = self._key
         return kept
+
+
+def _multiplied(shares: Floats, rows: Floats, group: _Group, out: Floats) -> None:
+    """The sums of a group's rows by their shares (K,) or (N, K), into out (B, 3W) or (N, B, 3W)."""
+    at, to, count, begin, end, _ = group
+    some, into = rows.reshape(to - at, count, -1), out[..., at:to, :]
+    if out.ndim == 3:
+        few = shares[:, begin:end].reshape(len(out), to - at, count)
+        np.matmul(few.transpose(1, 0, 2), some, into.transpose(1, 0, 2))
+    elif count == 1:
+        np.multiply(shares[begin:end, None], rows, into)
+    else:
+        np.matmul(shares[begin:end].reshape(to - at, 1, count), some, into[:, None])
 
 
 class SkinTables:
@@ -432,39 +449,35 @@ class SkinTables:
             active, which = active[own], which[own]
         if not len(active):
             return layers
+        blocks = len(self.blocks)
+        if self.blocks.full and self.of is None:
+            rows = (self.count * np.arange(blocks)[:, None] + active).ravel()
+            whole = _Group(0, blocks, len(active), 0, len(rows), 0 if len(active) == self.count else -1)
+            return [_Layer(self._table, np.tile(which, blocks), rows, [whole], np.arange(blocks), None)]
         slots = self._slots[active].T
         there = slots >= 0
         counts = np.count_nonzero(there, axis=1)
-        order = counts.argsort(kind="stable")
-        there, counts = there[order], counts[order]
-        rows = slots[order][there].astype(np.intp)
-        inverse: Ints | None = None
-        if (order[1:] < order[:-1]).any():
-            inverse = np.empty_like(order)
-            inverse[order] = np.arange(len(order))
-        return [
-            *layers,
-            _Layer(self._table, which[there.nonzero()[1]], rows, self._groups(counts, rows), order, inverse),
-        ]
+        # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
+        order = (counts > 0 if self.blocks.in_order else counts).argsort(kind="stable")
+        slots, there, counts = slots[order], there[order], counts[order]
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(blocks)
+        rows = slots[there].astype(np.intp)
+        groups = self._groups(counts, rows)
+        return [*layers, _Layer(self._table, which[there.nonzero()[1]], rows, groups, order, inverse)]
 
     def _groups(self, counts: Ints, rows: Ints) -> list[_Group]:
-        """Of blocks with so many rows each, (B,) in order, what is multiplied at once: rows that are
-        neighbours in the table, or as many as stay in the cache when they are copied."""
+        """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
         groups, begin = [], 0
-        cuts = [0, *(np.diff(counts).nonzero()[0] + 1).tolist(), len(counts)]
-        for at, to in pairwise(cuts):
-            count = int(counts[at])
+        cuts = np.concatenate([[0], np.diff(counts).nonzero()[0] + 1])
+        # where all rows of a block are used they are neighbours, in blocks of the mesh's order
+        apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if self.blocks.in_order else None
+        for at, to, count in zip(
+            cuts.tolist(), [*cuts[1:].tolist(), len(counts)], counts[cuts].tolist(), strict=True
+        ):
             end = begin + count * (to - at)
-            near = count and rows[end - 1] - rows[begin] == end - begin - 1
-            if near and bool((np.diff(rows[begin:end]) == 1).all()):
-                groups.append(_Group(at, to, count, begin, end, int(rows[begin])))
-            else:
-                step = max(_COPIED // max(count * self._table.shape[1], 1), 1) if count else to - at
-                for some in range(at, to, step):
-                    last = min(some + step, to)
-                    groups.append(
-                        _Group(some, last, count, begin, begin := begin + count * (last - some), -1)
-                    )
+            near = count and apart is not None and apart[begin] == apart[end - 1]
+            groups.append(_Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
             begin = end
         return groups
 
