@@ -355,10 +355,7 @@ class CachedEvaluator:
         turns on its arc.
         """
         total = np.zeros((3, len(self._rest_points)), np.float32) if offsets is None else offsets.copy()
-        product = np.empty_like(total)
-        for i, share in enumerate(coefficients):
-            if share.any():
-                total += np.multiply(self._tables.planar_row(i), share, out=product)
+        self._tables.local(coefficients, total)
         e = np.ascontiguousarray(total.T)
         self._apply_gain(e)
         scratch = self._tables.blocks.lent()

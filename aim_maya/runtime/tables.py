@@ -373,7 +373,7 @@ class SkinTables:
         self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
         self._plans: dict[bytes, Plan] = {}
-        self._planar: dict[int, Floats] = {}
+        self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
 
     def need(self, rows: NDArray[np.integer]) -> None:
         """Make sure that the rows of these targets are there."""
@@ -511,13 +511,33 @@ class SkinTables:
         """(T, V, 3) float32, all of it: made anew every time."""
         return np.array([*self.rows()], np.float32).reshape(self.count, len(self.rest), 3)
 
-    def planar_row(self, i: int) -> Floats:
-        """(3, V) float32 of target i in the mesh's order, kept from then on: for weights that vary over the
-        face, which every frame multiplies with all targets."""
-        found = self._planar.get(i)
-        if found is None:
-            found = self._planar[i] = np.ascontiguousarray(self.row(i).T)
-        return found
+    def local(self, shares: Floats, out: Floats) -> None:
+        """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Rows
+        of the targets that have any lie by block and coordinate, and are kept as long as those are the
+        same."""
+        active = shares.any(1).nonzero()[0]
+        held = self._local
+        if held[0] != active.tobytes():
+            self.need(active)
+            held = self._local = active.tobytes(), [*self._by_coordinate(active)]
+        for ids, which, rows in held[1]:
+            some = shares[which, ids] if isinstance(ids, slice) else shares[which[:, None], ids]
+            out[:, ids] += np.einsum("tv,tcv->cv", some, rows)
+
+    def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
+        """Of each block its vertices (W,), the targets (N,) that touch it and their rows (N, 3, W)."""
+        blocks, own = self.blocks, self._own[active]
+        if self.of is not None:
+            yield from self.of._by_coordinate(active[~own])
+        active = active[own]
+        for b, ids in enumerate(blocks.order):
+            slots = self._slots[active, b]
+            some = slots >= 0
+            count = min(blocks.width, blocks.vertices - b * blocks.width)
+            rows = self._table[slots[some]].reshape(-1, blocks.width, 3)[:, :count]
+            if len(rows):
+                at = slice(b * blocks.width, b * blocks.width + count) if blocks.in_order else ids[:count]
+                yield at, active[some], np.ascontiguousarray(rows.transpose(0, 2, 1))
 
     @property
     def nbytes(self) -> int:
