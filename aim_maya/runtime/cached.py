@@ -9,6 +9,8 @@ A frame that moves few vertices and not the jaw touches these alone.
 
 from __future__ import annotations
 
+import hashlib
+import weakref
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -43,15 +45,48 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSk
     into the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
-    moved = moved_skin(data, edit)
-    if moved is None:
-        edit, notes = _thickness(data, edit, least)
+    found = _shared(data, edit)
+    if found is not None:
+        edit, moved, notes = found
     else:
-        edit, moved, torn = _untorn(data, edit, moved)
-        edit, moved, thin = _over_bone(data, edit, moved, least)
-        notes = [*torn, *thin]
+        asked, moved = edit, moved_skin(data, edit)
+        if moved is None:
+            edit, notes = _thickness(data, edit, least)
+        else:
+            edit, moved, torn = _untorn(data, edit, moved)
+            edit, moved, thin = _over_bone(data, edit, moved, least)
+            notes = [*torn, *thin]
+            _share(data, asked, edit, moved, notes)
     edit, sunk = _rest(data, edit, moved, least)
     return edit, (*notes, *sunk), moved
+
+
+# Faces of one model whose tissue and bones are edited alike share the motion, and with it the rows of their
+# tables, as long as one of them is there.
+
+
+def _asked(edit: Edit) -> bytes:
+    asked = hashlib.sha256(str(id(edit.sculpts)).encode())  # which are kept: the rows are those of one base
+    for value in (edit.thickness, edit.bone_offset):
+        asked.update(str(np.shape(value)).encode())
+        asked.update(np.asarray(value, np.float32).tobytes())
+    return asked.digest()
+
+
+def _shared(data: ModelData, edit: Edit) -> tuple[Edit, MovedSkin, list[str]] | None:
+    """What `clamped` made of the same tissue and bones."""
+    held = data.moved_kept.get(_asked(edit)) if data.moved_kept else None
+    moved = None if held is None else held[0]()
+    if held is None or moved is None:
+        return None
+    made: Edit = held[1]
+    return replace(edit, thickness=made.thickness, bone_offset=made.bone_offset), moved, [*held[2]]
+
+
+def _share(data: ModelData, asked: Edit, edit: Edit, moved: MovedSkin, notes: list[str]) -> None:
+    key, kept = _asked(asked), data.moved_kept
+    made = Edit(thickness=edit.thickness, bone_offset=edit.bone_offset, sculpts=edit.sculpts)
+    kept[key] = weakref.ref(moved, lambda _: kept.pop(key, None)), made, notes
 
 
 def moved_skin(data: ModelData, edit: Edit) -> MovedSkin | None:
@@ -267,20 +302,11 @@ class CachedEvaluator:
         gain = np.asarray(edit.expression_gain, np.float32)
         self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain
         if gain.ndim:
-            self._gain = self._thrice(gain)
-
-    @staticmethod
-    def _thrice(values: Floats) -> Floats:
-        """(V, 3) of a number a vertex (V,)."""
-        return np.repeat(values[:, None], 3, 1)
+            self._gain = np.repeat(gain[:, None], 3, 1)
 
     @cached_property
     def _centred(self) -> Floats:
         return (self._rest_points - self._data.centre).astype(np.float32)
-
-    @cached_property
-    def _weight(self) -> Floats:
-        return self._thrice(self._data.weight)
 
     def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
         """(N, V, 3) float32, in `out` when it is given: sums over the active targets for activations (N, T),
@@ -330,7 +356,7 @@ class CachedEvaluator:
             if blended:
                 arc = np.float32(self._arc)
                 carried = arc * carried + (1 - arc) * self._linear(active, activations)
-            carried *= self._weight
+            carried *= self._data.weights
             carried += e
             carried += self._rest_points
             return carried
@@ -361,7 +387,7 @@ class CachedEvaluator:
         scratch = self._tables.blocks.lent()
         carried = self._carried(scratch, e, jaw)
         self._tables.blocks.given_back(scratch)
-        carried *= self._weight
+        carried *= self._data.weights
         carried += e
         carried += self._rest_points
         return carried

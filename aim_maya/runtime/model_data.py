@@ -77,6 +77,8 @@ class ModelData:
     sculpts_read: dict[object, Sculpts] = field(default_factory=dict)
     """The last sculpts that an edit named, by the names and time stamps of their files: a slider that is
     dragged beside them neither reads them nor forms their tables again."""
+    moved_kept: dict[bytes, tuple[Any, Any, list[str]]] = field(init=False, default_factory=dict)
+    """The skin's motions of the faces that are there, by what their edits ask for."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
@@ -153,6 +155,11 @@ class ModelData:
         """Where the targets were trained, as the skin's motions need it."""
         blend = LinearBlend.of(self.rig, self.motion, self.centre)
         return TrainedPoses(blend.matrix, blend.turns, blend.offsets, self.weight, self.centre)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """(V, 3) the skinning weight of each coordinate."""
+        return np.repeat(self.weight[:, None], 3, 1)
 
     @property
     def has_anatomy(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import zlib
 from dataclasses import replace
@@ -160,6 +161,15 @@ def test_what_edits_of_one_model_share(draft: Path) -> None:
     tables = thicker._evaluator(True)._tables
     assert tables.blocks is model.data.tables(True).blocks
     assert tables._ready.sum() == tables._own.sum() == 1
+    again = model.edited(Edit(thickness=1.1, jaw_gain=0.5))
+    assert again._evaluator(True)._tables is tables
+    assert np.array_equal(again.points({"mouthSmile_L": 0.5}), thicker.points({"mouthSmile_L": 0.5}))
+    held = model.edited(Edit(thickness=0.01))
+    assert model.edited(Edit(thickness=0.01)).edit_notes == held.edit_notes != ()
+    assert model.edited(Edit(thickness=1.2)).moved is not thicker.moved
+    del again, thicker, tables, held
+    gc.collect()
+    assert not model.data.moved_kept
 
 
 # The file.
