@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints, check_faces, checked_array
 from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
@@ -343,19 +344,32 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
         if steps.dtype == np.float32:
             _single(arrays, f"{name}_steps", shape, where)
         return Detail.of_whole(steps, scales)
-    bits = checked_array(arrays, f"{name}_moved", (None,), where, kinds="u")
-    most, unpacker = targets * -(-vertices // 8), zlib.decompressobj()
-    try:
-        whole = unpacker.decompress(bits.tobytes(), most + 1)  # never more than belongs there
-    except zlib.error:
-        raise altered from None
-    if len(whole) != most or bits.dtype != np.uint8:
-        raise altered
-    moved = np.frombuffer(whole, np.uint8).reshape(targets, -(-vertices // 8))
-    steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
+
+    def inflated(part: str, most: int) -> NDArray[np.uint8]:
+        packed = checked_array(arrays, f"{name}_{part}", (None,), where, kinds="u")
+        try:
+            whole = zlib.decompressobj().decompress(
+                packed.tobytes(), most + 1
+            )  # never more than belongs there
+        except zlib.error:
+            raise altered from None
+        if len(whole) != most or packed.dtype != np.uint8:
+            raise altered
+        return np.frombuffer(whole, np.uint8)
+
+    moved = inflated("moved", targets * -(-vertices // 8)).reshape(targets, -(-vertices // 8))
     exact = _single(arrays, f"{name}_exact", size, where)
-    if steps.dtype != np.int16:
-        raise altered
+    if f"{name}_low" in arrays:
+        low = checked_array(arrays, f"{name}_low", size, where, kinds="u")
+        if low.dtype != np.uint8:
+            raise altered
+        steps = np.empty(low.shape, "<i2")
+        both = steps.view(np.uint8).reshape(*low.shape, 2)
+        both[..., 0], both[..., 1] = low, inflated("high", low.size).reshape(3, -1).T
+    else:
+        steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
+        if steps.dtype != np.int16:
+            raise altered
     detail = Detail(moved, steps, exact, scales, vertices)
     beyond = np.uint8(0xFF >> vertices % 8) if vertices % 8 else np.uint8(0)
     exactly = scales == 0
@@ -366,9 +380,12 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
 
 
 def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
-    """The members of mesh.npz that `detail` is read from; the bits by zlib."""
-    bits = np.frombuffer(zlib.compress(detail.moved.tobytes(), 6), np.uint8)
-    kept = {"moved": bits, "steps": detail.steps, "exact": detail.exact, "scales": detail.scales}
+    """The members of mesh.npz that `detail` is read from; by zlib the bits, and the steps' high bytes, most
+    of which are alike: coordinate after coordinate."""
+    both = detail.steps.astype("<i2").view(np.uint8).reshape(-1, 3, 2)
+    planes = (detail.moved.tobytes(), np.ascontiguousarray(both[..., 1].T).tobytes())
+    moved, high = (np.frombuffer(zlib.compress(plane, 6), np.uint8) for plane in planes)
+    kept = {"moved": moved, "low": both[..., 0], "high": high, "exact": detail.exact, "scales": detail.scales}
     return {f"{name}_{part}": array for part, array in kept.items()}
 
 

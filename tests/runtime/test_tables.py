@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import shutil
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import Sculpts
-from aim_maya.runtime.model_data import _learned
+from aim_maya.runtime.model_data import ModelData, _learned
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 
 VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
@@ -203,17 +205,39 @@ def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
 
 def as_before(path: Path, out: Path) -> Path:
     """The file as schema 1 had it: all vertices of all targets."""
+
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        kept = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
+        return kept | {
+            "basis": data.basis,
+            "detail_steps": data.detail.displacements(),
+            "detail_scales": np.ones(len(data.detail), np.float32),
+        }
+
+    return rewritten(path, out, altered, 1)
+
+
+def with_whole_steps(path: Path, out: Path) -> Path:
+    """The file as schema 2 had it at first: each step in one piece."""
+
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        kept = {name: array for name, array in arrays.items() if not name.endswith(("_low", "_high"))}
+        learned = data.learned
+        assert isinstance(learned, Detail)
+        return kept | {"detail_steps": data.detail.steps, "basis_steps": learned.steps}
+
+    return rewritten(path, out, altered, 2)
+
+
+def rewritten(
+    path: Path, out: Path, altered: Callable[[dict[str, Any], ModelData], dict[str, Any]], schema: int
+) -> Path:
     manifest, members = read_container(AIM, path)
     arrays, data = unpack_arrays(members["mesh.npz"], "it"), FaceModel.load(path, "cpu").data
-    arrays = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
-    arrays |= {
-        "basis": data.basis,
-        "detail_steps": data.detail.displacements(),
-        "detail_scales": np.ones(len(data.detail), np.float32),
-    }
+    arrays = altered(arrays, data)
     for name in ("members", "schema"):
         manifest.pop(name)
-    write_container(replace(AIM, schema=1), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
+    write_container(replace(AIM, schema=schema), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
     return out
 
 
@@ -230,7 +254,17 @@ def test_a_file_of_schema_1(draft: Path, tmp_path: Path) -> None:
     assert np.array_equal(now.data.detail.displacements(), before.data.detail.displacements())
 
 
-@pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "stream", "kind"])
+def test_a_file_with_whole_steps(draft: Path, tmp_path: Path) -> None:
+    """It gives the same points to the last bit, and is larger."""
+    before = with_whole_steps(draft, tmp_path / "old.aim")
+    assert before.stat().st_size > 1.05 * draft.stat().st_size
+    then, now = FaceModel.load(before, "cpu"), FaceModel.load(draft, "cpu")
+    weights = np.linspace(0, 1, len(now.targets))
+    for detail in (True, False):
+        assert np.array_equal(then.points(weights, detail=detail), now.points(weights, detail=detail))
+
+
+@pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "high", "stream", "kind"])
 def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> None:
     """Refused in one sentence, never summed."""
     manifest, members = read_container(AIM, draft)
@@ -240,16 +274,19 @@ def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> No
         bits[0] ^= 128
         arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
     elif which == "count":
-        arrays["basis_steps"] = arrays["basis_steps"][:-1]
+        arrays["basis_low"] = arrays["basis_low"][:-1]
     elif which == "scale":
         arrays["detail_scales"][0] = -1
     elif which == "beyond":
         bits = bytearray(zlib.decompress(arrays["detail_moved"].tobytes())) * 1000
         arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
+    elif which == "high":
+        high = zlib.decompress(arrays["detail_high"].tobytes())
+        arrays["detail_high"] = np.frombuffer(zlib.compress(high * 1000), np.uint8)
     elif which == "stream":
         arrays["detail_moved"] = arrays["detail_moved"][2:].copy()
     else:
-        arrays["detail_steps"] = arrays["detail_steps"].astype(np.int32)
+        arrays["detail_low"] = arrays["detail_low"].astype(np.uint16)
     manifest.pop("members")
     path = tmp_path / "altered.aim"
     write_container(AIM, path, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
