@@ -99,7 +99,12 @@ class Blocks:
 
     @cached_property
     def _back(self) -> Ints:
-        return (3 * self.place[:, None] + np.arange(3)).ravel()
+        return self.back(np.arange(len(self)))
+
+    def back(self, at: Ints) -> Ints:
+        """(3V,) where the mesh's coordinates lie among those of blocks that stand at these places (B,)."""
+        block, inside = np.divmod(self.place, self.width)
+        return (3 * (at[block] * self.width + inside)[:, None] + np.arange(3)).ravel()
 
     def in_mesh(self, values: Floats, out: Floats) -> Floats:
         """values (B, 3W) as (V, 3) in the mesh's order: a part of the same memory where that is the blocks',
@@ -186,7 +191,7 @@ def _cut(order: Ints, bits: _Bits, share: float) -> _Cut:
 
 class Scratch:
     """Working memory of one call at a time: sum, product (V, 3) float32; and the rows of one plan, which stay
-    until another one's are kept."""
+    until another one's are kept, and how its sums are put into the mesh's order."""
 
     def __init__(self, blocks: Blocks) -> None:
         self.sum, self.product = (np.empty((blocks.vertices, 3), np.float32) for _ in range(2))
@@ -194,6 +199,7 @@ class Scratch:
         self._memory: dict[str, Floats] = {}
         self.last: object = None
         self.kept: object = None
+        self.back: Ints | None = None
 
     def rows(self, name: str, count: int, width: int) -> Floats:
         """(count, width) float32 of the memory of that name."""
@@ -275,6 +281,9 @@ class Plan:
     def _joined(self, layers: list[Floats], scratch: Scratch, out: Floats) -> Floats:
         """(V, 3) of the sums (B, 3W) of each layer, in out or in their own memory."""
         placed = scratch.placed
+        if scratch.kept is self._key and scratch.back is not None:
+            layers[0].reshape(-1).take(scratch.back, None, out.reshape(-1), "clip")
+            return out
         if not layers:
             placed[...] = 0
         for number, (sums, layer) in enumerate(zip(layers, self._layers, strict=True)):
@@ -330,7 +339,10 @@ class Plan:
                     if group.first < 0:
                         some = slice(group.begin, group.end)
                         layer.table.take(layer.rows[some], 0, rows[some], "clip")
-            scratch.kept = self._key
+            scratch.kept, scratch.back = self._key, None
+            inverse = self._layers[0].inverse
+            if len(self._layers) == 1 and inverse is not None:
+                scratch.back = self._blocks.back(inverse)
         return kept
 
 
@@ -454,27 +466,28 @@ class SkinTables:
             rows = (self.count * np.arange(blocks)[:, None] + active).ravel()
             whole = _Group(0, blocks, len(active), 0, len(rows), 0 if len(active) == self.count else -1)
             return [_Layer(self._table, np.tile(which, blocks), rows, [whole], np.arange(blocks), None)]
-        slots = self._slots[active].T
-        there = slots >= 0
-        counts = np.count_nonzero(there, axis=1)
+        slots = self._slots.take(active, 0).T
+        counts = np.add.reduce(slots >= 0, 1, np.int16)
         # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
         order = (counts > 0 if self.blocks.in_order else counts).argsort(kind="stable")
-        slots, there, counts = slots[order], there[order], counts[order]
-        inverse = np.empty_like(order)
-        inverse[order] = np.arange(blocks)
-        rows = slots[there].astype(np.intp)
+        counts = counts.take(order)
+        inverse: Ints | None = None
+        if not (self.blocks.in_order and counts[0]):
+            inverse = np.empty_like(order)
+            inverse[order] = np.arange(blocks)
+        slots = slots.take(order, 0).ravel()
+        there = (slots >= 0).nonzero()[0]
+        rows = slots.take(there).astype(np.intp)
         groups = self._groups(counts, rows)
-        return [*layers, _Layer(self._table, which[there.nonzero()[1]], rows, groups, order, inverse)]
+        return [*layers, _Layer(self._table, which.take(there % len(active)), rows, groups, order, inverse)]
 
     def _groups(self, counts: Ints, rows: Ints) -> list[_Group]:
         """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
         groups, begin = [], 0
-        cuts = np.concatenate([[0], np.diff(counts).nonzero()[0] + 1])
+        cuts = [0, *(1 + (counts[1:] != counts[:-1]).nonzero()[0]).tolist()]
         # where all rows of a block are used they are neighbours, in blocks of the mesh's order
         apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if self.blocks.in_order else None
-        for at, to, count in zip(
-            cuts.tolist(), [*cuts[1:].tolist(), len(counts)], counts[cuts].tolist(), strict=True
-        ):
+        for at, to, count in zip(cuts, [*cuts[1:], len(counts)], counts[cuts].tolist(), strict=True):
             end = begin + count * (to - at)
             near = count and apart is not None and apart[begin] == apart[end - 1]
             groups.append(_Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
