@@ -4,12 +4,13 @@ targets and one skinning.
     s(w) = p + k (arc (T p - p) + (1 - arc) linear),   p = rest + sum over active a_i e_i
 
 A single frame reads every active target's rows for its sum; `displacements` reads them once for many frames.
-Inside, vertices are in the order of the tables' blocks; a frame that moves few of them and not the jaw
-touches these alone.
+A frame that moves few vertices and not the jaw touches these alone.
 """
 
 from __future__ import annotations
 
+import hashlib
+import weakref
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -44,15 +45,48 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSk
     into the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
-    moved = moved_skin(data, edit)
-    if moved is None:
-        edit, notes = _thickness(data, edit, least)
+    found = _shared(data, edit)
+    if found is not None:
+        edit, moved, notes = found
     else:
-        edit, moved, torn = _untorn(data, edit, moved)
-        edit, moved, thin = _over_bone(data, edit, moved, least)
-        notes = [*torn, *thin]
+        asked, moved = edit, moved_skin(data, edit)
+        if moved is None:
+            edit, notes = _thickness(data, edit, least)
+        else:
+            edit, moved, torn = _untorn(data, edit, moved)
+            edit, moved, thin = _over_bone(data, edit, moved, least)
+            notes = [*torn, *thin]
+            _share(data, asked, edit, moved, notes)
     edit, sunk = _rest(data, edit, moved, least)
     return edit, (*notes, *sunk), moved
+
+
+# Faces of one model whose tissue and bones are edited alike share the motion, and with it the rows of their
+# tables, as long as one of them is there.
+
+
+def _asked(edit: Edit) -> bytes:
+    asked = hashlib.sha256(str(id(edit.sculpts)).encode())  # which are kept: the rows are those of one base
+    for value in (edit.thickness, edit.bone_offset):
+        asked.update(str(np.shape(value)).encode())
+        asked.update(np.asarray(value, np.float32).tobytes())
+    return asked.digest()
+
+
+def _shared(data: ModelData, edit: Edit) -> tuple[Edit, MovedSkin, list[str]] | None:
+    """What `clamped` made of the same tissue and bones."""
+    held = data.moved_kept.get(_asked(edit)) if data.moved_kept else None
+    moved = None if held is None else held[0]()
+    if held is None or moved is None:
+        return None
+    made: Edit = held[1]
+    return replace(edit, thickness=made.thickness, bone_offset=made.bone_offset), moved, [*held[2]]
+
+
+def _share(data: ModelData, asked: Edit, edit: Edit, moved: MovedSkin, notes: list[str]) -> None:
+    key, kept = _asked(asked), data.moved_kept
+    made = Edit(thickness=edit.thickness, bone_offset=edit.bone_offset, sculpts=edit.sculpts)
+    kept[key] = weakref.ref(moved, lambda _: kept.pop(key, None)), made, notes
 
 
 def moved_skin(data: ModelData, edit: Edit) -> MovedSkin | None:
@@ -252,7 +286,7 @@ def edited_tables(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | 
 
 
 _LIKE = 96  # vertices: an offset of all is added to so many at once, since numpy is slow with rows of three
-_FEW = 0.5  # of the vertices: where fewer move, the others are copied from the rest
+_REPEATED = np.tile(np.eye(3, dtype=np.float32), _LIKE)  # (3, 3 * _LIKE)
 
 
 class CachedEvaluator:
@@ -263,45 +297,35 @@ class CachedEvaluator:
         """moved: the edit's motion of the skin, where the model has any."""
         self._data, self._edit = data, edit
         self._tables = edited_tables(data, edit, detail, moved)
-        self._blocks = self._tables.blocks
         self._arc = edit.jaw_arc * data.baked.arc
         self._rest_points = edited_rest(data, edit, detail, moved)
         gain = np.asarray(edit.expression_gain, np.float32)
         self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain
         if gain.ndim:
-            self._gain = self._thrice(gain)
-
-    def _thrice(self, values: Floats) -> Floats:
-        """(V, 3) in the order of the blocks, of a number a vertex (V,)."""
-        return np.repeat(self._blocks.carried(values)[:, None], 3, 1)
-
-    @cached_property
-    def _rest(self) -> Floats:
-        return self._blocks.carried(self._rest_points)
+            self._gain = np.repeat(gain[:, None], 3, 1)
 
     @cached_property
     def _centred(self) -> Floats:
-        return self._blocks.carried(self._rest_points - self._data.centre)
-
-    @cached_property
-    def _weight(self) -> Floats:
-        return self._thrice(self._data.weight)
+        return (self._rest_points - self._data.centre).astype(np.float32)
 
     def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
         """(N, V, 3) float32, in `out` when it is given: sums over the active targets for activations (N, T),
-        before skinning, in the order of the tables' blocks: for `points`.
+        before skinning.
 
         Row i is the same to the last bit for equal N, i, activations[i] and set of columns that are not zero
         in all rows.
         """
         active = np.flatnonzero(activations.any(0))
-        e = np.empty((len(activations), *self._rest.shape), np.float32) if out is None else out
+        e = np.empty((len(activations), *self._rest_points.shape), np.float32) if out is None else out
         plan = self._tables.plan(active)
-        weights, scratch = np.ascontiguousarray(activations[:, active], np.float32), self._blocks.lent()
+        weights, scratch = (
+            np.ascontiguousarray(activations[:, active], np.float32),
+            self._tables.blocks.lent(),
+        )
         try:
-            plan.sum(weights, scratch, e.reshape(len(e), -1))
+            plan.sums(weights, scratch, e)
         finally:
-            self._blocks.given_back(scratch)
+            self._tables.blocks.given_back(scratch)
         self._apply_gain(e)
         return e
 
@@ -317,44 +341,36 @@ class CachedEvaluator:
             transform = None if (jaw == np.eye(4)).all() else jaw
         if transform is None and not len(active):
             return self._rest_points.copy()
-        scratch = self._blocks.lent()
+        scratch = self._tables.blocks.lent()
         try:
             e = displacement
             if e is None:
                 plan, weights = self._tables.plan(active), activations[active].astype(np.float32)
-                if transform is None and plan.size < _FEW * self._rest.size:
+                if transform is None and plan.few:
                     return self._moved_alone(plan, weights, scratch)
-                e = scratch.sum
-                plan.sum(weights, scratch, e.reshape(-1))
+                e = plan.sum(weights, scratch)
                 self._apply_gain(e)
-            if transform is not None:
-                carried = self._carried(scratch, e, transform)
-                if blended:
-                    arc = np.float32(self._arc)
-                    carried = arc * carried + (1 - arc) * self._linear(active, activations)
-                carried *= self._weight
-                e = np.add(e, carried, out=carried)
-            if self._blocks.in_order:
-                return np.asarray(e + self._rest)
-            moved = np.add(e, self._rest, out=scratch.product)
-            return self._blocks.back(moved, np.empty_like(self._rest_points))
+            if transform is None:
+                return np.asarray(e + self._rest_points)
+            carried = self._carried(scratch, e, transform)
+            if blended:
+                arc = np.float32(self._arc)
+                carried = arc * carried + (1 - arc) * self._linear(active, activations)
+            carried *= self._data.weights
+            carried += e
+            carried += self._rest_points
+            return carried
         finally:
-            self._blocks.given_back(scratch)
+            self._tables.blocks.given_back(scratch)
 
     def _moved_alone(self, plan: Plan, weights: Floats, scratch: Scratch) -> Floats:
         """The rest, but of the blocks that the plan's targets move."""
-        out, rest, e = self._rest_points.copy(), self._rest.reshape(-1), scratch.sum.reshape(-1)
-        flat, into = self._blocks.flat, out.reshape(-1)
-        plan.sum(weights, scratch, e, clear=False)
-        for a, b in plan.spans:
-            part = e[a:b]
-            if self._gain is not None:
-                part *= self._gain.reshape(-1)[a:b] if self._gain.ndim else self._gain
-            if self._blocks.in_order:
-                into[a:b] += part
-            else:
-                part += rest[a:b]
-                into.put(flat[a:b], part, "clip")
+        out, rest, flat = self._rest_points.copy(), self._rest_points.reshape(-1), plan.flat
+        part = plan.touched(weights, scratch)
+        if self._gain is not None:
+            part *= self._gain.reshape(-1).take(flat) if self._gain.ndim else self._gain
+        part += rest.take(flat)
+        out.reshape(-1)[flat] = part
         return out
 
     def local_points(self, coefficients: Floats, offsets: Floats | None, jaw: Floats) -> Floats:
@@ -364,20 +380,17 @@ class CachedEvaluator:
         The expression gain acts on the offsets, too; the linear look (jaw_arc 0) is not defined here, the jaw
         turns on its arc.
         """
-        total = np.zeros((3, len(self._rest)), np.float32) if offsets is None else offsets.astype(np.float32)
-        product = np.empty_like(total)
-        for i, share in enumerate(coefficients):
-            if share.any():
-                total += np.multiply(self._tables.planar_row(i), share, out=product)
-        e = self._blocks.carried(total.T)
+        total = np.zeros((3, len(self._rest_points)), np.float32) if offsets is None else offsets.copy()
+        self._tables.local(coefficients, total)
+        e = np.ascontiguousarray(total.T)
         self._apply_gain(e)
-        scratch = self._blocks.lent()
+        scratch = self._tables.blocks.lent()
         carried = self._carried(scratch, e, jaw)
-        self._blocks.given_back(scratch)
-        carried *= self._weight
-        e += carried
-        e += self._rest
-        return self._blocks.back(e, np.empty_like(self._rest_points))
+        self._tables.blocks.given_back(scratch)
+        carried *= self._data.weights
+        carried += e
+        carried += self._rest_points
+        return carried
 
     def _apply_gain(self, e: Floats) -> None:
         if self._gain is not None:
@@ -387,7 +400,7 @@ class CachedEvaluator:
         """(V, 3): T p - p for p = rest + e, about the model's centre."""
         turn, offset = displacement_form(transform, self._data.centre)
         at: Floats = np.add(e, self._centred, out=scratch.product)
-        carried = at @ turn.T.astype(np.float32)
+        carried = at @ np.ascontiguousarray(turn.T, np.float32)
         _add_to_all(carried, offset)
         return carried
 
@@ -399,14 +412,13 @@ class CachedEvaluator:
         gain = np.float32(1) if self._gain is None else self._gain
         for i in active.tolist():
             if turns[i].any():
-                result += gain * (self._tables.blocked_row(i) @ turns[i].T.astype(np.float32))
+                result += gain * (self._tables.row(i) @ turns[i].T.astype(np.float32))
         linear: Floats = np.float32(self._edit.jaw_gain) * result
         return linear
 
 
 def _add_to_all(points: Floats, offset: Floats) -> None:
     """Add offset (3,) to points (V, 3), in place."""
-    whole = len(points) - len(points) % _LIKE
-    many = np.resize(offset.astype(np.float32), 3 * _LIKE)
+    whole, many = len(points) - len(points) % _LIKE, offset.astype(np.float32) @ _REPEATED
     points[:whole].reshape(-1, 3 * _LIKE)[...] += many
-    points[whole:] += offset.astype(np.float32)
+    points[whole:].reshape(-1)[...] += many[: 3 * (len(points) - whole)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints, check_faces, checked_array
 from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
@@ -77,6 +78,8 @@ class ModelData:
     sculpts_read: dict[object, Sculpts] = field(default_factory=dict)
     """The last sculpts that an edit named, by the names and time stamps of their files: a slider that is
     dragged beside them neither reads them nor forms their tables again."""
+    moved_kept: dict[bytes, tuple[Any, Any, list[str]]] = field(init=False, default_factory=dict)
+    """The skin's motions of the faces that are there, by what their edits ask for."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _examined: set[str] = field(default_factory=set)
@@ -153,6 +156,11 @@ class ModelData:
         """Where the targets were trained, as the skin's motions need it."""
         blend = LinearBlend.of(self.rig, self.motion, self.centre)
         return TrainedPoses(blend.matrix, blend.turns, blend.offsets, self.weight, self.centre)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """(V, 3) the skinning weight of each coordinate."""
+        return np.repeat(self.weight[:, None], 3, 1)
 
     @property
     def has_anatomy(self) -> bool:
@@ -336,19 +344,32 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
         if steps.dtype == np.float32:
             _single(arrays, f"{name}_steps", shape, where)
         return Detail.of_whole(steps, scales)
-    bits = checked_array(arrays, f"{name}_moved", (None,), where, kinds="u")
-    most, unpacker = targets * -(-vertices // 8), zlib.decompressobj()
-    try:
-        whole = unpacker.decompress(bits.tobytes(), most + 1)  # never more than belongs there
-    except zlib.error:
-        raise altered from None
-    if len(whole) != most or bits.dtype != np.uint8:
-        raise altered
-    moved = np.frombuffer(whole, np.uint8).reshape(targets, -(-vertices // 8))
-    steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
+
+    def inflated(part: str, most: int) -> NDArray[np.uint8]:
+        packed = checked_array(arrays, f"{name}_{part}", (None,), where, kinds="u")
+        try:
+            whole = zlib.decompressobj().decompress(
+                packed.tobytes(), most + 1
+            )  # never more than belongs there
+        except zlib.error:
+            raise altered from None
+        if len(whole) != most or packed.dtype != np.uint8:
+            raise altered
+        return np.frombuffer(whole, np.uint8)
+
+    moved = inflated("moved", targets * -(-vertices // 8)).reshape(targets, -(-vertices // 8))
     exact = _single(arrays, f"{name}_exact", size, where)
-    if steps.dtype != np.int16:
-        raise altered
+    if f"{name}_low" in arrays:
+        low = checked_array(arrays, f"{name}_low", size, where, kinds="u")
+        if low.dtype != np.uint8:
+            raise altered
+        steps = np.empty(low.shape, "<i2")
+        both = steps.view(np.uint8).reshape(*low.shape, 2)
+        both[..., 0], both[..., 1] = low, inflated("high", low.size).reshape(3, -1).T
+    else:
+        steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
+        if steps.dtype != np.int16:
+            raise altered
     detail = Detail(moved, steps, exact, scales, vertices)
     beyond = np.uint8(0xFF >> vertices % 8) if vertices % 8 else np.uint8(0)
     exactly = scales == 0
@@ -359,9 +380,12 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
 
 
 def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
-    """The members of mesh.npz that `detail` is read from; the bits by zlib."""
-    bits = np.frombuffer(zlib.compress(detail.moved.tobytes(), 6), np.uint8)
-    kept = {"moved": bits, "steps": detail.steps, "exact": detail.exact, "scales": detail.scales}
+    """The members of mesh.npz that `detail` is read from; by zlib the bits, and the steps' high bytes, most
+    of which are alike: coordinate after coordinate."""
+    both = detail.steps.astype("<i2").view(np.uint8).reshape(-1, 3, 2)
+    planes = (detail.moved.tobytes(), np.ascontiguousarray(both[..., 1].T).tobytes())
+    moved, high = (np.frombuffer(zlib.compress(plane, 6), np.uint8) for plane in planes)
+    kept = {"moved": moved, "low": both[..., 0], "high": high, "exact": detail.exact, "scales": detail.scales}
     return {f"{name}_{part}": array for part, array in kept.items()}
 
 

@@ -77,7 +77,8 @@ def _carried(mesh: Mesh, parts: tuple[Ints, Ints], values: Floats) -> Floats:
 
 
 def large_rig(actor: Actor, vertices: int, targets: int, seed: int = SEED) -> Actor:
-    """An actor of about so many vertices and exactly so many targets; targets that move the jaw stay whole."""
+    """An actor of about so many vertices, at least its own, and exactly so many targets; all of its own where
+    it has as many, and targets that move the jaw, stay whole."""
     rng = np.random.default_rng(seed)
     names = list(actor.rig.targets)
     mesh, moves = actor.neutral, {t: actor.shapes[t] - actor.neutral.points for t in names}
@@ -88,6 +89,11 @@ def large_rig(actor: Actor, vertices: int, targets: int, seed: int = SEED) -> Ac
         finer, parts = refined(mesh, np.argsort(-by, kind="stable")[:count])
         moves = {t: _carried(mesh, parts, m) for t, m in moves.items()}
         mesh = finer
+    if targets == len(names):
+        shapes = {t: mesh.points + m for t, m in moves.items()}
+        return dataclasses.replace(
+            actor, name=f"{actor.name}_{len(mesh.points)}x{targets}", neutral=mesh, shapes=shapes
+        )
     still = {t for t in names if not _jaw_moves(actor, t)}
     shapes = {t: m for t, m in moves.items() if t not in still}
     combined = int(COMBINED * targets)
@@ -114,7 +120,6 @@ def large_rig(actor: Actor, vertices: int, targets: int, seed: int = SEED) -> Ac
         neutral=mesh,
         shapes=absolute,
         rig=Rig(controls, tuple(poses)),
-        landmarks=None,
     )
 
 

@@ -3,9 +3,8 @@
     python -m tests.bench.bench_training [ACTOR] [--sizes 2812x53 11248x53 11248x200 ...] [--preset draft]
     [--first N] [--plot PICTURE.png] [--json FILE]
 
-Each size is an actor made from the given one (the built-in sample where none is named): the mesh subdivided
-until it has about that many vertices, its targets split by overlapping parts of the face, a tenth of them
-correctives at combinations. Every training is a process of its own. Printed: processor and clock seconds of
+Each size is an actor made from the given one (the built-in sample where none is named) as `bench_scale` makes
+it: the mesh refined where it moves, its targets split by side and place, combinations among them. Every training is a process of its own. Printed: processor and clock seconds of
 each stage, peak memory, how large the shapes are as float64, errors against the motion. --first: only the
 first N vertices of ACTOR's mesh.
 """
@@ -23,64 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from aim_maya.core.actor import Actor, default_rig
-from aim_maya.core.controls import Pose, Rig
-from aim_maya.core.mesh import Mesh, subdivide
+from aim_maya.core.actor import Actor
+from aim_maya.core.mesh import Mesh
 from trainer.evaluate.tables import markdown
 
-
-def large_actor(actor: Actor, vertices: int, targets: int, seed: int = 0) -> Actor:
-    """An actor of about so many vertices and just so many targets, the last tenth of which are correctives."""
-    mesh, shapes = actor.neutral, dict(actor.shapes)
-    while len(mesh.points) * 1.5 < vertices:
-        finer = subdivide(mesh)
-        mesh, shapes = finer.refined, {name: finer.carry(points) for name, points in shapes.items()}
-    plain = targets if targets <= len(shapes) else targets - targets // 10
-    parts = split_shapes(mesh, shapes, plain)
-    rig, rest = default_rig(parts), mesh.points
-    poses, names, rng = [], list(rig.targets), np.random.default_rng(seed)
-    while len(parts) < targets:
-        a, b = rng.choice(len(names), 2, replace=False)
-        one, other = parts[names[a]] - rest, parts[names[b]] - rest
-        both = np.minimum(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
-        pose = Pose(f"corrective_{len(poses)}", {names[a]: 1.0, names[b]: 1.0})
-        parts[pose.target] = rest + one + other - 0.3 * both[:, None] * np.sign(one + other)
-        poses.append(pose)
-    teeth = {name: points for name, points in actor.lower_teeth_shapes.items() if name in parts}
-    return replace(
-        actor,
-        name=f"{actor.name}_{len(rest)}x{targets}",
-        neutral=mesh,
-        shapes=parts,
-        rig=Rig(rig.controls, tuple(poses)) if targets > len(shapes) else rig,
-        lower_teeth_shapes=teeth,
-        landmarks=actor.landmarks,
-    )
-
-
-def split_shapes(mesh: Mesh, shapes: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """`count` shapes: every one split by smooth shares that add up to one and end, around points far from
-    each other among those that it moves."""
-    rest, result = mesh.points, {}
-    for i, (name, shape) in enumerate(sorted(shapes.items())):
-        parts = count // len(shapes) + (i < count % len(shapes))
-        delta = shape - rest
-        size = np.linalg.norm(delta, axis=1)
-        ids = np.flatnonzero(size > 0.05 * size.max())
-        if parts == 1 or not len(ids):
-            result |= {name: shape} if parts == 1 else {}
-            continue
-        centres = [int(ids[size[ids].argmax()])]
-        while len(centres) < parts:
-            away = np.min([np.linalg.norm(rest[ids] - rest[c], axis=1) for c in centres], axis=0)
-            centres.append(int(ids[away.argmax()]))
-        apart = np.array([np.linalg.norm(rest - rest[c], axis=1) for c in centres])
-        reach = 1.6 * np.sort(apart[:, centres], axis=1)[:, 1].mean()
-        shares = np.clip(1 - np.square(apart / reach), 0, None) ** 2
-        shares[apart.argmin(0), np.arange(len(rest))] += 1e-9
-        shares = np.where(shares < 1e-6 * shares.sum(0), 0.0, shares) / shares.sum(0)
-        result |= {f"{name}_{k}": rest + share[:, None] * delta for k, share in enumerate(shares)}
-    return result
+from .bench_scale import large_rig
 
 
 def cropped(actor: Actor, first: int) -> Actor:
@@ -108,7 +54,7 @@ def one_training(source: str, first: int, size: str, preset: str, out: Path) -> 
 
     vertices, targets = map(int, size.split("x"))
     actor = load_actor(source) if source else sample_actor()
-    actor = large_actor(cropped(actor, first) if first else actor, vertices, targets)
+    actor = large_rig(cropped(actor, first) if first else actor, vertices, targets)
     config = TrainConfig(preset=preset)  # type: ignore[arg-type]
     before = resource.getrusage(resource.RUSAGE_SELF)
     metrics = train(actor, out / "big.aim", config, RunFolder(out / "big.run"), style="none").metrics

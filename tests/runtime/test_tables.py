@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import Sculpts
-from aim_maya.runtime.model_data import _learned
+from aim_maya.runtime.model_data import ModelData, _learned
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 
 VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
@@ -69,23 +72,55 @@ def test_what_is_kept_of_displacements(shapes: Floats, detail: Detail) -> None:
     assert np.array_equal(other[7], back[8])
 
 
-@pytest.mark.parametrize("active", [[4], [9], [3, 10], [5, 9, 50], list(range(0, TARGETS, 2)), []])
-def test_sums_against_the_equation(points: Floats, detail: Detail, active: list[int]) -> None:
+ALL = list(range(TARGETS))
+
+
+@pytest.fixture(scope="module", params=["a tree of places", "the mesh's own order", "dense"])
+def formed(request: pytest.FixtureRequest, points: Floats, detail: Detail) -> tuple[Floats, Detail]:
+    """Points, and displacements of them that are kept in another form each."""
+    if request.param == "dense":
+        every = np.random.default_rng(8).normal(0, 1, (TARGETS, VERTICES, 3))
+        points, detail = points, Detail.encode(every, WITHIN)
+    elif request.param != "a tree of places":
+        order = np.lexsort((points[:, 2], np.floor(points[:, 1] / 20), np.floor(points[:, 0] / 20)))
+        points, detail = points[order], detail.of(order)
+    blocks = sparse_tables(points, detail).blocks
+    assert blocks.in_order == (request.param != "a tree of places")
+    assert blocks.full == (request.param == "dense")
+    return points, detail
+
+
+@pytest.mark.parametrize("active", [[4], [9], [3, 10], [5, 9, 50], ALL[::2], ALL, []])
+def test_sums_against_the_equation(formed: tuple[Floats, Detail], active: list[int]) -> None:
+    points, detail = formed
     tables, ids = sparse_tables(points, detail), np.array(active, np.intp)
-    assert not tables.blocks.in_order  # vertices in no order: a tree of places
     weights = np.random.default_rng(3).uniform(-1, 1, (4, len(ids))).astype(np.float32)
     true = np.tensordot(weights.astype(float), detail.displacements()[ids].astype(float), 1)
-    lent = tables.blocks.lent()
-    many, one = np.full((4, 3 * VERTICES), np.nan, np.float32), np.full(3 * VERTICES, np.nan, np.float32)
+    lent, other = tables.blocks.lent(), tables.blocks.lent()
+    many = np.full((4, VERTICES, 3), np.nan, np.float32)
     plan = tables.plan(ids)
-    plan.sum(weights, lent, many)
-    for row, expected in zip(many, true, strict=True):
-        back = tables.blocks.back(row.reshape(-1, 3), np.empty((VERTICES, 3), np.float32))
-        assert np.abs(back - expected).max() < 1e-4
-    plan.sum(weights[0], lent, one)
-    assert np.abs(one - many[0]).max() < 1e-4
+    plan.sums(weights, lent, many)
+    assert np.abs(many - true).max() < 1e-4
+    first = plan.sum(weights[0], other).copy()
+    assert np.abs(first - true[0]).max() < 1e-4
+    for i in (0, 1, 0):  # rows are kept from the second on
+        one = plan.sum(weights[i], lent)
+        assert np.abs(one - true[i]).max() < 1e-4
+    assert np.array_equal(one, first)  # to the last bit, wherever the rows are read
+    if plan.few:
+        part = points.copy()
+        part.reshape(-1)[plan.flat] = points.reshape(-1)[plan.flat] + plan.touched(weights[0], lent)
+        assert np.abs(part - points - true[0]).max() < 1e-4
+    shares = np.zeros((TARGETS, VERTICES), np.float32)
+    shares[ids] = np.random.default_rng(9).uniform(-1, 1, (len(ids), VERTICES))
+    local = np.einsum("tv,tvc->cv", shares[ids].astype(float), detail.displacements()[ids])
+    for _ in range(2):
+        out = np.ones((3, VERTICES), np.float32)
+        tables.local(shares, out)
+        assert np.abs(out - 1 - local).max() < 1e-4
     assert tables.plan(ids) is plan
-    tables.plan(np.array([0, 1]))
+    for i in range(10):
+        tables.plan(np.array([0, 1 + i]))
     assert tables.plan(ids) is not plan
 
 
@@ -96,7 +131,6 @@ def test_rows_of_all_kinds(points: Floats, detail: Detail) -> None:
         assert np.array_equal(tables.row(i), detail.row(i))
     assert np.array_equal(tables.at(17), detail.displacements()[:, 17])
     assert tables.nbytes < 0.45 * 12 * TARGETS * VERTICES
-    assert np.array_equal(tables.planar_row(9), detail.row(9).T)
     dense = dense_tables(points, detail.displacements()[5:6])
     assert dense.blocks.in_order  # nothing is spared: the mesh's own order stays
     assert np.array_equal(dense.row(0), detail.row(5))
@@ -108,11 +142,11 @@ def test_a_sculpt_shares_what_it_leaves(points: Floats, detail: Detail) -> None:
     sculpted = sculpted_tables(tables, Sculpts({9: shift}), np.eye(TARGETS))
     active = np.array([8, 9, 10])
     plan, lent = sculpted.plan(active), tables.blocks.lent()
-    out = np.empty(3 * VERTICES, np.float32)
-    plan.sum(np.ones(3, np.float32), lent, out)
     expected = detail.displacements()[8:11].sum(0) + shift
-    back = tables.blocks.back(out.reshape(-1, 3), np.empty_like(points))
-    assert np.abs(back - expected).max() < 1e-4
+    many = np.empty((2, VERTICES, 3), np.float32)
+    plan.sums(np.ones((2, 3), np.float32), lent, many)
+    for sums in (*many, *(plan.sum(np.ones(3, np.float32), lent) for _ in range(3))):
+        assert np.abs(sums - expected).max() < 1e-4
     assert np.array_equal(sculpted.row(8), tables.row(8))
     assert np.abs(sculpted.row(9) - tables.row(9) - shift).max() < 1e-5
     assert np.abs(sculpted.at(7)[9] - tables.at(7)[9] - shift[7]).max() < 1e-5
@@ -129,6 +163,15 @@ def test_what_edits_of_one_model_share(draft: Path) -> None:
     tables = thicker._evaluator(True)._tables
     assert tables.blocks is model.data.tables(True).blocks
     assert tables._ready.sum() == tables._own.sum() == 1
+    again = model.edited(Edit(thickness=1.1, jaw_gain=0.5))
+    assert again._evaluator(True)._tables is tables
+    assert np.array_equal(again.points({"mouthSmile_L": 0.5}), thicker.points({"mouthSmile_L": 0.5}))
+    held = model.edited(Edit(thickness=0.01))
+    assert model.edited(Edit(thickness=0.01)).edit_notes == held.edit_notes != ()
+    assert model.edited(Edit(thickness=1.2)).moved is not thicker.moved
+    del again, thicker, tables, held
+    gc.collect()
+    assert not model.data.moved_kept
 
 
 # The file.
@@ -162,17 +205,39 @@ def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
 
 def as_before(path: Path, out: Path) -> Path:
     """The file as schema 1 had it: all vertices of all targets."""
+
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        kept = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
+        return kept | {
+            "basis": data.basis,
+            "detail_steps": data.detail.displacements(),
+            "detail_scales": np.ones(len(data.detail), np.float32),
+        }
+
+    return rewritten(path, out, altered, 1)
+
+
+def with_whole_steps(path: Path, out: Path) -> Path:
+    """The file as schema 2 had it at first: each step in one piece."""
+
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        kept = {name: array for name, array in arrays.items() if not name.endswith(("_low", "_high"))}
+        learned = data.learned
+        assert isinstance(learned, Detail)
+        return kept | {"detail_steps": data.detail.steps, "basis_steps": learned.steps}
+
+    return rewritten(path, out, altered, 2)
+
+
+def rewritten(
+    path: Path, out: Path, altered: Callable[[dict[str, Any], ModelData], dict[str, Any]], schema: int
+) -> Path:
     manifest, members = read_container(AIM, path)
     arrays, data = unpack_arrays(members["mesh.npz"], "it"), FaceModel.load(path, "cpu").data
-    arrays = {name: array for name, array in arrays.items() if not name.startswith(("basis", "detail"))}
-    arrays |= {
-        "basis": data.basis,
-        "detail_steps": data.detail.displacements(),
-        "detail_scales": np.ones(len(data.detail), np.float32),
-    }
+    arrays = altered(arrays, data)
     for name in ("members", "schema"):
         manifest.pop(name)
-    write_container(replace(AIM, schema=1), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
+    write_container(replace(AIM, schema=schema), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
     return out
 
 
@@ -189,7 +254,17 @@ def test_a_file_of_schema_1(draft: Path, tmp_path: Path) -> None:
     assert np.array_equal(now.data.detail.displacements(), before.data.detail.displacements())
 
 
-@pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "stream", "kind"])
+def test_a_file_with_whole_steps(draft: Path, tmp_path: Path) -> None:
+    """It gives the same points to the last bit, and is larger."""
+    before = with_whole_steps(draft, tmp_path / "old.aim")
+    assert before.stat().st_size > 1.05 * draft.stat().st_size
+    then, now = FaceModel.load(before, "cpu"), FaceModel.load(draft, "cpu")
+    weights = np.linspace(0, 1, len(now.targets))
+    for detail in (True, False):
+        assert np.array_equal(then.points(weights, detail=detail), now.points(weights, detail=detail))
+
+
+@pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "high", "stream", "kind"])
 def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> None:
     """Refused in one sentence, never summed."""
     manifest, members = read_container(AIM, draft)
@@ -199,16 +274,19 @@ def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> No
         bits[0] ^= 128
         arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
     elif which == "count":
-        arrays["basis_steps"] = arrays["basis_steps"][:-1]
+        arrays["basis_low"] = arrays["basis_low"][:-1]
     elif which == "scale":
         arrays["detail_scales"][0] = -1
     elif which == "beyond":
         bits = bytearray(zlib.decompress(arrays["detail_moved"].tobytes())) * 1000
         arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
+    elif which == "high":
+        high = zlib.decompress(arrays["detail_high"].tobytes())
+        arrays["detail_high"] = np.frombuffer(zlib.compress(high * 1000), np.uint8)
     elif which == "stream":
         arrays["detail_moved"] = arrays["detail_moved"][2:].copy()
     else:
-        arrays["detail_steps"] = arrays["detail_steps"].astype(np.int32)
+        arrays["detail_low"] = arrays["detail_low"].astype(np.uint16)
     manifest.pop("members")
     path = tmp_path / "altered.aim"
     write_container(AIM, path, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
@@ -245,5 +323,5 @@ def test_the_unused_sums_are_not_read(points: Floats, detail: Detail) -> None:
     """A frame of one target touches its blocks alone."""
     tables: SkinTables = sparse_tables(points, detail)
     plan = tables.plan(np.array([9]))
-    assert plan.size < 0.5 * 3 * VERTICES
-    assert tables.nbytes == 4 * plan.size
+    assert plan.size < 0.3 * VERTICES
+    assert tables.nbytes == 12 * plan.size
