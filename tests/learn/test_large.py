@@ -58,7 +58,7 @@ def test_principal_columns_spread_to_the_targets(problem: Problem) -> None:
     weight = torch.rand(len(tables.c), 1, generator=torch.Generator().manual_seed(0))
     n = 3 * tables.targets
     full = principal_columns(problem, tables, weight, jaw, n)
-    few = principal_columns(problem, tables, weight, jaw, 20)
+    few = principal_columns(problem, tables, weight, jaw, 20, fairness=0.0)
     assert full.mixing is not None
     assert few.mixing is not None
     assert few.values.shape[1] == 20
@@ -75,6 +75,24 @@ def test_principal_columns_spread_to_the_targets(problem: Problem) -> None:
             assert left == pytest.approx(float(singular[20:].norm()), rel=0.05)
         else:
             assert float((posed - shapes).abs().max()) < most
+
+
+def test_small_targets_have_their_share_of_the_columns(problem: Problem) -> None:
+    tables, jaw = make_tables(problem, CPU), known_jaw(problem, CPU)
+    weight = torch.zeros(len(tables.c), 1)
+
+    def worst(fairness: float) -> float:
+        """What is left over of a target's motion at the trained poses, the worst of all."""
+        full, few = (
+            principal_columns(problem, tables, weight, jaw, n, fairness) for n in (3 * tables.targets, 20)
+        )
+        assert few.mixing is not None
+        assert full.mixing is not None
+        truth, found = full.values @ full.mixing, few.values @ few.mixing
+        left, size = ((x.view(len(x), -1, 3).square().sum((0, 2))) for x in (found - truth, truth))
+        return float((left / size)[size > 0].max())
+
+    assert worst(0.5) < 0.5 * worst(0.0)
 
 
 def test_few_columns_are_learned_for_all_targets(problem: Problem) -> None:
@@ -111,7 +129,7 @@ def test_the_last_layer_at_the_end_is_the_best_there_is(problem: Problem) -> Non
     columns = principal_columns(problem, t, whole.weight(t.c), training.jaw, 10**6)
     truth = columns.values if columns.mixing is None else columns.values @ columns.mixing
     faces = torch.arange(len(t.corners))
-    centres, rows = t.face_points(faces, t.filled)
+    centres = t.face_points(faces, t.filled)[0]
     t.rows = torch.cat([t.rows[:, : problems.LABELS], truth], 1)
     between = t.face_points(faces, t.filled)[1][:, problems.LABELS :]
     weight = torch.cat([training._density()[:, None], torch.ones(len(centres), 1)])

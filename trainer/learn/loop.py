@@ -235,7 +235,7 @@ class Training:
             int(self.config.batch * self.config.face_share),
         )
         even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat([even, torch.multinomial(self.hardness, hard, replacement=True, generator=g)])
+        ids = torch.cat([even, torch.multinomial(self._worst(), hard, replacement=True, generator=g)])
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -244,10 +244,16 @@ class Training:
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
+    def _worst(self) -> Tensor:
+        """(V,) how likely each vertex is drawn for its error: by the squared error of all targets, or, where
+        the last layer is solved for it as well, by the square of that."""
+        return self.hardness.square() if self._principal else self.hardness
+
     def _density(self) -> Tensor:
         """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
         hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
-        drawn = (1 - hard - inside) + hard * self.hardness / self.hardness.mean()
+        worst = self._worst()
+        drawn = (1 - hard - inside) + hard * worst / worst.mean()
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
         return (drawn / of_faces).to(self.device)
 

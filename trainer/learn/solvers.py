@@ -266,6 +266,8 @@ def _back(matrix: Tensor) -> Tensor:
     return torch.kron(inverse.T.contiguous(), torch.eye(3, dtype=inverse.dtype, device=inverse.device))
 
 
+FAIRNESS = 0.5  # a target of a hundredth of the motion is a part of one that a tenth is too rough for
+
 # What E learns when the jaw is known: displacements before skinning do not change while it learns, and a
 # network of `width` features gives no more independent ones than `width`. So it learns their principal
 # columns, and a step costs the same for any number of targets.
@@ -282,10 +284,16 @@ class Columns:
 
 @torch.no_grad()
 def principal_columns(
-    problem: Problem, tables: TrainingTables, weight: Tensor, jaw: JawPoses, count: int
+    problem: Problem,
+    tables: TrainingTables,
+    weight: Tensor,
+    jaw: JawPoses,
+    count: int,
+    fairness: float = FAIRNESS,
 ) -> Columns:
     """The displacements before skinning at the trained poses (V, 3T) as at most `count` columns, with the
-    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight.
+    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight; fairness: 0
+    counts a target by its size, 1 all targets alike.
 
     They are turned at random among themselves: of one size, they are learned alike.
     """
@@ -304,8 +312,12 @@ def principal_columns(
     for part in parts:
         x = displacements(part)
         gram += x.T @ x
+    size = gram.diagonal().view(-1, 3).sum(1).sqrt()  # of each target
+    worth = (size.mean() / size.clamp_min(0.01 * size.mean())).pow(fairness).repeat_interleave(3)
+    gram = worth[:, None] * gram * worth
     generator = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn(count, count, dtype=gram.dtype, generator=generator))[0].to(device)
     axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count] @ turn
-    values = torch.cat([displacements(part) @ axes.float() for part in parts])
-    return Columns(values, (axes.T if back is None else axes.T @ back).float())
+    onto, mixing = (worth[:, None] * axes).float(), axes.T / worth
+    values = torch.cat([displacements(part) @ onto for part in parts])
+    return Columns(values, (mixing if back is None else mixing @ back).float())
