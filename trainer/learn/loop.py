@@ -245,8 +245,8 @@ class Training:
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
     def _worst(self) -> Tensor:
-        """(V,) how likely each vertex is drawn for its error: by the squared error of all targets, or, where
-        the last layer is solved for it as well, by the square of that."""
+        """(V,) how likely each vertex is drawn for its error: by its square summed over the targets, or, where
+        the last layer is solved for it as well, by its fourth power: one target far off counts most."""
         return self.hardness.square() if self._principal else self.hardness
 
     def _density(self) -> Tensor:
@@ -271,8 +271,12 @@ class Training:
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
         terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
-            return miss / t.motion_size**2
+            apart = torch.cat([learned - truth, skin - neutral], 1) / t.motion_size
+            if not self._principal:
+                return apart.square().sum(1)
+            of_targets = nets.columns == 3 * t.targets
+            each = apart.view(len(c), -1, 3).square().sum(2) if of_targets else apart.square()
+            return each.square().sum(1).sqrt()
 
     def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
         """Ours, at every vertex: D, N and K towards smooth labels."""
