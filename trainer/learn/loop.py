@@ -20,7 +20,7 @@ from . import losses
 from .fields import bring_inside
 from .model import FaceNetworks, Fields, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Adam, Muon, principal_columns
+from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -30,6 +30,8 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
+ADAM = 4.0  # of Muon's rate: the first and the last layer, where the skin is a plain regression
+SOLVE = 50  # steps from one solution of the last layer to the next
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -60,6 +62,7 @@ class Training:
         columns = min(3 * t.targets, config.expression.width) if self._principal else None
         self.networks = networks_for(config, t.targets, t.rest_size, t.motion_size, columns).to(self.device)
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
+        self._solved: FaceNetworks | None = None
         self._leave_skin()
         nets = self.networks.nets
         matrices = [w for net in nets.values() for w in net.matrices()]  # type: ignore[operator]
@@ -70,10 +73,10 @@ class Training:
             if p.requires_grad and id(p) not in taken
         ]
         self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=self.rate, betas=(0.9, 0.99))]
-        if (
-            matrices
-        ):  # Muon (K. Jordan 2024) on the square matrices reaches in a third of the time what Adam alone does
+        self._faster = [ADAM if self._principal else 1.0]
+        if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
             self.optimisers.append(Muon(matrices, lr=self.rate))
+            self._faster.append(1.0)
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
         self.hardness = torch.ones(len(t.c))
 
@@ -132,7 +135,14 @@ class Training:
 
     @property
     def whole(self) -> FaceNetworks:
-        """The networks with the displacements of every target."""
+        """The networks with the displacements of every target; at the end with the last layer that is best
+        for them, which no number of steps would quite reach."""
+        if self._principal and self.step == self.total:
+            if self._solved is None:
+                self._solved = with_best_last(
+                    self.problem, self.tables, self.networks, self.jaw, self._density()
+                )
+            return self._solved
         return self.networks if self._mixing is None else self.networks.spread(self._mixing)
 
     @torch.no_grad()
@@ -160,6 +170,8 @@ class Training:
         self._set_rate()
         if self.step >= self.anatomy_first:
             self._take_up_skin()
+            if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
+                solve_columns(self.tables, self.networks, self._density())
         c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
@@ -210,9 +222,9 @@ class Training:
         first = self.anatomy_first
         at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        for optimiser in self.optimisers:
+        for optimiser, faster in zip(self.optimisers, self._faster, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * (faster if self.step >= first else 1.0)
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
@@ -223,7 +235,7 @@ class Training:
             int(self.config.batch * self.config.face_share),
         )
         even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat([even, torch.multinomial(self.hardness, hard, replacement=True, generator=g)])
+        ids = torch.cat([even, torch.multinomial(self._worst(), hard, replacement=True, generator=g)])
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -231,6 +243,19 @@ class Training:
         on_device = ids.to(self.device)
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
+
+    def _worst(self) -> Tensor:
+        """(V,) how likely each vertex is drawn for its error: by its square summed over the targets, or, where
+        the last layer is solved for it as well, by its fourth power: one target far off counts most."""
+        return self.hardness.square() if self._principal else self.hardness
+
+    def _density(self) -> Tensor:
+        """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
+        hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
+        worst = self._worst()
+        drawn = (1 - hard - inside) + hard * worst / worst.mean()
+        of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
+        return (drawn / of_faces).to(self.device)
 
     def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> Tensor:
         """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the
@@ -246,8 +271,12 @@ class Training:
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
         terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
-            return miss / t.motion_size**2
+            apart = torch.cat([learned - truth, skin - neutral], 1) / t.motion_size
+            if not self._principal:
+                return apart.square().sum(1)
+            of_targets = nets.columns == 3 * t.targets
+            each = apart.view(len(c), -1, 3).square().sum(2) if of_targets else apart.square()
+            return each.square().sum(1).sqrt()
 
     def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
         """Ours, at every vertex: D, N and K towards smooth labels."""
@@ -282,7 +311,7 @@ class Training:
     def _inside(self) -> Tensor:
         t = self.tables
         at = self._draw_of(t.tight, TIGHT)
-        return losses.beyond(self.networks.tissue(t.c[t.tight[at]])[0] / BONE, t.tight_room[at] / BONE)
+        return losses.beyond(self.networks.depth(t.c[t.tight[at]]) / BONE, t.tight_room[at] / BONE)
 
     def _gentle(self) -> Tensor:
         t = self.tables

@@ -70,12 +70,10 @@ class Siren(nn.Module):
         """(P, width) what the last, linear layer sees: H(c)."""
         h = c
         for layer in self.hidden:
-            h = layer(h)
-            h = (
-                torch.sin(OMEGA * h)
-                if self.activation == "sine"
-                else getattr(nn.functional, self.activation)(h)
-            )
+            if self.activation == "sine":  # omega times the weights: they are few beside the points
+                h = torch.sin(nn.functional.linear(h, OMEGA * layer.weight, OMEGA * layer.bias))
+            else:
+                h = getattr(nn.functional, self.activation)(layer(h))
         return h
 
     def forward(self, c: Tensor) -> Tensor:
@@ -186,16 +184,21 @@ class FaceNetworks(nn.Module):
     def spread(self, mixing: Tensor) -> FaceNetworks:
         """The same networks with the displacements themselves, (P, 3T) = columns (P, K) @ mixing (K, 3T):
         only the last layer is another."""
-        result = copy.deepcopy(self)
-        net = result.nets["expression"]
-        last, n = net.last, self.bone_outputs
-        assert isinstance(last, nn.Linear)
-        net.last = nn.Linear(last.in_features, n + mixing.shape[1], device=mixing.device)
+        result = self.of_columns(mixing.shape[1])
+        last, own, n = self.nets["expression"].last, result.nets["expression"].last, self.bone_outputs
         for name in ("weight", "bias"):
             old = getattr(last, name).double()
-            new = torch.cat([old[:n], mixing.double().T @ old[n:]])
-            getattr(net.last, name).copy_(new)
-        result.columns = mixing.shape[1]
+            getattr(own, name).copy_(torch.cat([old[:n], mixing.double().T @ old[n:]]))
+        return result
+
+    def of_columns(self, columns: int) -> FaceNetworks:
+        """A copy with a last layer of E for so many columns, of no values yet."""
+        result = copy.deepcopy(self)
+        net = result.nets["expression"]
+        last = net.last
+        assert isinstance(last, nn.Linear)
+        net.last = nn.Linear(last.in_features, self.bone_outputs + columns, device=last.weight.device)
+        result.columns = columns
         return result
 
     def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -221,11 +224,13 @@ class FaceNetworks(nn.Module):
         """(P, 1) skinning weight k in [0, 1]; exactly 0 over the skull alone, where a sigmoid never ends."""
         return torch.relu((1 + STILL) * torch.sigmoid(4 * self.nets["skinning"](c)) - STILL)
 
+    def depth(self, c: Tensor) -> Tensor:
+        """(P, 1) thickness."""
+        return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2)
+
     def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """Thickness (P, 1) and unit normal (P, 3)."""
-        return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2), nn.functional.normalize(
-            self.nets["normal"](c), dim=1
-        )
+        return self.depth(c), nn.functional.normalize(self.nets["normal"](c), dim=1)
 
     def rest(self, c: Tensor) -> Fields:
         """B, D, N and K at template coordinates c (P, 3)."""

@@ -51,7 +51,8 @@ class Adam(Optimizer, torch.optim.Adam):
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
 
-_QUINTIC, _ITERATIONS, _MOMENTUM = (3.4445, -4.7750, 2.0315), 5, 0.95
+_MOMENTUM = 0.95
+_QUINTICS = ((8.0934, -23.6206, 17.4462), (3.6366, -2.7219, 0.5365), (2.6613, -1.9771, 0.4526))
 
 
 class Muon(Optimizer):
@@ -76,12 +77,17 @@ class Muon(Optimizer):
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """(n, n) with the singular vectors of `matrix` and singular values near one, between 0.7 and 1.2: five
-    Newton-Schulz steps."""
-    a, b, c = _QUINTIC
-    x = matrix / matrix.norm().clamp_min(1e-7)
-    for _ in range(_ITERATIONS):
-        gram = x @ x.T
+    """(n, n) with the singular vectors of `matrix`, and singular values between 0.73 and 1.27 where they were
+    at least a hundredth of its size.
+
+    Odd quintics, each the best there is on what the one before it leaves (N. Amsel et al., The Polar Express,
+    2025): three do what five equal ones did.
+    """
+    gram = matrix @ matrix.T
+    size = gram.norm().sqrt().clamp_min(1e-7)  # a closer bound of the largest singular value than the norm
+    x, gram = matrix / size, gram / size.square()
+    for i, (a, b, c) in enumerate(_QUINTICS):
+        gram = x @ x.T if i else gram
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x
 
@@ -89,6 +95,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 # Random sine features and one linear solve: the same networks with one hidden layer, in seconds.
 
 DAMPING = 1e-5  # of the number of samples
+FINAL_DAMPING = 1e-6  # of the features' mean square, where they were learned
 
 
 def ridge_config(config: TrainConfig, features: int) -> TrainConfig:
@@ -113,25 +120,96 @@ def solve(problem: Problem, tables: TrainingTables, config: TrainConfig) -> Face
     first = networks.nets["expression"].hidden.state_dict()  # type: ignore[union-attr]
     for net in networks.nets.values():
         net.hidden.load_state_dict(first)  # type: ignore[union-attr]
-    jaw = known_jaw(problem, device)
-    samples = 0
-    outputs: dict[str, Tensor] = {}
-    gram = right = torch.zeros(1, dtype=torch.float64, device=device)
-    for c, rows, shapes in _samples(problem, tables):
+    jaw, sizes = known_jaw(problem, device), dict[str, int]()
+
+    def wanted(c: Tensor, rows: Tensor, shapes: Tensor) -> Tensor:
         outputs = _outputs(tables, c, rows, shapes, jaw)
-        h = networks.nets["expression"].features(c).double()  # type: ignore[operator,union-attr]
-        h = torch.cat([h, torch.ones(len(c), 1, dtype=h.dtype, device=device)], 1)
-        gram = gram + h.T @ h
-        right = right + h.T @ torch.cat(list(outputs.values()), 1).double()
-        samples += len(c)
-    gram.diagonal().add_(DAMPING * samples)
-    solution = torch.linalg.solve(gram, right)
-    for name, columns in zip(outputs, solution.split([o.shape[1] for o in outputs.values()], 1), strict=True):
-        if name == "expression" and tables.matrix is not None:
-            columns = torch.cat([columns[:, :3], columns[:, 3:] @ _back(tables.matrix)], 1)
-        networks.nets[name].last.weight.copy_(columns[:-1].T)  # type: ignore[union-attr,operator]
-        networks.nets[name].last.bias.copy_(columns[-1])  # type: ignore[union-attr,operator]
+        sizes.update({name: values.shape[1] for name, values in outputs.items()})
+        return torch.cat(list(outputs.values()), 1)
+
+    solution = _least_squares(problem, tables, networks, wanted)
+    for name, columns in zip(sizes, solution.split(list(sizes.values()), 1), strict=True):
+        _put(networks, name, _from_poses(tables, columns) if name == "expression" else columns)
     return networks
+
+
+@torch.no_grad()
+def with_best_last(
+    problem: Problem, tables: TrainingTables, networks: FaceNetworks, jaw: JawPoses, weight: Tensor
+) -> FaceNetworks:
+    """The same networks with the last layer of E that is best for their hidden features: of every target by
+    itself, over vertices and face centres. networks: in our form, of any number of columns; weight (V,): how
+    much each vertex counts beside a face centre."""
+
+    def wanted(c: Tensor, rows: Tensor, shapes: Tensor) -> Tensor:
+        return _expression(tables, c, rows[:, :3], shapes, networks.weight(c), jaw)
+
+    result = networks.of_columns(3 * tables.targets)
+    solution = _least_squares(problem, tables, networks, wanted, weight)
+    _put(result, "expression", _from_poses(tables, solution))
+    return result
+
+
+@torch.no_grad()
+def solve_columns(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
+    """The same in place, and of the columns that are being learned, as they are in the tables."""
+    gram = right = torch.zeros(1, dtype=torch.float64, device=weight.device)
+    vertices, faces = (torch.arange(len(x), device=weight.device) for x in (tables.c, tables.corners))
+    found = [(tables.c[i], tables.rows[i], weight[i, None]) for i in vertices.split(8192)]
+    for i in faces.split(8192):
+        c, rows = tables.face_points(i, tables.filled[i])
+        found.append((c, rows, torch.ones_like(c[:, :1])))
+    for c, rows, w in found:
+        neutral, columns = tables.unpack(rows)[:2]
+        values = torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+        h = _with_one(networks, c)
+        weighted = (h * w).T
+        gram, right = gram + weighted @ h, right + weighted @ values.double()
+    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
+    _put(networks, "expression", torch.linalg.solve(gram, right))
+
+
+def _least_squares(
+    problem: Problem,
+    tables: TrainingTables,
+    networks: FaceNetworks,
+    wanted: Callable[[Tensor, Tensor, Tensor], Tensor],
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(features + 1, outputs) float64: the ridge solution for wanted(points, rows, shapes) (P, outputs) on
+    E's hidden features. weight (V,) of the vertices; None: 1, as of the face centres."""
+    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
+    samples = 0
+    for c, rows, shapes in _samples(problem, tables):
+        h = _with_one(networks, c)
+        at = slice(samples, samples + len(c))
+        of_vertices = weight is not None and at.start < len(weight)
+        weighted = (h * weight[at, None]).T if of_vertices else h.T  # type: ignore[index]
+        gram = gram + weighted @ h
+        right = right + weighted @ wanted(c, rows, shapes).double()
+        samples += len(c)
+    learned = weight is not None
+    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean() if learned else DAMPING * samples)
+    return torch.linalg.solve(gram, right)
+
+
+def _with_one(networks: FaceNetworks, c: Tensor) -> Tensor:
+    """(P, features + 1) float64: E's hidden features at c, and a one for the bias."""
+    h = networks.nets["expression"].features(c).double()  # type: ignore[operator,union-attr]
+    return torch.cat([h, torch.ones(len(c), 1, dtype=h.dtype, device=h.device)], 1)
+
+
+def _put(networks: FaceNetworks, name: str, columns: Tensor) -> None:
+    """(features + 1, outputs) as the last layer of a network."""
+    networks.nets[name].last.weight.copy_(columns[:-1].T)  # type: ignore[union-attr,operator]
+    networks.nets[name].last.bias.copy_(columns[-1])  # type: ignore[union-attr,operator]
+
+
+def _from_poses(tables: TrainingTables, columns: Tensor) -> Tensor:
+    """B's three columns and those of the displacements at the trained poses -> of the targets' own."""
+    if tables.matrix is None:
+        return columns
+    return torch.cat([columns[:, :3], columns[:, 3:] @ _back(tables.matrix)], 1)
 
 
 def known_jaw(problem: Problem, device: torch.device) -> JawPoses:
@@ -165,16 +243,21 @@ def _outputs(
     """What each last layer should give at P points, {network: (P, outputs)}; E's displacements at the trained
     poses."""
     neutral, _, normal, thickness, skinning = tables.unpack(rows)
-    before = unskinned(shapes, skinning, jaw) - neutral[:, None]
     below = 0.6 * STILL * torch.exp(-skinning / STILL)  # so that what a solve leaves over stays below zero
     return {
         "normal": normal,
         "thickness": torch.log(torch.expm1((thickness / 0.1).clamp_min(1e-3))) + 2,
         "skinning": torch.logit(((skinning + STILL - below) / (1 + STILL)).clamp(0.001, 0.995)) / 4,
-        "expression": torch.cat(
-            [(neutral - c) / tables.rest_size, before.flatten(1) / tables.motion_size], 1
-        ),
+        "expression": _expression(tables, c, neutral, shapes, skinning, jaw),
     }
+
+
+def _expression(
+    tables: TrainingTables, c: Tensor, neutral: Tensor, shapes: Tensor, weight: Tensor, jaw: JawPoses
+) -> Tensor:
+    """(P, 3 + 3T) B and the displacements before skinning at the trained poses, in the last layer's units."""
+    before = unskinned(shapes, weight, jaw) - neutral[:, None]
+    return torch.cat([(neutral - c) / tables.rest_size, before.flatten(1) / tables.motion_size], 1)
 
 
 def _back(matrix: Tensor) -> Tensor:
@@ -182,6 +265,8 @@ def _back(matrix: Tensor) -> Tensor:
     inverse = torch.linalg.inv(matrix.double())
     return torch.kron(inverse.T.contiguous(), torch.eye(3, dtype=inverse.dtype, device=inverse.device))
 
+
+FAIRNESS = 0.5  # a target of a hundredth of the motion is a part of one that a tenth is too rough for
 
 # What E learns when the jaw is known: displacements before skinning do not change while it learns, and a
 # network of `width` features gives no more independent ones than `width`. So it learns their principal
@@ -199,10 +284,16 @@ class Columns:
 
 @torch.no_grad()
 def principal_columns(
-    problem: Problem, tables: TrainingTables, weight: Tensor, jaw: JawPoses, count: int
+    problem: Problem,
+    tables: TrainingTables,
+    weight: Tensor,
+    jaw: JawPoses,
+    count: int,
+    fairness: float = FAIRNESS,
 ) -> Columns:
     """The displacements before skinning at the trained poses (V, 3T) as at most `count` columns, with the
-    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight.
+    least squares left over (C. Eckart, G. Young, 1936). weight (V, 1): the skinning weight; fairness: 0
+    counts a target by its size, 1 all targets alike.
 
     They are turned at random among themselves: of one size, they are learned alike.
     """
@@ -221,8 +312,12 @@ def principal_columns(
     for part in parts:
         x = displacements(part)
         gram += x.T @ x
+    size = gram.diagonal().view(-1, 3).sum(1).sqrt()  # of each target
+    worth = (size.mean() / size.clamp_min(0.01 * size.mean())).pow(fairness).repeat_interleave(3)
+    gram = worth[:, None] * gram * worth
     generator = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn(count, count, dtype=gram.dtype, generator=generator))[0].to(device)
     axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count] @ turn
-    values = torch.cat([displacements(part) @ axes.float() for part in parts])
-    return Columns(values, (axes.T if back is None else axes.T @ back).float())
+    onto, mixing = (worth[:, None] * axes).float(), axes.T / worth
+    values = torch.cat([displacements(part) @ onto for part in parts])
+    return Columns(values, (mixing if back is None else mixing @ back).float())
