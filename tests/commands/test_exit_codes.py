@@ -17,6 +17,7 @@ import pytest
 
 import trainer.commands.info as info
 from aim_maya.core.errors import Cancelled, first_line
+from tests.helpers.few_edits import few_edits
 from trainer.__main__ import main
 
 NAMES = {"jawOpen": "口を開く", "eyeBlink_L": "a$b", "cheekPuff": r"\frac$x$", "eyeBlink_R": "$\\frac"}
@@ -57,7 +58,10 @@ def test_a_log_without_the_letters_of_a_name(draft: Path, tmp_path: Path) -> Non
     assert (tmp_path / "o.npz").exists()
 
 
-def test_any_name_in_the_report(draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_name_in_the_report(
+    draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few_edits(monkeypatch)
     model, page = renamed(draft, tmp_path / "named.aim"), tmp_path / "page.html"
     assert main(["report", str(model), "-o", str(page), "--progress", "lines"]) == 0
     said = capsys.readouterr().err

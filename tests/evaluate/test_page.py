@@ -25,6 +25,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 from aim_maya.runtime import PRESETS, Edit, FaceModel
 from aim_maya.runtime.face_parts import named_group, pairs
+from tests.helpers.few_edits import few_edits
 from tests.in_maya.tiny import tiny, write_tiny
 from trainer.__main__ import main
 from trainer.evaluate.packed import Block, PlayedTake, crowns, moved
@@ -300,8 +301,9 @@ def test_the_command_with_a_take_and_an_edit(
 
 
 def test_the_report_begins_with_a_verdict_and_the_face(
-    chromium: Any, model: FaceModel, small_draft: Path, tmp_path: Path
+    chromium: Any, model: FaceModel, small_draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few_edits(monkeypatch)
     assert main(["report", str(small_draft), "-o", str(tmp_path / "r.html"), "--progress", "none"]) == 0
     made = Opened(chromium, tmp_path / "r.html")
     assert made.page.locator(".verdict b").inner_text() in ("Good.", "Usable.", "Not good yet.")

@@ -322,7 +322,9 @@ def test_the_report_is_one_self_contained_page(draft: Path, sample: Actor, tmp_p
         write_report(FaceModel.load(draft), tmp_path / "s.html", other)
 
 
-def test_metres_and_a_head_far_up_turn_out_the_same_in_mm(sample: Actor, draft: Path, tmp_path: Path) -> None:
+def test_metres_and_a_head_far_up_turn_out_the_same_in_mm(
+    small: Actor, small_draft: Path, tmp_path: Path
+) -> None:
     """A copy in metres, 1.7 m above the floor, drafted with the same seed."""
     lift = np.array([0, 1.7, 0])
 
@@ -333,14 +335,14 @@ def test_metres_and_a_head_far_up_turn_out_the_same_in_mm(sample: Actor, draft: 
         return m.with_points(moved(m.points))
 
     far = replace(
-        sample,
-        neutral=mesh(sample.neutral),
-        skull=mesh(sample.skull),
-        jaw=mesh(sample.jaw),
-        lower_teeth=mesh(sample.lower_teeth),
+        small,
+        neutral=mesh(small.neutral),
+        skull=mesh(small.skull),
+        jaw=mesh(small.jaw),
+        lower_teeth=mesh(small.lower_teeth),
         mm_per_unit=1000.0,
-        shapes={k: moved(v) for k, v in sample.shapes.items()},
-        lower_teeth_shapes={k: moved(v) for k, v in sample.lower_teeth_shapes.items()},
+        shapes={k: moved(v) for k, v in small.shapes.items()},
+        lower_teeth_shapes={k: moved(v) for k, v in small.lower_teeth_shapes.items()},
     )
     made = train(
         far,
@@ -349,11 +351,11 @@ def test_metres_and_a_head_far_up_turn_out_the_same_in_mm(sample: Actor, draft: 
         RunFolder(tmp_path / "run"),
         style="none",
     )
-    near = json.loads((draft.with_suffix(".run") / "metrics.json").read_text())
+    near = json.loads((small_draft.with_suffix(".run") / "metrics.json").read_text())
     assert made.metrics["skin"]["mean"] == pytest.approx(near["skin"]["mean"], rel=0.02)
     assert made.metrics["neutral"]["mean"] == pytest.approx(near["neutral"]["mean"], rel=0.02)
     model, w = FaceModel.load(tmp_path / "m.aim"), {"jawOpen": 0.6, "mouthSmile_L": 0.5}
-    expected = moved(FaceModel.load(draft).points(w).astype(np.float64))
+    expected = moved(FaceModel.load(small_draft).points(w).astype(np.float64))
     assert np.abs(model.points(w) - expected).max() * 1000 < 2e-3
 
 
