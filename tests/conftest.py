@@ -11,11 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # tests run side by side: threads of their own would only get in each other's way
+# tests run side by side: threads of their own would only get in each other's way
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Images for containers often forbid Python to keep what it compiles. Hundreds of processes are started here,
+# and each would compile this tree anew: a quarter of a second a process, and as much again for every test file.
+if os.environ.get("PYTHONDONTWRITEBYTECODE") != "mutants":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def _qt_loads() -> bool:

@@ -76,7 +76,8 @@ def _run(tree: str, words: list[str], answers: Any) -> None:
     for name in [n for n in sys.modules if n.split(".")[0] in ("tests", "aim_maya", "trainer")]:
         del sys.modules[name]
     sys.path[:] = [tree, *(p for p in sys.path if p and Path(p).resolve() != ROOT)]
-    os.environ |= {"PYTHONPATH": tree, "QT_QPA_PLATFORM": "offscreen"}
+    # nothing compiled is kept: a fault may be as long as what it replaces, and planted within the same second
+    os.environ |= {"PYTHONPATH": tree, "QT_QPA_PLATFORM": "offscreen", "PYTHONDONTWRITEBYTECODE": "mutants"}
     os.chdir(tree)
     sys.dont_write_bytecode = True
     import pytest
