@@ -64,9 +64,13 @@ def test_calls_in_one_deform_do_not_grow(maya: Any, tmp_path: Path) -> None:
 
 
 def test_no_memory_is_left_behind(maya: Any, tmp_path: Path) -> None:
-    assert (
-        bench_node.growth(maya, *bench_node.scene(maya, tmp_path, 400, 10), 400) < 12_000
-    )  # one small object an evaluation would be twice that
+    """One small object an evaluation would be 22,000 bytes, time and again; what numpy keeps of freed arrays
+    is up to 15,000, once."""
+    face = bench_node.scene(maya, tmp_path, 400, 10)
+    grown: list[int] = []
+    while not grown or (grown[-1] >= 12_000 and len(grown) < 3):
+        grown.append(bench_node.growth(maya, *face, 400))
+    assert grown[-1] < 12_000, grown
 
 
 def test_200_nodes_open_one_model_once(maya: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
