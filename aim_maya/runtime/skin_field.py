@@ -41,7 +41,7 @@ from aim_maya.core.regions import smooth_step
 from .edit import Edit
 from .tables import SkinTables
 
-_POSED_BENDING = 1.2  # there skin is pressed together: bending counts so much more
+_POSED_BENDING = 2.0  # there skin is pressed together: bending counts so much more
 _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
 # a displacement beyond this is carried by the motion where it ends, a shorter one by the motion's gradient
 _FAR_MM = 1.0
@@ -184,12 +184,12 @@ class SkinField:
         self.nodes = self.points[request.nodes]
         self._ramps = np.concatenate([self._ramp(some) for some in self._chunks(self.points)])
         self.kernels = _kernel(self._ramps)
-        area = self._areas(sewn)
+        area = self._areas(sewn.points, sewn.triangles)
         self._weight = self.confidence * area
         self.probes = np.union1d(
             request.nodes, np.arange(0, len(self.points), 1 + len(self.points) // _PROBES)
         )
-        self._request, self._area = request, area
+        self._request, self._area, self._triangles = request, area, sewn.triangles
         self._inverse = self._inverted(self.kernels, self._weight, self._ramp(self.nodes))
 
     def _inverted(self, kernels: Floats, weight: Floats, between: Floats, bending: float = 1.0) -> Floats:
@@ -204,10 +204,10 @@ class SkinField:
         """(..., 3) float32 about the middle of the face."""
         return ((points - self._middle) * self.mm).astype(np.float32)
 
-    def _areas(self, mesh: Mesh) -> Floats:
-        """(V,) float32 mm^2; of doubles all of it at their owner."""
-        areas = triangle_areas(mesh.points, mesh.triangles) * self.mm**2
-        total = np.bincount(mesh.triangles.ravel(), np.repeat(areas / 3, 3), len(self.points))
+    def _areas(self, points: Floats, triangles: Ints) -> Floats:
+        """(V,) float32 mm^2 of skin at points (V, 3), model unit; of doubles all of it at their owner."""
+        areas = triangle_areas(points, triangles) * self.mm**2
+        total = np.bincount(triangles.ravel(), np.repeat(areas / 3, 3), len(points))
         return total.astype(np.float32)
 
     def seals(self, pose: int, points: Floats) -> Seals | None:
@@ -264,11 +264,12 @@ class SkinField:
     def refitted(self, posed: Floats, wanted: Floats, sliding: Floats) -> tuple[Floats, Floats]:
         """(V, 3K) the smooth motions of the space round skin posed (V, 3), nearest to what is wanted (V, 3K)
         of all of it, model unit; and (V,) how much it is to count: fully within half a radius of nodes that
-        slide (V,), 0 to 1."""
+        slide (V,), 0 to 1. Skin that is pressed together counts by the area that is left of it."""
         points, some = self._in_mm(posed), self.probes
         nodes, slides = points[self._request.nodes], 2 * sliding[self._request.nodes].astype(np.float32)
         share = float(self._area.sum()) / max(float(self._area[some].sum()), 1e-12)
-        kernels, weight = _kernel(self._ramp(points[some], nodes)), share * self._area[some]
+        area = np.minimum(self._area, self._areas(posed, self._triangles))
+        kernels, weight = _kernel(self._ramp(points[some], nodes)), share * area[some]
         inverse = self._inverted(kernels, weight, self._ramp(nodes, nodes), _POSED_BENDING)
         q = inverse @ (kernels.T @ (weight[:, None] * wanted[some]))
         fitted, counts = np.empty(wanted.shape, np.float32), np.empty(len(points), np.float32)

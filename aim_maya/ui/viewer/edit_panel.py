@@ -3,7 +3,7 @@ EditRecipe, in and out of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,8 +83,14 @@ class EditPanel(QGroupBox):
 
     changed = Signal()
 
-    def __init__(self, anatomy: bool = True, parent: QWidget | None = None) -> None:
-        """anatomy: whether the model has regions and handles."""
+    def __init__(
+        self,
+        anatomy: bool = True,
+        ends: Mapping[str, tuple[float, float]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        """anatomy: whether the model has regions and handles; ends {handle: (lowest, highest)} mm, where they
+        are not the usual ones."""
         super().__init__("Edit", parent)
         self._quiet, self._rest = False, EditRecipe()
         self.message: QMessageBox | None = None
@@ -95,7 +101,7 @@ class EditPanel(QGroupBox):
         }
         self.bones = {
             name: self._slider(
-                f"{handle.about}, mm", round(handle.ends[0] * _FINE), round(handle.ends[1] * _FINE), 0
+                f"{handle.about}, mm", *(round(mm * _FINE) for mm in (ends or {}).get(name, handle.ends)), 0
             )
             for name, handle in HANDLES.items()
         }
