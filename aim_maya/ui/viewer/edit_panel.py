@@ -48,7 +48,7 @@ class PresetBox(QComboBox):
     """The presets by name; `opened` before the list is first shown, for whoever can draw them."""
 
     opened = Signal()
-    PICTURE = 72
+    PICTURE = 96
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class EditPanel(QGroupBox):
             _add(form, text, self.gains[name], _times)
         self.presets.addItem("Choose ...")
         for name, (about, _) in PRESETS.items():
-            self.presets.addItem(name.replace("_", " "), name)
+            self.presets.addItem(name.replace("_", " ").capitalize(), name)
             self.presets.setItemData(self.presets.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.presets.setAccessibleName("Presets")
         label = QLabel("Pr&eset")
