@@ -480,6 +480,7 @@ def _skin_request(
         entry.number("radius_mm", above=0, high=1e6),
         entry.number("smoothness", above=0, high=1e9),
         seals,
+        entry.number("tissue_bending", 1.0, low=1, high=1e6),
     )
 
 

@@ -113,7 +113,7 @@ def test_a_target_is_carried_by_the_motion_of_space(model: FaceModel, field: Ski
     i = still[int(np.argmax(reach))]
     shape = edited.points(data.rig.trained_pose(data.rig.targets[i])).astype(np.float64)
     x = (data.neutral + data.tables(True).displacements[i]).astype(np.float64)
-    q = field.solved(field.request(edited.edit)).astype(np.float64)
+    q = field.solved(field.request(edited.edit), field._of_tissue).astype(np.float64)
     mm, middle = model.mm_per_unit, data.neutral.astype(np.float64).mean(0)
     # type: ignore[union-attr]
     nodes = (data.neutral[data.skin_request.nodes].astype(np.float64) - middle) * mm

@@ -386,4 +386,8 @@ def request_arrays(request: SkinRequest) -> dict[str, Ints]:
 
 def request_entry(request: SkinRequest) -> dict[str, float]:
     """As the manifest keeps it."""
-    return {"radius_mm": request.radius_mm, "smoothness": request.smoothness}
+    return {
+        "radius_mm": request.radius_mm,
+        "smoothness": request.smoothness,
+        "tissue_bending": request.tissue_bending,
+    }

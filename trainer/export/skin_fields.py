@@ -31,9 +31,10 @@ from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import Surface
 
 # Lengths are mm of an adult face; a larger or smaller one has them in proportion.
-RADIUS_MM, SMOOTHNESS = ADULT_RADIUS_MM, 12.0  # of the kernel; bending against area times misfit squared
-# a coarse mesh shows a bend in few, sharp folds: bending weighs more by the cube of its edges' length
-_FINE_MM, _MOST_COARSE = 2.5, 4.0
+RADIUS_MM, SMOOTHNESS = ADULT_RADIUS_MM, 10.0  # of the kernel; bending against area times misfit squared
+# a coarse mesh shows a bend of its tissue in few, sharp folds: there bending weighs more, by the 4th
+# power of its edges' length; handles are smooth as they are
+_FINE_MM, _MOST_COARSE = 2.5, 5.0
 _FACING_MM = 30.0  # skin that sees skin this near before it is a lid, a lip, a nostril, an ear, the mouth
 _THIN_MM = 4.0  # and so is skin with other skin this close behind it
 _RINGS = 2  # around all these
@@ -85,7 +86,8 @@ def skin_request(
         np.rint(255 * tissue).astype(np.uint8),
         _nodes(mesh.points * scale, spacing, used & ~piece),
         RADIUS_MM * size,
-        SMOOTHNESS * size**2 * _coarseness(mesh, face > 0.5, scale),
+        SMOOTHNESS * size**2,
+        tissue_bending=_coarseness(mesh, face > 0.5, scale),
     )
 
 
@@ -167,7 +169,7 @@ def _coarseness(mesh: Mesh, where: NDArray[np.bool_], scale: float) -> float:
     """How many times as much bending weighs on a mesh with edges of this length."""
     lengths = edge_lengths(mesh)[where[mesh.edges].all(1)]
     edge = float(np.median(lengths[lengths > 0])) * scale if (lengths > 0).any() else 0.0
-    return float(np.clip((edge / _FINE_MM) ** 3, 1.0, _MOST_COARSE))
+    return float(np.clip((edge / _FINE_MM) ** 4, 1.0, _MOST_COARSE))
 
 
 def _grown(mesh: Mesh, marked: NDArray[np.bool_], rings: int) -> NDArray[np.bool_]:
