@@ -275,6 +275,26 @@ def with_seals(model: FaceModel, seals: np.ndarray) -> FaceModel:
     return FaceModel(replace(model.data, skin_request=request, _made={}), Edit(), model._engine)
 
 
+def test_on_a_coarse_mesh_tissue_bends_less_and_handles_as_ever(model: FaceModel) -> None:
+    """Edges of 10 mm: an edit of tissue is smoother than on a fine mesh, one of bones is the same."""
+    request = model.data.skin_request
+    assert request is not None
+    assert request.tissue_bending > 2
+    fine_data = replace(model.data, skin_request=replace(request, tissue_bending=1.0), _made={})
+    fine = FaceModel(fine_data, Edit(), model._engine)
+    weights = {"jawOpen": 1.0}
+    for edit, same in (({"bones": {"jaw_longer_mm": 4}}, True), ({"thickness": 0.8}, False)):
+        for of in ({}, weights):
+            assert np.array_equal(model.edited(edit).points(of), fine.edited(edit).points(of)) == same
+    strain = [m.edited({"thickness": 0.8}).moved.strain()[1] for m in (model, fine)]  # type: ignore[union-attr]
+    assert strain[0].max() < 0.9 * strain[1].max()
+    both = model.edited({"thickness": 0.8, "bones": {"jaw_longer_mm": 4}})
+    apart = [model.edited(e) for e in ({"thickness": 0.8}, {"bones": {"jaw_longer_mm": 4}})]
+    total = sum(m.moved.offset for m in apart)  # type: ignore[union-attr]
+    assert both.moved is not None
+    assert both.moved.offset == pytest.approx(total, abs=1e-3 / model.mm_per_unit)
+
+
 def unlike_affine(points: np.ndarray, motion: np.ndarray) -> float:
     """Largest distance of a motion (G, 3) from the affine one nearest, at points (G, 3)."""
     terms = np.column_stack([points - points.mean(0), np.ones(len(points))])
