@@ -314,7 +314,7 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     for name in ("mean", "max") if "skin" in training else ():
         training.fields("skin").number(name, low=0)
     about.names("sculpted", ())
-    ends = about.fields("handle_ends") if "handle_ends" in about else ()
+    ends = about.fields("handle_ends") if "handle_ends" in about else Fields({}, where)
     for name in ends:
         low, high = ends.numbers(name, (2,))
         if not low <= 0 <= high:

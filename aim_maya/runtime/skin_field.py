@@ -128,9 +128,8 @@ def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
     """(G, 4P) and (4P, G), whose product takes a motion of a group (G, 3) to the nearest affine one of every
     piece, least squares, blended from piece to piece; apart: middles of pieces, at the most."""
     left = np.linalg.norm(group - group.mean(0), axis=1)
-    if float(left.max()) <= apart:
-        weights = np.ones((len(group), 1))
-    else:
+    weights: Floats = np.ones((len(group), 1))
+    if float(left.max()) > apart:
         middles = [int(left.argmin())]
         left = np.linalg.norm(group - group[middles[0]], axis=1)
         while float(left.max()) > apart:

@@ -21,8 +21,8 @@ from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
-from trainer.evaluate.edit_check import Case, Pose, widest
-from trainer.export.skin_fields import request_of, skin_seals
+from trainer.evaluate.edit_check import Case, Pose
+from trainer.export.skin_fields import request_of, skin_seals, widest
 
 
 @pytest.fixture(scope="module")

@@ -235,14 +235,14 @@ def handle_ends(model: FaceModel) -> dict[str, list[float]]:
         normals, areas = facets(points, triangles)
         poses.append((weights, points, normals, areas > 1e-6 * float(np.median(areas))))
 
-    def holds(moves: list[Floats], mm: float) -> bool:
+    def holds(moves: Sequence[Floats], mm: float) -> bool:
         for move, (_, points, normals, whole) in zip(moves, poses, strict=True):
             now = facets(points + mm * move, triangles)[0]
             if float(degrees_between(now, normals)[whole].max(initial=0)) > MOST_TURNED - _ROUNDING:
                 return False
         return True
 
-    def end(moves: list[Floats], most: float) -> float:
+    def end(moves: Sequence[Floats], most: float) -> float:
         low, step = (most, 0.0) if holds(moves, most) else (0.0, most / 2)
         while abs(step) > 0.05:
             low, step = (low + step if holds(moves, low + step) else low), step / 2

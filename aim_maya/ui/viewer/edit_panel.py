@@ -99,12 +99,10 @@ class EditPanel(QGroupBox):
             name: self._slider(f"Tissue of this region ({name.replace('_', ' ')}), times this", 0, 250, 100)
             for name in REGIONS
         }
-        self.bones = {
-            name: self._slider(
-                f"{handle.about}, mm", *(round(mm * _FINE) for mm in (ends or {}).get(name, handle.ends)), 0
-            )
-            for name, handle in HANDLES.items()
-        }
+        self.bones = {}
+        for name, handle in HANDLES.items():
+            low, high = (ends or {}).get(name, handle.ends)
+            self.bones[name] = self._slider(f"{handle.about}, mm", round(low * _FINE), round(high * _FINE), 0)
         self.presets, self.fold, self.more = PresetBox(), QToolButton(), QScrollArea()
         self.amount = self._slider(
             "How much of the preset, in percent; to the left the other way", -100, 100, 100
