@@ -58,7 +58,7 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSk
             notes = [*torn, *thin]
             _share(data, asked, edit, moved, notes)
     edit, sunk = _rest(data, edit, moved, least)
-    return edit, (*notes, *sunk), moved
+    return edit, (*edit.notes, *notes, *sunk), moved
 
 
 # Faces of one model whose tissue and bones are edited alike share the motion, and with it the rows of their

@@ -49,7 +49,8 @@ class Edit:
     this, a number or (V,). jaw_arc: 1 the jaw turns on its arc, 0 the linear sum of the shapes. rest_offset:
     added to the skin of the neutral, 0 or (V, 3), model unit, while the bones stay. jaw_pose: (4, 4) that
     takes the learned jaw's place in every frame, p' = M p, model unit. sculpts: targets sculpted on the
-    unedited face, which the rest of the edit carries as it carries trained ones.
+    unedited face, which the rest of the edit carries as it carries trained ones. notes: what was held back
+    already, a sentence each.
     """
 
     thickness: float | Floats = 1.0
@@ -60,6 +61,7 @@ class Edit:
     rest_offset: float | Floats = 0.0
     jaw_pose: Floats | None = None
     sculpts: Sculpts | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def moves_rest(self) -> bool:
@@ -110,6 +112,7 @@ class Edit:
             _sum(self.rest_offset, more.rest_offset),
             self.jaw_pose if more.jaw_pose is None else more.jaw_pose,
             more.sculpts if self.sculpts is None else self.sculpts.then(more.sculpts),
+            self.notes + more.notes,
         )
 
     def checked(self, vertices: int) -> Edit:
@@ -123,7 +126,7 @@ class Edit:
         }
         values: dict[str, float | Floats] = {}
         for entry in fields(self):
-            if entry.name in ("jaw_pose", "sculpts"):
+            if entry.name in ("jaw_pose", "sculpts", "notes"):
                 continue
             try:
                 array = np.asarray(getattr(self, entry.name), np.float32)
@@ -146,7 +149,7 @@ class Edit:
                 raise AimError(f"Edit.{entry.name} is {float(array)}; it needs 0 or an array (V, 3).")
             values[entry.name] = array if array.ndim else float(getattr(self, entry.name))
         jaw_pose = None if self.jaw_pose is None else checked_jaw(self.jaw_pose)
-        return Edit(**values, jaw_pose=jaw_pose, sculpts=self.sculpts)  # type: ignore[arg-type]
+        return Edit(**values, jaw_pose=jaw_pose, sculpts=self.sculpts, notes=self.notes)  # type: ignore[arg-type]
 
 
 def checked_jaw(jaw: object) -> Floats:

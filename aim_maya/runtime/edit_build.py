@@ -38,15 +38,17 @@ def build_edit(recipe: EditRecipe, data: ModelData) -> Edit:
     thickness = _thickness(recipe.thickness, data)
     if recipe.thickness_map is not None:
         thickness = thickness * _read_map(recipe.folder / recipe.thickness_map, len(data.neutral))
+    bones, notes = _held_bones(recipe.bones, data)
     return Edit(
         thickness=thickness,
-        bone_offset=_bone_offset(recipe, data),
+        bone_offset=_bone_offset(recipe, bones, data),
         jaw_gain=recipe.jaw_gain,
         expression_gain=_factor(recipe.expression_gain, data),
         jaw_arc=recipe.jaw_arc,
         rest_offset=_rest_offset(recipe, data),
         jaw_pose=_jaw_pose(recipe, data),
         sculpts=_sculpts(recipe, data),
+        notes=notes,
     )
 
 
@@ -101,7 +103,21 @@ def _thickness(value: Factor, data: ModelData) -> float | Floats:
     return factor
 
 
-def _bone_offset(recipe: EditRecipe, data: ModelData) -> float | Floats:
+def _held_bones(bones: Mapping[str, float], data: ModelData) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The handles, no further than this face holds, and a sentence for each that was held."""
+    ends, held, notes = data.handle_ends, dict(bones), []
+    for name, mm in bones.items():
+        low, high = ends.get(name, (mm, mm))
+        held[name] = min(max(mm, low), high)
+        if held[name] != mm:
+            notes.append(
+                f"{name} is {mm:.4g}; {held[name]:.4g} mm is the most that this face holds without a fold: that "
+                "is done."
+            )
+    return held, tuple(notes)
+
+
+def _bone_offset(recipe: EditRecipe, bones: Mapping[str, float], data: ModelData) -> float | Floats:
     offset: float | Floats = 0.0
     given = recipe.bone_offset
     if isinstance(given, str):
@@ -113,7 +129,7 @@ def _bone_offset(recipe: EditRecipe, data: ModelData) -> float | Floats:
             if whole.ndim
             else float(whole)
         )
-    for handle, mm in recipe.bones.items():
+    for handle, mm in bones.items():
         if mm != 0.0:
             offset = offset + np.float32(mm) * data.handles[handle]
     return offset

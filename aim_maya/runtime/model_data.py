@@ -18,7 +18,7 @@ from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites, find_sites, sites_from_json
-from aim_maya.core.handles import Handles, bones_of
+from aim_maya.core.handles import HANDLES, Handles, bones_of
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, LinearBlend, Principal
@@ -140,6 +140,25 @@ class ModelData:
     def handles(self) -> Handles:
         """Bone-point offsets of the handles on the learned bones. Raises AimError as `sites` does."""
         return Handles(bones_of(self.sewn, self.weight, self.normals, self.regions, self.sites), self.owners)
+
+    @cached_property
+    def handle_ends(self) -> dict[str, tuple[float, float]]:
+        """{handle: (lowest, highest)} mm that this face holds, as measured when the file was written; {} in
+        files of before."""
+        ends: dict[str, list[float]] = self.manifest.get("handle_ends", {})
+        return {name: (ends[name][0], ends[name][1]) for name in HANDLES if name in ends}
+
+    @property
+    def handle_sliders(self) -> dict[str, tuple[float, float]]:
+        """{handle: (lowest, highest)} mm for a slider: where faces still look like faces, and no further than
+        this one holds."""
+        held = self.handle_ends
+        return {
+            name: (max(handle.ends[0], held[name][0]), min(handle.ends[1], held[name][1]))
+            if name in held
+            else handle.ends
+            for name, handle in HANDLES.items()
+        }
 
     @cached_property
     def skin_field(self) -> SkinField | None:
@@ -295,6 +314,11 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     for name in ("mean", "max") if "skin" in training else ():
         training.fields("skin").number(name, low=0)
     about.names("sculpted", ())
+    ends = about.fields("handle_ends") if "handle_ends" in about else Fields({}, where)
+    for name in ends:
+        low, high = ends.numbers(name, (2,))
+        if not low <= 0 <= high:
+            raise ends.fail(name, "two numbers with 0 between them")
     for edit in about.objects("edits", ()):
         for name in ("source", "source_sha256"):
             edit.text(name)
@@ -456,6 +480,7 @@ def _skin_request(
         entry.number("radius_mm", above=0, high=1e6),
         entry.number("smoothness", above=0, high=1e9),
         seals,
+        entry.number("tissue_bending", 1.0, low=1, high=1e6),
     )
 
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,7 +41,7 @@ from aim_maya.core.regions import smooth_step
 from .edit import Edit
 from .tables import SkinTables
 
-_POSED_BENDING = 1.2  # there skin is pressed together: bending counts so much more
+_POSED_BENDING = 1.4  # there skin is pressed together: bending counts so much more
 _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion fitted to where it is posed
 # a displacement beyond this is carried by the motion where it ends, a shorter one by the motion's gradient
 _FAR_MM = 1.0
@@ -63,7 +63,8 @@ class SkinRequest:
     """What a file keeps of it. confidence, tissue (V,) uint8, 255 is 1; nodes (M,) int32 vertex ids.
 
     tissue: the share of a thickness edit that is asked for; less on lids, which stay on the eyeball.
-    radius_mm: the kernel's; smoothness: s, mm^2. seals (S, 3) int32: pose (0 at rest, 1 + i where target i
+    radius_mm: the kernel's; smoothness: s, mm^2; tissue_bending: times s where tissue is edited, more on
+    coarse meshes. seals (S, 3) int32: pose (0 at rest, 1 + i where target i
     was trained), group and vertex id of skin that runs through itself there.
     """
 
@@ -73,6 +74,7 @@ class SkinRequest:
     radius_mm: float
     smoothness: float
     seals: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    tissue_bending: float = 1.0
 
 
 class Seals:
@@ -126,9 +128,8 @@ def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
     """(G, 4P) and (4P, G), whose product takes a motion of a group (G, 3) to the nearest affine one of every
     piece, least squares, blended from piece to piece; apart: middles of pieces, at the most."""
     left = np.linalg.norm(group - group.mean(0), axis=1)
-    if float(left.max()) <= apart:
-        weights = np.ones((len(group), 1))
-    else:
+    weights: Floats = np.ones((len(group), 1))
+    if float(left.max()) > apart:
         middles = [int(left.argmin())]
         left = np.linalg.norm(group - group[middles[0]], axis=1)
         while float(left.max()) > apart:
@@ -184,13 +185,17 @@ class SkinField:
         self.nodes = self.points[request.nodes]
         self._ramps = np.concatenate([self._ramp(some) for some in self._chunks(self.points)])
         self.kernels = _kernel(self._ramps)
-        area = self._areas(sewn)
+        area = self._areas(sewn.points, sewn.triangles)
         self._weight = self.confidence * area
         self.probes = np.union1d(
             request.nodes, np.arange(0, len(self.points), 1 + len(self.points) // _PROBES)
         )
-        self._request, self._area = request, area
-        self._inverse = self._inverted(self.kernels, self._weight, self._ramp(self.nodes))
+        self._request, self._area, self._triangles = request, area, sewn.triangles
+        between, more = self._ramp(self.nodes), request.tissue_bending
+        self._inverse = self._inverted(self.kernels, self._weight, between)
+        self._of_tissue = (
+            self._inverse if more == 1 else self._inverted(self.kernels, self._weight, between, more)
+        )
 
     def _inverted(self, kernels: Floats, weight: Floats, between: Floats, bending: float = 1.0) -> Floats:
         """(M, M) from data's misfit to coefficients; between (M, M): 1 - r of nodes; bending times this."""
@@ -204,10 +209,10 @@ class SkinField:
         """(..., 3) float32 about the middle of the face."""
         return ((points - self._middle) * self.mm).astype(np.float32)
 
-    def _areas(self, mesh: Mesh) -> Floats:
-        """(V,) float32 mm^2; of doubles all of it at their owner."""
-        areas = triangle_areas(mesh.points, mesh.triangles) * self.mm**2
-        total = np.bincount(mesh.triangles.ravel(), np.repeat(areas / 3, 3), len(self.points))
+    def _areas(self, points: Floats, triangles: Ints) -> Floats:
+        """(V,) float32 mm^2 of skin at points (V, 3), model unit; of doubles all of it at their owner."""
+        areas = triangle_areas(points, triangles) * self.mm**2
+        total = np.bincount(triangles.ravel(), np.repeat(areas / 3, 3), len(points))
         return total.astype(np.float32)
 
     def seals(self, pose: int, points: Floats) -> Seals | None:
@@ -244,7 +249,14 @@ class SkinField:
     def moved(self, edit: Edit) -> MovedSkin:
         """The motion nearest to what a checked edit's thickness and bone offsets ask for."""
         offset = self.rigid[:, None] * np.asarray(edit.bone_offset, np.float32)
-        return MovedSkin(self, self.solved(self.request(edit)), np.broadcast_to(offset, self.points.shape))
+        bending = self._request.tissue_bending if np.any(np.asarray(edit.thickness) != 1.0) else 1.0
+        if bending == 1:
+            coefficients = self.solved(self.request(edit))
+        else:
+            coefficients = self.solved(self.request(replace(edit, bone_offset=0.0)), self._of_tissue)
+            if np.ndim(edit.bone_offset):
+                coefficients += self.solved(self.request(replace(edit, thickness=1.0)))
+        return MovedSkin(self, coefficients, np.broadcast_to(offset, self.points.shape), bending)
 
     def request(self, edit: Edit) -> Floats:
         """(V, 3) float32 mm: what the anatomy asks of every vertex."""
@@ -252,24 +264,28 @@ class SkinField:
         asked: Floats = np.reshape(factor * self._thickness, (-1, 1)) * self._normals
         return asked + np.float32(self.mm) * edit.bone_offset if np.ndim(edit.bone_offset) else asked
 
-    def solved(self, request: Floats) -> Floats:
-        """(M, 3) float32 coefficients q for r (V, 3), both mm."""
-        return (self._inverse @ (self.kernels.T @ (self._weight[:, None] * request))).astype(np.float32)
+    def solved(self, request: Floats, inverse: Floats | None = None) -> Floats:
+        """(M, 3) float32 coefficients q for r (V, 3), both mm; inverse (M, M): in place of the bones'."""
+        inverse = self._inverse if inverse is None else inverse
+        return (inverse @ (self.kernels.T @ (self._weight[:, None] * request))).astype(np.float32)
 
     def at(self, points: Floats, coefficients: Floats) -> Floats:
         """(P, 3) mm: u at points (P, 3), model unit."""
         parts = [_kernel(self._ramp(some)) @ coefficients for some in self._chunks(self._in_mm(points))]
         return np.concatenate(parts)
 
-    def refitted(self, posed: Floats, wanted: Floats, sliding: Floats) -> tuple[Floats, Floats]:
+    def refitted(
+        self, posed: Floats, wanted: Floats, sliding: Floats, bending: float
+    ) -> tuple[Floats, Floats]:
         """(V, 3K) the smooth motions of the space round skin posed (V, 3), nearest to what is wanted (V, 3K)
         of all of it, model unit; and (V,) how much it is to count: fully within half a radius of nodes that
-        slide (V,), 0 to 1."""
+        slide (V,), 0 to 1. bending: the edits', MovedSkin.bending. Skin that is pressed together counts by the area that is left of it."""
         points, some = self._in_mm(posed), self.probes
         nodes, slides = points[self._request.nodes], 2 * sliding[self._request.nodes].astype(np.float32)
         share = float(self._area.sum()) / max(float(self._area[some].sum()), 1e-12)
-        kernels, weight = _kernel(self._ramp(points[some], nodes)), share * self._area[some]
-        inverse = self._inverted(kernels, weight, self._ramp(nodes, nodes), _POSED_BENDING)
+        area = np.minimum(self._area, self._areas(posed, self._triangles))
+        kernels, weight = _kernel(self._ramp(points[some], nodes)), share * area[some]
+        inverse = self._inverted(kernels, weight, self._ramp(nodes, nodes), bending * _POSED_BENDING)
         q = inverse @ (kernels.T @ (weight[:, None] * wanted[some]))
         fitted, counts = np.empty(wanted.shape, np.float32), np.empty(len(points), np.float32)
         for start in range(0, len(points), _ROWS):
@@ -311,9 +327,13 @@ class TrainedPoses:
 class MovedSkin:
     """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral."""
 
-    def __init__(self, field: SkinField, coefficients: Floats, rigid_offset: Floats) -> None:
-        """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere."""
+    def __init__(
+        self, field: SkinField, coefficients: Floats, rigid_offset: Floats, bending: float = 1.0
+    ) -> None:
+        """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere; bending: how many times as
+        much it weighed."""
         self.field, self.coefficients, self._rigid_offset = field, coefficients, rigid_offset
+        self.bending = bending
         self._lock = threading.Lock()
         self._bent: BentTables | None = None
         offset = field.kernels @ coefficients / np.float32(field.mm)
@@ -340,7 +360,7 @@ class MovedSkin:
     def scaled(self, amount: float) -> MovedSkin:
         """So much of it."""
         share = np.float32(amount)
-        return MovedSkin(self.field, self.coefficients * share, self._rigid_offset * share)
+        return MovedSkin(self.field, self.coefficients * share, self._rigid_offset * share, self.bending)
 
     def tables(self, of: SkinTables, poses: TrainedPoses) -> BentTables:
         """The trained shapes under this edit; the same object every time."""
@@ -371,7 +391,8 @@ def _each(rows: Floats) -> Floats:
 def carried(
     moves: Sequence[MovedSkin], rest: Floats, displacement: Floats, poses: TrainedPoses, i: int
 ) -> Floats:
-    """(K, V, 3) the displacement before skinning, at the trained pose i, of the face under each of K edits:
+    """(K, V, 3) the displacement before skinning, at the trained pose i, of the face under each of K edits of
+    one bending:
     displacement (V, 3) is the unedited one's. What the kernels of a pose cost is paid once for all K.
 
         p = rest + e,   S = LBS(p),   LBS's 3x3 at p: B = I + k (R - I),   e'' = e - u(rest) + B^-1 U
@@ -400,7 +421,7 @@ def carried(
     at = at + sliding[:, None] * (offset - at)
     wanted = np.einsum("vab,kvb->kva", blends, at)
     rows = wanted.transpose(1, 0, 2).reshape(len(p), -1)
-    fitted, share = field.refitted(posed, rows.astype(np.float32), sliding)
+    fitted, share = field.refitted(posed, rows.astype(np.float32), sliding, moves[0].bending)
     wanted += share[:, None] * (_each(fitted) - wanted)
     changed, seals = share > 0, field.seals(1 + i, posed)
     if seals is not None:
@@ -462,7 +483,8 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
         for i in sorted(needed, key=lambda i: int(parents[i])):
             lacking = [each for each in tables if not each._ready[i]]
             while lacking:
-                alike = [each for each in lacking if each.of is lacking[0].of]
+                first = lacking[0]
+                alike = [e for e in lacking if e.of is first.of and e._moved.bending == first._moved.bending]
                 active = np.flatnonzero(poses.matrix[i])
                 share = poses.matrix[i][active].astype(np.float32)
                 of = alike[0].of

@@ -12,15 +12,17 @@ import pytest
 from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
+from aim_maya.core.handles import HANDLES
 from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import preset
+from aim_maya.runtime.edit_build import build_edit
 from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
-from trainer.evaluate.edit_check import Case, Pose, widest
-from trainer.export.skin_fields import request_of, skin_seals
+from trainer.evaluate.edit_check import Case, Pose
+from trainer.export.skin_fields import request_of, skin_seals, widest
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +105,15 @@ def test_a_painted_map_is_followed_smoothly(model: FaceModel) -> None:
 
 
 def test_a_target_is_carried_by_the_motion_of_space(model: FaceModel, field: SkinField) -> None:
-    """Against the formula, kernel by kernel, in double precision."""
+    """Against the formula, kernel by kernel, in double precision; without what runs through itself."""
+    model = with_seals(model, np.zeros((0, 3), np.int32))
     data, edited = model.data, model.edited({"thickness": 1.25})
     still = [i for i, turn in enumerate(data.trained_poses.turns) if not turn.any()]
     reach = [float(np.abs(data.tables(True).displacements[i]).max()) for i in still]
     i = still[int(np.argmax(reach))]
     shape = edited.points(data.rig.trained_pose(data.rig.targets[i])).astype(np.float64)
     x = (data.neutral + data.tables(True).displacements[i]).astype(np.float64)
-    q = field.solved(field.request(edited.edit)).astype(np.float64)
+    q = field.solved(field.request(edited.edit), field._of_tissue).astype(np.float64)
     mm, middle = model.mm_per_unit, data.neutral.astype(np.float64).mean(0)
     # type: ignore[union-attr]
     nodes = (data.neutral[data.skin_request.nodes].astype(np.float64) - middle) * mm
@@ -164,10 +167,7 @@ def test_rows_are_carried_once_and_only_where_they_are_used(
 # what is too much, and what a file may say
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [{"thickness": 20.0}, {"thickness": -3.0}, {"bones": {"jaw_longer_mm": 100.0}}, {"thickness": 1e8}],
-)
+@pytest.mark.parametrize("edit", [{"thickness": 20.0}, {"thickness": -3.0}, {"thickness": 1e8}])
 def test_too_much_is_held_and_said_with_the_share_that_is_done(
     model: FaceModel, edit: dict[str, float]
 ) -> None:
@@ -177,6 +177,25 @@ def test_too_much_is_held_and_said_with_the_share_that_is_done(
     figures = Pose(model, "rest", np.zeros(len(model.targets))).figures(edited)
     assert figures["over"] == 0
     assert np.isfinite(edited.points(np.full(len(model.targets), 0.3))).all()
+
+
+def test_a_handle_ends_where_this_face_holds(model: FaceModel) -> None:
+    """Further is held and said, in the model's own millimetres; there nothing has turned; sliders end there."""
+    data, poses = model.data, (np.zeros(len(model.targets)), widest(model)[1])
+    assert set(data.handle_ends) == set(HANDLES) == set(data.handle_sliders)
+    for name in ("jaw_longer_mm", "nose_bent_mm"):
+        for sign, end in zip((-1, 1), data.handle_ends[name], strict=True):
+            edited = model.edited({"bones": {name: 100.0 * sign}})
+            assert f"{name} is {100 * sign}; {end:.4g} mm is the most" in edited.edit_notes[0]
+            held = model.edited({"bones": {name: end}})
+            assert held.edit_notes == ()
+            for weights in poses:
+                assert np.array_equal(held.points(weights), edited.points(weights))
+                assert Pose(model, "", weights).figures(held)["turned"] == 0
+    coarse = replace(data, manifest=data.manifest | {"handle_ends": {"jaw_longer_mm": [-1.5, 2.0]}})
+    assert coarse.handle_sliders["jaw_longer_mm"] == (-1.5, 2.0)
+    assert coarse.handle_sliders["jaw_wider_mm"] == HANDLES["jaw_wider_mm"].ends
+    assert build_edit(preset("long_jaw"), coarse).notes[0].startswith("jaw_longer_mm is 5; 2 mm is the most")
 
 
 def test_bone_stays_under_the_skin(model: FaceModel, field: SkinField) -> None:
@@ -250,6 +269,32 @@ def test_a_file_of_before_is_written_anew(small_draft: Path, tmp_path: Path, mod
     assert np.array_equal(made.nodes, new.data.skin_request.nodes)  # type: ignore[union-attr]
 
 
+def with_seals(model: FaceModel, seals: np.ndarray) -> FaceModel:
+    """The model with these in place of its own."""
+    request = replace(model.data.skin_request, seals=seals)
+    return FaceModel(replace(model.data, skin_request=request, _made={}), Edit(), model._engine)
+
+
+def test_on_a_coarse_mesh_tissue_bends_less_and_handles_as_ever(model: FaceModel) -> None:
+    """Edges of 10 mm: an edit of tissue is smoother than on a fine mesh, one of bones is the same."""
+    request = model.data.skin_request
+    assert request is not None
+    assert request.tissue_bending > 2
+    fine_data = replace(model.data, skin_request=replace(request, tissue_bending=1.0), _made={})
+    fine = FaceModel(fine_data, Edit(), model._engine)
+    weights = {"jawOpen": 1.0}
+    for edit, same in (({"bones": {"jaw_longer_mm": 4}}, True), ({"thickness": 0.8}, False)):
+        for of in ({}, weights):
+            assert np.array_equal(model.edited(edit).points(of), fine.edited(edit).points(of)) == same
+    strain = [m.edited({"thickness": 0.8}).moved.strain()[1] for m in (model, fine)]  # type: ignore[union-attr]
+    assert strain[0].max() < 0.9 * strain[1].max()
+    both = model.edited({"thickness": 0.8, "bones": {"jaw_longer_mm": 4}})
+    apart = [model.edited(e) for e in ({"thickness": 0.8}, {"bones": {"jaw_longer_mm": 4}})]
+    total = sum(m.moved.offset for m in apart)  # type: ignore[union-attr]
+    assert both.moved is not None
+    assert both.moved.offset == pytest.approx(total, abs=1e-3 / model.mm_per_unit)
+
+
 def unlike_affine(points: np.ndarray, motion: np.ndarray) -> float:
     """Largest distance of a motion (G, 3) from the affine one nearest, at points (G, 3)."""
     terms = np.column_stack([points - points.mean(0), np.ones(len(points))])
@@ -266,10 +311,7 @@ def test_what_runs_through_itself_moves_as_one(model: FaceModel) -> None:
     names = ("jawOpen", "mouthSmile_L")
     poses = [0, *(1 + data.rig.targets.index(name) for name in names)]
     seals = np.array([[pose, 0, i] for pose in poses for i in ids], np.int32)
-    free, tied = (
-        FaceModel(replace(data, skin_request=replace(data.skin_request, seals=rows)), Edit(), model._engine)
-        for rows in (seals[:0], seals)
-    )
+    free, tied = with_seals(model, seals[:0]), with_seals(model, seals)
     edit = {"thickness": {"lips": 1.3, "cheeks": 0.7}, "bones": {"jaw_longer_mm": 5}}
     for weights in ({}, *({name: 1.0} for name in names)):
         before = model.points(weights).astype(np.float64)
@@ -293,13 +335,14 @@ def test_skin_that_crosses_is_found_by_target(model: FaceModel) -> None:
     more = found[found[:, 0] == 2, 2]
     assert len(more) > len(rest)
     assert np.linalg.norm(points[np.setdiff1d(more, rest[:, 2])] - stomion, axis=1).max() < 60 * size
-    chin, below = data.sites.site("menton"), points[:, 1] < data.sites.site("menton")[1] - 5 * size
-    neck = below & (np.linalg.norm(points - chin, axis=1) < 45 * size)
-    creased = data.neutral + 25 * size / model.mm_per_unit * neck[:, None] * data.sites.axes[1]
+    chin = data.sites.site("menton")
+    under_chin = np.linalg.norm(points - chin, axis=1) < 30 * size / 0.68
+    pushed = 45 / model.mm_per_unit * np.array([0, -0.7, -0.7]) @ data.sites.axes
+    creased = data.neutral + under_chin[:, None] * pushed
     under = skin_seals(data.sewn, [creased], *given)
     under = np.setdiff1d(under[under[:, 0] == 1, 2], rest[:, 2])
     assert len(under)
-    assert np.linalg.norm(points[under] - chin, axis=1).max() < 90 * size
+    assert np.linalg.norm(points[under] - chin, axis=1).max() < 100 * size
 
 
 def test_a_long_seal_bends_and_every_piece_of_it_moves_as_one() -> None:
@@ -337,11 +380,13 @@ def test_the_check_prints_every_figure(
     small_draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = [Case("thickness", "thickness 0.7", edit_check.EditRecipe(thickness=0.7))]
-    names = {case.name for case in edit_check.cases()}
-    assert {"thickness 1.3", "heavier +1", "heavier -1", "jaw_longer_mm -7"} <= names
-    assert [case.name for case in edit_check.cases(("aged",))] == ["aged +1", "aged -1"]
+    model = FaceModel.load(small_draft, "cpu")
+    names = {case.name for case in edit_check.cases(model)}
+    low = model.data.handle_sliders["jaw_longer_mm"][0]
+    assert {"thickness 1.3", "heavier +1", "heavier -1", f"jaw_longer_mm {low:+g}"} <= names
+    assert [case.name for case in edit_check.cases(model, ("aged",))] == ["aged +1", "aged -1"]
     assert main(["edit", str(small_draft), "--check", "--preset", "agd"]) == 2
-    monkeypatch.setattr(edit_check, "cases", lambda _: few)
+    monkeypatch.setattr(edit_check, "cases", lambda *_: few)
     monkeypatch.setattr(edit_check, "SHEET", (1.3,))
     monkeypatch.setattr(edit_check, "PRESETS", {"long_jaw": edit_check.PRESETS["long_jaw"]})
     out, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"

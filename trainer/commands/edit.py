@@ -154,8 +154,8 @@ def _recipes(options: Options) -> list[EditRecipe]:
 
 def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[str, ...]) -> None:
     from trainer.evaluate import pictures
-    from trainer.evaluate.edit_check import widest
     from trainer.evaluate.pictures import edits_figure, preset_row
+    from trainer.export.skin_fields import widest
 
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
     edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())

@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
-from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import vertex_normals
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import PRESETS, FaceModel
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.edit_build import build_edit
+from trainer.export.skin_fields import MOST_TURNED as TURNED
+from trainer.export.skin_fields import degrees_between, facets, widest
 from trainer.geometry.surface import Surface
 
-TURNED, THICKNESS = 20.0, (0.7, 0.85, 1.15, 1.3)
+THICKNESS = (0.7, 0.85, 1.15, 1.3)
 _TOUCHING_MM, _SKIN_MM = 1.0, 0.02  # skin this close before other skin touches it; where a ray starts
 _SEAM_MM = 10.0  # from the line between the lips: their inner sides
 _OPPOSED = -0.3  # cosine between normals of skin that touches
@@ -46,8 +47,9 @@ class Case:
     recipe: EditRecipe
 
 
-def cases(only: Sequence[str] = ()) -> list[Case]:
-    """Whole-face thickness, both ends of every preset and of every handle; or of these presets alone."""
+def cases(model: FaceModel, only: Sequence[str] = ()) -> list[Case]:
+    """Whole-face thickness, both ends of every preset and of every handle's slider; or of these presets
+    alone."""
     if only:
         return [
             Case("preset", f"{name} {a:+g}", PRESETS[name][1].scaled(a)) for name in only for a in (1.0, -1.0)
@@ -55,8 +57,8 @@ def cases(only: Sequence[str] = ()) -> list[Case]:
     found = [Case("thickness", f"thickness {t:g}", EditRecipe(thickness=t)) for t in THICKNESS]
     for name, (_, recipe) in PRESETS.items():
         found += [Case("preset", f"{name} {a:+g}", recipe.scaled(a)) for a in (1.0, -1.0)]
-    for name, handle in HANDLES.items():
-        found += [Case("handle", f"{name} {mm:+g}", EditRecipe(bones={name: mm})) for mm in handle.ends]
+    for name, ends in model.data.handle_sliders.items():
+        found += [Case("handle", f"{name} {mm:+g}", EditRecipe(bones={name: mm})) for mm in ends]
     return found
 
 
@@ -67,7 +69,7 @@ class Pose:
         self.name, self.weights, self._model = name, weights, model
         self.points = self._at(model)
         self._triangles = model.mesh.triangles
-        self._normals, self._areas = _facets(self.points, self._triangles)
+        self._normals, self._areas = facets(self.points, self._triangles)
         self._whole = self._areas > 1e-6 * float(np.median(self._areas))
 
     def _at(self, model: FaceModel) -> Floats:
@@ -80,7 +82,7 @@ class Pose:
 
     @cached_property
     def _folds(self) -> Floats:
-        return _angles(*self._normals[self._pairs.T])
+        return degrees_between(*self._normals[self._pairs.T])
 
     @cached_property
     def _pairs(self) -> Ints:
@@ -102,7 +104,7 @@ class Pose:
         triangle, way = surface.cast(mesh.points[near] + _SKIN_MM * normals[near], normals[near])
         found = (triangle >= 0) & (way < _TOUCHING_MM)
         near, triangle, way = near[found], triangle[found], way[found]
-        facing = (normals[near] * _facets(mesh.points, mesh.triangles[triangle])[0]).sum(1) < _OPPOSED
+        facing = (normals[near] * facets(mesh.points, mesh.triangles[triangle])[0]).sum(1) < _OPPOSED
         near, triangle, way = near[facing], triangle[facing], way[facing]
         hit = mesh.points[near] + (way + _SKIN_MM)[:, None] * normals[near]
         corners = mesh.triangles[triangle]
@@ -122,17 +124,17 @@ class Pose:
 
     def turned(self, edited: FaceModel) -> NDArray[np.bool_]:
         """(T,) triangles that turned by more than 20 degrees."""
-        normals = _facets(self._at(edited), self._triangles)[0]
-        return np.asarray((_angles(normals, self._normals) > TURNED) & self._whole)
+        normals = facets(self._at(edited), self._triangles)[0]
+        return np.asarray((degrees_between(normals, self._normals) > TURNED) & self._whole)
 
     def figures(self, edited: FaceModel) -> dict[str, float]:
         """All figures of one edit in this pose."""
         points = self._at(edited)
-        normals, areas = _facets(points, self._triangles)
+        normals, areas = facets(points, self._triangles)
         cosine = (normals * self._normals).sum(1)[self._whole]
         turned = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         ratio = areas[self._whole] / self._areas[self._whole]
-        folds = np.abs(_angles(*normals[self._pairs.T]) - self._folds)
+        folds = np.abs(degrees_between(*normals[self._pairs.T]) - self._folds)
         crossing = _intersections(points, self._triangles)
         before, known = self._crossing
         return {
@@ -156,7 +158,7 @@ def check_edits(model: FaceModel, progress: Progress, only: Sequence[str] = ()) 
     rest = Pose(model, "rest", np.zeros(len(model.targets)))
     wide, lids = Pose(model, *widest(model)), Pose(model, "lids closed", _closed_lids(model))
     targets = list(_closing(model))
-    rows, asked = [], cases(only)
+    rows, asked = [], cases(model, only)
     progress.stage("edits checked", len(asked))
     for i, case in enumerate(asked):
         rows.append(_row(model, case, (rest, wide, lids), targets))
@@ -200,11 +202,10 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def _row(model: FaceModel, case: Case, poses: tuple[Pose, Pose, Pose], targets: list[Pose]) -> dict[str, Any]:
-    for _ in range(
-        2
-    ):  # the second time is what a slider costs: fields of handles and regions are there by then
+    # the second is what a slider costs: fields of handles and regions are there by then
+    for recipe in (case.recipe.scaled(0.9), case.recipe):
         start = time.perf_counter()
-        edited = model.edited(build_edit(case.recipe, model.data))
+        edited = model.edited(build_edit(recipe, model.data))
         edited.points({})
         seconds = time.perf_counter() - start
     rest, wide, lids = poses
@@ -240,18 +241,6 @@ def _done(model: FaceModel, edited: FaceModel) -> float:
     return float(done.mean())
 
 
-def widest(model: FaceModel) -> tuple[str, Floats]:
-    """jawOpen, or the target that moves the face most, and its weights (C,)."""
-    rig, rest = model.data.rig, model.points({})
-    if "jawOpen" in rig.targets:
-        return "jawOpen", rig.trained_pose("jawOpen")
-    poses = [rig.trained_pose(target) for target in rig.targets]
-    if not poses:
-        return "rest", np.zeros(len(model.targets))
-    moved = [float(((model.points(pose) - rest) ** 2).sum()) for pose in poses]
-    return rig.targets[int(np.argmax(moved))], poses[int(np.argmax(moved))]
-
-
 def _seals(model: FaceModel) -> Ints:
     """Ids of the vertices of lips and lids, their inner sides with them."""
     data = model.data
@@ -276,19 +265,6 @@ def _closing(model: FaceModel) -> Iterator[Pose]:
     """Every trained target's pose; blinks of both eyes come with the targets."""
     for target in model.data.rig.targets:
         yield Pose(model, target, model.data.rig.trained_pose(target))
-
-
-def _facets(points: Floats, triangles: Ints) -> tuple[Floats, Floats]:
-    """Unit normals (T, 3) and areas (T,)."""
-    p = points[triangles]
-    area = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
-    length = np.linalg.norm(area, axis=1)
-    return area / np.maximum(length, 1e-30)[:, None], 0.5 * length
-
-
-def _angles(a: Floats, b: Floats) -> Floats:
-    degrees: Floats = np.degrees(np.arccos(np.clip((a * b).sum(1), -1, 1)))
-    return degrees
 
 
 def _shares(corners: Floats, points: Floats) -> Floats:

@@ -42,7 +42,7 @@ from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
 from .graphs import FORMS, fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
-from .skin_fields import skin_request, skin_seals
+from .skin_fields import handle_ends, skin_request, skin_seals
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
@@ -56,7 +56,8 @@ def write_checked(
     posed: Mapping[int, Floats] | None = None,
     agrees_with: FaceModel | None = None,
 ) -> dict[str, float]:
-    """Write a .aim file with its parity figures (mm) in the manifest, and return them.
+    """Write a .aim file with its parity figures (mm) and the handles' ends in the manifest, and return the
+    figures.
 
     posed {target: (V, 3)}: torch's skin at the poses of `poses_to_compare`. agrees_with: a model that the
     file has to give the same points as. Raises AimError, and writes nothing, when any of them differ by more
@@ -65,9 +66,11 @@ def write_checked(
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.aim"
         write_aim(draft, {**manifest, "parity_mm": {"unchecked": 0.0}}, members)
+        model = FaceModel.load(draft, "cpu")
         figures = parity(draft, posed) | (
-            {} if agrees_with is None else {"edited_baked": apart(FaceModel.load(draft, "cpu"), agrees_with)}
+            {} if agrees_with is None else {"edited_baked": apart(model, agrees_with)}
         )
+        ends = handle_ends(model)
     worst = max(figures.values())
     if worst > PARITY_MM:
         raise AimError(
@@ -75,7 +78,7 @@ def write_checked(
             "A network with very large values, or an onnxruntime that computes in reduced precision.",
             "Nothing was written. Train again with another seed, or report this.",
         )
-    write_aim(path, {**manifest, "parity_mm": figures}, members)
+    write_aim(path, {**manifest, "parity_mm": figures} | ({"handle_ends": ends} if ends else {}), members)
     return figures
 
 
@@ -383,4 +386,8 @@ def request_arrays(request: SkinRequest) -> dict[str, Ints]:
 
 def request_entry(request: SkinRequest) -> dict[str, float]:
     """As the manifest keeps it."""
-    return {"radius_mm": request.radius_mm, "smoothness": request.smoothness}
+    return {
+        "radius_mm": request.radius_mm,
+        "smoothness": request.smoothness,
+        "tissue_bending": request.tissue_bending,
+    }

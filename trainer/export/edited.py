@@ -206,7 +206,7 @@ def _rename(names: Any, new: dict[str, str]) -> None:
 # An edited actor as a file of its own: nothing is trained again, and whoever opens it needs to know of no
 # edit.
 
-_ASIDE = ("format", "schema", "members", "parity_mm")  # of the manifest: written anew
+_ASIDE = ("format", "schema", "members", "parity_mm", "handle_ends")  # of the manifest: written anew
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,24 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
+from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
 from aim_maya.core.regions import smooth_step, soft_regions
+from aim_maya.runtime import FaceModel
 from aim_maya.runtime.cached import CachedEvaluator
 from aim_maya.runtime.edit import Edit
 from aim_maya.runtime.model_data import ModelData
-from aim_maya.runtime.skin_field import ADULT_RADIUS_MM, SkinRequest
+from aim_maya.runtime.skin_field import ADULT_RADIUS_MM, SkinRequest, need_together
+from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import Surface
 
 # Lengths are mm of an adult face; a larger or smaller one has them in proportion.
 RADIUS_MM, SMOOTHNESS = ADULT_RADIUS_MM, 10.0  # of the kernel; bending against area times misfit squared
+# a coarse mesh shows a bend of its tissue in few, sharp folds: there bending weighs more, by the 4th
+# power of its edges' length; handles are smooth as they are
+_FINE_MM, _MOST_COARSE = 2.5, 5.0
 _FACING_MM = 30.0  # skin that sees skin this near before it is a lid, a lip, a nostril, an ear, the mouth
 _THIN_MM = 4.0  # and so is skin with other skin this close behind it
 _RINGS = 2  # around all these
@@ -38,6 +45,9 @@ _EYE = (0.62, 0.42)  # of an eye's width, to the sides and up and down: lids lie
 _LIDS = 0.3  # of an edit of tissue is asked of the lids' outer skin, which lies on the eyeball
 _SPACING_MM, _COARSE = 11.0, 2.5  # of nodes on the face; how many times as far apart elsewhere
 _MOST = 600
+MOST_TURNED = 20.0  # degrees that a triangle may turn
+_BEYOND = 2.0  # how many times a slider's usual way is tried
+_ROUNDING = 0.3  # degrees, for what an edit is held back by and float32
 _APART_MM = 4.0  # skin that runs through itself in places nearer than this does so in one place
 
 
@@ -65,7 +75,7 @@ def skin_request(
     confidence[held] = _HELD
     tissue = _LIDS + (1 - _LIDS) * smooth_step(away, 0.9, 1.6)
     tissue[held | piece] = 0
-    spacing = np.full(len(agree), _SPACING_MM * 1.5)
+    spacing, face = np.full(len(agree), _SPACING_MM * 1.5), np.ones(len(agree))
     if sites is not None:
         face = np.clip(3 * sum(soft_regions(mesh, weight, sites).values()), 0, 1)
         spacing = _SPACING_MM * (1 + (_COARSE - 1) * (1 - face))
@@ -77,6 +87,7 @@ def skin_request(
         _nodes(mesh.points * scale, spacing, used & ~piece),
         RADIUS_MM * size,
         SMOOTHNESS * size**2,
+        tissue_bending=_coarseness(mesh, face > 0.5, scale),
     )
 
 
@@ -154,6 +165,13 @@ def _hidden(mesh: Mesh, normals: Floats, scale: float) -> NDArray[np.bool_]:
     return before | behind | boundary_vertices(mesh)
 
 
+def _coarseness(mesh: Mesh, where: NDArray[np.bool_], scale: float) -> float:
+    """How many times as much bending weighs on a mesh with edges of this length."""
+    lengths = edge_lengths(mesh)[where[mesh.edges].all(1)]
+    edge = float(np.median(lengths[lengths > 0])) * scale if (lengths > 0).any() else 0.0
+    return float(np.clip((edge / _FINE_MM) ** 4, 1.0, _MOST_COARSE))
+
+
 def _grown(mesh: Mesh, marked: NDArray[np.bool_], rings: int) -> NDArray[np.bool_]:
     """(V,) with so many rings of vertices around."""
     a, b = mesh.edges.T
@@ -188,3 +206,76 @@ def _nodes(points: Floats, spacing: Floats, allowed: NDArray[np.bool_]) -> Ints:
             break
         ids.append(following)
     return np.array(ids, np.int32)
+
+
+# How far the handles may go.
+
+
+def handle_ends(model: FaceModel) -> dict[str, list[float]]:
+    """{handle: [lowest, highest]} mm, in steps of 0.1: as far as no triangle turns by more than 20 degrees, at
+    rest nor with the widest jaw, and at most twice a slider's usual way; {} where edits move every vertex by
+    itself, and for faces without landmarks.
+
+    The skin's motion is linear in a handle: one millimetre says it all.
+    """
+    data = model.data
+    try:
+        data.handles  # noqa: B018  (a face without landmarks has none)
+    except AimError:
+        return {}
+    if data.skin_field is None:
+        return {}
+    triangles, open_jaw = data.sewn.triangles, widest(model)[1]
+    edited = {name: model.edited({"bones": {name: 1.0}}) for name in HANDLES}
+    tables = [e.moved.tables(data.tables(True), data.trained_poses) for e in edited.values() if e.moved]
+    need_together(tables, np.flatnonzero(data.rig.activations(open_jaw)))
+    poses = []
+    for weights in (np.zeros(len(model.targets)), open_jaw):
+        points = model.points(weights).astype(np.float64)
+        normals, areas = facets(points, triangles)
+        poses.append((weights, points, normals, areas > 1e-6 * float(np.median(areas))))
+
+    def holds(moves: Sequence[Floats], mm: float) -> bool:
+        for move, (_, points, normals, whole) in zip(moves, poses, strict=True):
+            now = facets(points + mm * move, triangles)[0]
+            if float(degrees_between(now, normals)[whole].max(initial=0)) > MOST_TURNED - _ROUNDING:
+                return False
+        return True
+
+    def end(moves: Sequence[Floats], most: float) -> float:
+        low, step = (most, 0.0) if holds(moves, most) else (0.0, most / 2)
+        while abs(step) > 0.05:
+            low, step = (low + step if holds(moves, low + step) else low), step / 2
+        return float(np.trunc(10 * low) / 10)
+
+    ends = dict[str, list[float]]()
+    for name, handle in HANDLES.items():
+        moves = [edited[name].points(weights) - points for weights, points, _, _ in poses]
+        ends[name] = [end(moves, _BEYOND * mm) for mm in handle.ends]
+    return ends
+
+
+def widest(model: FaceModel) -> tuple[str, Floats]:
+    """jawOpen, or the target that moves the face most, and its weights (C,)."""
+    rig, rest = model.data.rig, model.points({})
+    if "jawOpen" in rig.targets:
+        return "jawOpen", rig.trained_pose("jawOpen")
+    poses = [rig.trained_pose(target) for target in rig.targets]
+    if not poses:
+        return "rest", np.zeros(len(model.targets))
+    moved = [float(((model.points(pose) - rest) ** 2).sum()) for pose in poses]
+    return rig.targets[int(np.argmax(moved))], poses[int(np.argmax(moved))]
+
+
+def facets(points: Floats, triangles: Ints) -> tuple[Floats, Floats]:
+    """Unit normals (T, 3) and areas (T,)."""
+    p = points[triangles]
+    area = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+    length = np.linalg.norm(area, axis=1)
+    return area / np.maximum(length, 1e-30)[:, None], 0.5 * length
+
+
+def degrees_between(a: Floats, b: Floats) -> Floats:
+    """(N,) between unit vectors (N, 3)."""
+    degrees: Floats = np.degrees(np.arccos(np.clip((a * b).sum(1), -1, 1)))
+    return degrees

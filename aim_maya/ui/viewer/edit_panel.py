@@ -3,7 +3,7 @@ EditRecipe, in and out of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class PresetBox(QComboBox):
     """The presets by name; `opened` before the list is first shown, for whoever can draw them."""
 
     opened = Signal()
-    PICTURE = 72
+    PICTURE = 96
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,8 +83,14 @@ class EditPanel(QGroupBox):
 
     changed = Signal()
 
-    def __init__(self, anatomy: bool = True, parent: QWidget | None = None) -> None:
-        """anatomy: whether the model has regions and handles."""
+    def __init__(
+        self,
+        anatomy: bool = True,
+        ends: Mapping[str, tuple[float, float]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        """anatomy: whether the model has regions and handles; ends {handle: (lowest, highest)} mm, where they
+        are not the usual ones."""
         super().__init__("Edit", parent)
         self._quiet, self._rest = False, EditRecipe()
         self.message: QMessageBox | None = None
@@ -93,12 +99,10 @@ class EditPanel(QGroupBox):
             name: self._slider(f"Tissue of this region ({name.replace('_', ' ')}), times this", 0, 250, 100)
             for name in REGIONS
         }
-        self.bones = {
-            name: self._slider(
-                f"{handle.about}, mm", round(handle.ends[0] * _FINE), round(handle.ends[1] * _FINE), 0
-            )
-            for name, handle in HANDLES.items()
-        }
+        self.bones = {}
+        for name, handle in HANDLES.items():
+            low, high = (ends or {}).get(name, handle.ends)
+            self.bones[name] = self._slider(f"{handle.about}, mm", round(low * _FINE), round(high * _FINE), 0)
         self.presets, self.fold, self.more = PresetBox(), QToolButton(), QScrollArea()
         self.amount = self._slider(
             "How much of the preset, in percent; to the left the other way", -100, 100, 100
@@ -135,7 +139,7 @@ class EditPanel(QGroupBox):
             _add(form, text, self.gains[name], _times)
         self.presets.addItem("Choose ...")
         for name, (about, _) in PRESETS.items():
-            self.presets.addItem(name.replace("_", " "), name)
+            self.presets.addItem(name.replace("_", " ").capitalize(), name)
             self.presets.setItemData(self.presets.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.presets.setAccessibleName("Presets")
         label = QLabel("Pr&eset")

@@ -13,16 +13,18 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Control
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import STOPS, Mesh, heat
+from aim_maya.core.mesh import STOPS, Mesh, heat, vertex_normals
 from aim_maya.runtime import PRESETS, Edit, FaceModel, Performance, preset
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.face_parts import outwards, sure_bone
 
-from .drawing import FaceScene, ShownMesh
+from .drawing import SKIN, FaceScene, ShownMesh
 
 Map = Literal["none", "thickness", "weight", "error"]
 _SAME_MM = 1.0  # a neutral that was smoothed since is still the same actor's
 SKULL, JAW = np.array([225.0, 217, 195]), np.array([200.0, 150, 90])
+# skin that a preset moves by so much has this colour in its picture, outwards and inwards
+_TINTED_MM, _OUT, _IN = 3.5, np.array([0.95, 0.42, 0.2]), np.array([0.25, 0.5, 0.95])
 
 
 @dataclass
@@ -243,17 +245,21 @@ class ViewedFace:
         self.dress()
 
     def preset_pictures(self, size: int) -> dict[str, NDArray[np.uint8]]:
-        """{preset: (size, size, 4) RGBA, the bottom row first} of this face under each. Raises AimError as
-        `edit` does."""
+        """{preset: (size, size, 4) RGBA, the bottom row first} of this face under each: warm where the skin
+        goes out, cool where it goes in. Raises AimError as `edit` does."""
         scene, skin = (
             FaceScene(str(self.original.manifest["up"]), (size, size)),
             ShownMesh(self.original.mesh),
         )
         scene.add(skin)
         scene.show_face(self.original.data.sites, 35.0)
-        pictures = {}
+        pictures, rest = {}, self.original.points({})
+        normals = vertex_normals(self.original.data.sewn, rest.astype(np.float64))
         for name in PRESETS:
-            skin.move(self.original.edited(preset(name)).points(np.zeros(len(self.weights))))
+            points = self.original.edited(preset(name)).points({})
+            out = ((points - rest) * normals).sum(1) * self.original.mm_per_unit
+            skin.move(points)
+            skin.paint(255 * _tinted(out / _TINTED_MM))
             pictures[name] = scene.picture().copy()
         return pictures
 
@@ -316,6 +322,13 @@ class ViewedFace:
             truth = self._actor.shapes[target] if target else self._actor.neutral.points
         error: Floats = np.linalg.norm(model.points(pose, detail=False) - truth, axis=1) * model.mm_per_unit
         return error
+
+
+def _tinted(amount: Floats) -> Floats:
+    """(V, 3) the skin's colour, towards a warm one at 1, a cool one at -1."""
+    share = np.clip(amount, -1, 1)[:, None]
+    to = np.where(share > 0, _OUT, _IN)
+    return np.asarray(SKIN + np.abs(share) * (to - SKIN))
 
 
 def _checked(model: FaceModel, actor: Actor | None) -> Actor | None:

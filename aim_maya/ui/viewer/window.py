@@ -278,7 +278,7 @@ class ViewWindow(QWidget):
         self.colours, self.camera, self.drags = QComboBox(), QComboBox(), QCheckBox("Drag t&he face")
         self.compare, self.picture = QPushButton("Be&fore"), QPushButton("P&icture ...")
         self.caption, self.status = QLabel(), QLabel()
-        self.edits = EditPanel(face.has_anatomy)
+        self.edits = EditPanel(face.has_anatomy, face.original.data.handle_sliders)
         self.gains = self.edits.gains
         self._times: list[float] = []
         self._told = self._changed = 0.0
