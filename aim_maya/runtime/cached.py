@@ -44,11 +44,12 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSk
     into the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
-    found = _shared(data, edit)
+    moved: MovedSkin | None
+    found, asked = _shared(data, edit), edit
     if found is not None:
         edit, moved, notes = found
     else:
-        asked, moved = edit, moved_skin(data, edit)
+        moved = moved_skin(data, edit)
         if moved is None:
             edit, notes = _thickness(data, edit, least)
         else:

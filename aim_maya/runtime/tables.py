@@ -70,7 +70,7 @@ class Blocks:
         bits = np.zeros((v, -(-by_vertex.shape[1] // 8) * 8), np.uint8)
         bits[:, : by_vertex.shape[1]] = by_vertex
         share = max(_SHARE, min(1.0, 10 / max(t, 1)))
-        order = np.arange(v)
+        order: Ints = np.arange(v)
         cut = _cut(order, bits, share)
         if cut.cost > _BACK * v:
             other = _tree(points, bits.view(np.uint64))
@@ -152,18 +152,20 @@ def _tree(points: Floats, words: NDArray[np.uint64]) -> Ints:
         return len(ids) * int(np.unpackbits(bits).sum())
 
     leaf, depth = _leaf(len(points))
-    parts = [np.arange(len(points))]
+    parts: list[Ints] = [np.arange(len(points))]
     for level in reversed(range(depth)):
-        half, halves = leaf << level, []
+        half = leaf << level
+        halves: list[Ints] = []
         for ids in parts:
             if len(ids) <= half:
                 halves.append(ids)
                 continue
-            cuts = []
+            cuts: list[tuple[Ints, Ints]] = []
             for along in points.T:
                 by = ids[np.argpartition(along[ids], half)]
                 cuts.append((by[:half], by[half:]))
-            halves += min(cuts, key=lambda cut: moves(cut[0]) + moves(cut[1]))
+            one, other = min(cuts, key=lambda cut: moves(cut[0]) + moves(cut[1]))
+            halves += [one, other]
         parts = halves
     return np.concatenate([np.sort(ids) for ids in parts])
 
@@ -249,20 +251,20 @@ def _longer(array: NDArray[Any], count: int) -> NDArray[Any]:
 
 
 class _Group(NamedTuple):
-    """Blocks with as many active rows each, `count`: where they stand among the blocks of a layer, which of
+    """Blocks that have `each` active rows: where they stand among the blocks of a layer, which of
     the layer's rows are theirs, and the first of these in its table where all are neighbours, else -1."""
 
     at: int
     to: int
-    count: int
+    each: int
     begin: int
     end: int
     first: int
 
     def part(self, at: int, to: int) -> _Group:
         """Some of its blocks."""
-        to, begin = min(to, self.to), self.begin + self.count * (at - self.at)
-        return _Group(at, to, self.count, begin, begin + self.count * (to - at), -1)
+        to, begin = min(to, self.to), self.begin + self.each * (at - self.at)
+        return _Group(at, to, self.each, begin, begin + self.each * (to - at), -1)
 
 
 class _Layer(NamedTuple):
@@ -299,7 +301,7 @@ class Plan:
         self._layers, self._blocks = layers, blocks
         self._key = object()  # not the plan itself: memory that is lent keeps no table alive
         self._copied = sum(g.end - g.begin for layer in layers for g in layer.groups if g.first < 0)
-        still = sum(g.to - g.at for layer in layers for g in layer.groups if not g.count)
+        still = sum(g.to - g.at for layer in layers for g in layer.groups if not g.each)
         self._moved = (len(blocks) - still if len(layers) == 1 else len(blocks)) if layers else 0
         self.size = min(self._moved * blocks.width, blocks.vertices)
         self.few = len(layers) == 1 and self.size < _FEW * blocks.vertices
@@ -472,7 +474,7 @@ class SkinTables:
             slots = self._slots[i, some]
             self._rows.room(int(self._slots.max(initial=-1)) + 1)
         else:
-            some = placed.any(1).nonzero()[0]
+            some = np.flatnonzero(placed.any(1))
             slots = np.arange(self._rows.used, self._rows.used + len(some), dtype=np.int32)
             self._rows.room(self._rows.used + len(some))
         self._rows.put(slots, placed[some])
@@ -580,7 +582,7 @@ class SkinTables:
         """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Rows
         of the targets that have any lie by block and coordinate, and are kept as long as those are the
         same."""
-        active = shares.any(1).nonzero()[0]
+        active = np.flatnonzero(shares.any(1))
         held = self._local
         if held[0] != active.tobytes():
             self.need(active)
