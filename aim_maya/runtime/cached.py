@@ -339,14 +339,15 @@ class CachedEvaluator:
             return self._rest_points.copy()
         scratch = self._tables.blocks.lent()
         try:
-            e = displacement
-            if e is None:
+            if displacement is not None:
+                moved: Floats = displacement + self._rest_points
+            else:
                 plan, weights = self._tables.plan(active), activations[active].astype(np.float32)
                 if transform is None and plan.few:
                     return self._moved_alone(plan, weights, scratch)
-                e = plan.sum(weights, scratch)
-                self._apply_gain(e)
-            moved: Floats = e + self._rest_points
+                moved = plan.sum(weights, scratch)
+                self._apply_gain(moved)
+                moved += self._rest_points
             if transform is None:
                 return moved
             carried = self._carried(scratch, moved, transform)

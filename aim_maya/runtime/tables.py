@@ -318,8 +318,16 @@ class Plan:
         return sums[len(sums) - self._moved :].reshape(-1)
 
     def sum(self, weights: Floats, scratch: Scratch) -> Floats:
-        """(V, 3) float32 for weights (A,), in scratch memory."""
-        return self._joined(self._summed(weights, scratch), scratch, scratch.sum)
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        blocks = self._blocks
+        memory = np.empty((len(blocks), 3 * blocks.width), np.float32)
+        own = memory.reshape(-1)[: 3 * blocks.vertices].reshape(-1, 3)
+        at_once = len(self._layers) == 1 and self._layers[0].inverse is None
+        layers = self._summed(weights, scratch, memory if at_once else None)
+        joined = self._joined(layers, scratch, own)
+        if blocks.in_order and not at_once:
+            own[...] = joined
+        return own
 
     def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         """weights (N, A) float32 into out (N, V, 3) float32."""
@@ -348,9 +356,11 @@ class Plan:
                 placed[...] = sums
         return self._blocks.in_mesh(placed, out)
 
-    def _summed(self, weights: Floats, scratch: Scratch, *, clear: bool = True) -> list[Floats]:
-        """(B, 3W) or (N, B, 3W) of each layer, in its order, for weights (A,) or (N, A). clear False leaves
-        anything where nothing moves."""
+    def _summed(
+        self, weights: Floats, scratch: Scratch, into: Floats | None = None, *, clear: bool = True
+    ) -> list[Floats]:
+        """(B, 3W) or (N, B, 3W) of each layer, in its order, for weights (A,) or (N, A), in scratch memory or
+        the only one's in `into`. clear False leaves anything where nothing moves."""
         many, blocks, wide = weights.shape[:-1], len(self._blocks), 3 * self._blocks.width
         kept = None if many else self._kept(scratch, wide)
         result = []
@@ -361,7 +371,7 @@ class Plan:
             if many:
                 out = np.empty((*many, blocks, wide), np.float32)
             else:
-                out = scratch.rows(f"sums {number}", blocks, wide)
+                out = scratch.rows(f"sums {number}", blocks, wide) if into is None else into
             for group in layer.groups:
                 at, to, count, begin, end, first = group
                 if not count:
