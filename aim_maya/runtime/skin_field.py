@@ -52,7 +52,6 @@ _PIECE_MM = 24.0  # of a long seal: so far apart, on an adult face, are the plac
 _NEIGHBOURS = 12  # of a group have a say in what skin beside it does
 _THIN = 3e-4
 _PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
-_KEPT_MM = 1e-3
 _ROWS = 8192  # points whose kernels are formed at once
 
 
@@ -423,7 +422,7 @@ class BentTables(SkinTables):
     """
 
     def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
-        super().__init__(of.rest, of.count, of.blocks, of=of, within=_KEPT_MM / moved.field.mm)
+        super().__init__(of.rest, of.count, of.blocks, of=of)
         self._moved, self._poses = moved, poses
         self._parents = (poses.matrix != 0).sum(1)
 

@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,6 @@ _DENSE = 0.85  # of all rows: beyond, blocks in the mesh's order have all of the
 _SHARE = 0.12  # of the targets: how many a busy frame uses
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
 _KEPT = 1 << 22  # numbers that are kept for the next frame, at most
-_STEPS = 32766  # of int16 each way
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
 _PLANS = 8  # sets of active targets that a table remembers
 
@@ -212,44 +211,6 @@ class Scratch:
         return memory[:size].reshape(count, width)
 
 
-class _Rows:
-    """Rows of blocks. held: numbers (K, 3W) float32, or int16 steps that are worth scales (K,) float32 each.
-    Arrays that are full are replaced, both at once: who sums rows has those that were."""
-
-    def __init__(self, wide: int, in_steps: bool) -> None:
-        self.held: tuple[NDArray[Any], Floats | None]
-        self.held = np.empty((0, wide), np.float32), None
-        if in_steps:
-            self.held = np.empty((0, wide), np.int16), np.empty(0, np.float32)
-        self.used = 0
-
-    def room(self, count: int) -> None:
-        """Let there be memory for so many; what is not touched yet costs nothing."""
-        numbers, scales = self.held
-        if count > len(numbers):
-            self.held = _longer(numbers, count), None if scales is None else _longer(scales, count)
-
-    def put(self, at: Ints, rows: Floats) -> None:
-        """Write rows (N, 3W) float32 at (N,)."""
-        numbers, scales = self.held
-        if scales is not None:
-            worth = np.maximum(np.abs(rows).max(1, initial=0) / np.float32(_STEPS), np.float32(1e-30))
-            scales[at], rows = worth, np.rint(rows / worth[:, None])
-        numbers[at] = rows
-        self.used += len(at)
-
-    def read(self, at: Ints) -> Floats:
-        """(N, 3W) float32 of rows (N,)."""
-        numbers, scales = self.held
-        return np.asarray(numbers[at] if scales is None else numbers[at] * scales[at, None], np.float32)
-
-
-def _longer(array: NDArray[Any], count: int) -> NDArray[Any]:
-    longer = np.empty((count + len(array) // 8, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
 class _Group(NamedTuple):
     """Blocks that have `each` active rows: where they stand among the blocks of a layer, which of
     the layer's rows are theirs, and the first of these in its table where all are neighbours, else -1."""
@@ -269,25 +230,15 @@ class _Group(NamedTuple):
 
 class _Layer(NamedTuple):
     """What one table adds. which, rows (K,): pairs of an active target and its row in the table, block after
-    block, and scales (K,) what its numbers are worth, None for ones; order (B,): the blocks, those that nothing moves first; inverse (B,): where each is among them, None
+    block; order (B,): the blocks, those that nothing moves first; inverse (B,): where each is among them, None
     where they are as they were."""
 
-    table: NDArray[Any]
-    scales: Floats | None
+    table: Floats
     which: Ints
     rows: Ints
     groups: list[_Group]
     order: Ints
     inverse: Ints | None
-
-    def copied(self, group: _Group, out: Floats, scratch: Scratch) -> None:
-        """The numbers of a group's rows, into out (K, 3W) float32."""
-        some = self.rows[group.begin : group.end]
-        if self.scales is None:
-            self.table.take(some, 0, out, "clip")
-        else:
-            steps = scratch.rows("steps", 1, -(-out.size // 2)).view(np.int16)[0, : out.size]
-            np.copyto(out, self.table.take(some, 0, steps.reshape(out.shape), "clip"))
 
 
 class Plan:
@@ -366,8 +317,6 @@ class Plan:
         result = []
         for number, layer in enumerate(self._layers):
             shares = weights.take(layer.which, -1)
-            if layer.scales is not None:
-                shares *= layer.scales
             if many:
                 out = np.empty((*many, blocks, wide), np.float32)
             else:
@@ -385,7 +334,7 @@ class Plan:
                     step = max(_COPIED // (count * wide), 1)
                     for part in (group.part(some, some + step) for some in range(at, to, step)):
                         rows = scratch.rows("some", part.end - part.begin, wide)
-                        layer.copied(part, rows, scratch)
+                        layer.table.take(layer.rows[part.begin : part.end], 0, rows, "clip")
                         _multiplied(shares, rows, part, out)
             result.append(out)
         return result
@@ -400,7 +349,8 @@ class Plan:
             for layer, rows in zip(self._layers, kept, strict=True):
                 for group in layer.groups:
                     if group.first < 0:
-                        layer.copied(group, rows[group.begin : group.end], scratch)
+                        some = slice(group.begin, group.end)
+                        layer.table.take(layer.rows[some], 0, rows[some], "clip")
             scratch.kept, scratch.back = self._key, None
             inverse = self._layers[0].inverse
             if len(self._layers) == 1 and inverse is not None:
@@ -435,19 +385,16 @@ class SkinTables:
         blocks: Blocks,
         points_of: Callable[[int], tuple[Ints, Floats]] | None = None,
         of: SkinTables | None = None,
-        within: float = 0.0,
     ) -> None:
         """points_of: ids (M,) and displacements (M, 3) of a target. of: where the rows of targets are that
-        this table does not keep. within, model unit: rows are kept in half the memory, at most half of this
-        beside what they were; but for those that move too far, which a table under this one has."""
+        this table does not keep."""
         self.rest, self.count, self.blocks, self.of = rest, count, blocks, of
-        self._furthest = within * _STEPS
-        self._under = SkinTables(rest, count, blocks, of=of) if within else of
         self._points_of = points_of
         self._ready = np.zeros(count, bool)
         self._own = np.zeros(count, bool)
         self._slots: Ints = np.full((count, len(blocks)), -1, np.int32) if of is not None else blocks.rows
-        self._rows = _Rows(3 * blocks.width, in_steps=within > 0)
+        self._used = 0
+        self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
         self._plans: dict[bytes, Plan] = {}
         self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
@@ -470,10 +417,6 @@ class SkinTables:
         """Lay out the displacements (M, 3) of points ids (M,), under the lock. whole (B * W, 3): zeros, and
         zeros again."""
         blocks = self.blocks
-        if self._furthest and self._under is not None and np.abs(values).max(initial=0) > self._furthest:
-            self._under._lay(i, ids, values)
-            self._ready[i] = True
-            return
         whole = np.zeros((blocks.order.size, 3), np.float32) if whole is None else whole
         at = blocks.place[ids]
         whole[at] = values
@@ -482,15 +425,24 @@ class SkinTables:
         if self.of is None:
             some = (self._slots[i] >= 0).nonzero()[0]
             slots = self._slots[i, some]
-            self._rows.room(int(self._slots.max(initial=-1)) + 1)
+            if not len(self._table):  # memory that is set aside and not touched yet costs nothing
+                self._table = np.empty((int(self._slots.max(initial=-1)) + 1, placed.shape[1]), np.float32)
         else:
-            some = np.flatnonzero(placed.any(1))
-            slots = np.arange(self._rows.used, self._rows.used + len(some), dtype=np.int32)
-            self._rows.room(self._rows.used + len(some))
-        self._rows.put(slots, placed[some])
+            some = placed.any(1).nonzero()[0]
+            slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
+            self._room(self._used + len(some))
+        self._table[slots] = placed[some]
+        self._used += len(some)
         whole[at] = whole[blocks.vertices :] = 0
         self._slots[i, some] = slots
         self._own[i] = self._ready[i] = True
+
+    def _room(self, rows: int) -> None:
+        """Let the table hold so many rows."""
+        if rows > len(self._table):
+            grown = np.empty((rows + rows // 4, self._table.shape[1]), np.float32)
+            grown[: self._used] = self._table[: self._used]
+            self._table = grown  # not before: another thread may be summing its rows
 
     def _leave(self, i: int) -> None:
         """Let target i be what it is in the table that this one was made from."""
@@ -514,10 +466,10 @@ class SkinTables:
     def _layers(self, active: Ints, which: Ints) -> list[_Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""
         layers: list[_Layer] = []
-        if self._under is not None:
+        if self.of is not None:
             own = self._own[active]
             if not own.all():
-                layers = self._under._layers(active[~own], which[~own])
+                layers = self.of._layers(active[~own], which[~own])
             active, which = active[own], which[own]
         if not len(active):
             return layers
@@ -525,8 +477,7 @@ class SkinTables:
         if self.blocks.full and self.of is None:
             rows = (self.count * np.arange(blocks)[:, None] + active).ravel()
             whole = _Group(0, blocks, len(active), 0, len(rows), 0 if len(active) == self.count else -1)
-            which, order = np.tile(which, blocks), np.arange(blocks)
-            return [_Layer(self._rows.held[0], None, which, rows, [whole], order, None)]
+            return [_Layer(self._table, np.tile(which, blocks), rows, [whole], np.arange(blocks), None)]
         slots = self._slots.take(active, 0).T
         counts = np.add.reduce(slots >= 0, 1, np.int16)
         # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
@@ -540,10 +491,7 @@ class SkinTables:
         there = (slots >= 0).nonzero()[0]
         rows = slots.take(there).astype(np.intp)
         groups = self._groups(counts, rows)
-        which = which.take(there % len(active))
-        table, scales = self._rows.held
-        scales = None if scales is None else scales.take(rows)
-        return [*layers, _Layer(table, scales, which, rows, groups, order, inverse)]
+        return [*layers, _Layer(self._table, which.take(there % len(active)), rows, groups, order, inverse)]
 
     def _groups(self, counts: Ints, rows: Ints) -> list[_Group]:
         """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
@@ -562,21 +510,21 @@ class SkinTables:
         """(T, 3) float32 displacements of one vertex by every target."""
         self.need(np.arange(self.count))
         block, inside = divmod(int(self.blocks.place[vertex]), self.blocks.width)
-        found = np.zeros((self.count, 3), np.float32) if self._under is None else self._under.at(vertex)
+        found = np.zeros((self.count, 3), np.float32) if self.of is None else self.of.at(vertex)
         found[self._own] = 0
         there = self._slots[:, block] >= 0
-        found[there] = self._rows.read(self._slots[there, block])[:, 3 * inside : 3 * inside + 3]
+        found[there] = self._table[self._slots[there, block], 3 * inside : 3 * inside + 3]
         return found
 
     def row(self, i: int) -> Floats:
         """(V, 3) float32 displacements of target i, in the mesh's order."""
         one = np.array([i])
         self.need(one)
-        if self._under is not None and not self._own[i]:
-            return self._under.row(i)
+        if self.of is not None and not self._own[i]:
+            return self.of.row(i)
         placed = np.zeros((len(self.blocks), 3 * self.blocks.width), np.float32)
         some = (self._slots[i] >= 0).nonzero()[0]
-        placed[some] = self._rows.read(self._slots[i, some])
+        placed[some] = self._table[self._slots[i, some]]
         return self.blocks.in_mesh(placed, np.empty((len(self.rest), 3), np.float32))
 
     def rows(self) -> Iterator[Floats]:
@@ -604,14 +552,14 @@ class SkinTables:
     def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
         """Of each block its vertices (W,), the targets (N,) that touch it and their rows (N, 3, W)."""
         blocks, own = self.blocks, self._own[active]
-        if self._under is not None:
-            yield from self._under._by_coordinate(active[~own])
+        if self.of is not None:
+            yield from self.of._by_coordinate(active[~own])
         active = active[own]
         for b, ids in enumerate(blocks.order):
             slots = self._slots[active, b]
             some = slots >= 0
             count = min(blocks.width, blocks.vertices - b * blocks.width)
-            rows = self._rows.read(slots[some]).reshape(-1, blocks.width, 3)[:, :count]
+            rows = self._table[slots[some]].reshape(-1, blocks.width, 3)[:, :count]
             if len(rows):
                 at = slice(b * blocks.width, b * blocks.width + count) if blocks.in_order else ids[:count]
                 yield at, active[some], np.ascontiguousarray(rows.transpose(0, 2, 1))
@@ -619,9 +567,7 @@ class SkinTables:
     @property
     def nbytes(self) -> int:
         """Bytes of the rows that are there, those of other tables left out."""
-        rows = self._rows.held[0]
-        under = 0 if self._under is self.of or self._under is None else self._under.nbytes
-        return under + int((self._slots[self._own] >= 0).sum()) * rows.itemsize * rows.shape[1]
+        return int((self._slots[self._own] >= 0).sum()) * 4 * self._table.shape[1]
 
 
 def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:

@@ -153,35 +153,6 @@ def test_a_sculpt_shares_what_it_leaves(points: Floats, detail: Detail) -> None:
     assert sculpted.nbytes == 12 * VERTICES  # one row that moves everything
 
 
-def test_rows_in_half_the_memory(formed: tuple[Floats, Detail]) -> None:
-    """Rows of an edit: within half a step, those that move too far for steps exact, the others the trained
-    ones; their sums are the same to the last bit wherever they are read."""
-    points, detail = formed
-    base, within = sparse_tables(points, detail), 3e-4
-    tables = SkinTables(points, TARGETS, base.blocks, of=base, within=within)
-    true = detail.displacements().astype(np.float32)
-    for i, most in ((7, 5), (9, 8), (10, 12)):
-        true[i] *= most / np.abs(true[i]).max()
-        tables._lay(i, np.flatnonzero(true[i].any(1)), true[i][true[i].any(1)])
-    active = np.array([6, 7, 9, 10])
-    assert np.array_equal(tables.row(6), true[6])
-    assert np.array_equal(tables.row(10), true[10])  # 12 mm are too far for steps of 0.0003
-    for i in (7, 9):
-        assert 0 < np.abs(tables.row(i) - true[i]).max() <= within / 2
-    assert np.abs(tables.at(17)[active] - true[active, 17]).max() <= within / 2
-    assert tables._rows.held[0].dtype == np.int16
-    plan, shares = tables.plan(active), np.zeros((TARGETS, VERTICES), np.float32)
-    expected, many = true[active].sum(0), np.empty((2, VERTICES, 3), np.float32)
-    plan.sums(np.ones((2, 4), np.float32), base.blocks.lent(), many)
-    lent = base.blocks.lent()
-    sums = [plan.sum(np.ones(4, np.float32), lent).copy() for _ in range(3)]
-    shares[active], local = 1, np.zeros((3, VERTICES), np.float32)
-    tables.local(shares, local)
-    for made in (*many, *sums, local.T):
-        assert np.abs(made - expected).max() <= 1.1 * within
-    assert np.array_equal(sums[0], sums[2])
-
-
 def test_what_edits_of_one_model_share(draft: Path) -> None:
     """Gains leave all rows to the unedited face; tissue carries those alone that a frame asks for."""
     model = FaceModel.load(draft, "cpu")
@@ -311,7 +282,7 @@ def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> No
         arrays["detail_moved"] = np.frombuffer(zlib.compress(bytes(bits)), np.uint8)
     elif which == "high":
         high = zlib.decompress(arrays["detail_high"].tobytes())
-        arrays["detail_high"] = np.frombuffer(zlib.compress(high + b"0"), np.uint8)
+        arrays["detail_high"] = np.frombuffer(zlib.compress(high * 1000), np.uint8)
     elif which == "stream":
         arrays["detail_moved"] = arrays["detail_moved"][2:].copy()
     else:
