@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import weakref
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,11 +44,12 @@ def clamped(data: ModelData, edit: Edit) -> tuple[Edit, tuple[str, ...], MovedSk
     into the bone is lifted along the anatomy normals.
     """
     least = np.minimum(data.thickness, np.float32(LEAST_MM / float(data.manifest["mm_per_unit"])))
-    found = _shared(data, edit)
+    moved: MovedSkin | None
+    found, asked = _shared(data, edit), edit
     if found is not None:
         edit, moved, notes = found
     else:
-        asked, moved = edit, moved_skin(data, edit)
+        moved = moved_skin(data, edit)
         if moved is None:
             edit, notes = _thickness(data, edit, least)
         else:
@@ -304,10 +304,6 @@ class CachedEvaluator:
         if gain.ndim:
             self._gain = np.repeat(gain[:, None], 3, 1)
 
-    @cached_property
-    def _centred(self) -> Floats:
-        return (self._rest_points - self._data.centre).astype(np.float32)
-
     def displacements(self, activations: Floats, out: Floats | None = None) -> Floats:
         """(N, V, 3) float32, in `out` when it is given: sums over the active targets for activations (N, T),
         before skinning.
@@ -343,23 +339,24 @@ class CachedEvaluator:
             return self._rest_points.copy()
         scratch = self._tables.blocks.lent()
         try:
-            e = displacement
-            if e is None:
+            if displacement is not None:
+                moved: Floats = displacement + self._rest_points
+            else:
                 plan, weights = self._tables.plan(active), activations[active].astype(np.float32)
                 if transform is None and plan.few:
                     return self._moved_alone(plan, weights, scratch)
-                e = plan.sum(weights, scratch)
-                self._apply_gain(e)
+                moved = plan.sum(weights, scratch)
+                self._apply_gain(moved)
+                moved += self._rest_points
             if transform is None:
-                return np.asarray(e + self._rest_points)
-            carried = self._carried(scratch, e, transform)
+                return moved
+            carried = self._carried(scratch, moved, transform)
             if blended:
                 arc = np.float32(self._arc)
                 carried = arc * carried + (1 - arc) * self._linear(active, activations)
             carried *= self._data.weights
-            carried += e
-            carried += self._rest_points
-            return carried
+            moved += carried
+            return moved
         finally:
             self._tables.blocks.given_back(scratch)
 
@@ -382,33 +379,33 @@ class CachedEvaluator:
         """
         total = np.zeros((3, len(self._rest_points)), np.float32) if offsets is None else offsets.copy()
         self._tables.local(coefficients, total)
-        e = np.ascontiguousarray(total.T)
-        self._apply_gain(e)
+        moved = np.ascontiguousarray(total.T)
+        self._apply_gain(moved)
+        moved += self._rest_points
         scratch = self._tables.blocks.lent()
-        carried = self._carried(scratch, e, jaw)
-        self._tables.blocks.given_back(scratch)
+        carried = self._carried(scratch, moved, jaw)
         carried *= self._data.weights
-        carried += e
-        carried += self._rest_points
-        return carried
+        moved += carried
+        self._tables.blocks.given_back(scratch)
+        return moved
 
     def _apply_gain(self, e: Floats) -> None:
         if self._gain is not None:
             e *= self._gain
 
-    def _carried(self, scratch: Scratch, e: Floats, transform: Floats) -> Floats:
-        """(V, 3): T p - p for p = rest + e, about the model's centre."""
+    def _carried(self, scratch: Scratch, points: Floats, transform: Floats) -> Floats:
+        """(V, 3), in scratch memory: T p - p for points p (V, 3), about the model's centre."""
         turn, offset = displacement_form(transform, self._data.centre)
-        at: Floats = np.add(e, self._centred, out=scratch.product)
-        carried = at @ np.ascontiguousarray(turn.T, np.float32)
-        _add_to_all(carried, offset)
-        return carried
+        at = _shifted(points, -self._data.centre, scratch.product)
+        carried: Floats = np.matmul(at, np.ascontiguousarray(turn.T, np.float32), out=scratch.sum)
+        return _shifted(carried, offset, carried)
 
     def _linear(self, active: Ints, activations: Floats) -> Floats:
         """(V, 3): the jaw's share of the linear sum of the shapes."""
         turn, offset, turns = self._data.linear.combine(activations)
-        result = self._centred @ turn.T.astype(np.float32)
-        _add_to_all(result, offset)
+        centred = (self._rest_points - self._data.centre).astype(np.float32)
+        result = centred @ turn.T.astype(np.float32)
+        _shifted(result, offset, result)
         gain = np.float32(1) if self._gain is None else self._gain
         for i in active.tolist():
             if turns[i].any():
@@ -417,8 +414,10 @@ class CachedEvaluator:
         return linear
 
 
-def _add_to_all(points: Floats, offset: Floats) -> None:
-    """Add offset (3,) to points (V, 3), in place."""
+def _shifted(points: Floats, offset: Floats, out: Floats) -> Floats:
+    """points (V, 3) with offset (3,) added, in out (V, 3)."""
     whole, many = len(points) - len(points) % _LIKE, offset.astype(np.float32) @ _REPEATED
-    points[:whole].reshape(-1, 3 * _LIKE)[...] += many
-    points[whole:].reshape(-1)[...] += many[: 3 * (len(points) - whole)]
+    np.add(points[:whole].reshape(-1, 3 * _LIKE), many, out[:whole].reshape(-1, 3 * _LIKE))
+    last = points[whole:].reshape(-1)
+    np.add(last, many[: len(last)], out[whole:].reshape(-1))
+    return out

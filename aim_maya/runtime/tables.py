@@ -69,7 +69,7 @@ class Blocks:
         bits = np.zeros((v, -(-by_vertex.shape[1] // 8) * 8), np.uint8)
         bits[:, : by_vertex.shape[1]] = by_vertex
         share = max(_SHARE, min(1.0, 10 / max(t, 1)))
-        order = np.arange(v)
+        order: Ints = np.arange(v)
         cut = _cut(order, bits, share)
         if cut.cost > _BACK * v:
             other = _tree(points, bits.view(np.uint64))
@@ -151,18 +151,20 @@ def _tree(points: Floats, words: NDArray[np.uint64]) -> Ints:
         return len(ids) * int(np.unpackbits(bits).sum())
 
     leaf, depth = _leaf(len(points))
-    parts = [np.arange(len(points))]
+    parts: list[Ints] = [np.arange(len(points))]
     for level in reversed(range(depth)):
-        half, halves = leaf << level, []
+        half = leaf << level
+        halves: list[Ints] = []
         for ids in parts:
             if len(ids) <= half:
                 halves.append(ids)
                 continue
-            cuts = []
+            cuts: list[tuple[Ints, Ints]] = []
             for along in points.T:
                 by = ids[np.argpartition(along[ids], half)]
                 cuts.append((by[:half], by[half:]))
-            halves += min(cuts, key=lambda cut: moves(cut[0]) + moves(cut[1]))
+            one, other = min(cuts, key=lambda cut: moves(cut[0]) + moves(cut[1]))
+            halves += [one, other]
         parts = halves
     return np.concatenate([np.sort(ids) for ids in parts])
 
@@ -210,20 +212,20 @@ class Scratch:
 
 
 class _Group(NamedTuple):
-    """Blocks with as many active rows each, `count`: where they stand among the blocks of a layer, which of
+    """Blocks that have `each` active rows: where they stand among the blocks of a layer, which of
     the layer's rows are theirs, and the first of these in its table where all are neighbours, else -1."""
 
     at: int
     to: int
-    count: int
+    each: int
     begin: int
     end: int
     first: int
 
     def part(self, at: int, to: int) -> _Group:
         """Some of its blocks."""
-        to, begin = min(to, self.to), self.begin + self.count * (at - self.at)
-        return _Group(at, to, self.count, begin, begin + self.count * (to - at), -1)
+        to, begin = min(to, self.to), self.begin + self.each * (at - self.at)
+        return _Group(at, to, self.each, begin, begin + self.each * (to - at), -1)
 
 
 class _Layer(NamedTuple):
@@ -250,7 +252,7 @@ class Plan:
         self._layers, self._blocks = layers, blocks
         self._key = object()  # not the plan itself: memory that is lent keeps no table alive
         self._copied = sum(g.end - g.begin for layer in layers for g in layer.groups if g.first < 0)
-        still = sum(g.to - g.at for layer in layers for g in layer.groups if not g.count)
+        still = sum(g.to - g.at for layer in layers for g in layer.groups if not g.each)
         self._moved = (len(blocks) - still if len(layers) == 1 else len(blocks)) if layers else 0
         self.size = min(self._moved * blocks.width, blocks.vertices)
         self.few = len(layers) == 1 and self.size < _FEW * blocks.vertices
@@ -267,8 +269,16 @@ class Plan:
         return sums[len(sums) - self._moved :].reshape(-1)
 
     def sum(self, weights: Floats, scratch: Scratch) -> Floats:
-        """(V, 3) float32 for weights (A,), in scratch memory."""
-        return self._joined(self._summed(weights, scratch), scratch, scratch.sum)
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        blocks = self._blocks
+        memory = np.empty((len(blocks), 3 * blocks.width), np.float32)
+        own = memory.reshape(-1)[: 3 * blocks.vertices].reshape(-1, 3)
+        at_once = len(self._layers) == 1 and self._layers[0].inverse is None
+        layers = self._summed(weights, scratch, memory if at_once else None)
+        joined = self._joined(layers, scratch, own)
+        if blocks.in_order and not at_once:
+            own[...] = joined
+        return own
 
     def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         """weights (N, A) float32 into out (N, V, 3) float32."""
@@ -297,9 +307,11 @@ class Plan:
                 placed[...] = sums
         return self._blocks.in_mesh(placed, out)
 
-    def _summed(self, weights: Floats, scratch: Scratch, *, clear: bool = True) -> list[Floats]:
-        """(B, 3W) or (N, B, 3W) of each layer, in its order, for weights (A,) or (N, A). clear False leaves
-        anything where nothing moves."""
+    def _summed(
+        self, weights: Floats, scratch: Scratch, into: Floats | None = None, *, clear: bool = True
+    ) -> list[Floats]:
+        """(B, 3W) or (N, B, 3W) of each layer, in its order, for weights (A,) or (N, A), in scratch memory or
+        the only one's in `into`. clear False leaves anything where nothing moves."""
         many, blocks, wide = weights.shape[:-1], len(self._blocks), 3 * self._blocks.width
         kept = None if many else self._kept(scratch, wide)
         result = []
@@ -308,7 +320,7 @@ class Plan:
             if many:
                 out = np.empty((*many, blocks, wide), np.float32)
             else:
-                out = scratch.rows(f"sums {number}", blocks, wide)
+                out = scratch.rows(f"sums {number}", blocks, wide) if into is None else into
             for group in layer.groups:
                 at, to, count, begin, end, first = group
                 if not count:
@@ -528,7 +540,7 @@ class SkinTables:
         """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Rows
         of the targets that have any lie by block and coordinate, and are kept as long as those are the
         same."""
-        active = shares.any(1).nonzero()[0]
+        active = np.flatnonzero(shares.any(1))
         held = self._local
         if held[0] != active.tobytes():
             self.need(active)
