@@ -157,11 +157,12 @@ class TrainConfig:
         """Optimiser steps of the skin: those asked for, or the preset's. More where its last layer is not
         solved on the way: in the paper's form, and with a jaw that is learned."""
         solved = self.losses == "aim" and self.jaw != "free"
-        return self.steps or {
-            "draft": 300,
-            "standard": 1500 if solved else 2500,
-            "final": 4500 if solved else 7000,
-        }[self.preset]
+        return (
+            self.steps
+            or {"draft": 300, "standard": 1500 if solved else 2500, "final": 4500 if solved else 7000}[
+                self.preset
+            ]
+        )
 
     @property
     def weights(self) -> LossWeights:
