@@ -149,7 +149,8 @@ class Edit:
                 raise AimError(f"Edit.{entry.name} is {float(array)}; it needs 0 or an array (V, 3).")
             values[entry.name] = array if array.ndim else float(getattr(self, entry.name))
         jaw_pose = None if self.jaw_pose is None else checked_jaw(self.jaw_pose)
-        return Edit(**values, jaw_pose=jaw_pose, sculpts=self.sculpts, notes=self.notes)  # type: ignore[arg-type]
+        rest = {"jaw_pose": jaw_pose, "sculpts": self.sculpts, "notes": self.notes}
+        return Edit(**values, **rest)  # type: ignore[arg-type]
 
 
 def checked_jaw(jaw: object) -> Floats:

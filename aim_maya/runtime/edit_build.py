@@ -110,10 +110,8 @@ def _held_bones(bones: Mapping[str, float], data: ModelData) -> tuple[dict[str, 
         low, high = ends.get(name, (mm, mm))
         held[name] = min(max(mm, low), high)
         if held[name] != mm:
-            notes.append(
-                f"{name} is {mm:.4g}; {held[name]:.4g} mm is the most that this face holds without a fold: that "
-                "is done."
-            )
+            most = f"{held[name]:.4g} mm is the most that this face holds without a fold: that is done."
+            notes.append(f"{name} is {mm:.4g}; {most}")
     return held, tuple(notes)
 
 

@@ -279,7 +279,8 @@ class SkinField:
     ) -> tuple[Floats, Floats]:
         """(V, 3K) the smooth motions of the space round skin posed (V, 3), nearest to what is wanted (V, 3K)
         of all of it, model unit; and (V,) how much it is to count: fully within half a radius of nodes that
-        slide (V,), 0 to 1. bending: the edits', MovedSkin.bending. Skin that is pressed together counts by the area that is left of it."""
+        slide (V,), 0 to 1. bending: the edits', MovedSkin.bending. Skin that is pressed together counts by
+        the area that is left of it."""
         points, some = self._in_mm(posed), self.probes
         nodes, slides = points[self._request.nodes], 2 * sliding[self._request.nodes].astype(np.float32)
         share = float(self._area.sum()) / max(float(self._area[some].sum()), 1e-12)
@@ -330,8 +331,8 @@ class MovedSkin:
     def __init__(
         self, field: SkinField, coefficients: Floats, rigid_offset: Floats, bending: float = 1.0
     ) -> None:
-        """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere; bending: how many times as
-        much it weighed."""
+        """rigid_offset (V, 3), model unit: what moves separate pieces, 0 elsewhere; bending: how many times
+        as much it weighed."""
         self.field, self.coefficients, self._rigid_offset = field, coefficients, rigid_offset
         self.bending = bending
         self._lock = threading.Lock()

@@ -1,9 +1,9 @@
 """The tables that frames are summed from: per target the blocks of vertices that it moves, and only those.
 
 A facial target moves a part of the skin. The mesh is cut into blocks of as many vertices each that move
-together, by a k-d tree whose cuts are the ones that spare most (a cut pays where it leaves targets on one side
-only; surface area heuristics do the same for rays: MacDonald and Booth 1990). A table holds one row for each
-block that a target touches. A frame copies the rows of its active targets together, blocks with as many rows
+together, by a k-d tree whose cuts are the ones that spare most (a cut pays where it leaves targets on one
+side only; surface area heuristics do the same for rays: MacDonald and Booth 1990). A table holds one row for
+each block that a target touches. A frame copies the rows of its active targets together, blocks with as many rows
 side by side, and multiplies those at once: numpy is called a few times, however many blocks there are. Rows
 that the next frame needs again stay where they were copied to. A mesh whose targets move nearly all of it
 keeps its own order, and its blocks are runs of it.
@@ -230,8 +230,8 @@ class _Group(NamedTuple):
 
 class _Layer(NamedTuple):
     """What one table adds. which, rows (K,): pairs of an active target and its row in the table, block after
-    block; order (B,): the blocks, those that nothing moves first; inverse (B,): where each is among them, None
-    where they are as they were."""
+    block; order (B,): the blocks, those that nothing moves first; inverse (B,): where each is among them,
+    None where they are as they were."""
 
     table: Floats
     which: Ints
@@ -428,7 +428,7 @@ class SkinTables:
             if not len(self._table):  # memory that is set aside and not touched yet costs nothing
                 self._table = np.empty((int(self._slots.max(initial=-1)) + 1, placed.shape[1]), np.float32)
         else:
-            some = placed.any(1).nonzero()[0]
+            some = np.flatnonzero(placed.any(1))
             slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
             self._room(self._used + len(some))
         self._table[slots] = placed[some]
