@@ -98,7 +98,7 @@ class TrainConfig:
     """Where to train; auto takes CUDA when it is there."""
     steps: int = 0
     """Optimiser steps; 0 takes the preset's."""
-    anatomy_steps: int = 1500
+    anatomy_steps: int = 1200
     """Steps given to thickness, normal and skinning weight before the skin begins (our form only)."""
     batch: int = 1536
     """Points a step."""

@@ -30,7 +30,7 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
-ADAM = 4.0  # of Muon's rate: the first and the last layer, where the skin is a plain regression
+ADAM = 4.0  # of Muon's rate: the first and the last layers, where all terms are plain regressions
 SOLVE = 50  # steps from one solution of the last layer to the next
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
@@ -73,10 +73,8 @@ class Training:
             if p.requires_grad and id(p) not in taken
         ]
         self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=self.rate, betas=(0.9, 0.99))]
-        self._faster = [ADAM if self._principal else 1.0]
         if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
             self.optimisers.append(Muon(matrices, lr=self.rate))
-            self._faster.append(1.0)
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
         self.hardness = torch.ones(len(t.c))
 
@@ -218,13 +216,16 @@ class Training:
         return self.anatomy_first + self.config.skin_steps
 
     def _set_rate(self) -> None:
-        """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
+        """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam's is a multiple of
+        Muon's, but where jaw and skin learn from each other."""
         first = self.anatomy_first
         at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        for optimiser, faster in zip(self.optimisers, self._faster, strict=True):
+        together = self.step >= first and not self._principal
+        for optimiser in self.optimisers:
+            faster = 1.0 if together or isinstance(optimiser, Muon) else ADAM
             for group in optimiser.param_groups:
-                group["lr"] = rate * (faster if self.step >= first else 1.0)
+                group["lr"] = rate * faster
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
