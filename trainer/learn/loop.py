@@ -236,7 +236,7 @@ class Training:
             int(self.config.batch * self.config.face_share),
         )
         even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat([even, torch.multinomial(self._worst(), hard, replacement=True, generator=g)])
+        ids = torch.cat([even, torch.multinomial(self.hardness, hard, replacement=True, generator=g)])
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -245,16 +245,10 @@ class Training:
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
-    def _worst(self) -> Tensor:
-        """(V,) how likely each vertex is drawn for its error: by its square summed over the targets, or, where
-        the last layer is solved for it as well, by its fourth power: one target far off counts most."""
-        return self.hardness.square() if self._principal else self.hardness
-
     def _density(self) -> Tensor:
         """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
         hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
-        worst = self._worst()
-        drawn = (1 - hard - inside) + hard * worst / worst.mean()
+        drawn = (1 - hard - inside) + hard * self.hardness / self.hardness.mean()
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
         return (drawn / of_faces).to(self.device)
 
@@ -272,12 +266,8 @@ class Training:
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
         terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            apart = torch.cat([learned - truth, skin - neutral], 1) / t.motion_size
-            if not self._principal:
-                return apart.square().sum(1)
-            of_targets = nets.columns == 3 * t.targets
-            each = apart.view(len(c), -1, 3).square().sum(2) if of_targets else apart.square()
-            return each.square().sum(1).sqrt()
+            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
+            return miss / t.motion_size**2
 
     def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
         """Ours, at every vertex: D, N and K towards smooth labels."""
