@@ -30,8 +30,9 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
-ADAM = 4.0  # of Muon's rate: the first and the last layers, where all terms are plain regressions
+ADAM = 2.0  # of Muon's rate: the first and the last layers, where all terms are plain regressions
 SOLVE = 50  # steps from one solution of the last layer to the next
+MOST = 10.0
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -169,7 +170,7 @@ class Training:
         if self.step >= self.anatomy_first:
             self._take_up_skin()
             if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
-                solve_columns(self.tables, self.networks, self._density())
+                solve_columns(self.tables, self.networks)
         c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
@@ -246,11 +247,12 @@ class Training:
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
     def _density(self) -> Tensor:
-        """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
+        """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face; a few
+        points that contradict each other get no more than MOST."""
         hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
         drawn = (1 - hard - inside) + hard * self.hardness / self.hardness.mean()
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
-        return (drawn / of_faces).to(self.device)
+        return (drawn / of_faces).clamp_max(MOST).to(self.device)
 
     def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> Tensor:
         """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the
