@@ -20,7 +20,7 @@ from . import losses
 from .fields import bring_inside
 from .model import FaceNetworks, Fields, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_last
+from .solvers import Adam, Muon, principal_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -30,10 +30,7 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
-ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
-SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
-SOLVE = 50  # steps from one solution of the last layer to the next
-MOST = 10.0
+MOST = 10.0  # times as much as the centre of a face that a vertex counts in the last solution
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -170,8 +167,6 @@ class Training:
         self._set_rate()
         if self.step >= self.anatomy_first:
             self._take_up_skin()
-            if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
-                solve_columns(self.tables, self.networks)
         c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
@@ -218,15 +213,13 @@ class Training:
         return self.anatomy_first + self.config.skin_steps
 
     def _set_rate(self) -> None:
-        """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than
-        Muon, but where jaw and skin learn from each other."""
+        """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
         first = self.anatomy_first
         at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        adam, muon = (ADAM, 1.0) if self.step < first else (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
+                group["lr"] = rate
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, vertices by their error so far, points

@@ -144,23 +144,6 @@ def with_best_last(
     return result
 
 
-@torch.no_grad()
-def solve_columns(tables: TrainingTables, networks: FaceNetworks) -> None:
-    """The same in place, and of the columns that are being learned, as they are in the tables. All points
-    count alike: weighed by their error, a few that contradict each other took all there was."""
-    vertices, faces = (torch.arange(len(x), device=tables.c.device) for x in (tables.c, tables.corners))
-    found = [(tables.c[i], tables.rows[i]) for i in vertices.split(8192)]
-    found += [tables.face_points(i, tables.filled[i]) for i in faces.split(8192)]
-    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
-    for c, rows in found:
-        neutral, columns = tables.unpack(rows)[:2]
-        values = torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
-        h = _with_one(networks, c)
-        gram, right = gram + h.T @ h, right + h.T @ values.double()
-    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
-    _put(networks, "expression", torch.linalg.solve(gram, right))
-
-
 def _least_squares(
     problem: Problem,
     tables: TrainingTables,
