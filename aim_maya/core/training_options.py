@@ -98,7 +98,7 @@ class TrainConfig:
     """Where to train; auto takes CUDA when it is there."""
     steps: int = 0
     """Optimiser steps; 0 takes the preset's."""
-    anatomy_steps: int = 1500
+    anatomy_steps: int = 1200
     """Steps given to thickness, normal and skinning weight before the skin begins (our form only)."""
     batch: int = 1536
     """Points a step."""
@@ -154,8 +154,15 @@ class TrainConfig:
 
     @property
     def skin_steps(self) -> int:
-        """Optimiser steps of the skin: those asked for, or the preset's."""
-        return self.steps or {"draft": 300, "standard": 2500, "final": 7000}[self.preset]
+        """Optimiser steps of the skin: those asked for, or the preset's. More where its last layer is not
+        solved on the way: in the paper's form, and with a jaw that is learned."""
+        solved = self.losses == "aim" and self.jaw != "free"
+        return (
+            self.steps
+            or {"draft": 300, "standard": 1500 if solved else 2500, "final": 4500 if solved else 7000}[
+                self.preset
+            ]
+        )
 
     @property
     def weights(self) -> LossWeights:

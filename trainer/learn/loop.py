@@ -20,7 +20,7 @@ from . import losses
 from .fields import bring_inside
 from .model import FaceNetworks, Fields, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Adam, Muon, principal_columns, with_best_last
+from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -30,7 +30,10 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
-MOST = 10.0  # times as much as the centre of a face that a vertex counts in the last solution
+ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
+SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
+SOLVE = 50  # steps from one solution of the last layer to the next
+MOST = 8.0  # times the mean
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -167,6 +170,8 @@ class Training:
         self._set_rate()
         if self.step >= self.anatomy_first:
             self._take_up_skin()
+            if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
+                solve_columns(self.tables, self.networks, self._density())
         c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
         if self.step < self.anatomy_first:
@@ -213,13 +218,17 @@ class Training:
         return self.anatomy_first + self.config.skin_steps
 
     def _set_rate(self) -> None:
-        """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
+        """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than
+        Muon, but where jaw and skin learn from each other."""
         first = self.anatomy_first
         at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
+        adam, muon = (
+            (ADAM, 1.0) if self.step < first else (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
+        )
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
@@ -230,7 +239,9 @@ class Training:
             int(self.config.batch * self.config.face_share),
         )
         even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat([even, torch.multinomial(self.hardness, hard, replacement=True, generator=g)])
+        ids = torch.cat(
+            [even, torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)]
+        )
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -239,13 +250,18 @@ class Training:
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
+    def _drawn_for_error(self) -> Tensor:
+        """(V,) how likely each vertex is drawn for its error so far, mean about 1. Where the last layer is
+        solved, a few that contradict each other get no more than MOST of it: they would take all there is."""
+        share = self.hardness / self.hardness.mean()
+        return share.clamp_max(MOST) if self._principal else share
+
     def _density(self) -> Tensor:
-        """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face; a few
-        points that contradict each other get no more than MOST."""
+        """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
         hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
-        drawn = (1 - hard - inside) + hard * self.hardness / self.hardness.mean()
+        drawn = (1 - hard - inside) + hard * self._drawn_for_error()
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
-        return (drawn / of_faces).clamp_max(MOST).to(self.device)
+        return (drawn / of_faces).to(self.device)
 
     def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> Tensor:
         """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the

@@ -144,6 +144,25 @@ def with_best_last(
     return result
 
 
+@torch.no_grad()
+def solve_columns(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
+    """The same in place, and of the columns that are being learned, as they are in the tables."""
+    vertices, faces = (torch.arange(len(x), device=tables.c.device) for x in (tables.c, tables.corners))
+    found = [(tables.c[i], tables.rows[i], weight[i, None]) for i in vertices.split(8192)]
+    for i in faces.split(8192):
+        c, rows = tables.face_points(i, tables.filled[i])
+        found.append((c, rows, torch.ones_like(c[:, :1])))
+    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
+    for c, rows, w in found:
+        neutral, columns = tables.unpack(rows)[:2]
+        values = torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+        h = _with_one(networks, c)
+        weighted = (h * w).T
+        gram, right = gram + weighted @ h, right + weighted @ values.double()
+    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
+    _put(networks, "expression", torch.linalg.solve(gram, right))
+
+
 def _least_squares(
     problem: Problem,
     tables: TrainingTables,
