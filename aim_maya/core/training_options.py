@@ -98,7 +98,7 @@ class TrainConfig:
     """Where to train; auto takes CUDA when it is there."""
     steps: int = 0
     """Optimiser steps; 0 takes the preset's."""
-    anatomy_steps: int = 1200
+    anatomy_steps: int = 1500
     """Steps given to thickness, normal and skinning weight before the skin begins (our form only)."""
     batch: int = 1536
     """Points a step."""
@@ -159,7 +159,7 @@ class TrainConfig:
         solved = self.losses == "aim" and self.jaw != "free"
         return (
             self.steps
-            or {"draft": 300, "standard": 1500 if solved else 2500, "final": 4500 if solved else 7000}[
+            or {"draft": 300, "standard": 1600 if solved else 2500, "final": 4800 if solved else 7000}[
                 self.preset
             ]
         )
