@@ -159,7 +159,7 @@ class TrainConfig:
         solved = self.losses == "aim" and self.jaw != "free"
         return (
             self.steps
-            or {"draft": 300, "standard": 1500 if solved else 2500, "final": 4500 if solved else 7000}[
+            or {"draft": 300, "standard": 1800 if solved else 2500, "final": 5000 if solved else 7000}[
                 self.preset
             ]
         )

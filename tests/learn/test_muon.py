@@ -16,25 +16,21 @@ def test_singular_vectors_stay_and_values_come_near_one() -> None:
     assert 0.6 < float(torch.diagonal(made).min()) <= float(torch.diagonal(made).max()) < 1.3
 
 
-def test_steps_are_those_of_torch_with_singular_values_near_one() -> None:
+def test_steps_are_those_of_torch_in_another_precision() -> None:
     generator = torch.Generator().manual_seed(5)
     start = torch.randn(16, 16, generator=generator)
     ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
-    exact = {"ns_coefficients": (1.875, -1.25, 0.375), "ns_steps": 30}  # torch's own, until all are one
     makers = (
         Muon([ours], lr=0.01),
-        torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw", **exact),
+        torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
     )
     for _ in range(4):
         gradient = torch.randn(16, 16, generator=generator)
-        before = ours.detach() - theirs.detach()
         for parameter, optimiser in zip((ours, theirs), makers, strict=True):
             parameter.grad = gradient.clone()
             optimiser.step()
-        apart = torch.linalg.matrix_norm(ours.detach() - theirs.detach() - before, 2)
-        assert apart < 0.3 * 0.01 * 0.2 * 16**0.5  # as far as a singular value is from one
     assert ours.dtype == torch.float32
-    assert (ours - start).norm() > 3 * (ours - theirs).norm()
+    assert (ours - theirs).abs().max() < 0.05 * (ours - start).abs().max()
 
 
 def test_a_matrix_without_a_gradient_keeps_still() -> None:

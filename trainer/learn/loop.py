@@ -30,8 +30,10 @@ EDGES = 384  # edges a step that are to be gentle
 SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
-ADAM = 4.0  # of Muon's rate: the first and the last layer, where the skin is a plain regression
+ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
+SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
 SOLVE = 50  # steps from one solution of the last layer to the next
+MOST = 8.0  # times the mean
 LOOK = (0.35, 1.0)  # where in the schedule to judge
 
 
@@ -73,10 +75,8 @@ class Training:
             if p.requires_grad and id(p) not in taken
         ]
         self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=self.rate, betas=(0.9, 0.99))]
-        self._faster = [ADAM if self._principal else 1.0]
         if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
             self.optimisers.append(Muon(matrices, lr=self.rate))
-            self._faster.append(1.0)
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
         self.hardness = torch.ones(len(t.c))
 
@@ -218,13 +218,17 @@ class Training:
         return self.anatomy_first + self.config.skin_steps
 
     def _set_rate(self) -> None:
-        """In each phase: warm up over 100 steps, then a cosine down to a hundredth."""
+        """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than
+        Muon, but where jaw and skin learn from each other."""
         first = self.anatomy_first
         at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        for optimiser, faster in zip(self.optimisers, self._faster, strict=True):
+        adam, muon = (
+            (ADAM, 1.0) if self.step < first else (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
+        )
+        for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate * (faster if self.step >= first else 1.0)
+                group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
@@ -235,7 +239,9 @@ class Training:
             int(self.config.batch * self.config.face_share),
         )
         even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat([even, torch.multinomial(self._worst(), hard, replacement=True, generator=g)])
+        ids = torch.cat(
+            [even, torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)]
+        )
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -244,16 +250,16 @@ class Training:
         face_c, face_rows = t.face_points(faces, shares)
         return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
 
-    def _worst(self) -> Tensor:
-        """(V,) how likely each vertex is drawn for its error: by its square summed over the targets, or, where
-        the last layer is solved for it as well, by its fourth power: one target far off counts most."""
-        return self.hardness.square() if self._principal else self.hardness
+    def _drawn_for_error(self) -> Tensor:
+        """(V,) how likely each vertex is drawn for its error so far, mean about 1. Where the last layer is
+        solved, a few that contradict each other get no more than MOST of it: they would take all there is."""
+        share = self.hardness / self.hardness.mean()
+        return share.clamp_max(MOST) if self._principal else share
 
     def _density(self) -> Tensor:
         """(V,) how much more often each vertex is drawn, in the long run, than the centre of a face."""
         hard, inside = self.config.hard_share, max(self.config.face_share, 0.01)
-        worst = self._worst()
-        drawn = (1 - hard - inside) + hard * worst / worst.mean()
+        drawn = (1 - hard - inside) + hard * self._drawn_for_error()
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
         return (drawn / of_faces).to(self.device)
 
@@ -271,12 +277,8 @@ class Training:
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
         terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
         with torch.no_grad():
-            apart = torch.cat([learned - truth, skin - neutral], 1) / t.motion_size
-            if not self._principal:
-                return apart.square().sum(1)
-            of_targets = nets.columns == 3 * t.targets
-            each = apart.view(len(c), -1, 3).square().sum(2) if of_targets else apart.square()
-            return each.square().sum(1).sqrt()
+            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
+            return miss / t.motion_size**2
 
     def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
         """Ours, at every vertex: D, N and K towards smooth labels."""

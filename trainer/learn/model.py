@@ -70,6 +70,7 @@ class Siren(nn.Module):
         """(P, width) what the last, linear layer sees: H(c)."""
         h = c
         for layer in self.hidden:
+            assert isinstance(layer, nn.Linear)
             if self.activation == "sine":  # omega times the weights: they are few beside the points
                 h = torch.sin(nn.functional.linear(h, OMEGA * layer.weight, OMEGA * layer.bias))
             else:

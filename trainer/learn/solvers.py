@@ -51,8 +51,7 @@ class Adam(Optimizer, torch.optim.Adam):
 
 # Muon: momentum whose every step is made orthogonal, for the square matrices of the networks.
 
-_MOMENTUM = 0.95
-_QUINTICS = ((8.0934, -23.6206, 17.4462), (3.6366, -2.7219, 0.5365), (2.6613, -1.9771, 0.4526))
+_QUINTIC, _ITERATIONS, _MOMENTUM = (3.4445, -4.7750, 2.0315), 5, 0.95
 
 
 class Muon(Optimizer):
@@ -77,17 +76,12 @@ class Muon(Optimizer):
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """(n, n) with the singular vectors of `matrix`, and singular values between 0.73 and 1.27 where they were
-    at least a hundredth of its size.
-
-    Odd quintics, each the best there is on what the one before it leaves (N. Amsel et al., The Polar Express,
-    2025): three do what five equal ones did.
-    """
-    gram = matrix @ matrix.T
-    size = gram.norm().sqrt().clamp_min(1e-7)  # a closer bound of the largest singular value than the norm
-    x, gram = matrix / size, gram / size.square()
-    for i, (a, b, c) in enumerate(_QUINTICS):
-        gram = x @ x.T if i else gram
+    """(n, n) with the singular vectors of `matrix` and singular values near one, between 0.7 and 1.2: five
+    Newton-Schulz steps."""
+    a, b, c = _QUINTIC
+    x = matrix / matrix.norm().clamp_min(1e-7)
+    for _ in range(_ITERATIONS):
+        gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x
 
@@ -153,12 +147,12 @@ def with_best_last(
 @torch.no_grad()
 def solve_columns(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
     """The same in place, and of the columns that are being learned, as they are in the tables."""
-    gram = right = torch.zeros(1, dtype=torch.float64, device=weight.device)
-    vertices, faces = (torch.arange(len(x), device=weight.device) for x in (tables.c, tables.corners))
+    vertices, faces = (torch.arange(len(x), device=tables.c.device) for x in (tables.c, tables.corners))
     found = [(tables.c[i], tables.rows[i], weight[i, None]) for i in vertices.split(8192)]
     for i in faces.split(8192):
         c, rows = tables.face_points(i, tables.filled[i])
         found.append((c, rows, torch.ones_like(c[:, :1])))
+    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
     for c, rows, w in found:
         neutral, columns = tables.unpack(rows)[:2]
         values = torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
