@@ -117,7 +117,12 @@ _FINE, _MARGIN = (
 
 
 def bring_inside(
-    problem: Problem, networks: FaceNetworks, tables: TrainingTables, look: Callable[[], None] = lambda: None
+    problem: Problem,
+    networks: FaceNetworks,
+    tables: TrainingTables,
+    look: Callable[[], None] = lambda: None,
+    *,
+    placed: bool = False,
 ) -> int:
     """Learn thickness and normal on at those vertices alone, held everywhere else where they are; returns how
     many are left outside.
@@ -125,23 +130,24 @@ def bring_inside(
     A few only: of a share above _MANY nothing is tried. Each round is bolder than the last; what they cost
     elsewhere is won back at the end, as far as no point comes out again. Vertices whose own skin counts as
     outside (on open borders) cannot be helped and are left alone. look: called at every step; what it raises
-    stops the work.
+    stops the work. placed: below the skin where the networks place it, a hair beside the neutral.
     """
+    points = neutral_fields(problem, networks, problem.template.points).skin if placed else None
     outer, skin = problem.tissue.outer, vertex_normals(problem.actor.neutral)
     ways = np.where(outer[:, None], skin, problem.tissue.normals)  # smooth ways may graze the rim of a lip
     correction = _Correction(networks, tables, ways, look)
     limit = np.full(len(tables.c), np.inf)
     for turn in range(ROUNDS):
-        found, depth = _outside_now(problem, networks, tables)
+        found, depth = _outside_now(problem, networks, tables, points)
         if not len(found) or len(found) > _MANY * len(tables.c):
             break
         limit[found] = np.minimum(limit[found], depth / problem.template.scale)
         correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
-    left = len(_outside_now(problem, networks, tables)[0])
+    left = len(_outside_now(problem, networks, tables, points)[0])
     if np.isfinite(limit).any():
         before = copy.deepcopy(networks.state_dict())
         correction.learn(limit, RECOVERY, _RATE)
-        if len(_outside_now(problem, networks, tables)[0]) > left:
+        if len(_outside_now(problem, networks, tables, points)[0]) > left:
             networks.load_state_dict(before)
     return left
 
@@ -196,16 +202,18 @@ class _Correction:
 
 @torch.no_grad()
 def _outside_now(
-    problem: Problem, networks: FaceNetworks, tables: TrainingTables
+    problem: Problem, networks: FaceNetworks, tables: TrainingTables, points: Floats | None
 ) -> tuple[NDArray[np.integer], Floats]:
-    """Vertices whose bone point is outside the skin, and how deep each may lie, model unit."""
+    """Vertices whose bone point, below points (V, 3) or below the neutral, is outside the neutral's skin; and
+    how deep each may lie, model unit."""
     skin = problem.actor.neutral
+    points = skin.points if points is None else points
     thickness, normals = (x.cpu().double().numpy() for x in networks.tissue(tables.c))
     depth = thickness[:, 0] * problem.template.scale
-    ids = np.flatnonzero(outside(skin.points - depth[:, None] * normals, skin))
+    ids = np.flatnonzero(outside(points - depth[:, None] * normals, skin))
     ids = ids[problem.tissue.room[ids] > 0]
     shares = np.linspace(0.0, 1.0, _FINE + 1)[1:]
-    probes = skin.points[ids, None] - (shares[:, None] * depth[ids, None, None]) * normals[ids, None]
+    probes = points[ids, None] - (shares[:, None] * depth[ids, None, None]) * normals[ids, None]
     out = outside(probes.reshape(-1, 3), skin).reshape(len(ids), _FINE)
     first = depth[ids] * shares[out.argmax(1)]
     return ids, np.minimum(_MARGIN * first, problem.tissue.room[ids])

@@ -142,6 +142,8 @@ class Training:
                 self._solved = with_best_last(
                     self.problem, self.tables, self.networks, self.jaw, self._density()
                 )
+                if self._brings_inside:  # by a hair: the skin has moved by what the networks leave of it
+                    bring_inside(self.problem, self._solved, self.tables, placed=True)
             return self._solved
         return self.networks if self._mixing is None else self.networks.spread(self._mixing)
 
@@ -197,7 +199,7 @@ class Training:
     def _settle_anatomy(self, progress: Progress, steps: int) -> None:
         """Between the phases: what bone points are still outside the skin are brought in. Stopped half-way,
         nothing has been done."""
-        if not (self.networks.anatomy_alone and self.config.weights.inside and len(self.tables.anchors)):
+        if not self._brings_inside:
             return
         before = copy.deepcopy(self.networks.state_dict())
         try:
@@ -205,6 +207,11 @@ class Training:
         except Cancelled:
             self.networks.load_state_dict(before)
             raise
+
+    @property
+    def _brings_inside(self) -> bool:
+        told = bool(self.config.weights.inside) and len(self.tables.anchors) > 0
+        return self.networks.anatomy_alone and told
 
     @property
     def anatomy_first(self) -> int:
