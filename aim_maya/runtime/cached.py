@@ -22,10 +22,11 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
 
+from .blocks import Plan, Scratch
 from .edit import Edit
 from .model_data import ModelData
 from .skin_field import MovedSkin
-from .tables import Plan, Scratch, SkinTables, sculpted_tables
+from .tables import SkinTables, sculpted_tables
 
 # What keeps an edit possible: bone never comes out of the skin above it, and no skin is torn or turned over.
 # Clamped, and said where.

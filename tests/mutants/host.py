@@ -8,8 +8,7 @@ from . import Fault
 REGISTRATION = "aim_maya/scene/node/registration.py"
 PLUGIN = "plug-ins/aim_deformer.py"
 PATHS = "aim_maya/scene/node/paths.py"
-UNDO = "aim_maya/scene/maya/undo.py"
-LOG = "aim_maya/scene/maya/log.py"
+SESSION = "aim_maya/scene/maya/session.py"
 BUFFERS = "aim_maya/scene/maya/buffers.py"
 FILES = "aim_maya/scene/batch/files.py"
 RUN = "aim_maya/scene/batch/run.py"
@@ -52,8 +51,8 @@ FAULTS = [
     Fault(
         "callbacks outlive the plug-in",
         REGISTRATION,
-        "    paths.remove()\n    log.remove()\n",
-        "    log.remove()\n",
+        "    paths.remove()\n    session.end_log()\n",
+        "    session.end_log()\n",
         ("life",),
     ),
     Fault(
@@ -218,42 +217,42 @@ FAULTS = [
     # undo, units, the log
     Fault(
         "a failed action is not taken back",
-        UNDO,
+        SESSION,
         "            cmds.undo()\n",
         "            pass\n",
         ("twin", "attach"),
     ),
     Fault(
         "the user's last step is undone",
-        UNDO,
-        "            cmds.undoInfo(query=True, undoName=True) == name\n",
-        "            True\n",
+        SESSION,
+        "        if cmds.undoInfo(query=True, undoName=True) == name:\n",
+        "        if True:\n",
         ("attach", "twin", "scene"),
     ),
     Fault(
         "a chunk stays open",
-        UNDO,
+        SESSION,
         "    else:\n        cmds.undoInfo(closeChunk=True)\n",
         "    else:\n        pass\n",
         ("attach",),
     ),
     Fault(
         "undo stays on",
-        UNDO,
+        SESSION,
         "        if not was_on:\n            cmds.undoInfo(stateWithoutFlush=False)\n",
         "        pass\n",
         ("twin",),
     ),
     Fault(
         "the undo queue is lost",
-        UNDO,
+        SESSION,
         "    cmds.undoInfo(stateWithoutFlush=False)\n    try:\n        yield\n",
         "    cmds.undoInfo(state=False)\n    try:\n        yield\n",
         ("capture",),
     ),
     Fault(
         "quiet stretches leave steps",
-        UNDO,
+        SESSION,
         "    cmds.undoInfo(stateWithoutFlush=False)\n    try:\n        yield\n",
         "    try:\n        yield\n",
         ("capture",),
@@ -271,21 +270,21 @@ FAULTS = [
     Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("twin",)),
     Fault(
         "evaluation writes to the script editor",
-        LOG,
+        SESSION,
         "        utils.executeDeferred(logger.handle, record)\n        return False\n",
         "        return True\n",
         ("twin", "window"),
     ),
     Fault(
         "batch waits for an idle moment",
-        LOG,
+        SESSION,
         "    if not cmds.about(batch=True):\n        logger.addFilter(_filter)\n",
         "    logger.addFilter(_filter)\n",
         ("twin", "window"),
     ),
     Fault(
         "two Mayas on one log",
-        LOG,
+        SESSION,
         "        except OSError:\n            self.maxBytes",
         "        except ZeroDivisionError:\n            self.maxBytes",
         ("window",),
@@ -467,8 +466,8 @@ FAULTS = [
     Fault(
         "a menu in batch",
         MENU,
-        "    if cmds.about(batch=True):\n        return\n    log.keep()\n",
-        "    log.keep()\n",
+        "    if cmds.about(batch=True):\n        return\n    session.keep_log()\n",
+        "    session.keep_log()\n",
         ("window", "life"),
     ),
     Fault(

@@ -122,7 +122,7 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
 ) -> None:
     """Parallel playback evaluates on other threads, where the script editor may not be written to; in batch
     nothing is ever idle."""
-    from aim_maya.scene.maya import log
+    from aim_maya.scene.maya import session
 
     said: list[bool] = []
 
@@ -133,8 +133,8 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
 
     editor = Editor()
     monkeypatch.setattr(maya, "batch", batch)
-    log.install()
-    log.logger.addHandler(editor)
+    session.begin_log()
+    session.logger.addHandler(editor)
     try:
         for frame in (1, 2):
             bench.cmds.setKeyframe(f"{bench.node}.weight[0]", time=frame, value=float(frame))
@@ -144,8 +144,8 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
         maya.idle()
         assert said == [not batch]
     finally:
-        log.logger.removeHandler(editor)
-        log.remove()
+        session.logger.removeHandler(editor)
+        session.end_log()
 
 
 def test_two_contexts_at_once(maya: Any, bench: Bench) -> None:

@@ -18,7 +18,7 @@ from aim_maya.runtime import FaceModel, Performance
 from aim_maya.runtime.deformation import current_model
 from aim_maya.scene.maya import buffers
 from aim_maya.scene.maya.buffers import from_list, to_list
-from aim_maya.scene.maya.undo import undo_chunk
+from aim_maya.scene.maya.session import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.blend_shape import find_node

@@ -1,17 +1,58 @@
-"""Messages: those of evaluation are said on Maya's main thread, where alone its script editor may be written
-to; all are kept in a file."""
+"""What a session of Maya keeps of ours: undo steps, one for each action of a user; and messages, which are said
+on its main thread, where alone its script editor may be written to, and kept in a file."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from maya import cmds, utils
 
 from aim_maya.core.dependencies import maya_app_folder
+
+
+@contextlib.contextmanager
+def undo_chunk(name: str) -> Iterator[None]:
+    """Everything inside is one step; after an error the step is undone, so that the scene is as it was.
+
+    Where undo is off, as in mayapy, it is on meanwhile: an action that fails half-way has to be taken back
+    there, too.
+    """
+    was_on = bool(cmds.undoInfo(query=True, state=True))
+    if not was_on:
+        cmds.undoInfo(stateWithoutFlush=True)
+    cmds.undoInfo(openChunk=True, chunkName=name)
+    try:
+        yield
+    except BaseException:
+        cmds.undoInfo(closeChunk=True)
+        # an empty chunk leaves no step: the last one is the user's
+        if cmds.undoInfo(query=True, undoName=True) == name:
+            cmds.undo()
+        raise
+    else:
+        cmds.undoInfo(closeChunk=True)
+    finally:
+        if not was_on:
+            cmds.undoInfo(stateWithoutFlush=False)
+
+
+@contextlib.contextmanager
+def without_undo() -> Iterator[None]:
+    """For changes that are put back by hand: they would only litter the queue. What is in it stays."""
+    before = bool(cmds.undoInfo(query=True, state=True))
+    cmds.undoInfo(stateWithoutFlush=False)
+    try:
+        yield
+    finally:
+        cmds.undoInfo(stateWithoutFlush=before)
+
+
+# Messages.
 
 logger = logging.getLogger("aim_maya")
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -31,19 +72,19 @@ class _OnMainThread(logging.Filter):
 _filter = _OnMainThread()
 
 
-def install() -> None:
+def begin_log() -> None:
     """Called when the plug-in loads. In batch nothing is ever idle, and the log is a file: records go
     straight there."""
     if not cmds.about(batch=True):
         logger.addFilter(_filter)
 
 
-def remove() -> None:
+def end_log() -> None:
     """Called when the plug-in unloads."""
     logger.removeFilter(_filter)
 
 
-def file() -> Path | None:
+def log_file() -> Path | None:
     """Where messages are kept, or None: in batch, or when the user's Maya folder cannot be written."""
     return next((Path(h.baseFilename) for h in logger.handlers if isinstance(h, RotatingFileHandler)), None)
 
@@ -61,10 +102,10 @@ class _SharedFile(RotatingFileHandler):
             self.stream = self._open()
 
 
-def keep() -> None:
+def keep_log() -> None:
     """Keep messages in <Maya folder>/aim_maya/aim_maya.log, a megabyte of them and one before; nothing where
     that cannot be written."""
-    if file() is not None:
+    if log_file() is not None:
         return
     path = maya_app_folder() / "aim_maya" / "aim_maya.log"
     with contextlib.suppress(OSError):
