@@ -143,7 +143,8 @@ class Training:
                     self.problem, self.tables, self.networks, self.jaw, self._density()
                 )
                 if self._brings_inside:  # by a hair: the skin has moved by what the networks leave of it
-                    bring_inside(self.problem, self._solved, self.tables, placed=True)
+                    with torch.enable_grad():
+                        bring_inside(self.problem, self._solved, self.tables, placed=True)
             return self._solved
         return self.networks if self._mixing is None else self.networks.spread(self._mixing)
 
