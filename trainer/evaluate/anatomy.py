@@ -26,7 +26,7 @@ from trainer.actor.constraints import JAW, LONGEST_MM, SKULL, Constraints
 from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
 from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import Surface, exposed, outside
-from trainer.learn.fields import NeutralFields, neutral_fields
+from trainer.learn.fields import NeutralFields, neutral_fields, on_open_border
 from trainer.learn.loop import Training
 from trainer.learn.problem import Problem
 
@@ -34,9 +34,6 @@ from . import pictures
 
 # How true the learned anatomy is: at constraints that were used and not used, by region, at the table's
 # sites; inside the skin, on the right bone.
-
-# skin that is 'outside' this far below itself lies on an open border, where inside means nothing
-_BORDER_MM = 0.05
 
 
 def anatomy_accuracy(problem: Problem, at: NeutralFields) -> dict[str, Any]:
@@ -88,9 +85,7 @@ def outside_skin(actor: Actor, bone: Floats) -> int:
     """How many bone points (V, 3) lie outside the neutral's skin; vertices on its open borders are not
     asked.
     """
-    skin = actor.neutral
-    below = skin.points - _BORDER_MM / actor.mm_per_unit * vertex_normals(skin)
-    return int((outside(bone, skin) & ~outside(below, skin)).sum())
+    return int((outside(bone, actor.neutral) & ~on_open_border(actor)).sum())
 
 
 def roughness(mesh: Mesh, thickness: Floats, normals: Floats, mm_per_unit: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.mesh import vertex_normals
 from trainer.geometry.surface import outside
@@ -109,11 +110,18 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
 
 ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 512
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
+_BORDER_MM = 0.05
 _MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
 _FINE, _MARGIN = (
     48,
     0.7,
 )  # samples of a bone point's way in; the share of it that it may go, up to where it first comes out
+
+
+def on_open_border(actor: Actor) -> NDArray[np.bool_]:
+    """(V,) vertices below which, by a hair, is already outside the skin: there inside means nothing."""
+    skin = actor.neutral
+    return outside(skin.points - _BORDER_MM / actor.mm_per_unit * vertex_normals(skin), skin)
 
 
 def bring_inside(
@@ -133,21 +141,22 @@ def bring_inside(
     stops the work. placed: below the skin where the networks place it, a hair beside the neutral.
     """
     points = neutral_fields(problem, networks, problem.template.points).skin if placed else None
+    asked = (problem.tissue.room > 0) & ~on_open_border(problem.actor)
     outer, skin = problem.tissue.outer, vertex_normals(problem.actor.neutral)
     ways = np.where(outer[:, None], skin, problem.tissue.normals)  # smooth ways may graze the rim of a lip
     correction = _Correction(networks, tables, ways, look)
     limit = np.full(len(tables.c), np.inf)
     for turn in range(ROUNDS):
-        found, depth = _outside_now(problem, networks, tables, points)
+        found, depth = _outside_now(problem, networks, tables, points, asked)
         if not len(found) or len(found) > _MANY * len(tables.c):
             break
         limit[found] = np.minimum(limit[found], depth / problem.template.scale)
         correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
-    left = len(_outside_now(problem, networks, tables, points)[0])
+    left = len(_outside_now(problem, networks, tables, points, asked)[0])
     if np.isfinite(limit).any():
         before = copy.deepcopy(networks.state_dict())
         correction.learn(limit, RECOVERY, _RATE)
-        if len(_outside_now(problem, networks, tables, points)[0]) > left:
+        if len(_outside_now(problem, networks, tables, points, asked)[0]) > left:
             networks.load_state_dict(before)
     return left
 
@@ -202,16 +211,20 @@ class _Correction:
 
 @torch.no_grad()
 def _outside_now(
-    problem: Problem, networks: FaceNetworks, tables: TrainingTables, points: Floats | None
+    problem: Problem,
+    networks: FaceNetworks,
+    tables: TrainingTables,
+    points: Floats | None,
+    asked: NDArray[np.bool_],
 ) -> tuple[NDArray[np.integer], Floats]:
-    """Vertices whose bone point, below points (V, 3) or below the neutral, is outside the neutral's skin; and
-    how deep each may lie, model unit."""
+    """Vertices, of those asked for (V,), whose bone point, below points (V, 3) or below the neutral, is outside
+    the neutral's skin; and how deep each may lie, model unit."""
     skin = problem.actor.neutral
     points = skin.points if points is None else points
     thickness, normals = (x.cpu().double().numpy() for x in networks.tissue(tables.c))
     depth = thickness[:, 0] * problem.template.scale
     ids = np.flatnonzero(outside(points - depth[:, None] * normals, skin))
-    ids = ids[problem.tissue.room[ids] > 0]
+    ids = ids[asked[ids]]
     shares = np.linspace(0.0, 1.0, _FINE + 1)[1:]
     probes = points[ids, None] - (shares[:, None] * depth[ids, None, None]) * normals[ids, None]
     out = outside(probes.reshape(-1, 3), skin).reshape(len(ids), _FINE)
