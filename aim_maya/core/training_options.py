@@ -62,7 +62,7 @@ class LossWeights:
 
 PAPER = LossWeights(thickness_zero=7.5e-4, symmetry=1e-4, skinning_zero=1e2)
 AIM = LossWeights(
-    neutral=0.3, thickness_smooth=1.0, inside=5.0, gentle=1.0, normal_skin=0.3, skinning_fit=1.0
+    neutral=0.3, thickness_smooth=1.0, inside=5.0, gentle=2.0, normal_skin=0.3, skinning_fit=1.0
 )
 LOSSES = {"aim": AIM, "paper": PAPER}
 
