@@ -213,8 +213,8 @@ def _nodes(points: Floats, spacing: Floats, allowed: NDArray[np.bool_]) -> Ints:
 
 def handle_ends(model: FaceModel) -> dict[str, list[float]]:
     """{handle: [lowest, highest]} mm, in steps of 0.1: as far as no triangle turns by more than 20 degrees,
-    at rest nor with the widest jaw, and at most twice a slider's usual way; {} where edits move every vertex by
-    itself, and for faces without landmarks.
+    at rest nor with the widest jaw, and at most twice a slider's usual way; {} where edits move every vertex
+    by itself, and for faces without landmarks.
 
     The skin's motion is linear in a handle: one millimetre says it all.
     """

@@ -217,8 +217,8 @@ def _outside_now(
     points: Floats | None,
     asked: NDArray[np.bool_],
 ) -> tuple[NDArray[np.integer], Floats]:
-    """Vertices, of those asked for (V,), whose bone point, below points (V, 3) or below the neutral, is outside
-    the neutral's skin; and how deep each may lie, model unit."""
+    """Vertices, of those asked for (V,), whose bone point, below points (V, 3) or below the neutral, is
+    outside the neutral's skin; and how deep each may lie, model unit."""
     skin = problem.actor.neutral
     points = skin.points if points is None else points
     thickness, normals = (x.cpu().double().numpy() for x in networks.tissue(tables.c))

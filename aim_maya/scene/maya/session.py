@@ -1,5 +1,5 @@
-"""What a session of Maya keeps of ours: undo steps, one for each action of a user; and messages, which are said
-on its main thread, where alone its script editor may be written to, and kept in a file."""
+"""What a session of Maya keeps of ours: undo steps, one for each action of a user; and messages, which are
+said on its main thread, where alone its script editor may be written to, and kept in a file."""
 
 from __future__ import annotations
 
