@@ -73,6 +73,8 @@ def _export(session: Session, path: str, settings: dict[str, str]) -> None:
 def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:
     """Vertices, and the blendShapes of the mesh: per weight its keys. A weight that anything else drives
     keeps its present value."""
+    from .commands.anim import keys_of
+
     channels: dict[str, Any] = {}
     node = shape
     while shapes:
@@ -88,15 +90,9 @@ def _mesh(session: Session, shape: Node, shapes: bool) -> dict[str, Any]:
                 driver = node.inputs.get(("weight", (index,)))
                 keyed = driver is not None and driver[0].type.name.startswith("animCurveT")
                 channels[str(index)] = (
-                    [[t / session.ticks_per_frame, v] for t, v, _ in _keys(driver[0])]
+                    [[t / session.ticks_per_frame, v] for t, v, _ in keys_of(driver[0])]
                     if driver and keyed
                     else []
                 )
     points = session.evaluator.normal_value(shape, ("outMesh", ())).points
     return {"vertices": len(points), "channels": channels}
-
-
-def _keys(curve: Node) -> Any:
-    from .commands.anim import keys_of
-
-    return keys_of(curve)
