@@ -32,7 +32,7 @@ class Options:
     """Folder for everything."""
     head: Head = "ict"
     """Which built-in head."""
-    steps: int = 1500
+    steps: int = 1000
     """Optimiser steps of the training."""
     preset: Literal["draft", "standard"] = "standard"
     """draft is done in seconds."""
