@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,19 @@ def read_edit(path: str | Path, data: ModelData) -> Edit:
     """The edit in a JSON file, for one model. Raises AimError for what the file or those it names hold
     wrongly."""
     return build_edit(read_recipe(path), data)
+
+
+def build_edits(recipes: Iterable[EditRecipe], data: ModelData) -> Edit:
+    """Recipes one after the other (Edit.then); a handle that several move ends where their sum does. Raises
+    AimError as build_edit does."""
+    several, edit, bones = list(recipes), Edit(), dict[str, float]()
+    if len(several) == 1:
+        return build_edit(several[0], data)
+    for recipe in several:
+        edit = edit.then(build_edit(replace(recipe, bones={}), data))
+        for name, mm in recipe.bones.items():
+            bones[name] = bones.get(name, 0.0) + mm
+    return edit.then(build_edit(EditRecipe(bones=bones), data)) if bones else edit
 
 
 def build_edit(recipe: EditRecipe, data: ModelData) -> Edit:

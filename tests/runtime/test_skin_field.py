@@ -16,8 +16,8 @@ from aim_maya.core.handles import HANDLES
 from aim_maya.core.posing import skin
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
-from aim_maya.runtime.edit import preset
-from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.edit import EditRecipe, preset
+from aim_maya.runtime.edit_build import build_edit, build_edits
 from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
@@ -196,6 +196,9 @@ def test_a_handle_ends_where_this_face_holds(model: FaceModel) -> None:
     assert coarse.handle_sliders["jaw_longer_mm"] == (-1.5, 2.0)
     assert coarse.handle_sliders["jaw_wider_mm"] == HANDLES["jaw_wider_mm"].ends
     assert build_edit(preset("long_jaw"), coarse).notes[0].startswith("jaw_longer_mm is 5; 2 mm is the most")
+    both = build_edits([preset("long_jaw"), EditRecipe(bones={"jaw_longer_mm": 4.0})], coarse)
+    assert both.notes[0].startswith("jaw_longer_mm is 9; 2 mm is the most")
+    assert np.array_equal(both.bone_offset, build_edit(preset("long_jaw"), coarse).bone_offset)
 
 
 def test_bone_stays_under_the_skin(model: FaceModel, field: SkinField) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +17,9 @@ from aim_maya.core.handles import HANDLES
 from aim_maya.core.obj import write_obj
 from aim_maya.core.progress import Progress, Style
 from aim_maya.core.regions import REGIONS
-from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
+from aim_maya.runtime import PRESETS, FaceModel, preset
 from aim_maya.runtime.edit import EditRecipe, read_recipe
-from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.edit_build import build_edits
 
 
 @dataclass
@@ -85,7 +84,7 @@ def run(options: Options) -> dict[str, Any]:
     recipes = _recipes(options)
     if options.out is None and options.picture is None and options.obj is None and options.save is None:
         raise AimError("There is nothing to write.", remedy="Give -o NEW.aim, --picture, --obj or --save.")
-    edited = model.edited(reduce(Edit.then, [build_edit(recipe, model.data) for recipe in recipes], Edit()))
+    edited = model.edited(build_edits(recipes, model.data))
     for note in edited.edit_notes:
         sys.stdout.write(f"note: {note}\n")
     figures: dict[str, Any] = {"notes": list(edited.edit_notes), "written": []}
@@ -158,7 +157,7 @@ def _draw(path: Path, model: FaceModel, recipes: list[EditRecipe], pose: tuple[s
     from trainer.export.skin_fields import widest
 
     changing = [recipe for recipe in recipes if recipe.to_json() != EditRecipe().to_json()]
-    edit = reduce(Edit.then, [build_edit(recipe, model.data) for recipe in changing], Edit())
+    edit = build_edits(changing, model.data)
     sculpted = [name for recipe in changing for name in recipe.targets]
     if pose:
         weights = parse_weights(pose, model.targets)

@@ -6,7 +6,6 @@ import importlib
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from aim_maya.core.files import check_apart
 from aim_maya.core.progress import Progress, Style
 from aim_maya.runtime import PRESETS, Edit, FaceModel, preset
 from aim_maya.runtime.edit import read_recipe
-from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.edit_build import build_edits
 from aim_maya.runtime.native_rig import Knot, NativeRig, shape_names
 from trainer.bake.shot import Shot, bones, provenance, teeth, teeth_files
 from trainer.bake.take import CurveSource, ShotFrames, TakeOptions, shown
@@ -149,7 +148,7 @@ def edited_model(model: FaceModel, edit: Path | None, name: str | None) -> FaceM
     recipes = ([preset(name)] if name else []) + ([read_recipe(edit)] if edit else [])
     if not recipes:
         return model
-    return model.edited(reduce(Edit.then, [build_edit(recipe, model.data) for recipe in recipes], Edit()))
+    return model.edited(build_edits(recipes, model.data))
 
 
 def _writer(out: Path) -> Any:

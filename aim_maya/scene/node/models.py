@@ -18,10 +18,10 @@ from maya import cmds
 from aim_maya.core.arrays import Floats
 from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError
-from aim_maya.runtime import Edit, FaceModel, Performance, read_edit
+from aim_maya.runtime import Edit, FaceModel, Performance
 from aim_maya.runtime.deformation import Deformation, current_model, forget, shared_model, shared_performance
-from aim_maya.runtime.edit import EditRecipe, preset
-from aim_maya.runtime.edit_build import build_edit
+from aim_maya.runtime.edit import EditRecipe, preset, read_recipe
+from aim_maya.runtime.edit_build import build_edits
 from aim_maya.runtime.face_model import blended_jaw
 from aim_maya.runtime.performance import Playing
 from aim_maya.scene.maya.session import undo_chunk
@@ -196,12 +196,12 @@ def edited_model(node: str, painted: Floats | None) -> FaceModel:
 
 
 def _laid_out(model: FaceModel, base: BaseEdit, own: tuple[str, ...]) -> Edit:
-    edit = read_edit(paths.find(base.file, "edit", own), model.data) if base.file else Edit()
-    for recipe in ([preset(base.preset, base.amount)] if base.preset != "none" else []) + (
-        [EditRecipe(bones=dict(base.bones))] if base.bones else []
-    ):
-        edit = edit.then(build_edit(recipe, model.data))
-    return edit
+    recipes = [read_recipe(paths.find(base.file, "edit", own))] if base.file else []
+    if base.preset != "none":
+        recipes.append(preset(base.preset, base.amount))
+    if base.bones:
+        recipes.append(EditRecipe(bones=dict(base.bones)))
+    return build_edits(recipes, model.data)
 
 
 # The performance of one node: opened through the shared registry, tried on its model once, and what `status`
