@@ -40,10 +40,14 @@ def lines(options: Any) -> dict[str, Any]:
     return {"results": results, "curve": curve}
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def answered(words: list[str], *_: object) -> int:
     """In place of a command: its line is understood, and its figures are written."""
     name, *rest = words
-    options = tyro.cli(importlib.import_module(f"trainer.commands.{name}").Options, args=rest)
+    with _ONE_AT_A_TIME:  # steps run in threads here, and tyro's caches are one thread's
+        options = tyro.cli(importlib.import_module(f"trainer.commands.{name}").Options, args=rest)
     if name == "ablate":
         assert set(options.only or ()) <= set(variants(options.config))
         keys = ("skin_mean", "skin_p999", "skin_max", "neutral", "jaw_mean", "bone_median", "bone_p95")
