@@ -204,8 +204,9 @@ class Scratch:
 
 
 class Group(NamedTuple):
-    """Blocks that have `each` active rows: where they stand among the blocks of a layer, which of
-    the layer's rows are theirs, and the first of these in its table where all are neighbours, else -1."""
+    """Blocks that have `each` active rows: where they stand among the blocks of a layer (at, to), which of the
+    layer's rows are theirs (begin, end), and the first of these in its table where all are neighbours, else
+    -1."""
 
     at: int
     to: int

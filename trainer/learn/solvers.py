@@ -260,7 +260,7 @@ def _back(matrix: Tensor) -> Tensor:
     return torch.kron(inverse.T.contiguous(), torch.eye(3, dtype=inverse.dtype, device=inverse.device))
 
 
-FAIRNESS = 0.5  # a target of a hundredth of the motion is a part of one that a tenth is too rough for
+FAIRNESS = 0.5  # small targets are parts of larger ones: an error that is nothing there is much of them
 
 # What E learns when the jaw is known: displacements before skinning do not change while it learns, and a
 # network of `width` features gives no more independent ones than `width`. So it learns their principal
