@@ -159,6 +159,35 @@ def test_tied_and_global_is_plain_weight_curves(model: FaceModel, take: np.ndarr
     assert np.abs(data.coefficients[:, :, 0] - activations).max() < 0.1
 
 
+def test_weights_within_limits_are_the_nearest_of_them(model: FaceModel, take: np.ndarray) -> None:
+    noisy = take + np.random.default_rng(5).normal(0, 1.0 / model.mm_per_unit, take.shape)
+    asked = {"mode": "global", "jaw": "tied", "noise": 1.0}
+    free, held = _fitted(model, noisy, **asked), _fitted(model, noisy, **asked, limits=True)
+    assert free.coefficients.min() < -0.02
+    assert held.coefficients.min() >= 0
+    assert held.coefficients.max() <= 1
+    assert _miss(model, held, take) < 1.05 * _miss(model, free, take)
+    activations = np.array([model.data.rig.activations(w) for w in _weights(model, len(take))])
+    off = [np.abs(data.coefficients[:, :, 0] - activations).max() for data in (held, free)]
+    assert off[0] < 0.8 * off[1]
+
+    space = face_space(model, local=False)
+    seen = Seen(space, np.arange(0, len(space.rest), 7), np.ones(len(space.rest[::7])), 0.3)
+    right = seen.precision @ np.random.default_rng(6).normal(0.4, 0.6, space.count)
+    best = seen.solved_within(right, (0.0, 1.0))
+    slope = seen.precision @ best - right  # what keeps a weight at its limit pushes it outwards, else nothing
+    least = 1e-6 * np.abs(right).max()
+    assert (slope[best == 0] >= -least).all()
+    assert (slope[best == 1] <= least).all()
+    assert (np.abs(slope[(best > 0) & (best < 1)]) <= least).all()
+    assert ((best == 0).sum() > 2, (best == 1).sum() > 2) == (True, True)
+
+
+def test_limits_of_weights_that_vary_over_the_face_are_refused(model: FaceModel, take: np.ndarray) -> None:
+    with pytest.raises(AimError, match="global fits"):
+        _fitted(model, take, limits=True)
+
+
 def test_stopped_and_resumed_is_the_same(model: FaceModel, take: np.ndarray, tmp_path: Path) -> None:
     whole = _fitted(model, take)
     calls = itertools.count()

@@ -126,6 +126,8 @@ def _landmarks(
     fit = options.fit
     if fit.solver == "neural":
         raise AimError("The neural solver fits scans only.", remedy="Leave out --solver neural.")
+    if fit.limits:
+        raise AimError("--limits is for fits to scans only.", remedy="Leave out --limits.")
     tracks = read_landmarks(options.landmarks, fps=fit.fps)
     cameras = read_cameras(options.camera, model.mm_per_unit)
     if frames is not None and frames.count != tracks.frame_count:

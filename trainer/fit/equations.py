@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import lsq_linear
 
 from aim_maya.core.arrays import Floats, Ints
 
@@ -122,6 +123,17 @@ class Seen:
         """A^-1 right for (K,) or (K, n); A holds data, prior, and what the jaw asks of the weights."""
         solution: Floats = cho_solve(self._factor, right)
         return solution
+
+    def solved_within(self, right: Floats, limits: tuple[float, float] | None) -> Floats:
+        """(K,): A^-1 right, or with limits what explains most with every unknown between them (P. Stark and
+        R. Parker, Bounded-variable least squares, 1995)."""
+        if limits is None:
+            return self.solved(right)
+        lower = np.tril(self._factor[0])
+        inside: Floats = lsq_linear(
+            lower.T, solve_triangular(lower, right, lower=True), limits, method="bvls"
+        ).x
+        return inside
 
     @property
     def precision(self) -> Floats:

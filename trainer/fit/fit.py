@@ -20,6 +20,7 @@ from .performance import build_performance, residual_figures
 from .scans import Frames, check_scale, read_confidence
 from .take import Resume, Take, filled, filled_rigid, smoothed
 
+LIMITS = (0.0, 1.0)
 _FAR_MM, _PILOTS = 2.5, 6
 # standard deviation of a second difference of a weight at 30 frames a second, over the weight's own
 _SPEEDING_UP = 0.1
@@ -75,6 +76,7 @@ def _fit(
             limit=limit,
             head=options.head == "solve",
             normals=normals,
+            limits=LIMITS if options.limits else None,
         )
     )
     take = (resume.read(spaces.fine.count) if resume else None) or Take()
@@ -95,6 +97,8 @@ def _fit(
         unknowns = smoothed(
             unknowns.astype(np.float64), solver.precision, calm * spaces.fine.precision
         ).astype(np.float32)
+    if options.limits:
+        unknowns = unknowns.clip(*LIMITS)
     if tied:
         twists = unknowns @ spaces.fine.jaw_mean.T
     data = _performance(model, spaces, take, unknowns, twists, heads, fps, options, noise)

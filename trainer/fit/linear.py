@@ -199,7 +199,7 @@ def fine_space(
 
 class LinearSolver:
     """Frames that see the same vertices (P,), with confidences (P,). noise, slide (along the surface), limit
-    (outliers): mm."""
+    (outliers): mm. limits: the least and the largest weight of a global fit, None for any."""
 
     def __init__(
         self,
@@ -212,6 +212,7 @@ class LinearSolver:
         limit: float = np.inf,
         head: bool = True,
         normals: Floats | None = None,
+        limits: tuple[float, float] | None = None,
     ) -> None:
         unit = spaces.fine.mm_per_unit
         self.spaces, self.vertices = spaces, vertices
@@ -238,7 +239,10 @@ class LinearSolver:
             limit=limit / unit,
         )
         self._weights = WeightSolver(
-            spaces.fine, seen(spaces.fine, vertices, confidence, noise / unit), limit=limit / unit
+            spaces.fine,
+            seen(spaces.fine, vertices, confidence, noise / unit),
+            limit=limit / unit,
+            limits=limits,
         )
         self._last: tuple[Frame, Frame] | None = None
 

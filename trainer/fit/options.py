@@ -50,11 +50,19 @@ class FitOptions:
     confidence: Path | None = None
     """Confidence of every vertex in all frames: .npy (V,) or a text file with a number a line, 0 to ignore
     it."""
+    limits: bool = False
+    """Weights between 0 and 1, as a rig's sliders are (global fits to scans)."""
     detail: bool = True
     """Exact trained shapes; --no-detail takes everything from the networks."""
 
     def checked(self) -> FitOptions:
-        """Raises AimError naming a number that cannot be meant."""
+        """Raises AimError naming a number that cannot be meant, or limits of weights that have none."""
+        if self.limits and (self.mode == "local" or self.solver == "neural"):
+            raise AimError(
+                "--limits is for global fits.",
+                "Local weights vary over the face: no slider holds them.",
+                "Add --mode global, without --solver neural, or leave out --limits.",
+            )
         for name, least in (
             ("noise", 0.0),
             ("slide", 0.0),

@@ -234,10 +234,17 @@ class MotionSolver:
 
 class WeightSolver:
     """The weights of a frame whose motion is known; all frames that see the same vertices share one
-    factorisation."""
+    factorisation. limit: as for the motion. limits: the least and the largest that an unknown may be."""
 
-    def __init__(self, space: FaceSpace, seen: Seen, *, limit: float = np.inf) -> None:
-        self.space, self.seen, self.limit = space, seen, limit
+    def __init__(
+        self,
+        space: FaceSpace,
+        seen: Seen,
+        *,
+        limit: float = np.inf,
+        limits: tuple[float, float] | None = None,
+    ) -> None:
+        self.space, self.seen, self.limit, self.limits = space, seen, limit, limits
 
     def solve(self, points: Floats, motion: Motion, start: Floats | None) -> Frame:
         """points (P, 3) of the seen vertices, NaN where this frame lacks one; start (K,): the frame
@@ -248,12 +255,14 @@ class WeightSolver:
         back = unskinned(space, seen.vertices, np.where(known[:, None], points, 0.0), motion)
         whole = seen.whitened(back.points - space.rest[seen.vertices])
         pull = space.jaw_mean.T @ (space.jaw_precision @ motion.twist)
-        u = seen.solved(seen.gathered(trusted(seen, whole, known, start, np.inf)) + pull)
+        u = seen.solved_within(seen.gathered(trusted(seen, whole, known, start, np.inf)) + pull, self.limits)
         left = whole - seen.predicted(u)
         for _ in range(_FILLS - 1):
             if known.all() and float((left**2).sum(axis=1).max(initial=0.0)) <= self.limit**2:
                 break
-            u = seen.solved(seen.gathered(trusted(seen, whole, known, u, self.limit)) + pull)
+            u = seen.solved_within(
+                seen.gathered(trusted(seen, whole, known, u, self.limit)) + pull, self.limits
+            )
             left = whole - seen.predicted(u)
         return Frame(u, motion, seen.mean_distance(left, known))
 
