@@ -51,3 +51,17 @@ def test_a_term_without_a_weight_is_not_evaluated() -> None:
     assert terms.total() is None
     assert not terms.wants("symmetry", "inside")
     assert terms.wants("symmetry", "skin")
+
+
+def test_a_network_is_evaluated_once_for_all_who_ask() -> None:
+    calls = []
+
+    def doubled(c: torch.Tensor) -> torch.Tensor:
+        calls.append(len(c))
+        return 2 * c
+
+    asked = losses.Asked()
+    one, other = asked.at(doubled, t([1.0, 2.0, 3.0])), asked.at(doubled, t([4.0, 5.0, 6.0], [7.0, 8.0, 9.0]))
+    assert other().tolist() == [[8, 10, 12], [14, 16, 18]]
+    assert one().tolist() == [[2, 4, 6]]
+    assert calls == [3]

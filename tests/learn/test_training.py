@@ -22,9 +22,9 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import LOSSES, LossWeights, NetworkSize, TrainConfig, config_from_json
 from aim_maya.runtime import FaceModel
-from trainer.learn import losses
+from trainer.learn import loop, losses
 from trainer.learn.loop import Training
-from trainer.learn.model import JawPoses, Siren, networks_for
+from trainer.learn.model import FaceNetworks, JawPoses, Siren, networks_for
 from trainer.learn.problem import Problem, prepare
 from trainer.train import train
 
@@ -83,6 +83,39 @@ def test_resume_gives_what_an_uninterrupted_run_gives(problem: Problem, tmp_path
         second.run(progress, lambda: None)
     for x, y in zip(whole.networks.parameters(), second.networks.parameters(), strict=True):
         assert torch.equal(x, y)
+
+
+def test_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped on the way, the checkpoint knows nothing of it, and resuming does it once."""
+
+    def bring(
+        _problem: object, networks: FaceNetworks, _tables: object, look: Callable[[], None], **_: object
+    ):  # type: ignore[no-untyped-def]
+        networks.nets["thickness"].last.bias.data += 1.0  # type: ignore[union-attr,operator]
+        look()
+
+    monkeypatch.setattr(loop, "bring_inside", bring)
+    config, folder = replace(QUICK, steps=20, anatomy_steps=5, without=()), RunFolder(tmp_path)
+    whole = trained(problem, config)
+    first, looks = Training(problem, config, 1e9, torch.device("cpu")), []
+
+    def stop() -> bool:
+        looks.append(first.step)
+        return looks.count(25) == 2  # once after the last step
+
+    with Progress("none", cancelled=stop) as progress, pytest.raises(Cancelled, match="inside"):
+        first.run(progress, lambda: folder.save(first.state()))
+    second = Training(problem, config, 1e9, torch.device("cpu"))
+    second.restore(folder.load())
+    assert second.step == second.total == 25
+    with Progress("none") as progress:
+        second.run(progress, lambda: None)
+    for a, b in zip(whole.whole.parameters(), second.whole.parameters(), strict=True):
+        assert torch.equal(a, b)
+    bias = [x.nets["thickness"].last.bias for x in (first.networks, second.whole)]  # type: ignore[union-attr]
+    assert float((bias[1] - bias[0]).detach()) == pytest.approx(1.0, abs=1e-5)  # type: ignore[operator,union-attr]
 
 
 def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Path) -> None:

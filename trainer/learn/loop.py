@@ -18,20 +18,18 @@ from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from . import losses
 from .fields import bring_inside
-from .model import FaceNetworks, Fields, JawPoses, networks_for
+from .model import FaceNetworks, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
 from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
-ANCHORS = 384  # constraint vertices a step
-TIGHT = 384  # vertices a step with little room for a bone point below them
-EDGES = 384  # edges a step that are to be gentle
-SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
-FEW = 128  # vertices a step for each of the paper's regularisers
-BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
 ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
+START, UNTIL = (
+    0.5,
+    0.6,
+)  # of the points a step of the skin, in so much of its schedule: they do as well as all
 SOLVE = 50  # steps from one solution of the last layer to the next
 MOST = 8.0  # times the mean
 LOOK = (0.35, 1.0)  # where in the schedule to judge
@@ -74,7 +72,9 @@ class Training:
             for p in [*self.networks.parameters(), *self.jaw.parameters()]
             if p.requires_grad and id(p) not in taken
         ]
-        self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=self.rate, betas=(0.9, 0.99))]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Adam(others, lr=self.rate, betas=(0.9, 0.99), fused=True)
+        ]
         if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
             self.optimisers.append(Muon(matrices, lr=self.rate))
         self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
@@ -117,6 +117,7 @@ class Training:
                         save()
                 else:
                     progress.step(self.step, steps)
+            self._finish(progress)
         finally:
             save()
 
@@ -142,9 +143,6 @@ class Training:
                 self._solved = with_best_last(
                     self.problem, self.tables, self.networks, self.jaw, self._density()
                 )
-                if self._brings_inside:  # by a hair: the skin has moved by what the networks leave of it
-                    with torch.enable_grad():
-                        bring_inside(self.problem, self._solved, self.tables, placed=True)
             return self._solved
         return self.networks if self._mixing is None else self.networks.spread(self._mixing)
 
@@ -175,16 +173,19 @@ class Training:
             self._take_up_skin()
             if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
                 solve_columns(self.tables, self.networks, self._density())
-        c, rows, ids = self._draw()
         terms, miss = losses.Terms(self.config.weights), None
+        share = self._share()
+        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, self._draw_of, share)
+        batch = int(share * self.config.batch)
         if self.step < self.anatomy_first:
-            half = len(c) // 2  # three small, smooth networks
-            self._dense_terms(terms, c[-half:], rows[-half:])
-            self._anatomy_terms(terms)
+            anatomy.dense(*self._draw(batch // 2, 0, int(batch * self.config.face_share))[:2])
+            anatomy.sparse()
         else:
+            hard, inside = int(batch * self.config.hard_share), int(batch * self.config.face_share)
+            c, rows, ids = self._draw(batch, hard, inside)
             miss = self._skin_terms(terms, c, rows)
             if not self.networks.anatomy_alone:
-                self._anatomy_terms(terms)
+                anatomy.sparse()
         loss = terms.total()
         if loss is None:  # every term of this phase is left out
             return 0.0
@@ -209,6 +210,23 @@ class Training:
             self.networks.load_state_dict(before)
             raise
 
+    def _finish(self, progress: Progress) -> None:
+        """At the end: bone points are brought inside below the skin as the networks place it, a hair beside
+        the neutral. Stopped half-way, it begins anew from the checkpoint, which knows nothing of it."""
+        if not self._principal or not self._brings_inside:
+            return
+        progress.stage("bones inside")
+
+        def look() -> None:
+            if progress.cancelled():
+                raise Cancelled("stopped while bones were brought inside")
+
+        try:
+            bring_inside(self.problem, self.whole, self.tables, look, placed=True)
+        except BaseException:  # an interrupt, too
+            self._solved = None
+            raise
+
     @property
     def _brings_inside(self) -> bool:
         told = bool(self.config.weights.inside) and len(self.tables.anchors) > 0
@@ -225,6 +243,11 @@ class Training:
         """Steps of the whole schedule."""
         return self.anatomy_first + self.config.skin_steps
 
+    def _share(self) -> float:
+        """Of the points a step: fewer at first, when any of them tell the way."""
+        done = self.step - self.anatomy_first
+        return START if 0 <= done < UNTIL * self.config.skin_steps else 1.0
+
     def _set_rate(self) -> None:
         """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than
         Muon, but where jaw and skin learn from each other."""
@@ -238,18 +261,15 @@ class Training:
             for group in optimiser.param_groups:
                 group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
 
-    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Template points and rows of one batch: vertices evenly, vertices by their error so far, points
-        inside faces."""
+    def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Template points and rows of one batch: vertices evenly, `hard` vertices by their error so far,
+        points inside faces; and the vertices."""
         t, g = self.tables, self.generator
-        hard, inside = (
-            int(self.config.batch * self.config.hard_share),
-            int(self.config.batch * self.config.face_share),
-        )
-        even = torch.randint(len(t.c), (self.config.batch - hard - inside,), generator=g)
-        ids = torch.cat(
-            [even, torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)]
-        )
+        inside = min(inside, count - hard)
+        ids = torch.randint(len(t.c), (count - hard - inside,), generator=g)
+        if hard:
+            by_error = torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)
+            ids = torch.cat([ids, by_error])
         faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
         shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
             self.device
@@ -288,61 +308,9 @@ class Training:
             miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
             return miss / t.motion_size**2
 
-    def _dense_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> None:
-        """Ours, at every vertex: D, N and K towards smooth labels."""
-        _, _, skin_normal, thickness_label, skinning_label = self.tables.unpack(rows)
-        if terms.wants("normal_skin", "thickness_smooth"):
-            thickness, normal = self.networks.tissue(c)
-            terms.add("normal_skin", lambda: losses.anatomy_normal(normal, skin_normal))
-            terms.add("thickness_smooth", lambda: losses.towards(thickness / BONE, thickness_label / BONE))
-        terms.add("skinning_fit", lambda: losses.towards(self.networks.weight(c), skinning_label))
-
-    def _anatomy_terms(self, terms: losses.Terms) -> None:
-        """The terms that live at the sparse constraint vertices, and the paper's regularisers away from them;
-        a draw of each. A face trained without bones has no such vertices."""
-        t, nets = self.tables, self.networks
-        if len(t.anchors) and terms.wants("anatomy_point", "anatomy_thickness", "anatomy_normal"):
-            at = self._draw_of(t.anchors, ANCHORS)
-            ids = t.anchors[at]
-            bone, thickness, normal = nets.anatomy_to_learn(t.c[ids], t.rows[ids, :3])
-            truth = t.anchor_thickness[at]
-            terms.add("anatomy_point", lambda: losses.position(bone / BONE, t.anchor_bone[at] / BONE))
-            terms.add("anatomy_thickness", lambda: losses.anatomy_thickness(thickness / BONE, truth / BONE))
-            terms.add("anatomy_normal", lambda: losses.anatomy_normal(normal, t.anchor_normal[at]))
-        if len(t.tight):
-            terms.add("inside", self._inside)
-        if len(t.edges):
-            terms.add("gentle", self._gentle)
-        terms.add("thickness_zero", lambda: losses.thickness_zero(self._sample(t.uncovered).thickness / BONE))
-        if len(t.jawless):
-            terms.add("skinning_zero", lambda: losses.skinning_zero(self._sample(t.jawless).weight))
-        terms.add("symmetry", self._symmetry)
-
-    def _inside(self) -> Tensor:
-        t = self.tables
-        at = self._draw_of(t.tight, TIGHT)
-        return losses.beyond(self.networks.depth(t.c[t.tight[at]]) / BONE, t.tight_room[at] / BONE)
-
-    def _gentle(self) -> Tensor:
-        t = self.tables
-        at = self._draw_of(t.edges, EDGES)
-        thickness, normal = (x.view(EDGES, 2, -1) for x in self.networks.tissue(t.c[t.edges[at].flatten()]))
-        slope = (thickness[:, 0] - thickness[:, 1]).abs() / t.edge_lengths[at]
-        turn = (normal[:, 0] - normal[:, 1]).norm(dim=1)
-        return losses.beyond(slope, SLOPE) + losses.beyond(turn, TURN)
-
-    def _symmetry(self) -> Tensor:
-        t = self.tables
-        ids = self._draw_of(t.c, FEW)
-        mirrored, bone = self.networks.rest(t.mirrored[ids]).bone, self.networks.rest(t.c[ids]).bone
-        return losses.symmetry(bone / BONE, mirrored / BONE, t.plane_normal, t.plane_offset / BONE)
-
-    def _draw_of(self, rows: Tensor, count: int) -> Tensor:
-        """(count,) places among the rows."""
-        return torch.randint(len(rows), (count,), generator=self.generator).to(self.device)
-
-    def _sample(self, ids: Tensor) -> Fields:
-        return self.networks.rest(self.tables.c[ids[self._draw_of(ids, FEW)]])
+    def _draw_of(self, rows: int, count: int) -> Tensor:
+        """(count,) places among so many rows."""
+        return torch.randint(rows, (count,), generator=self.generator).to(self.device)
 
     @torch.no_grad()
     def errors_mm(self) -> tuple[Tensor, Tensor]:

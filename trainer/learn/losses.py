@@ -1,5 +1,5 @@
 """The loss terms, each a pure function of tensors; lengths are in the unit that the caller normalised them
-to."""
+to. And what D, N and K learn of them in a step, each network evaluated once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import torch
 from torch import Tensor
 
 from aim_maya.core.training_options import LossWeights
+
+from .model import FaceNetworks
+from .problem import TrainingTables
+
+ANCHORS = 384  # constraint vertices a step
+TIGHT = 384  # vertices a step with little room for a bone point below them
+EDGES = 384  # edges a step that are to be gentle
+SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
+FEW = 128  # vertices a step for each of the paper's regularisers
+BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
 
 
 def position(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -59,7 +69,7 @@ class Terms:
 
     def __init__(self, weights: LossWeights) -> None:
         self._weights = weights
-        self._values: list[Tensor] = []
+        self._formulas: list[tuple[float, Callable[[], Tensor]]] = []
 
     def wants(self, *names: str) -> bool:
         """Whether any of these terms, by their names in LossWeights, has a weight."""
@@ -67,10 +77,125 @@ class Terms:
 
     def add(self, name: str, formula: Callable[[], Tensor]) -> None:
         """Weigh in the term of that name in LossWeights."""
-        weight = getattr(self._weights, name)
-        if weight:
-            self._values.append(weight * formula())
+        if self.wants(name):
+            self._formulas.append((getattr(self._weights, name), formula))
 
     def total(self) -> Tensor | None:
-        """sum of weight * term; None when no term has a weight."""
-        return torch.stack(self._values).sum() if self._values else None
+        """sum of weight * term, evaluated now; None when no term has a weight."""
+        values = [weight * formula() for weight, formula in self._formulas]
+        return torch.stack(values).sum() if values else None
+
+
+class Asked:
+    """What networks give at the points that several terms ask for: each is evaluated once, at all of them,
+    when the first term needs it. A call costs as much as hundreds of points."""
+
+    def __init__(self) -> None:
+        self._points: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
+        self._values: dict[Callable[[Tensor], Tensor], tuple[Tensor, ...]] = {}
+
+    def at(self, field: Callable[[Tensor], Tensor], c: Tensor) -> Callable[[], Tensor]:
+        """field(c) for template points c (P, 3), once it is called for; all must be asked for by then."""
+        assert field not in self._values
+        points = self._points.setdefault(field, [])
+        points.append(c)
+        place = len(points) - 1
+
+        def value() -> Tensor:
+            if field not in self._values:
+                self._values[field] = field(torch.cat(points)).split([len(c) for c in points])
+            return self._values[field][place]
+
+        return value
+
+
+class AnatomyTerms:
+    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows; share: of the usual
+    counts."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        tables: TrainingTables,
+        networks: FaceNetworks,
+        draw: Callable[[int, int], Tensor],
+        share: float = 1.0,
+    ) -> None:
+        self._terms, self._tables, self._networks, self._draw = terms, tables, networks, draw
+        self._share, self._asked = share, Asked()
+
+    def dense(self, c: Tensor, rows: Tensor) -> None:
+        """Ours, at any template points c (P, 3) with their rows: D, N and K towards smooth labels."""
+        terms, nets, asked = self._terms, self._networks, self._asked
+        _, _, skin_normal, thickness_label, skinning_label = self._tables.unpack(rows)
+        if terms.wants("normal_skin"):
+            normal = asked.at(nets.normal, c)
+            terms.add("normal_skin", lambda: anatomy_normal(normal(), skin_normal))
+        if terms.wants("thickness_smooth"):
+            thickness = asked.at(nets.depth, c)
+            terms.add("thickness_smooth", lambda: towards(thickness() / BONE, thickness_label / BONE))
+        if terms.wants("skinning_fit"):
+            weight = asked.at(nets.weight, c)
+            terms.add("skinning_fit", lambda: towards(weight(), skinning_label))
+
+    def sparse(self) -> None:
+        """Those at the constraint vertices, where there is little room, along edges, and the paper's
+        regularisers; a draw of each. A face trained without bones has no such vertices."""
+        t, terms = self._tables, self._terms
+        if len(t.anchors) and terms.wants("anatomy_point", "anatomy_thickness", "anatomy_normal"):
+            self._at_constraints()
+        if len(t.tight) and terms.wants("inside"):
+            at = self._few(len(t.tight), TIGHT)
+            depth = self._asked.at(self._networks.depth, t.c[t.tight[at]])
+            terms.add("inside", lambda: beyond(depth() / BONE, t.tight_room[at] / BONE))
+        if len(t.edges) and terms.wants("gentle"):
+            self._gentle()
+        if terms.wants("thickness_zero"):
+            anywhere = self._asked.at(self._networks.depth, self._some(t.uncovered))
+            terms.add("thickness_zero", lambda: thickness_zero(anywhere() / BONE))
+        if len(t.jawless) and terms.wants("skinning_zero"):
+            still = self._asked.at(self._networks.weight, self._some(t.jawless))
+            terms.add("skinning_zero", lambda: skinning_zero(still()))
+        terms.add("symmetry", self._symmetry)
+
+    def _at_constraints(self) -> None:
+        t, terms, nets = self._tables, self._terms, self._networks
+        at = self._few(len(t.anchors), ANCHORS)
+        ids = t.anchors[at]
+        c, neutral = t.c[ids], t.rows[ids, :3]
+        thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
+
+        def point() -> Tensor:
+            bone = nets.bone_to_learn(c, neutral, thickness(), normal())
+            return position(bone / BONE, t.anchor_bone[at] / BONE)
+
+        terms.add("anatomy_point", point)
+        terms.add(
+            "anatomy_thickness", lambda: anatomy_thickness(thickness() / BONE, t.anchor_thickness[at] / BONE)
+        )
+        terms.add("anatomy_normal", lambda: anatomy_normal(normal(), t.anchor_normal[at]))
+
+    def _gentle(self) -> None:
+        t, nets = self._tables, self._networks
+        at = self._few(len(t.edges), EDGES)
+        c = t.c[t.edges[at].flatten()]
+        thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
+
+        def gentle() -> Tensor:
+            one, other = thickness().view(len(at), 2, -1).unbind(1)
+            turn = normal().view(len(at), 2, -1).diff(dim=1).norm(dim=2)
+            return beyond((one - other).abs() / t.edge_lengths[at], SLOPE) + beyond(turn, TURN)
+
+        self._terms.add("gentle", gentle)
+
+    def _symmetry(self) -> Tensor:
+        t = self._tables
+        ids = self._few(len(t.c), FEW)
+        bone, mirrored = self._networks.rest(torch.cat([t.c[ids], t.mirrored[ids]])).bone.chunk(2)
+        return symmetry(bone / BONE, mirrored / BONE, t.plane_normal, t.plane_offset / BONE)
+
+    def _some(self, ids: Tensor) -> Tensor:
+        return self._tables.c[ids[self._few(len(ids), FEW)]]
+
+    def _few(self, rows: int, count: int) -> Tensor:
+        return self._draw(rows, max(1, int(self._share * count)))

@@ -217,8 +217,9 @@ class FaceNetworks(nn.Module):
         """The neutral and the weight that L_S poses, where the true neutral (P, 3) is known."""
         raise NotImplementedError
 
-    def anatomy_to_learn(self, c: Tensor, neutral: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Bone point, thickness and normal as L_A sees them, where the true neutral (P, 3) is known."""
+    def bone_to_learn(self, c: Tensor, neutral: Tensor, thickness: Tensor, normal: Tensor) -> Tensor:
+        """Bone point (P, 3) as L_A sees it, of thickness (P, 1) and normal (P, 3) at c, where the true
+        neutral (P, 3) is known."""
         raise NotImplementedError
 
     def weight(self, c: Tensor) -> Tensor:
@@ -229,9 +230,13 @@ class FaceNetworks(nn.Module):
         """(P, 1) thickness."""
         return 0.1 * nn.functional.softplus(self.nets["thickness"](c) - 2)
 
+    def normal(self, c: Tensor) -> Tensor:
+        """(P, 3) unit normal."""
+        return nn.functional.normalize(self.nets["normal"](c), dim=1)
+
     def tissue(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """Thickness (P, 1) and unit normal (P, 3)."""
-        return self.depth(c), nn.functional.normalize(self.nets["normal"](c), dim=1)
+        return self.depth(c), self.normal(c)
 
     def rest(self, c: Tensor) -> Fields:
         """B, D, N and K at template coordinates c (P, 3)."""
@@ -282,11 +287,16 @@ class AimNetworks(FaceNetworks):
         that still moves, all its targets would."""
         return neutral, weight.detach()
 
-    def anatomy_to_learn(self, c: Tensor, neutral: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def bone_to_learn(
+        self,
+        c: Tensor,  # noqa: ARG002
+        neutral: Tensor,
+        thickness: Tensor,
+        normal: Tensor,
+    ) -> Tensor:
         """B follows from the skin: were its own error let in here, what D and N leave over would bend the
         skin."""
-        thickness, normal = self.tissue(c)
-        return neutral - thickness * normal, thickness, normal
+        return neutral - thickness * normal
 
 
 class PaperNetworks(FaceNetworks):
@@ -306,8 +316,12 @@ class PaperNetworks(FaceNetworks):
 
     def _anatomy(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         thickness, normal = self.tissue(c)
-        bone = c + self.rest_size * self.nets["bone"](c)
+        bone = self._bone(c)
         return bone, thickness, normal, bone + thickness * normal
+
+    def _bone(self, c: Tensor) -> Tensor:
+        bone: Tensor = c + self.rest_size * self.nets["bone"](c)
+        return bone
 
     def pose(
         self, skin: Tensor, weight: Tensor, basis: Tensor, jaw: JawPoses, matrix: Tensor | None
@@ -325,13 +339,15 @@ class PaperNetworks(FaceNetworks):
         """As it is: every network learns from every error."""
         return skin, weight
 
-    def anatomy_to_learn(
+    def bone_to_learn(
         self,
         c: Tensor,
         neutral: Tensor,  # noqa: ARG002
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """As it is: bone point, thickness and normal of the networks."""
-        return self._anatomy(c)[:3]
+        thickness: Tensor,  # noqa: ARG002
+        normal: Tensor,  # noqa: ARG002
+    ) -> Tensor:
+        """As it is: of a network of its own."""
+        return self._bone(c)
 
 
 def networks_for(

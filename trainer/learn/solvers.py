@@ -55,7 +55,8 @@ _QUINTIC, _ITERATIONS, _MOMENTUM = (3.4445, -4.7750, 2.0315), 5, 0.95
 
 
 class Muon(Optimizer):
-    """For parameters that are all (n, n); lr is on the scale of Adam's."""
+    """For parameters that are all (n, n); lr is on the scale of Adam's. Those of one size are taken together:
+    a product of small matrices costs more for the call than for the numbers."""
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         super().__init__(list(params), {"lr": lr})
@@ -65,31 +66,37 @@ class Muon(Optimizer):
         """One step of every matrix that has a gradient; no closure is taken."""
         assert closure is None
         for group in self.param_groups:
+            of_size = dict[int, list[tuple[Tensor, Tensor]]]()
             for matrix in group["params"]:
                 if matrix.grad is None:
                     continue
                 state = self.state[matrix]
                 momentum = state.setdefault("momentum_buffer", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
-                update = orthogonalised(matrix.grad.lerp(momentum, _MOMENTUM))  # Nesterov's look ahead
-                matrix.add_(update, alpha=-0.2 * group["lr"] * len(matrix) ** 0.5)
+                ahead = matrix.grad.lerp(momentum, _MOMENTUM)  # Nesterov's look ahead
+                of_size.setdefault(len(matrix), []).append((matrix, ahead))
+            for size, found in of_size.items():
+                updates = orthogonalised(torch.stack([ahead for _, ahead in found]))
+                for (matrix, _), update in zip(found, updates, strict=True):
+                    matrix.add_(update, alpha=-0.2 * group["lr"] * size**0.5)
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """(n, n) with the singular vectors of `matrix` and singular values near one, between 0.7 and 1.2: five
-    Newton-Schulz steps."""
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """(B, n, n) with the singular vectors of `matrices` and singular values near one, between 0.7 and 1.2:
+    five Newton-Schulz steps."""
     a, b, c = _QUINTIC
-    x = matrix / matrix.norm().clamp_min(1e-7)
+    x = matrices / matrices.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
     for _ in range(_ITERATIONS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x
 
 
 # Random sine features and one linear solve: the same networks with one hidden layer, in seconds.
 
-DAMPING = 1e-5  # of the number of samples
-FINAL_DAMPING = 1e-6  # of the features' mean square, where they were learned
+DAMPING = 2e-5  # of the random features' mean square
+FINAL_DAMPING = 1e-6  # where they were learned
+SAMPLES = 2048  # at once: what they make of a layer stays in a processor's cache
 
 
 def ridge_config(config: TrainConfig, features: int) -> TrainConfig:
@@ -121,7 +128,8 @@ def solve(problem: Problem, tables: TrainingTables, config: TrainConfig) -> Face
         sizes.update({name: values.shape[1] for name, values in outputs.items()})
         return torch.cat(list(outputs.values()), 1)
 
-    solution = _least_squares(problem, tables, networks, wanted)
+    samples = ((c, wanted(c, rows, shapes), w) for c, rows, shapes, w in _samples(problem, tables))
+    solution = _ridge(networks, samples, DAMPING)
     for name, columns in zip(sizes, solution.split(list(sizes.values()), 1), strict=True):
         _put(networks, name, _from_poses(tables, columns) if name == "expression" else columns)
     return networks
@@ -135,11 +143,12 @@ def with_best_last(
     itself, over vertices and face centres. networks: in our form, of any number of columns; weight (V,): how
     much each vertex counts beside a face centre."""
 
-    def wanted(c: Tensor, rows: Tensor, shapes: Tensor) -> Tensor:
-        return _expression(tables, c, rows[:, :3], shapes, networks.weight(c), jaw)
-
+    samples = (
+        (c, _expression(tables, c, rows[:, :3], shapes, networks.weight(c), jaw), w)
+        for c, rows, shapes, w in _samples(problem, tables, weight)
+    )
     result = networks.of_columns(3 * tables.targets)
-    solution = _least_squares(problem, tables, networks, wanted, weight)
+    solution = _ridge(networks, samples, FINAL_DAMPING)
     _put(result, "expression", _from_poses(tables, solution))
     return result
 
@@ -147,43 +156,34 @@ def with_best_last(
 @torch.no_grad()
 def solve_columns(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
     """The same in place, and of the columns that are being learned, as they are in the tables."""
-    vertices, faces = (torch.arange(len(x), device=tables.c.device) for x in (tables.c, tables.corners))
-    found = [(tables.c[i], tables.rows[i], weight[i, None]) for i in vertices.split(8192)]
-    for i in faces.split(8192):
-        c, rows = tables.face_points(i, tables.filled[i])
-        found.append((c, rows, torch.ones_like(c[:, :1])))
-    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
-    for c, rows, w in found:
+
+    def samples() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for i in torch.arange(len(tables.c), device=tables.c.device).split(SAMPLES):
+            yield tables.c[i], tables.rows[i], weight[i, None]
+        for i in torch.arange(len(tables.corners), device=tables.c.device).split(SAMPLES):
+            c, rows = tables.face_points(i, tables.filled[i])
+            yield c, rows, torch.ones_like(c[:, :1])
+
+    def wanted(c: Tensor, rows: Tensor) -> Tensor:
         neutral, columns = tables.unpack(rows)[:2]
-        values = torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
-        h = _with_one(networks, c)
-        weighted = (h * w).T
-        gram, right = gram + weighted @ h, right + weighted @ values.double()
-    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
-    _put(networks, "expression", torch.linalg.solve(gram, right))
+        return torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+
+    found = ((c, wanted(c, rows), w) for c, rows, w in samples())
+    _put(networks, "expression", _ridge(networks, found, FINAL_DAMPING))
 
 
-def _least_squares(
-    problem: Problem,
-    tables: TrainingTables,
-    networks: FaceNetworks,
-    wanted: Callable[[Tensor, Tensor, Tensor], Tensor],
-    weight: Tensor | None = None,
+def _ridge(
+    networks: FaceNetworks, samples: Iterable[tuple[Tensor, Tensor, Tensor]], damping: float
 ) -> Tensor:
-    """(features + 1, outputs) float64: the ridge solution for wanted(points, rows, shapes) (P, outputs) on
-    E's hidden features. weight (V,) of the vertices; None: 1, as of the face centres."""
-    gram = right = torch.zeros(1, dtype=torch.float64, device=tables.c.device)
-    samples = 0
-    for c, rows, shapes in _samples(problem, tables):
+    """(features + 1, outputs) float64: the ridge solution on E's hidden features of samples, each template
+    points (P, 3), what is wanted there (P, outputs), and how much they count (P, 1). damping: of the
+    features' mean square."""
+    gram = right = torch.zeros(1, dtype=torch.float64, device=next(networks.parameters()).device)
+    for c, wanted, weight in samples:
         h = _with_one(networks, c)
-        at = slice(samples, samples + len(c))
-        of_vertices = weight is not None and at.start < len(weight)
-        weighted = (h * weight[at, None]).T if of_vertices else h.T  # type: ignore[index]
-        gram = gram + weighted @ h
-        right = right + weighted @ wanted(c, rows, shapes).double()
-        samples += len(c)
-    learned = weight is not None
-    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean() if learned else DAMPING * samples)
+        weighted = (h * weight).T
+        gram, right = gram + weighted @ h, right + weighted @ wanted.double()
+    gram.diagonal().add_(damping * gram.diagonal().mean())
     return torch.linalg.solve(gram, right)
 
 
@@ -212,12 +212,17 @@ def known_jaw(problem: Problem, device: torch.device) -> JawPoses:
     return JawPoses(transforms, learn=False).to(device)
 
 
-def _samples(problem: Problem, tables: TrainingTables) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Template points (P, 3), rows and shapes (P, T, 3) of all vertices and then all face centres, in
-    pieces."""
+def _samples(
+    problem: Problem, tables: TrainingTables, weight: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Template points (P, 3), rows, shapes (P, T, 3) and weights (P, 1) of all vertices and then all face
+    centres, in pieces. weight (V,) of the vertices; None: 1, as of the face centres."""
     device = tables.c.device
+    ones = torch.ones(max(len(tables.c), len(tables.corners)), 1, device=device)
+    of_vertices = ones if weight is None else weight[:, None]
     for part in pieces(problem, len(tables.c)):
-        yield tables.c[part], tables.rows[part], normalised_shapes(problem, part, device)
+        shapes = normalised_shapes(problem, part, device)
+        yield tables.c[part], tables.rows[part], shapes, of_vertices[part]
     for part in pieces(problem, len(tables.corners)):
         faces = torch.arange(part.start, part.stop, device=device)
         filled = tables.filled[part]
@@ -228,7 +233,7 @@ def _samples(problem: Problem, tables: TrainingTables) -> Iterator[tuple[Tensor,
         centres = torch.zeros(len(corners), *shapes.shape[1:], device=device)
         for i in range(corners.shape[1]):
             centres += (filled[:, i] / filled.sum(1))[:, None, None] * shapes[at[:, i]]
-        yield c, rows, centres
+        yield c, rows, centres, ones[part]
 
 
 def _outputs(
