@@ -289,31 +289,43 @@ def principal(before: Floats, within: float) -> Principal | None:
         gram += some.T @ some
     energy, vectors = np.linalg.eigh(gram)
     left = np.sqrt(np.cumsum(np.maximum(energy, 0)) / max(3 * t * v, 1))
-    mix = vectors[:, left > within / 64].T[::-1]
-    if 2 * len(mix) > 3 * t:
-        return None
-    coordinates = np.empty((v, len(mix)))
-    for part, some in parts():
-        coordinates[part] = some @ mix.T
+    for share in _LEFT_OVER:
+        mix = vectors[:, left > within * share].T[::-1]
+        if 2 * len(mix) > 3 * t:
+            break
+        coordinates = np.empty((v, len(mix)))
+        for part, some in parts():
+            coordinates[part] = some @ mix.T
+        made = _in_steps(coordinates, mix, within)
+        worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
+        if worst <= within / 4:
+            return made
+    return None
+
+
+# RMS of what the columns leave over, of `within`. Displacements are float32 sums of large numbers, and what
+# they are rounded by is a column of its own for every target: it would take them all to give that.
+_LEFT_OVER = (1 / 16, 1 / 64)
+
+
+def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
+    """Columns (V, R) times mix (R, 3T) in steps of int16, some in two parts."""
     columns, scales, rows = [], [], []
-    for k in range(len(mix)):
-        values = coordinates[:, k]
+    for values, row in zip(coordinates.T, mix, strict=True):
         for _ in range(2):
             scale = float(np.float32(max(float(np.abs(values).max(initial=0)), 1e-30) / 32766))
             steps = np.rint(values / scale).astype(np.int16)
             columns.append(steps)
             scales.append(scale)
-            rows.append(mix[k])
+            rows.append(row)
             values = values - steps * scale
-            if scale * float(np.abs(mix[k]).max()) < within / 8:
+            if scale * float(np.abs(row).max()) < within / 8:
                 break
-    made = Principal(
-        np.array(columns, np.int16).reshape(-1, v).T.copy(),
+    return Principal(
+        np.array(columns, np.int16).reshape(-1, len(coordinates)).T.copy(),
         np.array(scales, np.float32),
         np.array(rows, np.float32),
     )
-    worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
-    return made if worst <= within / 4 else None
 
 
 def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:
