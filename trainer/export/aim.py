@@ -47,6 +47,7 @@ from .skin_fields import handle_ends, skin_request, skin_seals
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
 PARITY_MM = 1e-3
+_PIECE = 2048  # vertices
 
 
 def write_checked(
@@ -87,7 +88,6 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
     frames, and torch's where given."""
     cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
     data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
-    fields = open_session(data.graph("fields.onnx"), "cpu").handle.run(None, {"template": data.template})
     stored = {
         "bone_points": data.bone,
         "thickness": data.thickness[:, None],
@@ -96,11 +96,25 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         "basis": data.basis.transpose(1, 0, 2),
     }
     sizes = {"normals": 10.0, "skinning_weight": 10.0}  # these count by what they do to 10 mm
-    figures = {
-        name: float(np.abs(field - stored[name]).max()) * sizes.get(name, mm)
-        for name, field in zip([*FIELDS, *BASIS], fields, strict=True)
-    }
-    pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
+    figures = dict.fromkeys(stored, 0.0)
+    fields_session, pose_session = (
+        open_session(data.graph(name), "cpu").handle for name in ("fields.onnx", "pose.onnx")
+    )
+    # piece by piece: all points at once are ten times the targets in memory
+    parts = [slice(start, start + _PIECE) for start in range(0, len(data.template), _PIECE)]
+    for part in parts:
+        fields = fields_session.run(None, {"template": data.template[part]})
+        for name, field in zip([*FIELDS, *BASIS], fields, strict=True):
+            here = np.abs(field - stored[name][part]).max() * sizes.get(name, mm)
+            figures[name] = float(np.maximum(figures[name], here))  # NaN stays
+
+    def posed_here(active: Floats, part: slice) -> Floats:
+        """Points of pose.onnx (P, 3)."""
+        inputs = {name: field[part] for name, field in stored.items()}
+        given = _default_edit(active, len(inputs["basis"]))
+        points: Floats = pose_session.run(["points"], inputs | given)[0]
+        return points
+
     portable = FullEvaluator(data, "cpu")
     resident = PoseFrame(data, "cpu") if PoseFrame.graph in data.graphs else None  # files of before have none
     differences: dict[str, float] = {}
@@ -108,10 +122,9 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
         active = rig.activations(controls)
-        inputs = stored | _default_edit(active, len(points))
         others = {
             "full_cached": full.points(controls, detail=False),
-            "pose_cached": pose_session.run(["points"], inputs)[0],
+            "pose_cached": np.concatenate([posed_here(active, part) for part in parts]),
             "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
         }
         if resident is not None:

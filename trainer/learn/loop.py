@@ -285,7 +285,7 @@ class Training:
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
         rest = t.rest_size
         if self._principal and nets.columns < 3 * t.targets:  # what the neutral is off, many small ones are
-            rest = min(rest, t.motion_size)
+            rest = min(rest, (rest * t.motion_size) ** 0.5)
         terms.add("neutral", lambda: losses.position(skin / rest, neutral / rest))
         with torch.no_grad():
             miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
