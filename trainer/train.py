@@ -29,7 +29,7 @@ from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem, make_tables, prepare
 from trainer.learn.run import Heartbeat, pick_device, reported
-from trainer.learn.solvers import known_jaw, ridge_config, solve
+from trainer.learn.solvers import known_jaw, ridge_config, solve, with_width
 
 _SAME_MM = 0.1  # between two readings of one neutral
 RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
@@ -131,6 +131,9 @@ def _train(
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
         figures = linear_accuracy
     else:
+        config, note = with_width(problem, tables, config)
+        if note:
+            progress.note(f"{note}.")
         training = Training(problem, config, linear_accuracy["skin"]["mean"], device, tables)
         if state is not None and "networks" in state:
             try:

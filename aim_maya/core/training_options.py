@@ -11,12 +11,13 @@ from aim_maya.core.errors import AimError, nearest_name
 
 Quality = Literal["draft", "standard", "final"]
 Activation = Literal["sine", "relu", "gelu"]
+WIDTH = 256  # of network E, for a rig of ordinary size
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """One coordinate network: width of its hidden layers, their number, and the first layer's frequencies
-    from low to high."""
+    """One coordinate network: width of its hidden layers (0, of E alone: as many as the targets need), their
+    number, and the first layer's frequencies from low to high."""
 
     width: int
     depth: int
@@ -122,8 +123,9 @@ class TrainConfig:
     """Network N."""
     skinning: NetworkSize = field(default_factory=lambda: NetworkSize(96, 2, 10.0, 30.0))
     """Network K."""
-    expression: NetworkSize = field(default_factory=lambda: NetworkSize(256, 3, 30.0, 90.0))
-    """Network E, whose hidden layers B shares in our form."""
+    expression: NetworkSize = field(default_factory=lambda: NetworkSize(0, 3, 30.0, 90.0))
+    """Network E, whose hidden layers B shares in our form. Width 0: 256, and up to 768 for rigs whose targets
+    have more that is independent in them than 256 features can tell."""
 
     def __post_init__(self) -> None:
         """Raises AimError for a value that cannot be trained with."""
@@ -163,6 +165,12 @@ class TrainConfig:
                 self.preset
             ]
         )
+
+    def network(self, name: str) -> NetworkSize:
+        """The size of a network, `bone`, `thickness`, `normal`, `skinning` or `expression`; E's width is the
+        ordinary one where it is left open."""
+        size: NetworkSize = getattr(self, name)
+        return size if size.width else dataclasses.replace(size, width=WIDTH)
 
     @property
     def weights(self) -> LossWeights:

@@ -3,21 +3,34 @@ columns in place of all targets."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from aim_maya.core.actor import Actor
+from aim_maya.core.controls import Control, Rig
 from aim_maya.core.mesh import subdivide
+from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 from trainer.evaluate.score import accuracy, new_points
 from trainer.learn import problem as problems
 from trainer.learn.loop import Training
 from trainer.learn.model import networks_for
 from trainer.learn.problem import Problem, make_tables, prepare
-from trainer.learn.solvers import known_jaw, principal_columns, ridge_config, solve
+from trainer.learn.solvers import (
+    LEFT,
+    columns_needed,
+    known_jaw,
+    principal_columns,
+    ridge_config,
+    solve,
+    with_width,
+)
+from trainer.train import train
 
 CPU = torch.device("cpu")
 CONFIG = ridge_config(TrainConfig(), 96)
@@ -137,3 +150,56 @@ def test_the_last_layer_at_the_end_is_the_best_there_is(problem: Problem) -> Non
     features = torch.cat([whole.nets["expression"].features(x) for x in (t.c, centres)]).double()  # type: ignore[operator,union-attr]
     slope = (features.T @ left).abs().max() / (features.norm(dim=0).max() * left.norm(dim=0).max())
     assert slope < 0.01
+
+
+def of_places(small: Actor, count: int, reach_mm: float) -> Actor:
+    """The head with so many targets, each of a place of its own."""
+    rng, points, shapes = np.random.default_rng(0), small.neutral.points, {}
+    for i in range(count):
+        square = ((points - points[rng.integers(len(points))]) ** 2).sum(1)
+        shapes[f"place_{i}"] = points + np.exp(-square / (2 * reach_mm**2))[:, None] * rng.normal(size=3)
+    rig = Rig(tuple(Control(name, i, ((1.0, name),)) for i, name in enumerate(shapes)))
+    return replace(small, name="places", shapes=shapes, rig=rig, lower_teeth_shapes={})
+
+
+def test_the_width_of_e_follows_from_what_is_independent_in_the_targets(
+    small: Actor, problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More features for many places, and the file and the log say so; the ordinary ones for as many targets
+    that are much the same, and for what was asked; no look at all where the coordinates are fewer."""
+    open_width = TrainConfig(bones="none", steps=2, anatomy_steps=2, batch=64, device="cpu")
+    many, alike = of_places(small, 300, 8.0), of_places(small, 300, 30.0)
+    ready = prepare(many, open_width)
+    tables, jaw = make_tables(ready, CPU), known_jaw(ready, CPU)
+    needed = columns_needed(ready, tables, jaw)
+
+    def left(count: int) -> float:
+        """Of the worst target's motion."""
+        weight = tables.unpack(tables.rows)[4]
+        full, few = (principal_columns(ready, tables, weight, jaw, n) for n in (900, count))
+        assert few.mixing is not None
+        apart, size = (
+            x.view(len(x), -1, 3).square().sum((0, 2))
+            for x in (few.values @ few.mixing - full.values, full.values)
+        )
+        return float((apart / size).sqrt().max())
+
+    assert left(needed) <= LEFT < left(needed - 1)
+    asked = replace(open_width, expression=NetworkSize(256, 3, 30.0, 90.0))
+    assert with_width(ready, tables, asked) == (asked, "")
+
+    same = prepare(alike, open_width)
+    assert with_width(same, make_tables(same, CPU), open_width)[0].expression.width == 256
+
+    run = RunFolder(tmp_path / "run")
+    metrics = train(many, tmp_path / "many.aim", open_width, run, style="none").metrics
+    width = metrics["config"]["expression"]["width"]
+    assert needed < width > 256
+    assert run.load()["networks"]["nets.expression.hidden.1.weight"].shape == (width, width)
+    notes = [json.loads(line).get("text", "") for line in run.progress.read_text().splitlines()]
+    assert any(f"{needed} independent columns" in note and f"has {width} features" in note for note in notes)
+    assert open_width.expression.width == 0
+
+    monkeypatch.setattr("trainer.learn.solvers.columns_needed", lambda *_: 1 / 0)
+    ordinary, note = with_width(problem, make_tables(problem, CPU), TrainConfig())
+    assert (ordinary.expression, note) == (NetworkSize(256, 3, 30.0, 90.0), "")

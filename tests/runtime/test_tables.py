@@ -189,6 +189,13 @@ def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
     assert few is not None
     assert max(np.abs(few.row(i) - before[i]).max() for i in range(TARGETS)) <= WITHIN / 4
     assert 40 <= few.columns.shape[1] <= 80
+    rounded = before + rng.normal(0, WITHIN / 40, before.shape).astype(
+        np.float32
+    )  # as sums of large numbers are
+    as_few = principal(rounded, WITHIN)
+    assert as_few is not None
+    assert as_few.columns.shape[1] <= 80
+    assert max(np.abs(as_few.row(i) - rounded[i]).max() for i in range(TARGETS)) <= WITHIN / 4
     none = Detail.encode(np.zeros_like(before), WITHIN)
     arrays = packed_basis(before, none, WITHIN, np.arange(VERTICES)[::-1])
     assert sum(a.nbytes for a in arrays.values()) < 0.1 * before.nbytes

@@ -47,6 +47,7 @@ from .skin_fields import handle_ends, skin_request, skin_seals
 # A .aim file gets its name only when every way to compute a frame from it agrees.
 
 PARITY_MM = 1e-3
+_PIECE = 2048  # vertices
 
 
 def write_checked(
@@ -87,7 +88,6 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
     frames, and torch's where given."""
     cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
     data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
-    fields = open_session(data.graph("fields.onnx"), "cpu").handle.run(None, {"template": data.template})
     stored = {
         "bone_points": data.bone,
         "thickness": data.thickness[:, None],
@@ -96,11 +96,25 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         "basis": data.basis.transpose(1, 0, 2),
     }
     sizes = {"normals": 10.0, "skinning_weight": 10.0}  # these count by what they do to 10 mm
-    figures = {
-        name: float(np.abs(field - stored[name]).max()) * sizes.get(name, mm)
-        for name, field in zip([*FIELDS, *BASIS], fields, strict=True)
-    }
-    pose_session = open_session(data.graph("pose.onnx"), "cpu").handle
+    figures = dict.fromkeys(stored, 0.0)
+    fields_session, pose_session = (
+        open_session(data.graph(name), "cpu").handle for name in ("fields.onnx", "pose.onnx")
+    )
+    # piece by piece: all points at once are ten times the targets in memory
+    parts = [slice(start, start + _PIECE) for start in range(0, len(data.template), _PIECE)]
+    for part in parts:
+        fields = fields_session.run(None, {"template": data.template[part]})
+        for name, field in zip([*FIELDS, *BASIS], fields, strict=True):
+            here = np.abs(field - stored[name][part]).max() * sizes.get(name, mm)
+            figures[name] = float(np.maximum(figures[name], here))  # NaN stays
+
+    def posed_here(active: Floats, part: slice) -> Floats:
+        """Points of pose.onnx (P, 3)."""
+        inputs = {name: field[part] for name, field in stored.items()}
+        given = _default_edit(active, len(inputs["basis"]))
+        points: Floats = pose_session.run(["points"], inputs | given)[0]
+        return points
+
     portable = FullEvaluator(data, "cpu")
     resident = PoseFrame(data, "cpu") if PoseFrame.graph in data.graphs else None  # files of before have none
     differences: dict[str, float] = {}
@@ -108,10 +122,9 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         controls = rig.trained_pose(rig.targets[i])
         points = cached.points(controls, detail=False)
         active = rig.activations(controls)
-        inputs = stored | _default_edit(active, len(points))
         others = {
             "full_cached": full.points(controls, detail=False),
-            "pose_cached": pose_session.run(["points"], inputs)[0],
+            "pose_cached": np.concatenate([posed_here(active, part) for part in parts]),
             "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
         }
         if resident is not None:
@@ -289,31 +302,43 @@ def principal(before: Floats, within: float) -> Principal | None:
         gram += some.T @ some
     energy, vectors = np.linalg.eigh(gram)
     left = np.sqrt(np.cumsum(np.maximum(energy, 0)) / max(3 * t * v, 1))
-    mix = vectors[:, left > within / 64].T[::-1]
-    if 2 * len(mix) > 3 * t:
-        return None
-    coordinates = np.empty((v, len(mix)))
-    for part, some in parts():
-        coordinates[part] = some @ mix.T
+    for share in _LEFT_OVER:
+        mix = vectors[:, left > within * share].T[::-1]
+        if 2 * len(mix) > 3 * t:
+            break
+        coordinates = np.empty((v, len(mix)))
+        for part, some in parts():
+            coordinates[part] = some @ mix.T
+        made = _in_steps(coordinates, mix, within)
+        worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
+        if worst <= within / 4:
+            return made
+    return None
+
+
+# RMS of what the columns leave over, of `within`. Displacements are float32 sums of large numbers, and what
+# they are rounded by is a column of its own for every target: it would take them all to give that.
+_LEFT_OVER = (1 / 16, 1 / 64)
+
+
+def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
+    """Columns (V, R) times mix (R, 3T) in steps of int16, some in two parts."""
     columns, scales, rows = [], [], []
-    for k in range(len(mix)):
-        values = coordinates[:, k]
+    for values, row in zip(coordinates.T, mix, strict=True):
         for _ in range(2):
             scale = float(np.float32(max(float(np.abs(values).max(initial=0)), 1e-30) / 32766))
             steps = np.rint(values / scale).astype(np.int16)
             columns.append(steps)
             scales.append(scale)
-            rows.append(mix[k])
+            rows.append(row)
             values = values - steps * scale
-            if scale * float(np.abs(mix[k]).max()) < within / 8:
+            if scale * float(np.abs(row).max()) < within / 8:
                 break
-    made = Principal(
-        np.array(columns, np.int16).reshape(-1, v).T.copy(),
+    return Principal(
+        np.array(columns, np.int16).reshape(-1, len(coordinates)).T.copy(),
         np.array(scales, np.float32),
         np.array(rows, np.float32),
     )
-    worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
-    return made if worst <= within / 4 else None
 
 
 def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:

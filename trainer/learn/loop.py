@@ -59,7 +59,7 @@ class Training:
         t = self.tables
         transforms = torch.tensor(self.problem.normalised_transforms(), dtype=torch.float32)
         self._principal = config.losses == "aim" and self.problem.jaw.known
-        columns = min(3 * t.targets, config.expression.width) if self._principal else None
+        columns = min(3 * t.targets, config.network("expression").width) if self._principal else None
         self.networks = networks_for(config, t.targets, t.rest_size, t.motion_size, columns).to(self.device)
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
         self._solved: FaceNetworks | None = None
@@ -299,11 +299,14 @@ class Training:
         skin, learned = nets.surface(c)
         if not self._principal:
             basis = learned.view(len(c), t.targets, 3)
-            rest = nets.rest_to_learn(skin, nets.weight(c), neutral)
-            learned = nets.pose(*rest, basis, self.jaw, t.matrix).flatten(1)
+            start = nets.rest_to_learn(skin, nets.weight(c), neutral)
+            learned = nets.pose(*start, basis, self.jaw, t.matrix).flatten(1)
         size = t.motion_size * t.targets**0.5  # a mean over the targets, of a sum over columns
         terms.add("skin", lambda: losses.position(learned / size, truth / size))
-        terms.add("neutral", lambda: losses.position(skin / t.rest_size, neutral / t.rest_size))
+        rest = t.rest_size
+        if self._principal and nets.columns < 3 * t.targets:  # what the neutral is off, many small ones are
+            rest = min(rest, (rest * t.motion_size) ** 0.5)
+        terms.add("neutral", lambda: losses.position(skin / rest, neutral / rest))
         with torch.no_grad():
             miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
             return miss / t.motion_size**2
@@ -355,7 +358,7 @@ class Training:
             return
         self.restarts += 1
         self.rate *= 0.5
-        e = self.config.expression
+        e = self.config.network("expression")
         self.config = replace(
             self.config, expression=NetworkSize(e.width, e.depth, e.low * 0.7, e.high * 0.7)
         )

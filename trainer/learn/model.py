@@ -167,7 +167,7 @@ class FaceNetworks(nn.Module):
         generator = torch.Generator().manual_seed(config.seed)
         self.nets = nn.ModuleDict(
             {
-                name: Siren(getattr(config, name), n, config.activation, generator)
+                name: Siren(config.network(name), n, config.activation, generator)
                 for name, n in self.outputs().items()
             }
         )

@@ -12,14 +12,15 @@ preset, the row printed beside every training, and what a plateau is judged agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aim_maya.core.training_options import NetworkSize, TrainConfig
+from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
 from .model import STILL, FaceNetworks, JawPoses, networks_for
 from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
@@ -265,11 +266,16 @@ def _back(matrix: Tensor) -> Tensor:
     return torch.kron(inverse.T.contiguous(), torch.eye(3, dtype=inverse.dtype, device=inverse.device))
 
 
-FAIRNESS = 0.5  # small targets are parts of larger ones: an error that is nothing there is much of them
-
 # What E learns when the jaw is known: displacements before skinning do not change while it learns, and a
 # network of `width` features gives no more independent ones than `width`. So it learns their principal
 # columns, and a step costs the same for any number of targets.
+
+FAIRNESS = 1.0  # small targets are parts of larger ones: an error that is nothing there is much of them
+LEAST = 0.01  # of the targets' mean size: a target below counts as one of this size
+LEFT = 0.02  # of a target's own motion: what too few columns may leave over
+ROOM = 1.25  # features a column
+PLACES, WIDEST = 64, 768  # the width goes by; and its end: a product takes nine times that of WIDTH
+SAMPLE = 6144  # vertices that tell how many columns there are
 
 
 @dataclass(frozen=True)
@@ -296,27 +302,75 @@ def principal_columns(
 
     They are turned at random among themselves: of one size, they are learned alike.
     """
-    device, v, n = tables.c.device, len(tables.c), 3 * tables.targets
-    parts = pieces(problem, v)
-
-    def displacements(part: slice) -> Tensor:
-        shapes = unskinned(normalised_shapes(problem, part, device), weight[part], jaw)
-        return (shapes - tables.rows[part, None, :3]).flatten(1)
-
+    device = tables.c.device
     back = None if tables.matrix is None else _back(tables.matrix)
-    if n <= count:
-        values = torch.cat([displacements(part) for part in parts])
+    parts = pieces(problem, len(tables.c))
+    if 3 * tables.targets <= count:
+        values = torch.cat([_displacements(problem, tables, weight, jaw, part) for part in parts])
         return Columns(values, None if back is None else back.float())
-    gram = torch.zeros(n, n, dtype=torch.float64, device=device)
+    found, _, worth = _principal(problem, tables, weight, jaw, parts, fairness)
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(count, count, dtype=found.dtype, generator=generator))[0].to(device)
+    axes = found[:, :count] @ turn
+    onto, mixing = (worth[:, None] * axes).float(), axes.T / worth
+    values = torch.cat([_displacements(problem, tables, weight, jaw, part) @ onto for part in parts])
+    return Columns(values, (mixing if back is None else mixing @ back).float())
+
+
+@torch.no_grad()
+def columns_needed(problem: Problem, tables: TrainingTables, jaw: JawPoses) -> int:
+    """How many principal columns leave no target more than LEFT of its own motion (RMS). A draw of the
+    vertices tells, and the skinning label."""
+    drawn = torch.randperm(len(tables.c), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort()[0]
+    parts = [drawn[part].to(tables.c.device) for part in pieces(problem, len(drawn))]
+    weight = tables.unpack(tables.rows)[4]
+    axes, energy, _worth = _principal(problem, tables, weight, jaw, parts, 1.0)
+    of_targets = (axes.square() * energy).view(tables.targets, 3, -1).sum(1)  # each of one sum, or less
+    left = of_targets.flip(1).cumsum(1).flip(1) / of_targets.sum(1).max()
+    return int((left > LEFT**2).any(0).sum())
+
+
+def _displacements(
+    problem: Problem, tables: TrainingTables, weight: Tensor, jaw: JawPoses, part: slice | Tensor
+) -> Tensor:
+    """(P, 3T) before skinning at the trained poses, of some vertices."""
+    ids = part if isinstance(part, slice) else part.cpu().numpy()
+    shapes = unskinned(normalised_shapes(problem, ids, tables.c.device), weight[part], jaw)
+    return (shapes - tables.rows[part, None, :3]).flatten(1)
+
+
+def _principal(
+    problem: Problem,
+    tables: TrainingTables,
+    weight: Tensor,
+    jaw: JawPoses,
+    parts: Sequence[slice] | Sequence[Tensor],
+    fairness: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Principal axes (3T, 3T) of the displacements times `worth` (3T,), and their energy (3T,), the largest
+    first; all float64."""
+    n = 3 * tables.targets
+    gram = torch.zeros(n, n, dtype=torch.float64, device=tables.c.device)
     for part in parts:
-        x = displacements(part)
+        x = _displacements(problem, tables, weight, jaw, part)
         gram += x.T @ x
     size = gram.diagonal().view(-1, 3).sum(1).sqrt()  # of each target
-    worth = (size.mean() / size.clamp_min(0.01 * size.mean())).pow(fairness).repeat_interleave(3)
-    gram = worth[:, None] * gram * worth
-    generator = torch.Generator().manual_seed(0)
-    turn = torch.linalg.qr(torch.randn(count, count, dtype=gram.dtype, generator=generator))[0].to(device)
-    axes = torch.linalg.eigh(gram)[1].flip(1)[:, :count] @ turn
-    onto, mixing = (worth[:, None] * axes).float(), axes.T / worth
-    values = torch.cat([displacements(part) @ onto for part in parts])
-    return Columns(values, (mixing if back is None else mixing @ back).float())
+    worth = (size.mean() / size.clamp_min(LEAST * size.mean())).pow(fairness).repeat_interleave(3)
+    energy, axes = torch.linalg.eigh(worth[:, None] * gram * worth)
+    return axes.flip(1), energy.flip(0).clamp_min(0), worth
+
+
+def with_width(problem: Problem, tables: TrainingTables, config: TrainConfig) -> tuple[TrainConfig, str]:
+    """The configuration with a width of E, where it is left open, and in words why it is not the ordinary one
+    ('' where it is). Only where principal columns are learned can it be another."""
+    if config.expression.width:
+        return config, ""
+    width, note = WIDTH, ""
+    if config.losses == "aim" and problem.jaw.known and 3 * tables.targets > WIDTH:
+        columns = columns_needed(problem, tables, known_jaw(problem, tables.c.device))
+        width = min(WIDEST, max(WIDTH, PLACES * math.ceil(ROOM * columns / PLACES)))
+        note = (
+            f"{tables.targets} targets need {columns} independent columns (to {LEFT:.0%} of each one's motion): "
+            f"network E has {width} features in place of {WIDTH}"
+        )
+    return replace(config, expression=replace(config.expression, width=width)), note if width > WIDTH else ""
