@@ -5,11 +5,14 @@ whose cuts are the ones that spare most (a cut pays where it leaves targets on o
 heuristics do the same for rays: MacDonald and Booth 1990). A frame copies the rows of its active targets
 together, blocks with as many rows side by side, and multiplies those at once: numpy is called a few times,
 however many blocks there are. Rows that the next frame needs again stay where they were copied to. A mesh
-whose targets move nearly all of it keeps its own order, and its blocks are runs of it.
+whose targets move nearly all of it keeps its own order, and each of them is one row: where most are active
+all rows are multiplied where they lie, where few are only those are copied that the frame before had not.
 """
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections import deque
 from functools import cached_property
 from typing import NamedTuple
@@ -29,6 +32,9 @@ _SHARE = 0.12  # of the targets: how many a busy frame uses
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
 _KEPT = 1 << 22  # numbers that are kept for the next frame, at most
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
+# Of the targets, each of which moves nearly all: where more are active, the rows of all are multiplied where
+# they lie. That reads more, and copies nothing when a control goes or comes.
+_ALL = 0.6
 
 
 _Bits = NDArray[np.uint8]
@@ -79,8 +85,9 @@ class Blocks:
     @cached_property
     def rows(self) -> Ints:
         """(T, B) int32 the row that each target has for a block among all of them, or -1: a block's side by
-        side where blocks are in the mesh's order, so that all of them are one product, else a target's."""
-        if self.in_order:
+        side where blocks are in the mesh's order, so that all of them are one product, else a target's, and
+        where there are all."""
+        if self.in_order and not self.full:
             return np.ascontiguousarray(_numbered(self.touch).T)
         return _numbered(np.ascontiguousarray(self.touch.T))
 
@@ -183,9 +190,21 @@ def _cut(order: Ints, bits: _Bits, share: float) -> _Cut:
         touch, width = np.bitwise_or.reduceat(touch, np.arange(0, len(touch), 2)), 2 * width
 
 
+def untouched(rows: int, width: int) -> Floats:
+    """(rows, width) float32 zeros in small pages that cost no memory until they are written to; numpy would
+    ask for huge ones. A forked process writes to pages of its own."""
+    size = max(4 * rows * width, 1)
+    if sys.platform == "win32":
+        memory = mmap.mmap(-1, size)
+    else:
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANON)
+    return np.frombuffer(memory, np.float32, rows * width).reshape(rows, width)
+
+
 class Scratch:
     """Working memory of one call at a time: sum, product (V, 3) float32; and the rows of one plan, which stay
-    until another one's are kept, and how its sums are put into the mesh's order."""
+    until another one's are kept, and how its sums are put into the mesh's order. Of full blocks each target's
+    row stays until another one's is needed in its place."""
 
     def __init__(self, blocks: Blocks) -> None:
         self.sum, self.product = (np.empty((blocks.vertices, 3), np.float32) for _ in range(2))
@@ -194,6 +213,27 @@ class Scratch:
         self.last: object = None
         self.kept: object = None
         self.back: Ints | None = None
+        self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
+
+    def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
+        """(P, 3BW) float32 with the named rows (N,) at these places (N,), rising, and what was there
+        elsewhere. A name is the table's number times T plus the target; tables: (T, 3BW) by their numbers."""
+        count, width = next(iter(tables.values())).shape
+        if not len(self._whole):
+            self._whole, self._names = untouched(count, width), np.full(count, -1, np.int64)
+        lacking = (self._names.take(places) != names).nonzero()[0]
+        if not len(lacking):
+            return self._whole
+        places, names = places.take(lacking), names.take(lacking)
+        first, last = int(places[0]), int(places[-1])
+        if len(tables) == 1 and last - first == len(places) - 1:
+            ((number, table),) = tables.items()
+            table.take(names - number * count, 0, self._whole[first : last + 1], "clip")
+        else:
+            for place, name in zip(places.tolist(), names.tolist(), strict=True):
+                self._whole[place] = tables[name // count][name % count]
+        self._names[places] = names
+        return self._whole
 
     def rows(self, name: str, count: int, width: int) -> Floats:
         """(count, width) float32 of the memory of that name."""
@@ -349,6 +389,53 @@ class Plan:
             if len(self._layers) == 1 and inverse is not None:
                 scratch.back = self._blocks.back(inverse)
         return kept
+
+
+class WholePlan:
+    """How to sum one set of active targets of full blocks: a Plan whose rows are whole targets.
+
+    Which rows are multiplied, and in which order, follows from the set alone, so that the same weights give
+    the same sums to the last bit, whatever was summed before.
+    """
+
+    few = False
+
+    def __init__(self, active: Ints, names: Ints, tables: dict[int, Floats]) -> None:
+        """active (A,): rising; names (A,) of their rows and tables (T, 3BW) as Scratch.whole has them."""
+        table, count = next(iter(tables.values())), len(active)
+        self._names, self._tables = names, tables
+        self._spread = active if count >= _ALL * len(table) else None
+        self._places: Ints = np.arange(count) if self._spread is None else active
+        self._rows: Floats | None = None
+        if len(tables) == 1 and self._spread is not None:
+            self._rows = table
+        elif len(tables) == 1 and count < 3:  # two rows are an array where they lie
+            self._rows = table[active[0] : active[-1] + 1 : max(int(active[-1] - active[0]), 1)]
+
+    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        out = np.empty_like(scratch.sum)
+        self._into(weights, scratch, out.reshape(-1))
+        return out
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (N, A) float32 into out (N, V, 3) float32."""
+        flat = np.empty((len(out), out[0].size), np.float32) if not out.flags.c_contiguous else out
+        flat = flat.reshape(len(out), -1)
+        self._into(weights, scratch, flat)
+        if not out.flags.c_contiguous:
+            out[...] = flat.reshape(out.shape)
+
+    def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        rows = scratch.whole(self._places, self._names, self._tables) if self._rows is None else self._rows
+        if self._spread is not None:
+            few, weights = weights, np.zeros((*weights.shape[:-1], len(rows)), np.float32)
+            weights[..., self._spread] = few
+        count, width = weights.shape[-1], out.shape[-1]
+        if count == 1:
+            np.multiply(weights, rows[0, :width], out)
+        else:
+            np.matmul(weights, rows[:count, :width], out)
 
 
 def _multiplied(shares: Floats, rows: Floats, group: Group, out: Floats) -> None:

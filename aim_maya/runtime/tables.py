@@ -4,6 +4,7 @@ only those (blocks.py).
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -14,10 +15,11 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal, inverse_of_poses
 
-from .blocks import Blocks, Group, Layer, Plan
+from .blocks import Blocks, Group, Layer, Plan, WholePlan, untouched
 from .edit import Sculpts
 
 _PLANS = 8  # sets of active targets that a table remembers
+_numbers = itertools.count()
 
 
 class SkinTables:
@@ -38,14 +40,15 @@ class SkinTables:
         """points_of: ids (M,) and displacements (M, 3) of a target. of: where the rows of targets are that
         this table does not keep."""
         self.rest, self.count, self.blocks, self.of = rest, count, blocks, of
-        self._points_of = points_of
+        self._points_of, self._number = points_of, next(_numbers)
         self._ready = np.zeros(count, bool)
         self._own = np.zeros(count, bool)
-        self._slots: Ints = np.full((count, len(blocks)), -1, np.int32) if of is not None else blocks.rows
+        self._placed = of is None or blocks.full  # every row has its place in the table from the beginning
+        self._slots: Ints = blocks.rows if self._placed else np.full((count, len(blocks)), -1, np.int32)
         self._used = 0
         self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
-        self._plans: dict[bytes, Plan] = {}
+        self._plans: dict[bytes, Plan | WholePlan] = {}
         self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
 
     def need(self, rows: NDArray[np.integer]) -> None:
@@ -71,11 +74,11 @@ class SkinTables:
         whole[at] = values
         whole[blocks.vertices :] = whole[blocks.vertices - 1]
         placed = whole.reshape(len(blocks), -1)
-        if self.of is None:
+        if self._placed:
             some = (self._slots[i] >= 0).nonzero()[0]
             slots = self._slots[i, some]
-            if not len(self._table):  # memory that is set aside and not touched yet costs nothing
-                self._table = np.empty((int(self._slots.max(initial=-1)) + 1, placed.shape[1]), np.float32)
+            if not len(self._table):
+                self._table = untouched(int(self._slots.max(initial=-1)) + 1, placed.shape[1])
         else:
             some = np.flatnonzero(placed.any(1))
             slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
@@ -99,18 +102,32 @@ class SkinTables:
         self.of.need(np.array([i]))
         self._ready[i] = True
 
-    def plan(self, active: Ints) -> Plan:
+    def plan(self, active: Ints) -> Plan | WholePlan:
         """How to sum the active targets (A,), whose rows are there then. An animation keeps its active set
         for many frames."""
         key = active.tobytes()
         held = self._plans.get(key)
         if held is None:
             self.need(active)
-            held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
+            if self.blocks.full and len(active):
+                held = WholePlan(active, *self._named(active))
+            else:
+                held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
             if len(self._plans) >= _PLANS:
                 self._plans = {}
             self._plans[key] = held
         return held
+
+    def _named(self, active: Ints) -> tuple[Ints, dict[int, Floats]]:
+        """The names (A,) of the rows of active targets (A,) of full blocks, and the tables that have them, as
+        Scratch.whole takes them."""
+        names, tables = active + self._number * self.count, {}
+        if self.of is not None and not (own := self._own[active]).all():
+            names[~own], tables = self.of._named(active[~own])
+            if not own.any():
+                return names, tables
+        tables[self._number] = self._table.reshape(self.count, -1)
+        return names, tables
 
     def _layers(self, active: Ints, which: Ints) -> list[Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""
@@ -123,10 +140,6 @@ class SkinTables:
         if not len(active):
             return layers
         blocks = len(self.blocks)
-        if self.blocks.full and self.of is None:
-            rows = (self.count * np.arange(blocks)[:, None] + active).ravel()
-            whole = Group(0, blocks, len(active), 0, len(rows), 0 if len(active) == self.count else -1)
-            return [Layer(self._table, np.tile(which, blocks), rows, [whole], np.arange(blocks), None)]
         slots = self._slots.take(active, 0).T
         counts = np.add.reduce(slots >= 0, 1, np.int16)
         # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
@@ -161,7 +174,7 @@ class SkinTables:
         block, inside = divmod(int(self.blocks.place[vertex]), self.blocks.width)
         found = np.zeros((self.count, 3), np.float32) if self.of is None else self.of.at(vertex)
         found[self._own] = 0
-        there = self._slots[:, block] >= 0
+        there = self._own & (self._slots[:, block] >= 0)
         found[there] = self._table[self._slots[there, block], 3 * inside : 3 * inside + 3]
         return found
 
