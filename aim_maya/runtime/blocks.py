@@ -30,11 +30,12 @@ _BACK = 4  # each vertex that is put back into the mesh's order
 _DENSE = 0.85  # of all rows: beyond, blocks in the mesh's order have all of them, and plans are short
 _SHARE = 0.12  # of the targets: how many a busy frame uses
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
+_STEADY = 6  # frames of one set after which the way into the mesh's order is worth to be found in one step
 _KEPT = 1 << 22  # numbers that are kept for the next frame, at most
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
-# Of the targets, each of which moves nearly all: where more are active, the rows of all are multiplied where
-# they lie. That reads more, and copies nothing when a control goes or comes.
-_ALL = 0.6
+# Of all rows: where more are used, all are multiplied where they lie. That reads more, and copies nothing when
+# a control goes or comes; and where they are too many to be kept, copies nothing in every frame.
+_ALL, _ALL_FAR = 0.6, 0.4
 
 
 _Bits = NDArray[np.uint8]
@@ -85,11 +86,32 @@ class Blocks:
     @cached_property
     def rows(self) -> Ints:
         """(T, B) int32 the row that each target has for a block among all of them, or -1: a block's side by
-        side where blocks are in the mesh's order, so that all of them are one product, else a target's, and
-        where there are all."""
-        if self.in_order and not self.full:
-            return np.ascontiguousarray(_numbered(self.touch).T)
-        return _numbered(np.ascontiguousarray(self.touch.T))
+        side, so that all of them are one product; where there are all, a target's."""
+        if self.full:
+            return _numbered(np.ascontiguousarray(self.touch.T))
+        return np.ascontiguousarray(_numbered(self.touch).T)
+
+    def most(self, active: Ints) -> bool:
+        """Whether the rows of active targets (A,) are so many that all are multiplied where they lie."""
+        count, total = int(self._each[active].sum()), int(self._each.sum())
+        kept = 3 * count * self.width <= _KEPT
+        return count > 0 and count >= (_ALL if kept else _ALL_FAR) * total
+
+    @cached_property
+    def _each(self) -> Ints:
+        """(T,) how many rows each target has."""
+        return np.count_nonzero(self.touch, axis=0)
+
+    @cached_property
+    def targets(self) -> Ints:
+        """(K,) the target of each row, block after block."""
+        return self.touch.nonzero()[1]
+
+    @cached_property
+    def ends(self) -> list[tuple[int, int]]:
+        """Which rows are a block's: the first, and the one after the last."""
+        ends = np.cumsum(np.count_nonzero(self.touch, axis=1)).tolist()
+        return [*zip([0, *ends], ends, strict=False)]
 
     @cached_property
     def flat(self) -> Ints:
@@ -98,12 +120,17 @@ class Blocks:
 
     @cached_property
     def _back(self) -> Ints:
-        return self.back(np.arange(len(self)))
+        return (3 * self.place[:, None] + np.arange(3)).ravel()
+
+    @cached_property
+    def _block(self) -> Ints:
+        return self._back // (3 * self.width)
 
     def back(self, at: Ints) -> Ints:
         """(3V,) where the mesh's coordinates lie among those of blocks that stand at these places (B,)."""
-        block, inside = np.divmod(self.place, self.width)
-        return (3 * (at[block] * self.width + inside)[:, None] + np.arange(3)).ravel()
+        back: Ints = (3 * self.width * (at - np.arange(len(self)))).take(self._block)
+        back += self._back
+        return back
 
     def in_mesh(self, values: Floats, out: Floats) -> Floats:
         """values (B, 3W) as (V, 3) in the mesh's order: a part of the same memory where that is the blocks',
@@ -213,6 +240,7 @@ class Scratch:
         self.last: object = None
         self.kept: object = None
         self.back: Ints | None = None
+        self.times = 0  # that the kept rows were used
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
 
     def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
@@ -324,6 +352,9 @@ class Plan:
     def _joined(self, layers: list[Floats], scratch: Scratch, out: Floats) -> Floats:
         """(V, 3) of the sums (B, 3W) of each layer, in out or in their own memory."""
         placed = scratch.placed
+        again = scratch.kept is self._key and scratch.times == _STEADY and len(layers) == 1
+        if again and (inverse := self._layers[0].inverse) is not None:
+            scratch.back = self._blocks.back(inverse)
         if scratch.kept is self._key and scratch.back is not None:
             layers[0].reshape(-1).take(scratch.back, None, out.reshape(-1), "clip")
             return out
@@ -384,11 +415,49 @@ class Plan:
                     if group.first < 0:
                         some = slice(group.begin, group.end)
                         layer.table.take(layer.rows[some], 0, rows[some], "clip")
-            scratch.kept, scratch.back = self._key, None
-            inverse = self._layers[0].inverse
-            if len(self._layers) == 1 and inverse is not None:
-                scratch.back = self._blocks.back(inverse)
+            scratch.kept, scratch.back, scratch.times = self._key, None, 0
+        scratch.times += 1
         return kept
+
+
+class SpreadPlan:
+    """How to sum so many active targets that the rows of all are multiplied where they lie, block after block,
+    those that rest by zeros. As Plan and WholePlan, by the set alone."""
+
+    few = False
+
+    def __init__(self, table: Floats, blocks: Blocks, active: Ints) -> None:
+        """table (K, 3W): all rows of the blocks, a block's side by side. active (A,)."""
+        self.size, self._table, self._blocks, self._active = blocks.vertices, table, blocks, active
+
+    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        out = np.empty_like(scratch.sum)
+        sums, shares = scratch.placed, self._shares(weights)
+        for into, (begin, end) in zip(sums, self._blocks.ends, strict=True):
+            # numpy's own loop: rows come from far, and it reads them one after another
+            np.einsum("k,kn->n", shares[begin:end], self._table[begin:end], out=into)
+        joined = self._blocks.in_mesh(sums, out)
+        if joined is not out:
+            out[...] = joined
+        return out
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (N, A) float32 into out (N, V, 3) float32."""
+        shares = self._shares(weights)
+        many = np.zeros((len(out), *scratch.placed.shape), np.float32)
+        for i, (begin, end) in enumerate(self._blocks.ends):
+            if begin < end:
+                np.matmul(shares[:, begin:end], self._table[begin:end], many[:, i])
+        for row, sums in zip(out, many, strict=True):
+            joined = self._blocks.in_mesh(sums, row)
+            if joined is not row:
+                row[...] = joined
+
+    def _shares(self, weights: Floats) -> Floats:
+        spread = np.zeros((*weights.shape[:-1], self._blocks.touch.shape[1]), np.float32)
+        spread[..., self._active] = weights
+        return spread.take(self._blocks.targets, -1)
 
 
 class WholePlan:
@@ -436,6 +505,8 @@ class WholePlan:
             np.multiply(weights, rows[0, :width], out)
         else:
             np.matmul(weights, rows[:count, :width], out)
+            if self._rows is None and self._spread is not None:
+                out += np.float32(0)  # 0 times what was there before has its sign
 
 
 def _multiplied(shares: Floats, rows: Floats, group: Group, out: Floats) -> None:

@@ -15,11 +15,15 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal, inverse_of_poses
 
-from .blocks import Blocks, Group, Layer, Plan, WholePlan, untouched
+from .blocks import Blocks, Group, Layer, Plan, SpreadPlan, WholePlan, untouched
 from .edit import Sculpts
 
 _PLANS = 8  # sets of active targets that a table remembers
 _numbers = itertools.count()
+
+
+def _zeros(rows: int, width: int) -> Floats:
+    return np.zeros((rows, width), np.float32)
 
 
 class SkinTables:
@@ -48,7 +52,7 @@ class SkinTables:
         self._used = 0
         self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
-        self._plans: dict[bytes, Plan | WholePlan] = {}
+        self._plans: dict[bytes, Plan | SpreadPlan | WholePlan] = {}
         self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
 
     def need(self, rows: NDArray[np.integer]) -> None:
@@ -78,7 +82,8 @@ class SkinTables:
             some = (self._slots[i] >= 0).nonzero()[0]
             slots = self._slots[i, some]
             if not len(self._table):
-                self._table = untouched(int(self._slots.max(initial=-1)) + 1, placed.shape[1])
+                memory = untouched if blocks.full else _zeros
+                self._table = memory(int(self._slots.max(initial=-1)) + 1, placed.shape[1])
         else:
             some = np.flatnonzero(placed.any(1))
             slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
@@ -102,7 +107,7 @@ class SkinTables:
         self.of.need(np.array([i]))
         self._ready[i] = True
 
-    def plan(self, active: Ints) -> Plan | WholePlan:
+    def plan(self, active: Ints) -> Plan | SpreadPlan | WholePlan:
         """How to sum the active targets (A,), whose rows are there then. An animation keeps its active set
         for many frames."""
         key = active.tobytes()
@@ -111,6 +116,8 @@ class SkinTables:
             self.need(active)
             if self.blocks.full and len(active):
                 held = WholePlan(active, *self._named(active))
+            elif self.of is None and self.blocks.most(active):
+                held = SpreadPlan(self._table, self.blocks, active)
             else:
                 held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
             if len(self._plans) >= _PLANS:
@@ -142,7 +149,7 @@ class SkinTables:
         blocks = len(self.blocks)
         slots = self._slots.take(active, 0).T
         counts = np.add.reduce(slots >= 0, 1, np.int16)
-        # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
+        # in the mesh's order only blocks that nothing moves come first: the others' rows may be neighbours
         order = (counts > 0 if self.blocks.in_order else counts).argsort(kind="stable")
         counts = counts.take(order)
         inverse: Ints | None = None
@@ -152,21 +159,8 @@ class SkinTables:
         slots = slots.take(order, 0).ravel()
         there = (slots >= 0).nonzero()[0]
         rows = slots.take(there).astype(np.intp)
-        groups = self._groups(counts, rows)
+        groups = _groups(counts, rows, self.blocks.in_order)
         return [*layers, Layer(self._table, which.take(there % len(active)), rows, groups, order, inverse)]
-
-    def _groups(self, counts: Ints, rows: Ints) -> list[Group]:
-        """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
-        groups, begin = [], 0
-        cuts = [0, *(1 + (counts[1:] != counts[:-1]).nonzero()[0]).tolist()]
-        # where all rows of a block are used they are neighbours, in blocks of the mesh's order
-        apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if self.blocks.in_order else None
-        for at, to, count in zip(cuts, [*cuts[1:], len(counts)], counts[cuts].tolist(), strict=True):
-            end = begin + count * (to - at)
-            near = count and apart is not None and apart[begin] == apart[end - 1]
-            groups.append(Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
-            begin = end
-        return groups
 
     def at(self, vertex: int) -> Floats:
         """(T, 3) float32 displacements of one vertex by every target."""
@@ -230,6 +224,20 @@ class SkinTables:
     def nbytes(self) -> int:
         """Bytes of the rows that are there, those of other tables left out."""
         return int((self._slots[self._own] >= 0).sum()) * 4 * self._table.shape[1]
+
+
+def _groups(counts: Ints, rows: Ints, in_order: bool) -> list[Group]:
+    """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
+    groups, begin = [], 0
+    cuts = [0, *(1 + (counts[1:] != counts[:-1]).nonzero()[0]).tolist()]
+    # where all rows of a block are used they are neighbours, in blocks of the mesh's order
+    apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if in_order else None
+    for at, to, count in zip(cuts, [*cuts[1:], len(counts)], counts[cuts].tolist(), strict=True):
+        end = begin + count * (to - at)
+        near = count and apart is not None and apart[begin] == apart[end - 1]
+        groups.append(Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
+        begin = end
+    return groups
 
 
 def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:
