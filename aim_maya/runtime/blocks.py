@@ -64,9 +64,10 @@ class Blocks:
         numpy.packbits gives them. The mesh's own order is kept where it is as good: it need not be restored
         in every frame."""
         v, t = len(points), len(moved)
-        by_vertex = np.packbits(np.unpackbits(moved, axis=1, count=v).T, axis=1)
-        bits = np.zeros((v, -(-by_vertex.shape[1] // 8) * 8), np.uint8)
-        bits[:, : by_vertex.shape[1]] = by_vertex
+        each = np.zeros((v, -(-t // 64) * 64), np.uint8)  # whole words, packed in one piece: rows are slow
+        for some in range(0, t, 64):
+            each[:, some : min(some + 64, t)] = np.unpackbits(moved[some : some + 64], axis=1, count=v).T
+        bits = np.packbits(each).reshape(v, each.shape[1] // 8)
         share = max(_SHARE, min(1.0, 10 / max(t, 1)))
         order: Ints = np.arange(v)
         cut = _cut(order, bits, share)
@@ -101,6 +102,11 @@ class Blocks:
     def _each(self) -> Ints:
         """(T,) how many rows each target has."""
         return np.count_nonzero(self.touch, axis=0)
+
+    @cached_property
+    def inside(self) -> tuple[Ints, Ints]:
+        """(V,) the block of each vertex, and where it lies in there."""
+        return np.divmod(self.place, self.width)
 
     @cached_property
     def targets(self) -> Ints:

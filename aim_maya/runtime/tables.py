@@ -60,44 +60,41 @@ class SkinTables:
         if self._ready[rows].all():
             return
         with self._lock:
-            whole = np.zeros((self.blocks.order.size, 3), np.float32)
             for i in rows[~self._ready[rows]].tolist():
                 if self._ready[i]:
                     continue
                 if self._points_of is None:
                     self._leave(i)
                 else:
-                    self._lay(i, *self._points_of(i), whole)
+                    self._lay(i, *self._points_of(i))
 
-    def _lay(self, i: int, ids: Ints, values: Floats, whole: Floats | None = None) -> None:
-        """Lay out the displacements (M, 3) of points ids (M,), under the lock. whole (B * W, 3): zeros, and
-        zeros again."""
+    def _lay(self, i: int, ids: Ints, values: Floats) -> None:
+        """Lay out the displacements (M, 3) of points ids (M,), under the lock."""
         blocks = self.blocks
-        whole = np.zeros((blocks.order.size, 3), np.float32) if whole is None else whole
-        at = blocks.place[ids]
-        whole[at] = values
-        whole[blocks.vertices :] = whole[blocks.vertices - 1]
-        placed = whole.reshape(len(blocks), -1)
+        block, inside = blocks.inside
+        of = block.take(ids)
+        slots = self._slots[i]
         if self._placed:
-            some = (self._slots[i] >= 0).nonzero()[0]
-            slots = self._slots[i, some]
             if not len(self._table):
                 memory = untouched if blocks.full else _zeros
-                self._table = memory(int(self._slots.max(initial=-1)) + 1, placed.shape[1])
+                self._table = memory(int(self._slots.max(initial=-1)) + 1, 3 * blocks.width)
         else:
-            some = np.flatnonzero(placed.any(1))
-            slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
+            some = np.unique(of)
+            slots[some] = np.arange(self._used, self._used + len(some), dtype=np.int32)
             self._room(self._used + len(some))
-        self._table[slots] = placed[some]
-        self._used += len(some)
-        whole[at] = whole[blocks.vertices :] = 0
-        self._slots[i, some] = slots
+            self._used += len(some)
+        at = blocks.width * slots.take(of).astype(np.intp) + inside.take(ids)
+        self._table.reshape(-1, 3)[at] = values
+        last, left = slots[-1], blocks.vertices - (len(blocks) - 1) * blocks.width
+        if last >= 0 and left < blocks.width:  # a block that is not full is filled up with its last vertex
+            row = self._table[last].reshape(-1, 3)
+            row[left:] = row[left - 1]
         self._own[i] = self._ready[i] = True
 
     def _room(self, rows: int) -> None:
         """Let the table hold so many rows."""
         if rows > len(self._table):
-            grown = np.empty((rows + rows // 4, self._table.shape[1]), np.float32)
+            grown = np.zeros((rows + rows // 4, self._table.shape[1]), np.float32)
             grown[: self._used] = self._table[: self._used]
             self._table = grown  # not before: another thread may be summing its rows
 
