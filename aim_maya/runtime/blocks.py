@@ -430,8 +430,6 @@ class SpreadPlan:
     """How to sum so many active targets that the rows of all are multiplied where they lie, block after block,
     those that rest by zeros. As Plan and WholePlan, by the set alone."""
 
-    few = False
-
     def __init__(self, table: Floats, blocks: Blocks, active: Ints) -> None:
         """table (K, 3W): all rows of the blocks, a block's side by side. active (A,)."""
         self.size, self._table, self._blocks, self._active = blocks.vertices, table, blocks, active
@@ -472,8 +470,6 @@ class WholePlan:
     Which rows are multiplied, and in which order, follows from the set alone, so that the same weights give
     the same sums to the last bit, whatever was summed before.
     """
-
-    few = False
 
     def __init__(self, active: Ints, names: Ints, tables: dict[int, Floats]) -> None:
         """active (A,): rising; names (A,) of their rows and tables (T, 3BW) as Scratch.whole has them."""

@@ -125,7 +125,8 @@ class SkinTables:
     def _named(self, active: Ints) -> tuple[Ints, dict[int, Floats]]:
         """The names (A,) of the rows of active targets (A,) of full blocks, and the tables that have them, as
         Scratch.whole takes them."""
-        names, tables = active + self._number * self.count, {}
+        names: Ints = active + self._number * self.count
+        tables: dict[int, Floats] = {}
         if self.of is not None and not (own := self._own[active]).all():
             names[~own], tables = self.of._named(active[~own])
             if not own.any():
