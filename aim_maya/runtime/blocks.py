@@ -246,7 +246,10 @@ class Scratch:
         self.last: object = None
         self.kept: object = None
         self.back: Ints | None = None
-        self.times = 0  # that the kept rows were used
+        self.times, self.lasted = (
+            0,
+            False,
+        )  # how often the last plan was used in a row; that the one before was
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
 
     def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
@@ -358,8 +361,13 @@ class Plan:
     def _joined(self, layers: list[Floats], scratch: Scratch, out: Floats) -> Floats:
         """(V, 3) of the sums (B, 3W) of each layer, in out or in their own memory."""
         placed = scratch.placed
-        again = scratch.kept is self._key and scratch.times == _STEADY and len(layers) == 1
-        if again and (inverse := self._layers[0].inverse) is not None:
+        again = scratch.times >= _STEADY and len(layers) == 1
+        if (
+            again
+            and scratch.kept is self._key
+            and scratch.back is None
+            and (inverse := self._layers[0].inverse) is not None
+        ):
             scratch.back = self._blocks.back(inverse)
         if scratch.kept is self._key and scratch.back is not None:
             layers[0].reshape(-1).take(scratch.back, None, out.reshape(-1), "clip")
@@ -410,9 +418,13 @@ class Plan:
         return result
 
     def _kept(self, scratch: Scratch, wide: int) -> list[Floats] | None:
-        """The rows of each layer side by side, where they are: copied when a plan is used twice in a row."""
-        again, scratch.last = scratch.last is self._key, self._key
-        if scratch.kept is not self._key and not (again and 0 < self._copied * wide <= _KEPT):
+        """The rows of each layer side by side, where they are: copied when a plan is used twice in a row, and
+        at once where the one before was."""
+        if scratch.last is not self._key:
+            scratch.last, scratch.lasted, scratch.times = self._key, scratch.times > 1, 0
+        scratch.times += 1
+        worth = scratch.times > 1 or scratch.lasted
+        if scratch.kept is not self._key and not (worth and 0 < self._copied * wide <= _KEPT):
             return None
         kept = [scratch.rows(f"kept {n}", len(layer.rows), wide) for n, layer in enumerate(self._layers)]
         if scratch.kept is not self._key:
@@ -421,8 +433,7 @@ class Plan:
                     if group.first < 0:
                         some = slice(group.begin, group.end)
                         layer.table.take(layer.rows[some], 0, rows[some], "clip")
-            scratch.kept, scratch.back, scratch.times = self._key, None, 0
-        scratch.times += 1
+            scratch.kept, scratch.back = self._key, None
         return kept
 
 
