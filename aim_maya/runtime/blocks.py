@@ -5,11 +5,14 @@ whose cuts are the ones that spare most (a cut pays where it leaves targets on o
 heuristics do the same for rays: MacDonald and Booth 1990). A frame copies the rows of its active targets
 together, blocks with as many rows side by side, and multiplies those at once: numpy is called a few times,
 however many blocks there are. Rows that the next frame needs again stay where they were copied to. A mesh
-whose targets move nearly all of it keeps its own order, and its blocks are runs of it.
+whose targets move nearly all of it keeps its own order, and each of them is one row: where most are active
+all rows are multiplied where they lie, where few are only those are copied that the frame before had not.
 """
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections import deque
 from functools import cached_property
 from typing import NamedTuple
@@ -27,8 +30,12 @@ _BACK = 4  # each vertex that is put back into the mesh's order
 _DENSE = 0.85  # of all rows: beyond, blocks in the mesh's order have all of them, and plans are short
 _SHARE = 0.12  # of the targets: how many a busy frame uses
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
+_STEADY = 6  # frames of one set after which the way into the mesh's order is worth to be found in one step
 _KEPT = 1 << 22  # numbers that are kept for the next frame, at most
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
+# Of all rows: where more are used, all are multiplied where they lie. That reads more, and copies nothing when
+# a control goes or comes; and where they are too many to be kept, copies nothing in every frame.
+_ALL, _ALL_FAR = 0.6, 0.4
 
 
 _Bits = NDArray[np.uint8]
@@ -57,9 +64,10 @@ class Blocks:
         numpy.packbits gives them. The mesh's own order is kept where it is as good: it need not be restored
         in every frame."""
         v, t = len(points), len(moved)
-        by_vertex = np.packbits(np.unpackbits(moved, axis=1, count=v).T, axis=1)
-        bits = np.zeros((v, -(-by_vertex.shape[1] // 8) * 8), np.uint8)
-        bits[:, : by_vertex.shape[1]] = by_vertex
+        each = np.zeros((v, -(-t // 64) * 64), np.uint8)  # whole words, packed in one piece: rows are slow
+        for some in range(0, t, 64):
+            each[:, some : min(some + 64, t)] = np.unpackbits(moved[some : some + 64], axis=1, count=v).T
+        bits = np.packbits(each).reshape(v, each.shape[1] // 8)
         share = max(_SHARE, min(1.0, 10 / max(t, 1)))
         order: Ints = np.arange(v)
         cut = _cut(order, bits, share)
@@ -79,10 +87,37 @@ class Blocks:
     @cached_property
     def rows(self) -> Ints:
         """(T, B) int32 the row that each target has for a block among all of them, or -1: a block's side by
-        side where blocks are in the mesh's order, so that all of them are one product, else a target's."""
-        if self.in_order:
-            return np.ascontiguousarray(_numbered(self.touch).T)
-        return _numbered(np.ascontiguousarray(self.touch.T))
+        side, so that all of them are one product; where there are all, a target's."""
+        if self.full:
+            return _numbered(np.ascontiguousarray(self.touch.T))
+        return np.ascontiguousarray(_numbered(self.touch).T)
+
+    def most(self, active: Ints) -> bool:
+        """Whether the rows of active targets (A,) are so many that all are multiplied where they lie."""
+        count, total = int(self._each[active].sum()), int(self._each.sum())
+        kept = 3 * count * self.width <= _KEPT
+        return count > 0 and count >= (_ALL if kept else _ALL_FAR) * total
+
+    @cached_property
+    def _each(self) -> Ints:
+        """(T,) how many rows each target has."""
+        return np.count_nonzero(self.touch, axis=0)
+
+    @cached_property
+    def inside(self) -> tuple[Ints, Ints]:
+        """(V,) the block of each vertex, and where it lies in there."""
+        return np.divmod(self.place, self.width)
+
+    @cached_property
+    def targets(self) -> Ints:
+        """(K,) the target of each row, block after block."""
+        return self.touch.nonzero()[1]
+
+    @cached_property
+    def ends(self) -> list[tuple[int, int]]:
+        """Which rows are a block's: the first, and the one after the last."""
+        ends = np.cumsum(np.count_nonzero(self.touch, axis=1)).tolist()
+        return [*zip([0, *ends], ends, strict=False)]
 
     @cached_property
     def flat(self) -> Ints:
@@ -91,12 +126,17 @@ class Blocks:
 
     @cached_property
     def _back(self) -> Ints:
-        return self.back(np.arange(len(self)))
+        return (3 * self.place[:, None] + np.arange(3)).ravel()
+
+    @cached_property
+    def _block(self) -> Ints:
+        return self._back // (3 * self.width)
 
     def back(self, at: Ints) -> Ints:
         """(3V,) where the mesh's coordinates lie among those of blocks that stand at these places (B,)."""
-        block, inside = np.divmod(self.place, self.width)
-        return (3 * (at[block] * self.width + inside)[:, None] + np.arange(3)).ravel()
+        back: Ints = (3 * self.width * (at - np.arange(len(self)))).take(self._block)
+        back += self._back
+        return back
 
     def in_mesh(self, values: Floats, out: Floats) -> Floats:
         """values (B, 3W) as (V, 3) in the mesh's order: a part of the same memory where that is the blocks',
@@ -183,9 +223,21 @@ def _cut(order: Ints, bits: _Bits, share: float) -> _Cut:
         touch, width = np.bitwise_or.reduceat(touch, np.arange(0, len(touch), 2)), 2 * width
 
 
+def untouched(rows: int, width: int) -> Floats:
+    """(rows, width) float32 zeros in small pages that cost no memory until they are written to; numpy would
+    ask for huge ones. A forked process writes to pages of its own."""
+    size = max(4 * rows * width, 1)
+    if sys.platform == "win32":
+        memory = mmap.mmap(-1, size)
+    else:
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANON)
+    return np.frombuffer(memory, np.float32, rows * width).reshape(rows, width)
+
+
 class Scratch:
     """Working memory of one call at a time: sum, product (V, 3) float32; and the rows of one plan, which stay
-    until another one's are kept, and how its sums are put into the mesh's order."""
+    until another one's are kept, and how its sums are put into the mesh's order. Of full blocks each target's
+    row stays until another one's is needed in its place."""
 
     def __init__(self, blocks: Blocks) -> None:
         self.sum, self.product = (np.empty((blocks.vertices, 3), np.float32) for _ in range(2))
@@ -194,6 +246,31 @@ class Scratch:
         self.last: object = None
         self.kept: object = None
         self.back: Ints | None = None
+        self.times, self.lasted = (
+            0,
+            False,
+        )  # how often the last plan was used in a row; that the one before was
+        self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
+
+    def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
+        """(P, 3BW) float32 with the named rows (N,) at these places (N,), rising, and what was there
+        elsewhere. A name is the table's number times T plus the target; tables: (T, 3BW) by their numbers."""
+        count, width = next(iter(tables.values())).shape
+        if not len(self._whole):
+            self._whole, self._names = untouched(count, width), np.full(count, -1, np.int64)
+        lacking = (self._names.take(places) != names).nonzero()[0]
+        if not len(lacking):
+            return self._whole
+        places, names = places.take(lacking), names.take(lacking)
+        first, last = int(places[0]), int(places[-1])
+        if len(tables) == 1 and last - first == len(places) - 1:
+            ((number, table),) = tables.items()
+            table.take(names - number * count, 0, self._whole[first : last + 1], "clip")
+        else:
+            for place, name in zip(places.tolist(), names.tolist(), strict=True):
+                self._whole[place] = tables[name // count][name % count]
+        self._names[places] = names
+        return self._whole
 
     def rows(self, name: str, count: int, width: int) -> Floats:
         """(count, width) float32 of the memory of that name."""
@@ -284,6 +361,14 @@ class Plan:
     def _joined(self, layers: list[Floats], scratch: Scratch, out: Floats) -> Floats:
         """(V, 3) of the sums (B, 3W) of each layer, in out or in their own memory."""
         placed = scratch.placed
+        again = scratch.times >= _STEADY and len(layers) == 1
+        if (
+            again
+            and scratch.kept is self._key
+            and scratch.back is None
+            and (inverse := self._layers[0].inverse) is not None
+        ):
+            scratch.back = self._blocks.back(inverse)
         if scratch.kept is self._key and scratch.back is not None:
             layers[0].reshape(-1).take(scratch.back, None, out.reshape(-1), "clip")
             return out
@@ -333,9 +418,13 @@ class Plan:
         return result
 
     def _kept(self, scratch: Scratch, wide: int) -> list[Floats] | None:
-        """The rows of each layer side by side, where they are: copied when a plan is used twice in a row."""
-        again, scratch.last = scratch.last is self._key, self._key
-        if scratch.kept is not self._key and not (again and 0 < self._copied * wide <= _KEPT):
+        """The rows of each layer side by side, where they are: copied when a plan is used twice in a row, and
+        at once where the one before was."""
+        if scratch.last is not self._key:
+            scratch.last, scratch.lasted, scratch.times = self._key, scratch.times > 1, 0
+        scratch.times += 1
+        worth = scratch.times > 1 or scratch.lasted
+        if scratch.kept is not self._key and not (worth and 0 < self._copied * wide <= _KEPT):
             return None
         kept = [scratch.rows(f"kept {n}", len(layer.rows), wide) for n, layer in enumerate(self._layers)]
         if scratch.kept is not self._key:
@@ -345,10 +434,92 @@ class Plan:
                         some = slice(group.begin, group.end)
                         layer.table.take(layer.rows[some], 0, rows[some], "clip")
             scratch.kept, scratch.back = self._key, None
-            inverse = self._layers[0].inverse
-            if len(self._layers) == 1 and inverse is not None:
-                scratch.back = self._blocks.back(inverse)
         return kept
+
+
+class SpreadPlan:
+    """How to sum so many active targets that the rows of all are multiplied where they lie, block after block,
+    those that rest by zeros. As Plan and WholePlan, by the set alone."""
+
+    def __init__(self, table: Floats, blocks: Blocks, active: Ints) -> None:
+        """table (K, 3W): all rows of the blocks, a block's side by side. active (A,)."""
+        self.size, self._table, self._blocks, self._active = blocks.vertices, table, blocks, active
+
+    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        out = np.empty_like(scratch.sum)
+        sums, shares = scratch.placed, self._shares(weights)
+        for into, (begin, end) in zip(sums, self._blocks.ends, strict=True):
+            # numpy's own loop: rows come from far, and it reads them one after another
+            np.einsum("k,kn->n", shares[begin:end], self._table[begin:end], out=into)
+        joined = self._blocks.in_mesh(sums, out)
+        if joined is not out:
+            out[...] = joined
+        return out
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (N, A) float32 into out (N, V, 3) float32."""
+        shares = self._shares(weights)
+        many = np.zeros((len(out), *scratch.placed.shape), np.float32)
+        for i, (begin, end) in enumerate(self._blocks.ends):
+            if begin < end:
+                np.matmul(shares[:, begin:end], self._table[begin:end], many[:, i])
+        for row, sums in zip(out, many, strict=True):
+            joined = self._blocks.in_mesh(sums, row)
+            if joined is not row:
+                row[...] = joined
+
+    def _shares(self, weights: Floats) -> Floats:
+        spread = np.zeros((*weights.shape[:-1], self._blocks.touch.shape[1]), np.float32)
+        spread[..., self._active] = weights
+        return spread.take(self._blocks.targets, -1)
+
+
+class WholePlan:
+    """How to sum one set of active targets of full blocks: a Plan whose rows are whole targets.
+
+    Which rows are multiplied, and in which order, follows from the set alone, so that the same weights give
+    the same sums to the last bit, whatever was summed before.
+    """
+
+    def __init__(self, active: Ints, names: Ints, tables: dict[int, Floats]) -> None:
+        """active (A,): rising; names (A,) of their rows and tables (T, 3BW) as Scratch.whole has them."""
+        table, count = next(iter(tables.values())), len(active)
+        self._names, self._tables = names, tables
+        self._spread = active if count >= _ALL * len(table) else None
+        self._places: Ints = np.arange(count) if self._spread is None else active
+        self._rows: Floats | None = None
+        if len(tables) == 1 and self._spread is not None:
+            self._rows = table
+        elif len(tables) == 1 and count < 3:  # two rows are an array where they lie
+            self._rows = table[active[0] : active[-1] + 1 : max(int(active[-1] - active[0]), 1)]
+
+    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        out = np.empty_like(scratch.sum)
+        self._into(weights, scratch, out.reshape(-1))
+        return out
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (N, A) float32 into out (N, V, 3) float32."""
+        flat = np.empty((len(out), out[0].size), np.float32) if not out.flags.c_contiguous else out
+        flat = flat.reshape(len(out), -1)
+        self._into(weights, scratch, flat)
+        if not out.flags.c_contiguous:
+            out[...] = flat.reshape(out.shape)
+
+    def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        rows = scratch.whole(self._places, self._names, self._tables) if self._rows is None else self._rows
+        if self._spread is not None:
+            few, weights = weights, np.zeros((*weights.shape[:-1], len(rows)), np.float32)
+            weights[..., self._spread] = few
+        count, width = weights.shape[-1], out.shape[-1]
+        if count == 1:
+            np.multiply(weights, rows[0, :width], out)
+        else:
+            np.matmul(weights, rows[:count, :width], out)
+            if self._rows is None and self._spread is not None:
+                out += np.float32(0)  # 0 times what was there before has its sign
 
 
 def _multiplied(shares: Floats, rows: Floats, group: Group, out: Floats) -> None:

@@ -299,6 +299,7 @@ class CachedEvaluator:
         self._data, self._edit = data, edit
         self._tables = edited_tables(data, edit, detail, moved)
         self._arc = edit.jaw_arc * data.baked.arc
+        self._turns = data.motion.twists.any(1)  # (T,): which targets move the jaw
         self._rest_points = edited_rest(data, edit, detail, moved)
         gain = np.asarray(edit.expression_gain, np.float32)
         self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain
@@ -332,8 +333,10 @@ class CachedEvaluator:
         active = activations.nonzero()[0]
         blended = self._arc != 1.0 and jaw is None
         if jaw is None:
-            twist = self._edit.jaw_gain * (activations @ self._data.motion.twists)
-            transform = rigid.exp(twist) if blended or twist.any() else None
+            transform = None
+            if blended or self._turns.take(active).any():
+                twist = self._edit.jaw_gain * (activations @ self._data.motion.twists)
+                transform = rigid.exp(twist) if blended or twist.any() else None
         else:
             transform = None if (jaw == np.eye(4)).all() else jaw
         if transform is None and not len(active):
@@ -344,7 +347,7 @@ class CachedEvaluator:
                 moved: Floats = displacement + self._rest_points
             else:
                 plan, weights = self._tables.plan(active), activations[active].astype(np.float32)
-                if transform is None and plan.few:
+                if transform is None and isinstance(plan, Plan) and plan.few:
                     return self._moved_alone(plan, weights, scratch)
                 moved = plan.sum(weights, scratch)
                 self._apply_gain(moved)

@@ -4,6 +4,7 @@ only those (blocks.py).
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -14,10 +15,15 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal, inverse_of_poses
 
-from .blocks import Blocks, Group, Layer, Plan
+from .blocks import Blocks, Group, Layer, Plan, SpreadPlan, WholePlan, untouched
 from .edit import Sculpts
 
 _PLANS = 8  # sets of active targets that a table remembers
+_numbers = itertools.count()
+
+
+def _zeros(rows: int, width: int) -> Floats:
+    return np.zeros((rows, width), np.float32)
 
 
 class SkinTables:
@@ -38,14 +44,15 @@ class SkinTables:
         """points_of: ids (M,) and displacements (M, 3) of a target. of: where the rows of targets are that
         this table does not keep."""
         self.rest, self.count, self.blocks, self.of = rest, count, blocks, of
-        self._points_of = points_of
+        self._points_of, self._number = points_of, next(_numbers)
         self._ready = np.zeros(count, bool)
         self._own = np.zeros(count, bool)
-        self._slots: Ints = np.full((count, len(blocks)), -1, np.int32) if of is not None else blocks.rows
+        self._placed = of is None or blocks.full  # every row has its place in the table from the beginning
+        self._slots: Ints = blocks.rows if self._placed else np.full((count, len(blocks)), -1, np.int32)
         self._used = 0
         self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
-        self._plans: dict[bytes, Plan] = {}
+        self._plans: dict[bytes, Plan | SpreadPlan | WholePlan] = {}
         self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
 
     def need(self, rows: NDArray[np.integer]) -> None:
@@ -53,43 +60,41 @@ class SkinTables:
         if self._ready[rows].all():
             return
         with self._lock:
-            whole = np.zeros((self.blocks.order.size, 3), np.float32)
             for i in rows[~self._ready[rows]].tolist():
                 if self._ready[i]:
                     continue
                 if self._points_of is None:
                     self._leave(i)
                 else:
-                    self._lay(i, *self._points_of(i), whole)
+                    self._lay(i, *self._points_of(i))
 
-    def _lay(self, i: int, ids: Ints, values: Floats, whole: Floats | None = None) -> None:
-        """Lay out the displacements (M, 3) of points ids (M,), under the lock. whole (B * W, 3): zeros, and
-        zeros again."""
+    def _lay(self, i: int, ids: Ints, values: Floats) -> None:
+        """Lay out the displacements (M, 3) of points ids (M,), under the lock."""
         blocks = self.blocks
-        whole = np.zeros((blocks.order.size, 3), np.float32) if whole is None else whole
-        at = blocks.place[ids]
-        whole[at] = values
-        whole[blocks.vertices :] = whole[blocks.vertices - 1]
-        placed = whole.reshape(len(blocks), -1)
-        if self.of is None:
-            some = (self._slots[i] >= 0).nonzero()[0]
-            slots = self._slots[i, some]
-            if not len(self._table):  # memory that is set aside and not touched yet costs nothing
-                self._table = np.empty((int(self._slots.max(initial=-1)) + 1, placed.shape[1]), np.float32)
+        block, inside = blocks.inside
+        of = block.take(ids)
+        slots = self._slots[i]
+        if self._placed:
+            if not len(self._table):
+                memory = untouched if blocks.full else _zeros
+                self._table = memory(int(self._slots.max(initial=-1)) + 1, 3 * blocks.width)
         else:
-            some = np.flatnonzero(placed.any(1))
-            slots = np.arange(self._used, self._used + len(some), dtype=np.int32)
+            some = np.unique(of)
+            slots[some] = np.arange(self._used, self._used + len(some), dtype=np.int32)
             self._room(self._used + len(some))
-        self._table[slots] = placed[some]
-        self._used += len(some)
-        whole[at] = whole[blocks.vertices :] = 0
-        self._slots[i, some] = slots
+            self._used += len(some)
+        at = blocks.width * slots.take(of).astype(np.intp) + inside.take(ids)
+        self._table.reshape(-1, 3)[at] = values
+        last, left = slots[-1], blocks.vertices - (len(blocks) - 1) * blocks.width
+        if last >= 0 and left < blocks.width:  # a block that is not full is filled up with its last vertex
+            row = self._table[last].reshape(-1, 3)
+            row[left:] = row[left - 1]
         self._own[i] = self._ready[i] = True
 
     def _room(self, rows: int) -> None:
         """Let the table hold so many rows."""
         if rows > len(self._table):
-            grown = np.empty((rows + rows // 4, self._table.shape[1]), np.float32)
+            grown = np.zeros((rows + rows // 4, self._table.shape[1]), np.float32)
             grown[: self._used] = self._table[: self._used]
             self._table = grown  # not before: another thread may be summing its rows
 
@@ -99,18 +104,35 @@ class SkinTables:
         self.of.need(np.array([i]))
         self._ready[i] = True
 
-    def plan(self, active: Ints) -> Plan:
+    def plan(self, active: Ints) -> Plan | SpreadPlan | WholePlan:
         """How to sum the active targets (A,), whose rows are there then. An animation keeps its active set
         for many frames."""
         key = active.tobytes()
         held = self._plans.get(key)
         if held is None:
             self.need(active)
-            held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
+            if self.blocks.full and len(active):
+                held = WholePlan(active, *self._named(active))
+            elif self.of is None and self.blocks.most(active):
+                held = SpreadPlan(self._table, self.blocks, active)
+            else:
+                held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
             if len(self._plans) >= _PLANS:
                 self._plans = {}
             self._plans[key] = held
         return held
+
+    def _named(self, active: Ints) -> tuple[Ints, dict[int, Floats]]:
+        """The names (A,) of the rows of active targets (A,) of full blocks, and the tables that have them, as
+        Scratch.whole takes them."""
+        names: Ints = active + self._number * self.count
+        tables: dict[int, Floats] = {}
+        if self.of is not None and not (own := self._own[active]).all():
+            names[~own], tables = self.of._named(active[~own])
+            if not own.any():
+                return names, tables
+        tables[self._number] = self._table.reshape(self.count, -1)
+        return names, tables
 
     def _layers(self, active: Ints, which: Ints) -> list[Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""
@@ -123,13 +145,9 @@ class SkinTables:
         if not len(active):
             return layers
         blocks = len(self.blocks)
-        if self.blocks.full and self.of is None:
-            rows = (self.count * np.arange(blocks)[:, None] + active).ravel()
-            whole = Group(0, blocks, len(active), 0, len(rows), 0 if len(active) == self.count else -1)
-            return [Layer(self._table, np.tile(which, blocks), rows, [whole], np.arange(blocks), None)]
         slots = self._slots.take(active, 0).T
         counts = np.add.reduce(slots >= 0, 1, np.int16)
-        # rows of blocks in the mesh's order are neighbours: only those that nothing moves come first
+        # in the mesh's order only blocks that nothing moves come first: the others' rows may be neighbours
         order = (counts > 0 if self.blocks.in_order else counts).argsort(kind="stable")
         counts = counts.take(order)
         inverse: Ints | None = None
@@ -139,21 +157,8 @@ class SkinTables:
         slots = slots.take(order, 0).ravel()
         there = (slots >= 0).nonzero()[0]
         rows = slots.take(there).astype(np.intp)
-        groups = self._groups(counts, rows)
+        groups = _groups(counts, rows, self.blocks.in_order)
         return [*layers, Layer(self._table, which.take(there % len(active)), rows, groups, order, inverse)]
-
-    def _groups(self, counts: Ints, rows: Ints) -> list[Group]:
-        """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
-        groups, begin = [], 0
-        cuts = [0, *(1 + (counts[1:] != counts[:-1]).nonzero()[0]).tolist()]
-        # where all rows of a block are used they are neighbours, in blocks of the mesh's order
-        apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if self.blocks.in_order else None
-        for at, to, count in zip(cuts, [*cuts[1:], len(counts)], counts[cuts].tolist(), strict=True):
-            end = begin + count * (to - at)
-            near = count and apart is not None and apart[begin] == apart[end - 1]
-            groups.append(Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
-            begin = end
-        return groups
 
     def at(self, vertex: int) -> Floats:
         """(T, 3) float32 displacements of one vertex by every target."""
@@ -161,7 +166,7 @@ class SkinTables:
         block, inside = divmod(int(self.blocks.place[vertex]), self.blocks.width)
         found = np.zeros((self.count, 3), np.float32) if self.of is None else self.of.at(vertex)
         found[self._own] = 0
-        there = self._slots[:, block] >= 0
+        there = self._own & (self._slots[:, block] >= 0)
         found[there] = self._table[self._slots[there, block], 3 * inside : 3 * inside + 3]
         return found
 
@@ -217,6 +222,20 @@ class SkinTables:
     def nbytes(self) -> int:
         """Bytes of the rows that are there, those of other tables left out."""
         return int((self._slots[self._own] >= 0).sum()) * 4 * self._table.shape[1]
+
+
+def _groups(counts: Ints, rows: Ints, in_order: bool) -> list[Group]:
+    """Of blocks with so many rows each, (B,) in the layer's order, those that follow each other."""
+    groups, begin = [], 0
+    cuts = [0, *(1 + (counts[1:] != counts[:-1]).nonzero()[0]).tolist()]
+    # where all rows of a block are used they are neighbours, in blocks of the mesh's order
+    apart = np.cumsum(np.diff(rows, prepend=rows[:1]) != 1) if in_order else None
+    for at, to, count in zip(cuts, [*cuts[1:], len(counts)], counts[cuts].tolist(), strict=True):
+        end = begin + count * (to - at)
+        near = count and apart is not None and apart[begin] == apart[end - 1]
+        groups.append(Group(at, to, count, begin, end, int(rows[begin]) if near else -1))
+        begin = end
+    return groups
 
 
 def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:

@@ -5,7 +5,9 @@ python -m tests.bench.bench_faces MODEL.aim [MODEL.aim ...] [--faces 20] [--fram
 
 Faces take the models in turn. Every second one is edited by itself: tissue here, gains there. A frame poses
 all of them, ten active controls each, others in every frame. Memory is what the process's own grew by
-(Linux).
+(Linux). What the machine gives is measured beside: what a core reads from memory of different sizes, as often as
+the frames are timed, and the pages that were given anew. Figures twice those of another run, where it reads half
+as fast, say that others had the core or the cache.
 """
 
 from __future__ import annotations
@@ -55,6 +57,43 @@ def frames_of(model: FaceModel, count: int, seed: int) -> Floats:
     return rows
 
 
+_SIZES = {"0.5 MB": 1 << 17, "8 MB": 1 << 21, "64 MB": 1 << 24}
+
+
+class Machine:
+    """How fast a core reads here: float32 numbers that fit its own cache, the last one, and neither."""
+
+    def __init__(self) -> None:
+        self._numbers = np.ones(max(_SIZES.values()), np.float32)
+        self.seconds: dict[str, list[float]] = {name: [] for name in _SIZES}
+
+    def look(self) -> None:
+        """Once more."""
+        for name, count in _SIZES.items():
+            some = self._numbers[:count]
+            some.max()
+            begin = time.perf_counter()
+            some.max()
+            self.seconds[name].append(time.perf_counter() - begin)
+
+    def figures(self) -> list[tuple[str, float]]:
+        """GB/s of each size, median and least."""
+        return [
+            (f"GB/s from {name}, {how}", 4e-9 * _SIZES[name] / float(of(seconds)))
+            for name, seconds in self.seconds.items()
+            for how, of in (("median", np.median), ("least", np.max))
+        ]
+
+
+def page_faults() -> int:
+    """Pages that this process was given so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def measure(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float]]:
     """(what, number) in order. What a file needs once, its rows and the field of its edits, is there before
     the first face is counted."""
@@ -74,17 +113,26 @@ def measure(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float
             made[i].points(w)
         grown.append(resident_mb() - before)
     least: dict[int, Floats] = {n: np.full(frames, np.inf) for n in (1, faces // 4, faces // 2, faces)}
+    machine, means, pages = Machine(), list[float](), page_faults()
     for _ in range(8):  # in turns, the least of each: the machine may do other work
+        machine.look()
         for n, times in least.items():
+            start = time.perf_counter()
             for k in range(frames):
                 begin = time.perf_counter()
                 for model, weights in zip(made[:n], posed, strict=False):
                     model.points(weights[k])
                 times[k] = min(times[k], time.perf_counter() - begin)
+        means.append((time.perf_counter() - start) / frames)
+    pages = page_faults() - pages
     kinds = ("unedited", "tissue edited", "unedited", "gains edited")
     return [
         *((f"ms of a frame of {n} faces", 1e3 * float(times.mean())) for n, times in least.items()),
         ("all over twice half of them", float(least[faces].mean() / (2 * least[faces // 2].mean()))),
+        ("ms of a frame of all faces, mean of the best of eight turns", 1e3 * min(means)),
+        ("the same, of the worst", 1e3 * max(means)),
+        *machine.figures(),
+        ("pages given anew for a frame of a face", pages / (8 * frames * sum(least))),
         ("MB of a file, once", once),
         *(
             (

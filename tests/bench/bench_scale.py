@@ -2,19 +2,21 @@
 combinations of those, as rigs of films have them.
 
 python -m tests.bench.bench_scale ACTOR [-o FOLDER] [--model FILE.aim] [--vertices 24000] [--targets 800]
-python -m tests.bench.bench_scale --measure FILE.aim [--rounds 60]
+python -m tests.bench.bench_scale --measure FILE.aim [--rounds 60] [--curves CURVES.csv ...]
 
 The folder is an actor as `aimface train` takes it. --model writes an actor.aim of that size too, through the
 product's own export, without a training: its networks are as they are drawn, so that it has the size and,
 with detail on, the shapes of a trained one. --measure: its cached frames against bare sums of the moved
 points and of all vertices, and against the dense evaluation that was before (rows of all vertices, copied
-where the set changes), in one run.
+where the set changes), in one run. --curves: frames of captures, too, as they follow each other and each one
+again at once; parts of a target that was split follow its control.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import sys
 import time
 from pathlib import Path
@@ -26,6 +28,8 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.controls import Control, Pose, Rig
+from aim_maya.core.curves.files import read_curves
+from aim_maya.core.curves.take import match_controls
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
@@ -199,8 +203,8 @@ class Dense:
         return out
 
 
-def measure(path: Path, rounds: int) -> None:
-    """Print the table of one model."""
+def measure(path: Path, rounds: int, curves: list[Path]) -> None:
+    """Print the table of one model, and that of captures (CSV) played on it."""
     model = FaceModel.load(path, "cpu")
     data, dense = model.data, Dense(model)
     sparse = sparse_sums(data.neutral, data.tables(True))
@@ -240,6 +244,7 @@ def measure(path: Path, rounds: int) -> None:
                     *(ms["cached"] / bare, ms["before"], ms["cached"] / ms["before"]),
                 ]
             )
+    captures = capture_rows(model, curves, rounds)
     size, cold = table_size(model), cold_start(path, 7)
     head = [
         "controls",
@@ -252,12 +257,52 @@ def measure(path: Path, rounds: int) -> None:
         "ratio",
     ]
     sys.stdout.write(markdown(head, rows) + "\n")
+    if captures:
+        head = [
+            *("capture", "frames", "controls", "targets", "share of other sets", "ms a frame", "of steady"),
+            *("ms, another set", "of steady"),
+        ]
+        sys.stdout.write(markdown(head, captures) + "\n")
     sys.stdout.write(
         f"{len(data.neutral)} vertices, {len(data.rig.targets)} targets; file {path.stat().st_size / 1e6:.1f} MB; "
         f"rows {size['rows_mb']:.1f} MB, moved points {size['moved_mb']:.1f}, all {size['whole_mb']:.1f}; "
         f"first points after {cold['load_to_first_points_s']:.2f} s, of it import {cold['import_s']:.2f}; peak "
         f"{cold['peak_memory_mib']:.0f} MiB\n"
     )
+
+
+def capture_rows(model: FaceModel, curves: list[Path], rounds: int) -> list[list[object]]:
+    """A row a capture: how many controls and targets are active, in what share of frames others than in the
+    frame before; ms of its frames one after another, of each called again, and of those whose set is
+    another."""
+    whole = [re.sub(r"_[LRM]_at_\d+$", "", name) for name in model.targets]
+    controls = list(dict.fromkeys(whole))
+    rows: list[list[object]] = []
+    for path in curves:
+        weights, _ = match_controls(read_curves(path), controls)
+        weights = weights[:, [controls.index(name) for name in whole]]
+        active = weights != 0
+        other = np.concatenate([[False], (active[1:] != active[:-1]).any(1)])
+        played, again = np.full((2, len(weights)), np.inf)
+        for _ in range(max(rounds // 8, 3)):
+            for k, w in enumerate(weights):
+                begin = time.perf_counter()
+                model.points(w)
+                played[k] = min(played[k], time.perf_counter() - begin)
+            for k, w in enumerate(weights):
+                for _ in range(3):
+                    begin = time.perf_counter()
+                    model.points(w)
+                again[k] = min(again[k], time.perf_counter() - begin)
+        targets = np.mean([np.count_nonzero(model.data.rig.activations(w)) for w in weights])
+        rows.append(
+            [
+                *(path.name, len(weights), float(active.sum(1).mean()), float(targets), float(other.mean())),
+                *(1e3 * float(played.mean()), float(played.mean() / again.mean())),
+                *(1e3 * float(played[other].mean()), float(played[other].mean() / again[other].mean())),
+            ]
+        )
+    return rows
 
 
 def _turns(model: FaceModel, control: str) -> bool:
@@ -272,13 +317,14 @@ def main() -> None:
     parser.add_argument("actor", type=Path, nargs="?")
     parser.add_argument("--measure", type=Path)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--curves", type=Path, nargs="*", default=[])
     parser.add_argument("-o", "--out", type=Path)
     parser.add_argument("--vertices", type=int, default=24000)
     parser.add_argument("--targets", type=int, default=800)
     parser.add_argument("--model", type=Path)
     options = parser.parse_args()
     if options.measure:
-        measure(options.measure, options.rounds)
+        measure(options.measure, options.rounds, options.curves)
         return
     if options.actor is None:
         parser.error("an actor to begin with, or --measure FILE.aim")

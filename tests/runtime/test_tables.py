@@ -18,6 +18,7 @@ from aim_maya.core.container import AIM, read_container, unpack_arrays, write_co
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal
 from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.blocks import Plan, SpreadPlan
 from aim_maya.runtime.edit import Sculpts
 from aim_maya.runtime.model_data import ModelData, _learned
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
@@ -90,7 +91,10 @@ def formed(request: pytest.FixtureRequest, points: Floats, detail: Detail) -> tu
     return points, detail
 
 
-@pytest.mark.parametrize("active", [[4], [9], [3, 10], [5, 9, 50], ALL[::2], ALL, []])
+MOST = [i for i in ALL if i % 4]
+
+
+@pytest.mark.parametrize("active", [[4], [9], [3, 10], [5, 9, 50], ALL[::2], MOST, ALL, []])
 def test_sums_against_the_equation(formed: tuple[Floats, Detail], active: list[int]) -> None:
     points, detail = formed
     tables, ids = sparse_tables(points, detail), np.array(active, np.intp)
@@ -107,7 +111,8 @@ def test_sums_against_the_equation(formed: tuple[Floats, Detail], active: list[i
         one = plan.sum(weights[i], lent)
         assert np.abs(one - true[i]).max() < 1e-4
     assert np.array_equal(one, first)  # to the last bit, wherever the rows are read
-    if plan.few:
+    assert isinstance(plan, SpreadPlan) == (not tables.blocks.full and len(active) > 100)
+    if isinstance(plan, Plan) and plan.few:
         part = points.copy()
         part.reshape(-1)[plan.flat] = points.reshape(-1)[plan.flat] + plan.touched(weights[0], lent)
         assert np.abs(part - points - true[0]).max() < 1e-4
@@ -122,6 +127,56 @@ def test_sums_against_the_equation(formed: tuple[Floats, Detail], active: list[i
     for i in range(10):
         tables.plan(np.array([0, 1 + i]))
     assert tables.plan(ids) is not plan
+
+
+def a_take(rng: np.random.Generator) -> list[tuple[int, Floats]]:
+    """Which of three faces, and its weights: sets that grow, shrink, exchange a control, and stay."""
+    frames, active = [], np.zeros(TARGETS, bool)
+    for i in range(70):
+        if i % 10 == 0:
+            active[:] = rng.random(TARGETS) < (0.0, 0.02, 0.1, 0.5, 0.7, 0.95, 0.05)[i // 10]
+        elif i % 3:
+            active[rng.integers(TARGETS, size=1 + i % 2)] ^= True
+        frames.append((int(rng.integers(3)), np.where(active, rng.uniform(-1, 1, TARGETS), 0)))
+    return frames
+
+
+def test_what_was_played_before_changes_no_bit(formed: tuple[Floats, Detail]) -> None:
+    """Three faces of one model, each frame after others than the first time."""
+    points, detail = formed
+    rng = np.random.default_rng(11)
+    shifts = [
+        {i: rng.normal(size=(VERTICES, 3)).astype(np.float32) for i in some} for some in ((9,), ALL[::9])
+    ]
+    take, seen = a_take(rng), dict[int, bytes]()
+    for order in (np.arange(len(take)), rng.permutation(len(take)), np.repeat(np.arange(len(take))[::-1], 9)):
+        first = sparse_tables(points, detail)
+        faces = [first, *(sculpted_tables(first, Sculpts(shift), np.eye(TARGETS)) for shift in shifts)]
+        for i in order.tolist():
+            face, weights = take[i]
+            active, lent = weights.nonzero()[0], first.blocks.lent()
+            plan = faces[face].plan(active)
+            made = plan.sum(weights[active].astype(np.float32), lent) + np.float32(0)  # no zero has a sign
+            first.blocks.given_back(lent)
+            assert seen.setdefault(i, made.tobytes()) == made.tobytes()
+
+
+def test_a_control_that_comes_copies_few_rows(points: Floats) -> None:
+    """Of rows of whole targets those that were there before stay; of many active targets none is copied."""
+    every = np.random.default_rng(8).normal(0, 1, (20, VERTICES, 3))
+    tables = sparse_tables(points, Detail.encode(every, WITHIN))
+    lent, ones = tables.blocks.lent(), np.ones(20, np.float32)
+    for active in ([2, 5, 8, 11], [2, 5, 9, 11], [2, 5, 9, 11, 15]):
+        before = lent._whole.copy()
+        plan = tables.plan(np.array(active))
+        assert np.abs(plan.sum(ones[: len(active)], lent) - every[active].sum(0)).max() < 1e-2
+        changed = (before != lent._whole).any(1).sum() if len(before) else 0
+        assert changed <= 1
+    before = lent._whole.copy()
+    for active in (list(range(14)), [*range(13), 17], [3, 4], [7]):
+        plan = tables.plan(np.array(active))
+        assert np.abs(plan.sum(ones[: len(active)], lent) - every[active].sum(0)).max() < 1e-2
+    assert np.array_equal(before, lent._whole)
 
 
 def test_rows_of_all_kinds(points: Floats, detail: Detail) -> None:
@@ -330,5 +385,6 @@ def test_the_unused_sums_are_not_read(points: Floats, detail: Detail) -> None:
     """A frame of one target touches its blocks alone."""
     tables: SkinTables = sparse_tables(points, detail)
     plan = tables.plan(np.array([9]))
+    assert isinstance(plan, Plan)
     assert plan.size < 0.3 * VERTICES
     assert tables.nbytes == 12 * plan.size
