@@ -5,8 +5,9 @@ whose cuts are the ones that spare most (a cut pays where it leaves targets on o
 heuristics do the same for rays: MacDonald and Booth 1990). A frame copies the rows of its active targets
 together, blocks with as many rows side by side, and multiplies those at once: numpy is called a few times,
 however many blocks there are. Rows that the next frame needs again stay where they were copied to. A mesh
-whose targets move nearly all of it keeps its own order, and each of them is one row: where most are active
-all rows are multiplied where they lie, where few are only those are copied that the frame before had not.
+whose targets move nearly all of it keeps its own order, and each of them is one row: of those only what the
+frame before had elsewhere is copied. Where most targets are active, as in a capture of a face, nothing is
+copied: all rows are multiplied where they lie, and those of targets that rest by zeros.
 """
 
 from __future__ import annotations
@@ -246,10 +247,8 @@ class Scratch:
         self.last: object = None
         self.kept: object = None
         self.back: Ints | None = None
-        self.times, self.lasted = (
-            0,
-            False,
-        )  # how often the last plan was used in a row; that the one before was
+        self.times = 0  # how often the last plan was used in a row
+        self.lasted = False  # whether the one before was
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
 
     def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
@@ -263,6 +262,7 @@ class Scratch:
             return self._whole
         places, names = places.take(lacking), names.take(lacking)
         first, last = int(places[0]), int(places[-1])
+        self._names[places] = -1  # whoever is interrupted leaves no row under a name that is not its own
         if len(tables) == 1 and last - first == len(places) - 1:
             ((number, table),) = tables.items()
             table.take(names - number * count, 0, self._whole[first : last + 1], "clip")
