@@ -65,10 +65,11 @@ class Blocks:
         numpy.packbits gives them. The mesh's own order is kept where it is as good: it need not be restored
         in every frame."""
         v, t = len(points), len(moved)
-        each = np.zeros((v, -(-t // 64) * 64), np.uint8)  # whole words, packed in one piece: rows are slow
-        for some in range(0, t, 64):
-            each[:, some : min(some + 64, t)] = np.unpackbits(moved[some : some + 64], axis=1, count=v).T
-        bits = np.packbits(each).reshape(v, each.shape[1] // 8)
+        bits = np.zeros((v, -(-t // 64) * 8), np.uint8)
+        for at in range(0, t, 64):  # a word of each vertex; packed in one piece, since short rows are slow
+            word = np.zeros((v, 64), np.uint8)
+            word[:, : min(64, t - at)] = np.unpackbits(moved[at : at + 64], axis=1, count=v).T
+            bits[:, at // 8 : at // 8 + 8] = np.packbits(word).reshape(v, 8)
         share = max(_SHARE, min(1.0, 10 / max(t, 1)))
         order: Ints = np.arange(v)
         cut = _cut(order, bits, share)
