@@ -109,8 +109,7 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
 # The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,
 # are brought in.
 
-ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 256
-NEAR = 60  # vertices around each that is brought in: what it costs, it costs there
+ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 512
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
 _BORDER_MM = 0.05
 _MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
@@ -180,26 +179,22 @@ class _Correction:
         )
         self.generator = torch.Generator().manual_seed(0)
 
-    def _some(self, ids: Tensor, count: int) -> Tensor:
-        """(count,) of these."""
-        return ids[torch.randint(len(ids), (count,), generator=self.generator).to(ids.device)]
+    def _some(self, ids: Tensor) -> Tensor:
+        """(KEPT,) of these."""
+        return ids[torch.randint(len(ids), (KEPT,), generator=self.generator).to(ids.device)]
 
     def learn(self, limit: Floats, steps: int, rate: float) -> None:
-        """limit (V,), normalised unit, infinite where a vertex is to be held: constraints, those nearby, and
-        others, a draw of each."""
+        """limit (V,), normalised unit, infinite where a vertex is to be held: a draw of all, and of
+        the constraints."""
         t, device = self.tables, self.tables.c.device
         chosen = np.flatnonzero(np.isfinite(limit))
         ids = torch.as_tensor(chosen, device=device)
         most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=device)
         free = torch.ones(len(t.c), dtype=torch.bool, device=device).index_fill_(0, ids, False)
-        anchors = t.anchors[free[t.anchors]]
-        everywhere = torch.nonzero(free).flatten()
-        close = torch.cdist(t.c[everywhere], t.c[ids]).amin(1)
-        near = everywhere[close.topk(min(NEAR * len(ids), len(close)), largest=False)[1]]
-        held_at = [(x, n) for x, n in ((anchors, 2 * KEPT), (near, KEPT), (everywhere, KEPT)) if len(x)]
+        among = [x for x in (torch.nonzero(free).flatten(), t.anchors[free[t.anchors]]) if len(x)]
         for step in range(steps):
             self.optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-            others = torch.cat([self._some(among, count) for among, count in held_at])
+            others = torch.cat([self._some(x) for x in among])
             both = torch.cat(self.networks.tissue(t.c[torch.cat([others, ids])]), 1)
             held = losses.towards(both[: len(others)] / self.scale, self.kept[others] / self.scale)
             thickness, normal = both[len(others) :].split([1, 3], 1)
