@@ -100,9 +100,7 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
     fields_session, pose_session = (
         open_session(data.graph(name), "cpu").handle for name in ("fields.onnx", "pose.onnx")
     )
-    # piece by piece: all points at once are ten times the targets in memory
-    parts = [slice(start, start + _PIECE) for start in range(0, len(data.template), _PIECE)]
-    for part in parts:
+    for part in _pieces_of(fields_session, len(data.template)):
         fields = fields_session.run(None, {"template": data.template[part]})
         for name, field in zip([*FIELDS, *BASIS], fields, strict=True):
             here = np.abs(field - stored[name][part]).max() * sizes.get(name, mm)
@@ -124,7 +122,9 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         active = rig.activations(controls)
         others = {
             "full_cached": full.points(controls, detail=False),
-            "pose_cached": np.concatenate([posed_here(active, part) for part in parts]),
+            "pose_cached": np.concatenate(
+                [posed_here(active, part) for part in _pieces_of(pose_session, len(points))]
+            ),
             "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
         }
         if resident is not None:
@@ -134,6 +134,13 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         now["full_cached_detail"] = float(np.abs(cached.points(controls) - full.points(controls)).max())
         differences = {name: max(value, differences.get(name, 0.0)) for name, value in now.items()}
     return figures | {name: value * mm for name, value in differences.items()}
+
+
+def _pieces_of(session: Any, count: int) -> list[slice]:
+    """Of so many vertices, as a graph takes them: all of hundreds of targets at once would be gigabytes. That of
+    an edited file takes no other number than its own."""
+    size = count if isinstance(session.get_inputs()[0].shape[0], int) else _PIECE
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def apart(one: FaceModel, other: FaceModel, frames: int = 8) -> float:
