@@ -296,7 +296,10 @@ _MANY_TARGETS = 100  # from here on a network's features are fewer than its targ
 def principal(before: Floats, within: float) -> Principal | None:
     """Displacements (T, V, 3) as sums of their principal columns, each in steps of int16 and, where these are
     too coarse, what is left over in a second column; None where that is not exact to a quarter of
-    `within`."""
+    `within`.
+
+    Displacements are float32 sums of large numbers, and what they are rounded by is a column of its own for
+    every target. So columns end where their energy drops, as it does behind a network's features."""
     t, v = before.shape[:2]
 
     def parts() -> Iterator[tuple[slice, Floats]]:
@@ -308,12 +311,17 @@ def principal(before: Floats, within: float) -> Principal | None:
     for _, some in parts():
         gram += some.T @ some
     energy, vectors = np.linalg.eigh(gram)
-    left = np.sqrt(np.cumsum(np.maximum(energy, 0)) / max(3 * t * v, 1))
-    for share in _LEFT_OVER:
-        mix = vectors[:, left > within * share].T[::-1]
-        if 2 * len(mix) > 3 * t:
+    energy, vectors = np.maximum(energy[::-1], 0), vectors[:, ::-1]
+    left = np.sqrt(
+        np.cumsum(energy[::-1])[::-1] / max(3 * t * v, 1)
+    )  # RMS, without this column and later ones
+    drop = energy[:-1] / np.maximum(energy[1:], max(1e-30 * energy[0], 1e-300))
+    end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)))
+    for count in (end, int((left > within / 64).sum())):
+        mix = vectors[:, :count].T
+        if 2 * count > 3 * t:
             break
-        coordinates = np.empty((v, len(mix)))
+        coordinates = np.empty((v, count))
         for part, some in parts():
             coordinates[part] = some @ mix.T
         made = _in_steps(coordinates, mix, within)
@@ -321,11 +329,6 @@ def principal(before: Floats, within: float) -> Principal | None:
         if worst <= within / 4:
             return made
     return None
-
-
-# RMS of what the columns leave over, of `within`. Displacements are float32 sums of large numbers, and what
-# they are rounded by is a column of its own for every target: it would take them all to give that.
-_LEFT_OVER = (1 / 16, 1 / 64)
 
 
 def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
@@ -339,7 +342,7 @@ def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
             scales.append(scale)
             rows.append(row)
             values = values - steps * scale
-            if scale * float(np.abs(row).max()) < within / 8:
+            if scale * float(np.abs(row).max()) < within / 16:
                 break
     return Principal(
         np.array(columns, np.int16).reshape(-1, len(coordinates)).T.copy(),
