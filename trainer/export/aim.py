@@ -100,9 +100,7 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
     fields_session, pose_session = (
         open_session(data.graph(name), "cpu").handle for name in ("fields.onnx", "pose.onnx")
     )
-    # piece by piece: all points at once are ten times the targets in memory
-    parts = [slice(start, start + _PIECE) for start in range(0, len(data.template), _PIECE)]
-    for part in parts:
+    for part in _pieces_of(fields_session, len(data.template)):
         fields = fields_session.run(None, {"template": data.template[part]})
         for name, field in zip([*FIELDS, *BASIS], fields, strict=True):
             here = np.abs(field - stored[name][part]).max() * sizes.get(name, mm)
@@ -124,7 +122,9 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         active = rig.activations(controls)
         others = {
             "full_cached": full.points(controls, detail=False),
-            "pose_cached": np.concatenate([posed_here(active, part) for part in parts]),
+            "pose_cached": np.concatenate(
+                [posed_here(active, part) for part in _pieces_of(pose_session, len(points))]
+            ),
             "portable_cached": portable.points(active, data.baked.pose, cached.edit, False),
         }
         if resident is not None:
@@ -134,6 +134,13 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
         now["full_cached_detail"] = float(np.abs(cached.points(controls) - full.points(controls)).max())
         differences = {name: max(value, differences.get(name, 0.0)) for name, value in now.items()}
     return figures | {name: value * mm for name, value in differences.items()}
+
+
+def _pieces_of(session: Any, count: int) -> list[slice]:
+    """Of so many vertices, as a graph takes them: all of hundreds of targets at once would be gigabytes. That of
+    an edited file takes no other number than its own."""
+    size = count if isinstance(session.get_inputs()[0].shape[0], int) else _PIECE
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def apart(one: FaceModel, other: FaceModel, frames: int = 8) -> float:
@@ -289,7 +296,10 @@ _MANY_TARGETS = 100  # from here on a network's features are fewer than its targ
 def principal(before: Floats, within: float) -> Principal | None:
     """Displacements (T, V, 3) as sums of their principal columns, each in steps of int16 and, where these are
     too coarse, what is left over in a second column; None where that is not exact to a quarter of
-    `within`."""
+    `within`.
+
+    Displacements are float32 sums of large numbers, and what they are rounded by is a column of its own for
+    every target. So columns end where their energy drops, as it does behind a network's features."""
     t, v = before.shape[:2]
 
     def parts() -> Iterator[tuple[slice, Floats]]:
@@ -301,12 +311,17 @@ def principal(before: Floats, within: float) -> Principal | None:
     for _, some in parts():
         gram += some.T @ some
     energy, vectors = np.linalg.eigh(gram)
-    left = np.sqrt(np.cumsum(np.maximum(energy, 0)) / max(3 * t * v, 1))
-    for share in _LEFT_OVER:
-        mix = vectors[:, left > within * share].T[::-1]
-        if 2 * len(mix) > 3 * t:
+    energy, vectors = np.maximum(energy[::-1], 0), vectors[:, ::-1]
+    left = np.sqrt(
+        np.cumsum(energy[::-1])[::-1] / max(3 * t * v, 1)
+    )  # RMS, without this column and later ones
+    drop = energy[:-1] / np.maximum(energy[1:], max(1e-30 * energy[0], 1e-300))
+    end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)))
+    for count in (end, int((left > within / 64).sum())):
+        mix = vectors[:, :count].T
+        if 2 * count > 3 * t:
             break
-        coordinates = np.empty((v, len(mix)))
+        coordinates = np.empty((v, count))
         for part, some in parts():
             coordinates[part] = some @ mix.T
         made = _in_steps(coordinates, mix, within)
@@ -314,11 +329,6 @@ def principal(before: Floats, within: float) -> Principal | None:
         if worst <= within / 4:
             return made
     return None
-
-
-# RMS of what the columns leave over, of `within`. Displacements are float32 sums of large numbers, and what
-# they are rounded by is a column of its own for every target: it would take them all to give that.
-_LEFT_OVER = (1 / 16, 1 / 64)
 
 
 def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
@@ -332,7 +342,7 @@ def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
             scales.append(scale)
             rows.append(row)
             values = values - steps * scale
-            if scale * float(np.abs(row).max()) < within / 8:
+            if scale * float(np.abs(row).max()) < within / 16:
                 break
     return Principal(
         np.array(columns, np.int16).reshape(-1, len(coordinates)).T.copy(),
