@@ -22,9 +22,10 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
 
-from .blocks import Plan, Scratch
+from .blocks import Scratch
 from .edit import Edit
 from .model_data import ModelData
+from .plans import Plan
 from .skin_field import MovedSkin
 from .tables import SkinTables, sculpted_tables
 

@@ -15,8 +15,9 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal, inverse_of_poses
 
-from .blocks import Blocks, Group, Layer, Plan, SpreadPlan, WholePlan, untouched
+from .blocks import Blocks, untouched
 from .edit import Sculpts
+from .plans import Group, Layer, Plan, SpreadPlan, WholePlan
 
 _PLANS = 8  # sets of active targets that a table remembers
 _numbers = itertools.count()

@@ -33,7 +33,7 @@ from aim_maya.core.curves.take import match_controls
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.research.bench import cold_start, sparse_sums, table_size
 

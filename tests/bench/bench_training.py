@@ -57,7 +57,7 @@ def one_training(options: argparse.Namespace, out: Path) -> dict[str, Any]:
     from aim_maya.core.run_folder import RunFolder
     from aim_maya.core.training_options import TrainConfig
     from trainer import train as training
-    from trainer.actor.load import load_actor
+    from trainer.actor import load_actor
     from trainer.sample import sample_actor
 
     vertices, targets = map(int, options.sizes[0].split("x"))

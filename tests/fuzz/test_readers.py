@@ -148,7 +148,7 @@ def read_confidence(path: Path, tiny: Path) -> None:
 
 
 def read_usd(path: Path, tiny: Path) -> None:
-    from trainer.actor.load import load_actor
+    from trainer.actor import load_actor
 
     actor = load_actor(path, any_size=True)
     assert all(np.isfinite(points).all() for points in actor.shapes.values())

@@ -24,7 +24,7 @@ from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import Engine
 from aim_maya.runtime.session import open_session
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.export.graphs import pose_frame_graph
 from trainer.research.bench import subdivided

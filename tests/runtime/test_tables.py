@@ -18,9 +18,9 @@ from aim_maya.core.container import AIM, read_container, unpack_arrays, write_co
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, Principal
 from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.blocks import Plan, SpreadPlan
 from aim_maya.runtime.edit import Sculpts
 from aim_maya.runtime.model_data import ModelData, _learned
+from aim_maya.runtime.plans import Plan, SpreadPlan
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 
 VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
@@ -365,7 +365,7 @@ def test_an_older_version_refuses_it(draft: Path, tmp_path: Path) -> None:
 def test_large_rigs(sample_folder: Path) -> None:
     """A rig of films out of the sample: closed as its neutral was, every target local."""
     from tests.bench.bench_scale import large_rig
-    from trainer.actor.load import load_actor
+    from trainer.actor import load_actor
 
     actor = load_actor(sample_folder)
     large = large_rig(actor, 2 * len(actor.neutral.points), 60)

@@ -13,7 +13,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import vertex_normals
 from tests.conftest import grid_mesh
 from trainer.__main__ import main
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 
 pxr = pytest.importorskip("pxr", reason="usd-core is not installed")
 

@@ -1,14 +1,33 @@
 """An actor understood: loaded by its ending, landmarks, head frame, bones, constraints, the jaw's motion."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 from aim_maya.core import lazy
+from aim_maya.core.actor import Actor, check_actor
+from aim_maya.core.actor_folder import read_actor
 
 __all__ = ["estimate_bones", "find_constraints", "find_jaw", "find_landmarks", "load_actor"]
 
 __getattr__ = lazy(
     __name__,
-    load="load_actor",
     landmarks="find_landmarks",
     bones="estimate_bones",
     constraints="find_constraints",
     jaw="find_jaw",
 )
+
+
+def load_actor(path: str | Path, *, mm_per_unit: float | None = None, any_size: bool = False) -> Actor:
+    """Read an actor folder, a dataset.npz or a USD file, by its ending. Raises AimError for what cannot be
+    trained on."""
+    from trainer.usd.actor import USD_ENDINGS, read_usd_actor
+
+    if Path(path).suffix.lower() not in USD_ENDINGS:
+        return read_actor(path, mm_per_unit=mm_per_unit, any_size=any_size)
+    actor = read_usd_actor(Path(path))
+    if mm_per_unit is not None:
+        actor.mm_per_unit = mm_per_unit
+    check_actor(actor, any_size=any_size)
+    return actor

@@ -14,7 +14,7 @@ import tyro
 from aim_maya.core.progress import Style
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.train import train
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import tyro
 
 from aim_maya.core.errors import AimError
+from trainer.actor import load_actor
 from trainer.actor.bones import WITHOUT, estimate_bones
-from trainer.actor.load import load_actor
 from trainer.actor.weld import weld
 from trainer.evaluate.anatomy import bone_accuracy, bones_summary, write_bones
 from trainer.evaluate.tables import markdown

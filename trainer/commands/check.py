@@ -13,7 +13,7 @@ import tyro
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_check import Examination, examine
 from aim_maya.core.errors import AimError
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 
 
 @dataclass

@@ -16,7 +16,7 @@ from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.files import write_json, write_text
 from aim_maya.core.progress import Progress, Style
 from aim_maya.runtime import FaceModel
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.research.compare import Comparison, compare, known_settings, tune_row
 from trainer.research.methods import STORE, chosen_rows, keep, read_store

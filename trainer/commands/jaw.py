@@ -11,9 +11,9 @@ from typing import Any
 import tyro
 
 from aim_maya.core.errors import AimError
+from trainer.actor import load_actor
 from trainer.actor.bones import with_bones
 from trainer.actor.constraints import find_constraints
-from trainer.actor.load import load_actor
 from trainer.actor.weld import weld
 from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.evaluate.tables import markdown

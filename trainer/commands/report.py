@@ -15,7 +15,7 @@ from aim_maya.core.files import check_apart, read_json
 from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.runtime import FaceModel
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.report import write_pictures, write_report
 
 

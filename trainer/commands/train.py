@@ -15,7 +15,7 @@ from aim_maya.core.files import read_json
 from aim_maya.core.progress import Style
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
-from trainer.actor.load import load_actor
+from trainer.actor import load_actor
 from trainer.evaluate.tables import accuracy_table
 from trainer.learn.run import RunInputs
 

@@ -137,8 +137,8 @@ def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, f
 
 
 def _pieces_of(session: Any, count: int) -> list[slice]:
-    """Of so many vertices, as a graph takes them: all of hundreds of targets at once would be gigabytes. That of
-    an edited file takes no other number than its own."""
+    """Of so many vertices, as a graph takes them: all of hundreds of targets at once would be gigabytes. That
+    of an edited file takes no other number than its own."""
     size = count if isinstance(session.get_inputs()[0].shape[0], int) else _PIECE
     return [slice(start, start + size) for start in range(0, count, size)]
 

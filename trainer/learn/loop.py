@@ -26,10 +26,7 @@ from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_las
 PLATEAU = 4.0
 ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
-START, UNTIL = (
-    0.5,
-    0.6,
-)  # of the points a step of the skin, in so much of its schedule: they do as well as all
+START, UNTIL = 0.5, 0.6  # of its points a step takes at first, in so much of a schedule: they do as well
 SOLVE = 50  # steps from one solution of the last layer to the next
 MOST = 8.0  # times the mean
 LOOK = (0.35, 1.0)  # where in the schedule to judge

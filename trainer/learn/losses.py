@@ -166,13 +166,12 @@ class AnatomyTerms:
         thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
 
         def point() -> Tensor:
-            bone = nets.bone_to_learn(c, neutral, thickness(), normal())
-            return position(bone / BONE, t.anchor_bone[at] / BONE)
+            found = nets.bone_to_learn(c, neutral, thickness(), normal())
+            return position(found / BONE, t.anchor_bone[at] / BONE)
 
         terms.add("anatomy_point", point)
-        terms.add(
-            "anatomy_thickness", lambda: anatomy_thickness(thickness() / BONE, t.anchor_thickness[at] / BONE)
-        )
+        truth = t.anchor_thickness[at]
+        terms.add("anatomy_thickness", lambda: anatomy_thickness(thickness() / BONE, truth / BONE))
         terms.add("anatomy_normal", lambda: anatomy_normal(normal(), t.anchor_normal[at]))
 
     def _gentle(self) -> None:

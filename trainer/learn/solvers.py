@@ -370,7 +370,7 @@ def with_width(problem: Problem, tables: TrainingTables, config: TrainConfig) ->
         columns = columns_needed(problem, tables, known_jaw(problem, tables.c.device))
         width = min(WIDEST, max(WIDTH, PLACES * math.ceil(ROOM * columns / PLACES)))
         note = (
-            f"{tables.targets} targets need {columns} independent columns (to {LEFT:.0%} of each one's motion): "
-            f"network E has {width} features{', the most there are,' * (width == WIDEST)} in place of {WIDTH}"
+            f"{tables.targets} targets need {columns} independent columns (to {LEFT:.0%} of each one's motion):"
+            f" network E has {width} features{', the most there are,' * (width == WIDEST)} in place of {WIDTH}"
         )
     return replace(config, expression=replace(config.expression, width=width)), note if width > WIDTH else ""
