@@ -202,4 +202,4 @@ def test_the_width_of_e_follows_from_what_is_independent_in_the_targets(
 
     monkeypatch.setattr("trainer.learn.solvers.columns_needed", lambda *_: 1 / 0)
     ordinary, note = with_width(problem, make_tables(problem, CPU), TrainConfig())
-    assert (ordinary.expression, note) == (NetworkSize(256, 3, 30.0, 90.0), "")
+    assert (ordinary.expression, note) == (NetworkSize(256, 4, 30.0, 90.0), "")
