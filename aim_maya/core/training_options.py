@@ -123,7 +123,7 @@ class TrainConfig:
     """Network N."""
     skinning: NetworkSize = field(default_factory=lambda: NetworkSize(96, 2, 10.0, 30.0))
     """Network K."""
-    expression: NetworkSize = field(default_factory=lambda: NetworkSize(0, 3, 30.0, 90.0))
+    expression: NetworkSize = field(default_factory=lambda: NetworkSize(0, 4, 30.0, 90.0))
     """Network E, whose hidden layers B shares in our form. Width 0: 256, and up to 768 for rigs whose targets
     have more that is independent in them than 256 features can tell."""
 
@@ -161,7 +161,7 @@ class TrainConfig:
         solved = self.losses == "aim" and self.jaw != "free"
         return (
             self.steps
-            or {"draft": 300, "standard": 1800 if solved else 2500, "final": 5000 if solved else 7000}[
+            or {"draft": 300, "standard": 1300 if solved else 2500, "final": 5000 if solved else 7000}[
                 self.preset
             ]
         )

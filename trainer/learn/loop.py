@@ -20,7 +20,7 @@ from . import losses
 from .fields import bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Adam, Muon, principal_columns, solve_columns, with_best_last
+from .solvers import Adam, Muon, count_the_worst, principal_columns, solve_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -208,9 +208,15 @@ class Training:
             raise
 
     def _finish(self, progress: Progress) -> None:
-        """At the end: bone points are brought inside below the skin as the networks place it, a hair beside
-        the neutral. Stopped half-way, it begins anew from the checkpoint, which knows nothing of it."""
-        if not self._principal or not self._brings_inside:
+        """At the end: the worst pairs of vertex and target count more in the last layer, and bone points are
+        brought inside below the skin as the networks place it, a hair beside the neutral. Stopped half-way,
+        it begins anew from the checkpoint, which knows nothing of it."""
+        if not self._principal:
+            return
+        self._take_up_skin()
+        if self._mixing is None:
+            count_the_worst(self.tables, self.whole, self._density())
+        if not self._brings_inside:
             return
         progress.stage("bones inside")
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
 from .model import STILL, FaceNetworks, JawPoses, networks_for
-from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
+from .problem import LABELS, Problem, TrainingTables, normalised_shapes, pieces, unskinned
 
 
 def _direct(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,6 +97,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 DAMPING = 2e-5  # of the random features' mean square
 FINAL_DAMPING = 1e-6  # where they were learned
+WORST, NEARLY = 30.0, 0.3  # how much more the worst pair counts; of the worst, from where pairs do
 SAMPLES = 2048  # at once: what they make of a layer stays in a processor's cache
 
 
@@ -157,35 +158,79 @@ def with_best_last(
 @torch.no_grad()
 def solve_columns(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
     """The same in place, and of the columns that are being learned, as they are in the tables."""
+    _put(networks, "expression", _ridge(networks, _columns(tables, weight), FINAL_DAMPING))
 
-    def samples() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for i in torch.arange(len(tables.c), device=tables.c.device).split(SAMPLES):
-            yield tables.c[i], tables.rows[i], weight[i, None]
-        for i in torch.arange(len(tables.corners), device=tables.c.device).split(SAMPLES):
-            c, rows = tables.face_points(i, tables.filled[i])
-            yield c, rows, torch.ones_like(c[:, :1])
 
-    def wanted(c: Tensor, rows: Tensor) -> Tensor:
-        neutral, columns = tables.unpack(rows)[:2]
-        return torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+def _columns(tables: TrainingTables, weight: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Template points (P, 3), what E is to give there of the columns in the tables, in the last layer's units
+    (P, 3 + K), and weights (P, 1), of all vertices and then all face centres, in pieces."""
+    for i in torch.arange(len(tables.c), device=tables.c.device).split(SAMPLES):
+        yield tables.c[i], _last_layers(tables, tables.c[i], tables.rows[i]), weight[i, None]
+    for i in torch.arange(len(tables.corners), device=tables.c.device).split(SAMPLES):
+        c, rows = tables.face_points(i, tables.filled[i])
+        yield c, _last_layers(tables, c, rows), torch.ones_like(c[:, :1])
 
-    found = ((c, wanted(c, rows), w) for c, rows, w in samples())
-    _put(networks, "expression", _ridge(networks, found, FINAL_DAMPING))
+
+def _last_layers(tables: TrainingTables, c: Tensor, rows: Tensor) -> Tensor:
+    neutral, columns = tables.unpack(rows)[:2]
+    return torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+
+
+@torch.no_grad()
+def count_the_worst(tables: TrainingTables, networks: FaceNetworks, weight: Tensor) -> None:
+    """Solve the last layer of E once more, target by target, in place: a vertex counts more in the targets in
+    which it misses by much of the largest miss of all (a step of C. Lawson's algorithm for the smallest
+    largest error, 1961, cut off). The tables hold the targets' own displacements, of no combination; weight
+    (V,): how much each vertex counts besides. Nothing is done where it would not lower the largest."""
+    net, targets = networks.nets["expression"], tables.targets
+    gram, right = _normal_equations(networks, _columns(tables, weight))
+    gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
+    features = torch.cat([_with_one(networks, c) for c in tables.c.split(SAMPLES)])
+    truth = tables.rows[:, LABELS:] / tables.motion_size
+
+    def columns_of(target: int) -> slice:
+        return slice(3 * target, 3 * target + 3)
+
+    def miss(target: int, columns: Tensor) -> Tensor:
+        return (features @ columns - truth[:, columns_of(target)]).norm(dim=1)
+
+    last = torch.cat([net.last.weight.T, net.last.bias[None]]).double()[:, 3:]  # type: ignore[union-attr,operator]
+    misses = torch.stack([miss(k, last[:, columns_of(k)]) for k in range(targets)])
+    worst = misses.max()
+    more = WORST * (misses / worst - NEARLY).clamp_min(0)
+    for k in torch.nonzero(more.any(1)).flatten().tolist():
+        ids = torch.nonzero(more[k]).flatten()
+        counted = (features[ids] * (weight[ids] * more[k, ids])[:, None]).T
+        at = columns_of(k)
+        wanted = right[:, 3:][:, at] + counted @ truth[ids, at].double()
+        other = torch.linalg.solve(gram + counted @ features[ids], wanted)
+        if miss(k, other).max() < misses[k].max():
+            last[:, at] = other
+    net.last.weight[3:] = last[:-1].T  # type: ignore[union-attr,operator]
+    net.last.bias[3:] = last[-1]  # type: ignore[union-attr,operator]
 
 
 def _ridge(
     networks: FaceNetworks, samples: Iterable[tuple[Tensor, Tensor, Tensor]], damping: float
 ) -> Tensor:
-    """(features + 1, outputs) float64: the ridge solution on E's hidden features of samples, each template
-    points (P, 3), what is wanted there (P, outputs), and how much they count (P, 1). damping: of the
-    features' mean square."""
+    """(features + 1, outputs) float64: the ridge solution of `_normal_equations`. damping: of the features'
+    mean square."""
+    gram, right = _normal_equations(networks, samples)
+    gram.diagonal().add_(damping * gram.diagonal().mean())
+    return torch.linalg.solve(gram, right)
+
+
+def _normal_equations(
+    networks: FaceNetworks, samples: Iterable[tuple[Tensor, Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """(features + 1, features + 1) and (features + 1, outputs) float64, on E's hidden features, of samples:
+    template points (P, 3), what is wanted there (P, outputs), and how much they count (P, 1)."""
     gram = right = torch.zeros(1, dtype=torch.float64, device=next(networks.parameters()).device)
     for c, wanted, weight in samples:
         h = _with_one(networks, c)
         weighted = (h * weight).T
         gram, right = gram + weighted @ h, right + weighted @ wanted.double()
-    gram.diagonal().add_(damping * gram.diagonal().mean())
-    return torch.linalg.solve(gram, right)
+    return gram, right
 
 
 def _with_one(networks: FaceNetworks, c: Tensor) -> Tensor:
