@@ -178,6 +178,7 @@ def main() -> None:
         sys.stderr.write(table(rows[-1:]) + "\n")
     for path in options.add:
         rows += json.loads(path.read_text())
+    rows.sort(key=lambda row: (row["vertices"], row["targets"]))
     sys.stdout.write(table(rows) + "\n")
     if options.plot:
         draw(rows, options.plot)

@@ -283,11 +283,10 @@ def packed_basis(before: Floats, detail: Detail, within: float, of: Ints) -> dic
     """The networks' displacements before skinning (T, V, 3) on the vertices `of`, in the form that takes
     least room."""
     few = principal(before, within) if len(before) > _MANY_TARGETS else None
-    learned = beside(before, detail, within)
-    size = 2 * learned.steps.size + 4 * learned.exact.size
-    if few is None or 2 * few.columns.size + 4 * few.mix.size > size:
-        return packed_detail(learned.of(of), "basis")
-    return packed_principal(replace(few, columns=few.columns[of]))
+    forms = [packed_detail(beside(before, detail, within).of(of), "basis")]
+    if few is not None:
+        forms.append(packed_principal(replace(few, columns=few.columns[of])))
+    return min(forms, key=lambda arrays: sum(array.nbytes for array in arrays.values()))
 
 
 _MANY_TARGETS = 100  # from here on a network's features are fewer than its targets' coordinates
@@ -316,10 +315,11 @@ def principal(before: Floats, within: float) -> Principal | None:
         np.cumsum(energy[::-1])[::-1] / max(3 * t * v, 1)
     )  # RMS, without this column and later ones
     drop = energy[:-1] / np.maximum(energy[1:], max(1e-30 * energy[0], 1e-300))
-    end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)))
+    most = 3 * t // 2  # beyond, the rows themselves take less room; and what is rounded to nothing drops, too
+    end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)[:most]))
     for count in (end, int((left > within / 64).sum())):
         mix = vectors[:, :count].T
-        if 2 * count > 3 * t:
+        if count > most:
             break
         coordinates = np.empty((v, count))
         for part, some in parts():
