@@ -217,8 +217,11 @@ def test_the_worst_count_more_at_the_end(problem: Problem) -> None:
         t.rows = torch.cat([t.rows[:, : problems.LABELS], t.rows[:, problems.LABELS :] @ training._mixing], 1)
 
     def misses() -> torch.Tensor:
-        left = training.whole.surface(t.c)[1] - t.rows[:, problems.LABELS :]
-        return left.view(len(t.c), -1, 3).norm(dim=2).detach()
+        skin, learned = training.whole.surface(t.c)
+        left = (learned - t.rows[:, problems.LABELS :]).view(len(t.c), -1, 3) + (skin - t.rows[:, :3])[
+            :, None
+        ]
+        return left.norm(dim=2).detach()
 
     before = misses()
     count_the_worst(t, training.whole, training._density())

@@ -109,7 +109,8 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
 # The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,
 # are brought in.
 
-ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 512
+ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 384
+NEAR, GENTLE = 40, 3.0  # edges around each that is brought in, and what their steepness counts
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
 _BORDER_MM = 0.05
 _MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
@@ -183,6 +184,14 @@ class _Correction:
         """(KEPT,) of these."""
         return ids[torch.randint(len(ids), (KEPT,), generator=self.generator).to(ids.device)]
 
+    def _edges_near(self, ids: Tensor) -> Tensor:
+        """Places of the edges that are to be gentle and lie nearest to vertices (P,)."""
+        t = self.tables
+        if not len(t.edges):
+            return t.edges[:, 0]
+        apart = torch.cdist(t.c[t.edges[:, 0]], t.c[ids]).amin(1)
+        return apart.topk(min(NEAR * len(ids), len(apart)), largest=False)[1]
+
     def learn(self, limit: Floats, steps: int, rate: float) -> None:
         """limit (V,), normalised unit, infinite where a vertex is to be held: a draw of all, and of
         the constraints."""
@@ -192,17 +201,22 @@ class _Correction:
         most = torch.as_tensor(limit[chosen, None], dtype=torch.float32, device=device)
         free = torch.ones(len(t.c), dtype=torch.bool, device=device).index_fill_(0, ids, False)
         among = [x for x in (torch.nonzero(free).flatten(), t.anchors[free[t.anchors]]) if len(x)]
+        edges = self._edges_near(ids)
         for step in range(steps):
             self.optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
             others = torch.cat([self._some(x) for x in among])
-            both = torch.cat(self.networks.tissue(t.c[torch.cat([others, ids])]), 1)
+            some = self._some(edges)[: len(edges)]
+            both = torch.cat(self.networks.tissue(t.c[torch.cat([others, ids, t.edges[some].flatten()])]), 1)
+            ends = both[len(others) + len(ids) :].view(-1, 2, 4)
             held = losses.towards(both[: len(others)] / self.scale, self.kept[others] / self.scale)
-            thickness, normal = both[len(others) :].split([1, 3], 1)
+            thickness, normal = both[len(others) : len(others) + len(ids)].split([1, 3], 1)
             loss = (
                 losses.beyond(thickness / 0.05, most / 0.05)
                 + losses.anatomy_normal(normal, self.ways[ids])
                 + _HOLD * held
             )
+            if len(some):
+                loss = loss + GENTLE * losses.gentle(ends[..., :1], ends[..., 1:], t.edge_lengths[some])
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             self.optimiser.step()

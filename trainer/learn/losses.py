@@ -64,6 +64,13 @@ def beyond(predicted: Tensor, limit: Tensor | float) -> Tensor:
     return (predicted - limit).clamp_min(0).square().mean()
 
 
+def gentle(thickness: Tensor, normal: Tensor, lengths: Tensor) -> Tensor:
+    """How far edges are steeper than SLOPE or turn by more than TURN, of thickness (E, 2, 1) and normals
+    (E, 2, 3) at their ends and their lengths (E, 1): ours, so that nothing is steeper than an edit can show."""
+    slope = thickness.diff(dim=1)[:, 0].abs() / lengths
+    return beyond(slope, SLOPE) + beyond(normal.diff(dim=1).norm(dim=2), TURN)
+
+
 class Terms:
     """The weighted terms of one step. One of weight 0 is not evaluated: its formula is never called."""
 
@@ -180,12 +187,10 @@ class AnatomyTerms:
         c = t.c[t.edges[at].flatten()]
         thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
 
-        def gentle() -> Tensor:
-            one, other = thickness().view(len(at), 2, -1).unbind(1)
-            turn = normal().view(len(at), 2, -1).diff(dim=1).norm(dim=2)
-            return beyond((one - other).abs() / t.edge_lengths[at], SLOPE) + beyond(turn, TURN)
+        def term() -> Tensor:
+            return gentle(thickness().view(-1, 2, 1), normal().view(-1, 2, 3), t.edge_lengths[at])
 
-        self._terms.add("gentle", gentle)
+        self._terms.add("gentle", term)
 
     def _symmetry(self) -> Tensor:
         t = self._tables

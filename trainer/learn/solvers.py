@@ -23,7 +23,7 @@ from torch import Tensor
 from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
 from .model import STILL, FaceNetworks, JawPoses, networks_for
-from .problem import LABELS, Problem, TrainingTables, normalised_shapes, pieces, unskinned
+from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
 
 
 def _direct(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +97,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 DAMPING = 2e-5  # of the random features' mean square
 FINAL_DAMPING = 1e-6  # where they were learned
-WORST, NEARLY = 30.0, 0.3  # how much more the worst pair counts; of the worst, from where pairs do
+WORST, NEARLY = 10.0, 0.3  # how much more the worst pair counts; of the worst, from where pairs do
 SAMPLES = 2048  # at once: what they make of a layer stays in a processor's cache
 
 
@@ -186,7 +186,10 @@ def count_the_worst(tables: TrainingTables, networks: FaceNetworks, weight: Tens
     gram, right = _normal_equations(networks, _columns(tables, weight))
     gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
     features = torch.cat([_with_one(networks, c) for c in tables.c.split(SAMPLES)])
-    truth = tables.rows[:, LABELS:] / tables.motion_size
+    neutral, shapes = tables.unpack(tables.rows)[:2]
+    skin = torch.cat([networks.surface(c)[0] for c in tables.c.split(SAMPLES)])
+    left = (neutral - skin).repeat(1, targets)  # which the displacements stand on
+    truth = (shapes + left) / tables.motion_size
 
     def columns_of(target: int) -> slice:
         return slice(3 * target, 3 * target + 3)
