@@ -171,9 +171,8 @@ class Training:
             if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
                 solve_columns(self.tables, self.networks, self._density())
         terms, miss = losses.Terms(self.config.weights), None
-        share = self._share()
-        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, self._draw_of, share)
-        batch = int(share * self.config.batch)
+        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, self._draw_of)
+        batch = int(self._share() * self.config.batch)
         if self.step < self.anatomy_first:
             anatomy.dense(*self._draw(batch // 2, 0, int(batch * self.config.face_share))[:2])
             anatomy.sparse()
@@ -249,7 +248,7 @@ class Training:
     def _share(self) -> float:
         """Of the points a step: fewer at first, when any of them tell the way."""
         done = self.step - self.anatomy_first
-        return START if 0 <= done < UNTIL * self.config.skin_steps else 1.0
+        return START if self._principal and 0 <= done < UNTIL * self.config.skin_steps else 1.0
 
     def _set_rate(self) -> None:
         """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than

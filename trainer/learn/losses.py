@@ -117,19 +117,13 @@ class Asked:
 
 
 class AnatomyTerms:
-    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows; share: of the usual
-    counts."""
+    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows."""
 
     def __init__(
-        self,
-        terms: Terms,
-        tables: TrainingTables,
-        networks: FaceNetworks,
-        draw: Callable[[int, int], Tensor],
-        share: float = 1.0,
+        self, terms: Terms, tables: TrainingTables, networks: FaceNetworks, draw: Callable[[int, int], Tensor]
     ) -> None:
         self._terms, self._tables, self._networks, self._draw = terms, tables, networks, draw
-        self._share, self._asked = share, Asked()
+        self._asked = Asked()
 
     def dense(self, c: Tensor, rows: Tensor) -> None:
         """Ours, at any template points c (P, 3) with their rows: D, N and K towards smooth labels."""
@@ -152,7 +146,7 @@ class AnatomyTerms:
         if len(t.anchors) and terms.wants("anatomy_point", "anatomy_thickness", "anatomy_normal"):
             self._at_constraints()
         if len(t.tight) and terms.wants("inside"):
-            at = self._few(len(t.tight), TIGHT)
+            at = self._draw(len(t.tight), TIGHT)
             depth = self._asked.at(self._networks.depth, t.c[t.tight[at]])
             terms.add("inside", lambda: beyond(depth() / BONE, t.tight_room[at] / BONE))
         if len(t.edges) and terms.wants("gentle"):
@@ -167,7 +161,7 @@ class AnatomyTerms:
 
     def _at_constraints(self) -> None:
         t, terms, nets = self._tables, self._terms, self._networks
-        at = self._few(len(t.anchors), ANCHORS)
+        at = self._draw(len(t.anchors), ANCHORS)
         ids = t.anchors[at]
         c, neutral = t.c[ids], t.rows[ids, :3]
         thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
@@ -183,7 +177,7 @@ class AnatomyTerms:
 
     def _gentle(self) -> None:
         t, nets = self._tables, self._networks
-        at = self._few(len(t.edges), EDGES)
+        at = self._draw(len(t.edges), EDGES)
         c = t.c[t.edges[at].flatten()]
         thickness, normal = self._asked.at(nets.depth, c), self._asked.at(nets.normal, c)
 
@@ -194,12 +188,9 @@ class AnatomyTerms:
 
     def _symmetry(self) -> Tensor:
         t = self._tables
-        ids = self._few(len(t.c), FEW)
+        ids = self._draw(len(t.c), FEW)
         bone, mirrored = self._networks.rest(torch.cat([t.c[ids], t.mirrored[ids]])).bone.chunk(2)
         return symmetry(bone / BONE, mirrored / BONE, t.plane_normal, t.plane_offset / BONE)
 
     def _some(self, ids: Tensor) -> Tensor:
-        return self._tables.c[ids[self._few(len(ids), FEW)]]
-
-    def _few(self, rows: int, count: int) -> Tensor:
-        return self._draw(rows, max(1, int(self._share * count)))
+        return self._tables.c[ids[self._draw(len(ids), FEW)]]

@@ -182,7 +182,8 @@ def count_the_worst(tables: TrainingTables, networks: FaceNetworks, weight: Tens
     which it misses by much of the largest miss of all (a step of C. Lawson's algorithm for the smallest
     largest error, 1961, cut off). The tables hold the targets' own displacements, of no combination; weight
     (V,): how much each vertex counts besides. Nothing is done where it would not lower the largest."""
-    net, targets = networks.nets["expression"], tables.targets
+    layer, targets = networks.nets["expression"].last, tables.targets
+    assert isinstance(layer, torch.nn.Linear)
     gram, right = _normal_equations(networks, _columns(tables, weight))
     gram.diagonal().add_(FINAL_DAMPING * gram.diagonal().mean())
     features = torch.cat([_with_one(networks, c) for c in tables.c.split(SAMPLES)])
@@ -197,7 +198,7 @@ def count_the_worst(tables: TrainingTables, networks: FaceNetworks, weight: Tens
     def miss(target: int, columns: Tensor) -> Tensor:
         return (features @ columns - truth[:, columns_of(target)]).norm(dim=1)
 
-    last = torch.cat([net.last.weight.T, net.last.bias[None]]).double()[:, 3:]  # type: ignore[union-attr,operator]
+    last = torch.cat([layer.weight.T, layer.bias[None]]).double()[:, 3:]
     misses = torch.stack([miss(k, last[:, columns_of(k)]) for k in range(targets)])
     worst = misses.max()
     more = WORST * (misses / worst - NEARLY).clamp_min(0)
@@ -209,8 +210,7 @@ def count_the_worst(tables: TrainingTables, networks: FaceNetworks, weight: Tens
         other = torch.linalg.solve(gram + counted @ features[ids], wanted)
         if miss(k, other).max() < misses[k].max():
             last[:, at] = other
-    net.last.weight[3:] = last[:-1].T  # type: ignore[union-attr,operator]
-    net.last.bias[3:] = last[-1]  # type: ignore[union-attr,operator]
+    layer.weight[3:], layer.bias[3:] = last[:-1].T.float(), last[-1].float()
 
 
 def _ridge(
