@@ -16,7 +16,7 @@ from .problem import TrainingTables
 ANCHORS = 384  # constraint vertices a step
 TIGHT = 384  # vertices a step with little room for a bone point below them
 EDGES = 384  # edges a step that are to be gentle
-SLOPE, TURN = 0.95, 0.19  # mm a mm and radians along them: a little less than what an edit can show
+SLOPE, TURN = 0.95, 0.18  # mm a mm and radians along them: a little less than what an edit can show
 FEW = 128  # vertices a step for each of the paper's regularisers
 BONE = 0.05  # normalised: the size of the lengths below the skin, so that their terms are of order one
 
