@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aim_maya.core.curves.files import read_curves
 from aim_maya.core.performance import read_performance
 from aim_maya.runtime import FaceModel, Performance
 from trainer.__main__ import main
@@ -62,6 +63,11 @@ def test_scans_to_a_performance(draft: Path, frames: Path, tmp_path: Path) -> No
         (["--camera", "cameras.json"], "go together"),
         (["take.npz", "--landmarks", "points.json"], "go together"),
         (["gone.npz"], "no frames at"),
+        (["take.npz", "--limits"], "global fits"),
+        (
+            ["--landmarks", "p.json", "--camera", "c.json", "--mode", "global", "--limits"],
+            "fits to scans only",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_said(
@@ -72,6 +78,22 @@ def test_what_cannot_be_fitted_is_said(
     )
     assert word in capsys.readouterr().err
     assert not (tmp_path / "take.aimperf").exists()
+
+
+def test_noisy_scans_become_curves_that_sliders_take(draft: Path, frames: Path, tmp_path: Path) -> None:
+    with np.load(frames) as take:
+        noisy = take["frames"] + np.random.default_rng(0).normal(0, 1.0, take["frames"].shape)
+    np.savez(tmp_path / "noisy.npz", frames=noisy.astype(np.float32), fps=25.0)
+    found = {}
+    for limits in ([], ["--limits"]):
+        out, csv = tmp_path / "take.aimperf", tmp_path / "take.csv"
+        fitted = ["--mode", "global", "--jaw", "tied", *limits, "--progress", "none"]
+        assert main(["fit", str(draft), str(tmp_path / "noisy.npz"), "-o", str(out), *fitted]) == 0
+        assert main(["curves", str(out), "-o", str(csv)]) == 0
+        found[bool(limits)] = read_curves(csv).values
+    assert found[False].min() < 0
+    assert found[True].min() >= 0
+    assert found[True].max() <= 1
 
 
 @pytest.mark.parametrize("where", ["below a file", "read-only"])

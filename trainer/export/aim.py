@@ -311,9 +311,8 @@ def principal(before: Floats, within: float) -> Principal | None:
         gram += some.T @ some
     energy, vectors = np.linalg.eigh(gram)
     energy, vectors = np.maximum(energy[::-1], 0), vectors[:, ::-1]
-    left = np.sqrt(
-        np.cumsum(energy[::-1])[::-1] / max(3 * t * v, 1)
-    )  # RMS, without this column and later ones
+    without = np.cumsum(energy[::-1])[::-1]  # each column and those behind it
+    left = np.sqrt(without / max(3 * t * v, 1))  # RMS
     drop = energy[:-1] / np.maximum(energy[1:], max(1e-30 * energy[0], 1e-300))
     most = 3 * t // 2  # beyond, the rows themselves take less room; and what is rounded to nothing drops, too
     end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)[:most]))
