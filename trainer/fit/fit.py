@@ -16,9 +16,8 @@ from aim_maya.runtime import FaceModel
 from .equations import complete
 from .linear import LinearSolver, Solvers, Spaces, estimated_noise, rest_normals
 from .options import FitOptions
-from .performance import build_performance, residual_figures
 from .scans import Frames, check_scale, read_confidence
-from .take import Resume, Take, filled, filled_rigid, smoothed
+from .take import Resume, Take, build_performance, filled, filled_rigid, residual_figures, smoothed
 
 LIMITS = (0.0, 1.0)
 _FAR_MM, _PILOTS = 2.5, 6

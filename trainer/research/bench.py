@@ -33,7 +33,7 @@ from aim_maya.runtime.edit_build import build_edit, sculpts_of
 from aim_maya.runtime.engine import Engine, FullEvaluator, full_evaluator
 from aim_maya.runtime.model_data import ModelData
 from aim_maya.runtime.tables import SkinTables
-from trainer.fit.performance import build_performance
+from trainer.fit.take import build_performance
 
 # What an edit costs a cached frame: paired with the unedited model at the same weights.
 

@@ -26,7 +26,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
-from trainer.fit.performance import build_performance
+from trainer.fit.take import build_performance
 
 from .carry import Carry, FieldGatherer, JawCarrier, carrying
 from .mapping import ControlMap

@@ -17,8 +17,7 @@ from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
 from trainer.fit.options import LandmarkOptions
-from trainer.fit.performance import build_performance, residual_figures
-from trainer.fit.take import filled, filled_rigid
+from trainer.fit.take import build_performance, filled, filled_rigid, residual_figures
 
 from .camera import TURNED, Camera
 from .frame_fit import Fitted, FrameFit, solve_focal, start_pose, with_cameras

@@ -20,9 +20,8 @@ from trainer.export.graphs import ACTIVATIONS
 from trainer.export.pose_graph import Graph
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
-from trainer.fit.performance import build_performance, residual_figures
 from trainer.fit.scans import Frames, check_scale, read_confidence
-from trainer.fit.take import filled, filled_rigid
+from trainer.fit.take import build_performance, filled, filled_rigid, residual_figures
 from trainer.learn.run import pick_device
 
 from .networks import CoefficientNetwork, neural_face
