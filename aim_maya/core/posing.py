@@ -321,6 +321,11 @@ class Columns:
         made: Floats = self.columns.astype(np.float32, copy=False) @ self.mix[:, 3 * i : 3 * i + 3]
         return made
 
+    def whole(self) -> Floats:
+        """(T, V, 3) float32, all at once."""
+        made = self.columns.astype(np.float32, copy=False) @ self.mix
+        return np.ascontiguousarray(made.reshape(len(made), -1, 3).transpose(1, 0, 2))
+
 
 _Row = tuple[NDArray[np.bool_], NDArray[np.generic], float]
 

@@ -483,7 +483,8 @@ _ROWS = 1024  # vertices at once: the widest layer's values then lie in a core's
 
 def displacements(graph: bytes, where: str, sizes: Mapping[str, int], template: Floats) -> Columns | Floats:
     """What fields.onnx gives as basis at template (V, 3), model unit: columns whose sums the displacements
-    are, where its last layer is linear, so that each is formed when it is asked for; else all, (T, V, 3).
+    are, where its last layer is linear and these are fewer, so that each displacement is formed when it is
+    asked for; else all, (T, V, 3).
 
     Raises AimError, naming `where`, for a graph that check_graph refuses.
     """
@@ -515,9 +516,11 @@ class _Evaluated:
         if node and product and (node.operator, product.operator) == ("Add", "MatMul"):
             last, bias = (self._constants.get(name) for name in (product.inputs[1], node.inputs[1]))
             if last is not None and bias is not None and last.ndim == 2 and bias.shape == last.shape[1:]:
-                features = self._by_rows(product.inputs[0], len(last))
-                features *= gain
-                return Columns(np.concatenate([features, gain], 1), np.concatenate([last, bias[None]]))
+                columns = np.concatenate([np.empty((len(gain), len(last)), np.float32), gain], 1)
+                self._by_rows(product.inputs[0], columns[:, :-1])
+                columns[:, :-1] *= gain
+                sums = Columns(columns, np.concatenate([last, bias[None]]))
+                return sums if last.shape[0] < last.shape[1] else sums.whole()
         return np.ascontiguousarray(self._at("basis", self._template).transpose(1, 0, 2))
 
     def _node(self, name: str) -> _Node | None:
@@ -536,13 +539,11 @@ class _Evaluated:
                 asked += self._nodes[i].inputs
         return [self._nodes[i] for i in sorted(found)]
 
-    def _by_rows(self, name: str, width: int) -> Floats:
-        """A value (V, width): of some vertices at a time, where each vertex goes through a network alone."""
-        size = _ROWS if all(self._keeps_rows(node) for node in self._before(name)) else len(self._template)
-        values = np.empty((len(self._template), width), np.float32)
+    def _by_rows(self, name: str, values: Floats) -> None:
+        """A value into (V, width): of some vertices at a time, where each goes through a network alone."""
+        size = _ROWS if all(self._keeps_rows(node) for node in self._before(name)) else len(values)
         for start in range(0, len(values), size):
             values[start : start + size] = self._at(name, self._template[start : start + size])
-        return values
 
     def _keeps_rows(self, node: _Node) -> bool:
         shapes = [self._shape(name) for name in node.inputs]

@@ -51,7 +51,7 @@ def write_ict_head(folder: Path) -> Actor:
 
 
 # The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place
-# of the 10 MB of the file that it becomes.
+# of the 5 MB of the file that it becomes.
 
 _SKIN = ("confidence", "tissue", "nodes", "seals", "seal_groups", "seal_sizes")
 _KEPT = ("template", "regions", *(f"skin_{name}" for name in _SKIN))
