@@ -61,11 +61,7 @@ class Networks:
     def __getitem__(self, i: int) -> Floats:
         """(V, 3) float32 of target i, model unit. Raises AimError for a graph that is none of ours, and for
         what no head moves by."""
-        with self._lock:
-            if self._made is None:
-                sizes = {"V": len(self._template), "T": self._targets}
-                self._made = displacements(self._graph, self._where, sizes, self._template)
-        row = self._made[i]
+        row = self._evaluated()[i]
         most = float(np.abs(row).max(initial=0))
         if not most <= _LARGEST:
             raise AimError(
@@ -74,6 +70,20 @@ class Networks:
                 "Export it again.",
             )
         return row
+
+    def whole(self) -> Floats:
+        """(T, V, 3) float32, all at once, and kept so from then on."""
+        made = self._evaluated()
+        if isinstance(made, Columns):
+            made = self._made = made.whole()
+        return made
+
+    def _evaluated(self) -> Columns | Floats:
+        with self._lock:
+            if self._made is None:
+                sizes = {"V": len(self._template), "T": self._targets}
+                self._made = displacements(self._graph, self._where, sizes, self._template)
+            return self._made
 
 
 @dataclass(frozen=True)
@@ -147,15 +157,15 @@ class ModelData:
 
     @property
     def basis(self) -> Floats:
-        """(T, V, 3) float32 the networks' displacements before skinning: made anew by every call."""
+        """(T, V, 3) float32 the networks' displacements before skinning."""
         learned = self.learned
         if isinstance(learned, np.ndarray):
             return learned
+        if isinstance(learned, Networks | Columns):
+            return learned.whole()
         made = np.empty((len(learned), *self.neutral.shape), np.float32)
         for i in range(len(made)):
-            made[i] = learned[i]
-            if isinstance(learned, Detail):
-                made[i] += self.detail[i]
+            made[i] = learned[i] + self.detail[i]
         return made
 
     @cached_property

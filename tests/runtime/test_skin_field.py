@@ -24,6 +24,7 @@ from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose
+from trainer.export import skin_fields
 from trainer.export.skin_fields import request_of, skin_seals, widest
 
 
@@ -281,6 +282,33 @@ def test_a_file_of_before_is_written_anew(small_draft: Path, tmp_path: Path, mod
     made = request_of(new.data)
     assert made is not None
     assert np.array_equal(made.nodes, new.data.skin_request.nodes)  # type: ignore[union-attr]
+
+
+def test_what_a_target_leaves_alone_crosses_as_at_rest(
+    model: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at the skin that moves finds what looking at all of it does."""
+    data, size = model.data, model.data.sites.size
+    rows = [data.neutral + row for row in data.tables(True).rows()]
+    points, stomion = data.sites.to_head(data.neutral), data.sites.site("stomion")
+    lower = (data.weight > 0.5 * data.weight.max()) & (np.linalg.norm(points - stomion, axis=1) < 30 * size)
+    for up in (3, 12):
+        rows.append(data.neutral + up * size / model.mm_per_unit * lower[:, None] * data.sites.axes[1])
+    given = (data.pieces, data.sites, model.mm_per_unit)
+    found, sizes, real = skin_seals(data.sewn, rows, *given), list[int](), skin_fields._crossing
+
+    def counted(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+        sizes.append(len(triangles))
+        return real(points, triangles)
+
+    monkeypatch.setattr(skin_fields, "_crossing", counted)
+    alone = [skin_seals(data.sewn.with_points(row), [], *given) for row in [data.neutral, *rows]]
+    wanted = np.concatenate([np.column_stack([np.full(len(r), p), r[:, 1:]]) for p, r in enumerate(alone)])
+    assert np.array_equal(found, wanted)
+    assert len(np.unique(found[:, 0])) > 2
+    sizes.clear()
+    skin_seals(data.sewn, rows[-1:], *given)
+    assert sizes[-1] < 0.7 * sizes[0]
 
 
 def test_seals_in_the_file() -> None:

@@ -21,7 +21,7 @@ from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.runtime import FaceModel
-from aim_maya.runtime.engine import FullEvaluator
+from aim_maya.runtime.engine import Engine, FullEvaluator
 from aim_maya.runtime.frame import PoseFrame
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES, without_constants
 from aim_maya.runtime.model_data import HOLDS_ALL, HOLDS_LESS, packed_detail, packed_seals
@@ -85,8 +85,9 @@ def without_doubles(members: Mapping[str, bytes]) -> dict[str, bytes]:
 def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, float]:
     """Largest differences in mm of everything from cached points at trained poses: the graphs' fields and
     frames, and torch's where given."""
-    cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
+    cached = FaceModel.load(path, "cpu")
     data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
+    full = FaceModel(data, cached.edit, Engine(data, "cpu", "full"))
     stored = {
         "bone_points": data.bone,
         "thickness": data.thickness[:, None],
