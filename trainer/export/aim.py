@@ -289,7 +289,8 @@ def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | N
     mesh = Mesh(arrays["neutral"].astype(np.float64), welded.given.counts, corners)
     pieces, weight, mm = arrays.get("pieces"), arrays["weight"], problem.actor.mm_per_unit
     made = skin_request(mesh, arrays["normals"], weight, pieces, sites, seen[welded.of], mm)
-    shapes = [shape[welded.of] for shape in problem.actor.stack]
+    # as the file has them, like the neutral: what does not move is then the same to the last bit
+    shapes = [shape[welded.of].astype(np.float32).astype(np.float64) for shape in problem.actor.stack]
     return replace(made, seals=skin_seals(mesh, shapes, pieces, sites, mm))
 
 

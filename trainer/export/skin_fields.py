@@ -103,10 +103,11 @@ def skin_seals(
     skin = mesh.triangles[~piece[mesh.triangles].any(1)]
     at_rest, rows = _crossing(mesh.points, skin), []
     for pose, points in enumerate([mesh.points, *shapes]):
-        moved = (points != mesh.points).any(1)[skin].any(1)
+        moved = (points != mesh.points).any(1)[skin.T].any(0)
         pairs = at_rest[~moved[at_rest].any(1)]
         if moved.any():
-            low, high = points[skin].min(1), points[skin].max(1)
+            corners = points[skin.T]
+            low, high = corners.min(0), corners.max(0)
             near = ((high >= low[moved].min(0)) & (low <= high[moved].max(0))).all(1)
             some = np.flatnonzero(near)
             found = some[_crossing(points, skin[some])]
