@@ -39,7 +39,7 @@ class Format:
 
 
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
-AIM = Format("aim", "model", 2, (*_GRAPHS, "mesh.npz"))
+AIM = Format("aim", "model", 3, (*_GRAPHS, "mesh.npz"))
 AIMPERF = Format("aimperf", "performance", 1, ("performance.npz", "coefficients.onnx"))
 _FORMATS = (AIM, AIMPERF)
 

@@ -205,7 +205,7 @@ def tolerance(points: Floats, mm_per_unit: float) -> float:
     return max(1e-3 / mm_per_unit, 4 * float(np.spacing(np.float32(np.abs(points).max()))))
 
 
-_BITS = np.array([bin(i).count("1") for i in range(256)], np.int64)
+_BITS = np.array([bin(i).count("1") for i in range(256)], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Detail:
     @cached_property
     def counts(self) -> Ints:
         """(T,) how many points each target moves."""
-        return _BITS[self.moved].sum(1)
+        return _BITS[self.moved].sum(1, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -273,7 +273,7 @@ class Detail:
         values = kept if scale == 0 else np.multiply(kept, scale, dtype=np.float32)
         return np.flatnonzero(self.moves(i)), np.asarray(values, np.float32)
 
-    def row(self, i: int) -> Floats:
+    def __getitem__(self, i: int) -> Floats:
         """(V, 3) float32 of target i, zeros where nothing moves."""
         row = np.zeros((self.vertices, 3), np.float32)
         ids, values = self.points(i)
@@ -301,32 +301,30 @@ class Detail:
 
     def displacements(self) -> Floats:
         """(T, V, 3) float32, model unit, all of it: made anew by every call."""
-        return np.stack([self.row(i) for i in range(len(self))])
-
-
-def beside(displacements: Iterable[Floats], detail: Detail, within: float) -> Detail:
-    """By how much displacements, rows (V, 3), differ from the detail's: what is small takes fine steps."""
-    return Detail.encode((row - detail.row(i) for i, row in enumerate(displacements)), within)
+        return np.stack([self[i] for i in range(len(self))])
 
 
 @dataclass(frozen=True)
-class Principal:
+class Columns:
     """Displacements of T targets over V vertices as sums of few columns, which is what a network's last layer
-    gives: columns (V, R) int16 times scales (R,), and mix (R, 3T) float32, model unit."""
+    gives: columns (V, R) float32, or int16 as files of schema 2 have them, times mix (R, 3T) float32, model
+    unit."""
 
-    columns: NDArray[np.int16]
-    scales: Floats
+    columns: NDArray[Any]
     mix: Floats
 
     def __len__(self) -> int:
         return self.mix.shape[1] // 3
 
-    def row(self, i: int) -> Floats:
+    def __getitem__(self, i: int) -> Floats:
         """(V, 3) float32 of target i."""
-        made: Floats = self.columns.astype(np.float32) @ (
-            self.scales[:, None] * self.mix[:, 3 * i : 3 * i + 3]
-        )
+        made: Floats = self.columns.astype(np.float32, copy=False) @ self.mix[:, 3 * i : 3 * i + 3]
         return made
+
+    def whole(self) -> Floats:
+        """(T, V, 3) float32, all at once."""
+        made = self.columns.astype(np.float32, copy=False) @ self.mix
+        return np.ascontiguousarray(made.reshape(len(made), -1, 3).transpose(1, 0, 2))
 
 
 _Row = tuple[NDArray[np.bool_], NDArray[np.generic], float]

@@ -21,15 +21,17 @@ from aim_maya.core.face_sites import FaceSites, find_sites, sites_from_json
 from aim_maya.core.handles import HANDLES, Handles, bones_of
 from aim_maya.core.json_fields import Fields
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, LinearBlend, Principal
+from aim_maya.core.posing import Columns, Detail, JawMotion, LinearBlend
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
 
 from .edit import Sculpts
-from .graph_check import check_graph
+from .graph_check import check_graph, displacements, with_constants
 from .skin_field import MOST_NODES, SkinField, SkinRequest, TrainedPoses
 from .tables import SkinTables, dense_tables, difference_tables, sparse_tables
 
+HOLDS_LESS, HOLDS_ALL = "full_frame.onnx", "full.onnx"
+"""Of these two graphs of a file the second holds the constants that both have."""
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
@@ -43,11 +45,52 @@ class BakedJaw:
     pose: Floats | None = None
 
 
+class Networks:
+    """The displacements before skinning of T targets as the networks in fields.onnx give them: evaluated by
+    numpy when the first is asked for, and kept."""
+
+    def __init__(self, graph: bytes, template: Floats, targets: int, where: str) -> None:
+        """graph: fields.onnx, not examined yet; template (V, 3)."""
+        self._graph, self._template, self._targets, self._where = graph, template, targets, where
+        self._made: Columns | Floats | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._targets
+
+    def __getitem__(self, i: int) -> Floats:
+        """(V, 3) float32 of target i, model unit. Raises AimError for a graph that is none of ours, and for
+        what no head moves by."""
+        row = self._evaluated()[i]
+        most = float(np.abs(row).max(initial=0))
+        if not most <= _LARGEST:
+            raise AimError(
+                f"{self._where}: its networks displace points by {most:.3g}.",
+                "The file was altered.",
+                "Export it again.",
+            )
+        return row
+
+    def whole(self) -> Floats:
+        """(T, V, 3) float32, all at once, and kept so from then on."""
+        made = self._evaluated()
+        if isinstance(made, Columns):
+            made = self._made = made.whole()
+        return made
+
+    def _evaluated(self) -> Columns | Floats:
+        with self._lock:
+            if self._made is None:
+                sizes = {"V": len(self._template), "T": self._targets}
+                self._made = displacements(self._graph, self._where, sizes, self._template)
+            return self._made
+
+
 @dataclass(frozen=True)
 class ModelData:
     """Arrays in the model unit, object space; modified: the file's time stamp (ns) when it was read. bone,
-    normals (V, 3), thickness, weight (V,): the evaluated fields. learned: the networks' displacements (T, V,
-    3), by how much they differ from the detail, or what they are sums of."""
+    normals (V, 3), thickness, weight (V,): the evaluated fields. learned: the networks' displacements, T
+    times (V, 3), or by how much they differ from the detail."""
 
     path: Path
     modified: int
@@ -60,7 +103,7 @@ class ModelData:
     normals: Floats
     thickness: Floats
     weight: Floats
-    learned: Floats | Detail | Principal
+    learned: Floats | Columns | Detail | Networks
     detail: Detail
     motion: JawMotion
     centre: Floats
@@ -82,19 +125,21 @@ class ModelData:
     """The skin's motions of the faces that are there, by what their edits ask for."""
     _made: dict[bool, SkinTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _examined: set[str] = field(default_factory=set)
+    _examined: dict[str, bytes] = field(default_factory=dict)
 
     def graph(self, name: str) -> bytes:
         """A graph of the file, examined. Raises AimError when it is missing, or not one that this project
         writes."""
-        if name not in self._examined:
+        graph = self._examined.get(name)
+        if graph is None:
             if name not in self.graphs:
                 raise AimError(f"{self.path} has no {name}.", "The file was altered.", "Export it again.")
-            check_graph(
-                self.graphs[name], name, str(self.path), {"V": len(self.neutral), "T": len(self.rig.targets)}
-            )
-            self._examined.add(name)
-        return self.graphs[name]
+            graph = self.graphs[name]
+            if name == HOLDS_LESS and HOLDS_ALL in self.graphs:
+                graph = with_constants(graph, self.graphs[HOLDS_ALL], str(self.path), name)
+            check_graph(graph, name, str(self.path), {"V": len(self.neutral), "T": len(self.rig.targets)})
+            self._examined[name] = graph
+        return graph
 
     def tables(self, detail: bool) -> SkinTables:
         """With detail: the trained shapes themselves. Without: everything from the networks' fields."""
@@ -112,13 +157,16 @@ class ModelData:
 
     @property
     def basis(self) -> Floats:
-        """(T, V, 3) float32 the networks' displacements before skinning: made anew by every call."""
+        """(T, V, 3) float32 the networks' displacements before skinning."""
         learned = self.learned
         if isinstance(learned, np.ndarray):
             return learned
-        of_detail = isinstance(learned, Detail)
-        rows = [learned.row(i) + (self.detail.row(i) if of_detail else 0) for i in range(len(self.detail))]
-        return np.array(rows, np.float32).reshape(len(rows), *self.neutral.shape)
+        if isinstance(learned, Networks | Columns):
+            return learned.whole()
+        made = np.empty((len(learned), *self.neutral.shape), np.float32)
+        for i in range(len(made)):
+            made[i] = learned[i] + self.detail[i]
+        return made
 
     @cached_property
     def sites(self) -> FaceSites:
@@ -252,6 +300,8 @@ def read_model(path: str | Path) -> ModelData:
         "weight": (v,),
     }
     fields = {name: _single(arrays, name, shape, where) for name, shape in shapes.items()}
+    learned = _learned(arrays, (t, v, 3), where)
+    networks = Networks(members.get("fields.onnx", b""), fields["template"], t, str(path))
     sites = about.fields("landmarks") if "landmarks" in about else None
     baked = _baked_jaw(about, manifest)
     data = ModelData(
@@ -266,7 +316,7 @@ def read_model(path: str | Path) -> ModelData:
         normals=fields["normals"],
         thickness=fields["thickness"],
         weight=fields["weight"],
-        learned=_learned(arrays, (t, v, 3), where),
+        learned=networks if learned is None else learned,
         detail=_detail(arrays, "detail", (t, v, 3), where),
         motion=JawMotion(baked.gain * _trained_motion(manifest).twists),
         baked=baked,
@@ -288,6 +338,8 @@ def read_model(path: str | Path) -> ModelData:
             "The file was altered.",
             "Export it again.",
         )
+    if learned is None:
+        data.graph("fields.onnx")  # now, and not when the first frame without detail is asked for
     return data
 
 
@@ -369,19 +421,8 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
             _single(arrays, f"{name}_steps", shape, where)
         return Detail.of_whole(steps, scales)
 
-    def inflated(part: str, most: int) -> NDArray[np.uint8]:
-        packed = checked_array(arrays, f"{name}_{part}", (None,), where, kinds="u")
-        try:
-            whole = zlib.decompressobj().decompress(
-                packed.tobytes(), most + 1
-            )  # never more than belongs there
-        except zlib.error:
-            raise altered from None
-        if len(whole) != most or packed.dtype != np.uint8:
-            raise altered
-        return np.frombuffer(whole, np.uint8)
-
-    moved = inflated("moved", targets * -(-vertices // 8)).reshape(targets, -(-vertices // 8))
+    moved = _inflated(arrays, f"{name}_moved", targets * -(-vertices // 8), where)
+    moved = moved.reshape(targets, -(-vertices // 8))
     exact = _single(arrays, f"{name}_exact", size, where)
     if f"{name}_low" in arrays:
         low = checked_array(arrays, f"{name}_low", size, where, kinds="u")
@@ -389,7 +430,7 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
             raise altered
         steps = np.empty(low.shape, "<i2")
         both = steps.view(np.uint8).reshape(*low.shape, 2)
-        both[..., 0], both[..., 1] = low, inflated("high", low.size).reshape(3, -1).T
+        both[..., 0], both[..., 1] = low, _inflated(arrays, f"{name}_high", low.size, where).reshape(3, -1).T
     else:
         steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
         if steps.dtype != np.int16:
@@ -403,22 +444,33 @@ def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: st
     return detail
 
 
+def _inflated(arrays: dict[str, Any], name: str, size: int, where: str) -> NDArray[np.uint8]:
+    """The bytes that zlib packed under this name: so many, or an AimError."""
+    packed = checked_array(arrays, name, (None,), where, kinds="u")
+    try:
+        whole = zlib.decompressobj().decompress(packed.tobytes(), size + 1)  # never more than belongs there
+    except zlib.error:
+        whole = b""
+    if len(whole) != size or packed.dtype != np.uint8:
+        raise AimError(f"{where}: '{name}' is malformed.", "The file was altered.", "Export it again.")
+    return np.frombuffer(whole, np.uint8)
+
+
+def _deflated(plane: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.frombuffer(zlib.compress(plane.tobytes(), 6), np.uint8)
+
+
 def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
     """The members of mesh.npz that `detail` is read from; by zlib the bits, and the steps' high bytes, most
     of which are alike: coordinate after coordinate."""
     both = detail.steps.astype("<i2").view(np.uint8).reshape(-1, 3, 2)
-    planes = (detail.moved.tobytes(), np.ascontiguousarray(both[..., 1].T).tobytes())
-    moved, high = (np.frombuffer(zlib.compress(plane, 6), np.uint8) for plane in planes)
+    moved, high = _deflated(detail.moved), _deflated(both[..., 1].T)
     kept = {"moved": moved, "low": both[..., 0], "high": high, "exact": detail.exact, "scales": detail.scales}
     return {f"{name}_{part}": array for part, array in kept.items()}
 
 
-def packed_principal(principal: Principal) -> dict[str, Any]:
-    """The members of mesh.npz that a basis of few columns is read from."""
-    return {"basis_columns": principal.columns, "basis_scales": principal.scales, "basis_mix": principal.mix}
-
-
-def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Detail | Principal:
+def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Columns | Detail | None:
+    """What files before schema 3 keep of the networks' displacements; None where the networks are asked."""
     if "basis" in arrays:
         return _single(arrays, "basis", shape, where)
     if "basis_columns" in arrays:
@@ -427,8 +479,8 @@ def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floa
             raise AimError(f"{where}: its basis is malformed.", "The file was altered.", "Export it again.")
         count = columns.shape[1]
         scales = _single(arrays, "basis_scales", (count,), where)
-        return Principal(columns, scales, _single(arrays, "basis_mix", (count, 3 * shape[0]), where))
-    return _detail(arrays, "basis", shape, where)
+        return Columns(columns, scales[:, None] * _single(arrays, "basis_mix", (count, 3 * shape[0]), where))
+    return _detail(arrays, "basis", shape, where) if "basis_scales" in arrays else None
 
 
 def _regions(
@@ -459,19 +511,7 @@ def _skin_request(
             "The file was altered.",
             "Export it again.",
         )
-    seals = np.zeros((0, 3), np.int32)
-    if "skin_seals" in arrays:
-        seals = checked_array(arrays, "skin_seals", (None, 3), where, kinds="i")
-        most = [targets, len(seals), v - 1]
-        if len(seals) > (1 + targets) * v or (
-            len(seals) and (seals.min() < 0 or (seals.max(0) > most).any())
-        ):
-            raise AimError(
-                f"{where}: 'skin_seals' names pose {seals[:, 0].max()} of {targets} or vertex "
-                f"{seals[:, 2].max()} of {v}.",
-                "The file was altered.",
-                "Export it again.",
-            )
+    seals = _seals(arrays, v, targets, where)
     entry = about.fields("skin")
     return SkinRequest(
         confidence,
@@ -482,6 +522,50 @@ def _skin_request(
         seals,
         entry.number("tissue_bending", 1.0, low=1, high=1e6),
     )
+
+
+def _seals(arrays: dict[str, Any], v: int, targets: int, where: str) -> Ints:
+    """SkinRequest.seals as `packed_seals` wrote them; files before schema 3 have the rows themselves, or
+    none."""
+    if "skin_seal_sizes" in arrays:
+        sizes = checked_array(arrays, "skin_seal_sizes", (None,), where, kinds="i")
+        groups = checked_array(arrays, "skin_seal_groups", (1 + targets,), where, kinds="i")
+        many = int(sizes.sum(dtype=np.int64))
+        held = ((sizes > 0) & (sizes <= v)).all() and ((groups >= 0) & (groups <= len(sizes))).all()
+        if not held or int(groups.sum(dtype=np.int64)) != len(sizes) or many > (1 + targets) * v:
+            raise AimError(
+                f"{where}: 'skin_seal_sizes' is malformed.", "The file was altered.", "Export it again."
+            )
+        seals = np.empty((many, 3), np.int32)
+        first = np.repeat(np.cumsum(groups) - groups, groups)  # each group's pose begins at this one
+        seals[:, 0] = np.repeat(np.repeat(np.arange(1 + targets), groups), sizes)
+        seals[:, 1] = np.repeat(np.arange(len(sizes)) - first, sizes)
+        seals[:, 2] = _inflated(arrays, "skin_seals", 4 * many, where).view("<i4")
+    elif "skin_seals" in arrays:
+        seals = checked_array(arrays, "skin_seals", (None, 3), where, kinds="i")
+    else:
+        return np.zeros((0, 3), np.int32)
+    most = [targets, len(seals), v - 1]
+    if len(seals) > (1 + targets) * v or (len(seals) and (seals.min() < 0 or (seals.max(0) > most).any())):
+        raise AimError(
+            f"{where}: 'skin_seals' names pose {seals[:, 0].max()} of {targets} or vertex "
+            f"{seals[:, 2].max()} of {v}.",
+            "The file was altered.",
+            "Export it again.",
+        )
+    return seals
+
+
+def packed_seals(seals: Ints, targets: int) -> dict[str, Any]:
+    """The members of mesh.npz that rows (S, 3) of SkinRequest.seals are read from: how many groups each pose
+    has, how many vertices each group, and the vertices by zlib: most poses have what the neutral has."""
+    rows = seals[np.lexsort((seals[:, 1], seals[:, 0]))]
+    named, sizes = np.unique(rows[:, :2], axis=0, return_counts=True)
+    return {
+        "skin_seal_groups": np.bincount(named[:, 0], minlength=1 + targets).astype(np.int32),
+        "skin_seal_sizes": sizes.astype(np.int32),
+        "skin_seals": _deflated(rows[:, 2].astype("<i4")),
+    }
 
 
 def _sites(manifest: dict[str, Any], where: str) -> FaceSites:

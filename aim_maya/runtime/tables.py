@@ -7,13 +7,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
-from aim_maya.core.posing import Detail, Principal, inverse_of_poses
+from aim_maya.core.posing import Detail, inverse_of_poses
 
 from .blocks import Blocks, untouched
 from .edit import Sculpts
@@ -21,6 +22,14 @@ from .plans import Group, Layer, Plan, SpreadPlan, WholePlan
 
 _PLANS = 8  # sets of active targets that a table remembers
 _numbers = itertools.count()
+
+
+class Rows(Protocol):
+    """What a target displaces, formed when it is asked for, or an array (T, V, 3)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> Floats: ...
 
 
 def _zeros(rows: int, width: int) -> Floats:
@@ -239,15 +248,15 @@ def _groups(counts: Ints, rows: Ints, in_order: bool) -> list[Group]:
     return groups
 
 
-def dense_tables(rest: Floats, displacements: Floats | Principal) -> SkinTables:
-    """Tables of displacements (T, V, 3) float32 at rest (V, 3), or of those that few columns give."""
-    if isinstance(displacements, Principal):
-        moved = np.full((len(displacements), -(-len(rest) // 8)), 255, np.uint8)
-    else:
+def dense_tables(rest: Floats, displacements: Rows) -> SkinTables:
+    """Tables of displacements, T times (V, 3) float32, at rest (V, 3)."""
+    if isinstance(displacements, np.ndarray):
         moved = np.packbits((displacements != 0).any(2), axis=1)
+    else:
+        moved = np.full((len(displacements), -(-len(rest) // 8)), 255, np.uint8)
 
     def points_of(i: int) -> tuple[Ints, Floats]:
-        whole = displacements.row(i) if isinstance(displacements, Principal) else displacements[i]
+        whole = displacements[i]
         ids = np.flatnonzero(whole.any(1))
         return ids, whole[ids]
 
@@ -263,7 +272,7 @@ def difference_tables(rest: Floats, detail: Detail, learned: Detail) -> SkinTabl
     """Tables of detail plus what is learned beside it, at rest (V, 3)."""
 
     def points_of(i: int) -> tuple[Ints, Floats]:
-        row = detail.row(i) + learned.row(i)
+        row = detail[i] + learned[i]
         ids = np.flatnonzero(row.any(1))
         return ids, row[ids]
 

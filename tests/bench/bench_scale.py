@@ -27,12 +27,14 @@ import torch
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.container import read_aim, unpack_arrays
 from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.curves.files import read_curves
 from aim_maya.core.curves.take import match_controls
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.session import one_thread
 from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.research.bench import cold_start, sparse_sums, table_size
@@ -264,11 +266,36 @@ def measure(path: Path, rounds: int, curves: list[Path]) -> None:
         ]
         sys.stdout.write(markdown(head, captures) + "\n")
     sys.stdout.write(
-        f"{len(data.neutral)} vertices, {len(data.rig.targets)} targets; file {path.stat().st_size / 1e6:.1f} MB; "
+        f"{len(data.neutral)} vertices, {len(data.rig.targets)} targets; file {path.stat().st_size / 1e6:.1f} MB "
+        f"({contents(path)}); "
         f"rows {size['rows_mb']:.1f} MB, moved points {size['moved_mb']:.1f}, all {size['whole_mb']:.1f}; "
-        f"first points after {cold['load_to_first_points_s']:.2f} s, of it import {cold['import_s']:.2f}; peak "
-        f"{cold['peak_memory_mib']:.0f} MiB\n"
+        f"first points after {cold['load_to_first_points_s']:.2f} s ({cold['processor_s']:.2f} of the processor), "
+        f"of it import {cold['import_s']:.2f}; peak {cold['peak_memory_mib']:.0f} MiB; "
+        f"first frame without detail, 30 controls, {first_without_detail(path):.2f} s\n"
     )
+
+
+def contents(path: Path) -> str:
+    """What takes how many MB of a file, in words."""
+    members = read_aim(path)[1]
+    arrays = unpack_arrays(members["mesh.npz"], str(path))
+    sizes = {name.removesuffix(".onnx"): len(member) for name, member in members.items() if "onnx" in name}
+    for part in ("detail", "basis", "skin"):
+        sizes[part] = sum(array.nbytes for name, array in arrays.items() if name.startswith(part))
+    return ", ".join(f"{name} {size / 1e6:.1f}" for name, size in sizes.items() if size > 5e4)
+
+
+def first_without_detail(path: Path) -> float:
+    """Median seconds of the first frame without detail of a model just loaded, on one thread, as in a host."""
+    times = []
+    for _ in range(5):
+        model = FaceModel.load(path, "cpu")
+        weights = np.where(np.arange(len(model.targets)) < 30, 0.5, 0.0)
+        with one_thread():
+            begin = time.perf_counter()
+            model.points(weights, detail=False)
+            times.append(time.perf_counter() - begin)
+    return float(np.median(times))
 
 
 def capture_rows(model: FaceModel, curves: list[Path], rounds: int) -> list[list[object]]:

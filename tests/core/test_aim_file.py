@@ -29,7 +29,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.aim").read_bytes() == (tmp_path / "b.aim").read_bytes()
     manifest, members = read_aim(tmp_path / "a.aim")
     assert members == {"mesh.npz": b"123"}
-    assert manifest["schema"] == AIM.schema == 2
+    assert manifest["schema"] == AIM.schema == 3
 
 
 def test_truncated(draft: Path, tmp_path: Path) -> None:

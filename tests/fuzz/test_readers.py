@@ -31,6 +31,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData, write_performance
 from aim_maya.runtime import FaceModel, Performance
 from tests.actor.test_packed import rounded
+from tests.runtime.test_tables import with_columns
 from trainer.sample.packed import write_packed
 
 from .damage import (
@@ -162,6 +163,15 @@ def read_checkpoint(path: Path, tiny: Path) -> None:
 
 def model_file(draw: Draw, tiny: Path, folder: Path) -> Path:
     container_damaged(draw, AIM, tiny / "tiny.aim", folder / "a.aim", "mesh.npz")
+    return folder / "a.aim"
+
+
+def older_model_file(draw: Draw, tiny: Path, folder: Path) -> Path:
+    """As schema 2 has it of hundreds of targets: sums of columns in place of networks that are asked."""
+    whole = folder / "whole.aim"
+    if not whole.exists():
+        with_columns(tiny / "tiny.aim", whole)
+    container_damaged(draw, AIM, whole, folder / "a.aim", "mesh.npz")
     return folder / "a.aim"
 
 
@@ -423,6 +433,7 @@ def checkpoint(draw: Draw, tiny: Path, folder: Path) -> Path:
 
 READERS: dict[str, tuple[Callable[[Draw, Path, Path], Path], Callable[[Path, Path], Any]]] = {
     "model": (model_file, read_model),
+    "older model": (older_model_file, read_model),
     "performance": (performance_file, read_performance),
     "actor folder": (actor_folder, read_the_actor),
     "obj": (actor_obj, read_the_actor),

@@ -10,7 +10,7 @@ import pytest
 
 from aim_maya.core.actor import Actor, default_rig
 from trainer.geometry.surface import facial_plane, mirror_map
-from trainer.learn.template import clusters, open_template, separation, touching_pairs
+from trainer.learn.template import clusters, open_template, relative_motion, separation, touching_pairs
 
 
 def lips(actor: Actor) -> np.ndarray:
@@ -87,3 +87,14 @@ def test_facial_plane_of_a_turned_head(sample: Actor) -> None:
     plane = facial_plane(rigid.apply(motion, sample.neutral.points))
     assert abs(plane.normal @ motion[:3, 0]) > np.cos(np.radians(1.5))
     assert abs(plane.normal @ rigid.apply(motion, np.zeros(3)) - plane.offset) < 2.0
+
+
+def test_how_far_pairs_part_is_found_where_something_moves() -> None:
+    """Pairs that are passed over, since neither of theirs moves far enough, would have changed nothing."""
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, 300, (5000, 2))
+    deltas = [
+        rng.normal(size=(300, 3)) * (rng.random(300) < 0.2)[:, None] * size for size in (1, 3, 0, 0.5, 3)
+    ]
+    plain = np.max([np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1) for d in deltas], axis=0)
+    assert np.array_equal(relative_motion(deltas, pairs), plain)

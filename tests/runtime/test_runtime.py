@@ -234,6 +234,7 @@ def test_cached_needs_no_onnxruntime(draft: Path) -> None:
         "from aim_maya.runtime import FaceModel\n"
         f"m = FaceModel.load({str(draft)!r})\nassert m.points({{'jawOpen': 0.5}}).shape == "
         "(len(m.mesh.points), 3)\n"
+        "assert m.points({'jawOpen': 0.5}, detail=False).shape == (len(m.mesh.points), 3)\n"
         "try: FaceModel.load(m.data.path, evaluation='full')\n"
         "except Exception as e: assert 'onnxruntime cannot be imported' in str(e), e\n"
         "else: raise SystemExit('no error')"

@@ -3,6 +3,7 @@ files as they did."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, build_edits
+from aim_maya.runtime.model_data import _seals, packed_seals
 from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose
+from trainer.export import skin_fields
 from trainer.export.skin_fields import request_of, skin_seals, widest
 
 
@@ -239,13 +242,22 @@ def test_the_anatomy_asks_nothing_of_hidden_skin(model: FaceModel) -> None:
         ("skin_seals", np.array([[0, 0, 10**6]], np.int32), "vertex 1000000"),
         ("skin_seals", np.array([[99, 0, 1]], np.int32), "names pose 99"),
         ("skin_seals", np.array([[0, -1, 1]], np.int32), "skin_seals"),
+        ("skin_seal_groups", np.zeros(3, np.int32), "skin_seal_groups"),
+        ("skin_seal_sizes", np.zeros(3, np.int32), "'skin_seal_sizes' is malformed"),
+        ("skin_seal_sizes", np.full(2**16, 2**31 - 1, np.int32), "'skin_seal_sizes' is malformed"),
+        ("skin_seals", np.frombuffer(zlib.compress(b"12"), np.uint8), "'skin_seals' is malformed"),
+        ("skin_seals", np.frombuffer(b"no stream", np.uint8), "'skin_seals' is malformed"),
+        ("skin_seals", np.frombuffer(zlib.compress(bytes(2**24)), np.uint8), "'skin_seals' is malformed"),
     ],
 )
 def test_an_altered_request_is_refused(
     small_draft: Path, tmp_path: Path, name: str, array: np.ndarray, said: str
 ) -> None:
     manifest, members = read_aim(small_draft)
-    arrays = unpack_arrays(members["mesh.npz"], "x") | {name: array}
+    arrays = unpack_arrays(members["mesh.npz"], "x")
+    if array.ndim == 2:  # rows, as files before schema 3 have them
+        arrays = {n: a for n, a in arrays.items() if not n.startswith("skin_seal_")}
+    arrays |= {name: array}
     members["mesh.npz"] = pack_arrays(**arrays)
     write_aim(
         tmp_path / "x.aim",
@@ -270,6 +282,53 @@ def test_a_file_of_before_is_written_anew(small_draft: Path, tmp_path: Path, mod
     made = request_of(new.data)
     assert made is not None
     assert np.array_equal(made.nodes, new.data.skin_request.nodes)  # type: ignore[union-attr]
+
+
+def test_what_a_target_leaves_alone_crosses_as_at_rest(
+    model: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at the skin that moves finds what looking at all of it does."""
+    data, size = model.data, model.data.sites.size
+    rows = [data.neutral + row for row in data.tables(True).rows()]
+    points, stomion = data.sites.to_head(data.neutral), data.sites.site("stomion")
+    lower = (data.weight > 0.5 * data.weight.max()) & (np.linalg.norm(points - stomion, axis=1) < 30 * size)
+    for up in (3, 12):
+        rows.append(data.neutral + up * size / model.mm_per_unit * lower[:, None] * data.sites.axes[1])
+    given = (data.pieces, data.sites, model.mm_per_unit)
+    found, sizes, real = skin_seals(data.sewn, rows, *given), list[int](), skin_fields._crossing
+
+    def counted(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+        sizes.append(len(triangles))
+        return real(points, triangles)
+
+    monkeypatch.setattr(skin_fields, "_crossing", counted)
+    alone = [skin_seals(data.sewn.with_points(row), [], *given) for row in [data.neutral, *rows]]
+    wanted = np.concatenate([np.column_stack([np.full(len(r), p), r[:, 1:]]) for p, r in enumerate(alone)])
+    assert np.array_equal(found, wanted)
+    assert len(np.unique(found[:, 0])) > 2
+    sizes.clear()
+    skin_seals(data.sewn, rows[-1:], *given)
+    assert sizes[-1] < 0.7 * sizes[0]
+
+
+def test_seals_in_the_file() -> None:
+    """Poses with none, with several groups, and where vertices repeat: packed, and read as they were, sorted by
+    pose and group."""
+    rng = np.random.default_rng(0)
+    places = [(pose, group) for pose in (0, 2, 3, 6) for group in range(1 + pose % 3)]
+    rows = [[pose, group, v] for pose, group in places for v in sorted(rng.choice(90, 20, replace=False))]
+    seals = np.array(rows, np.int32)
+    for given in (seals, seals[:0]):
+        packed = packed_seals(given, 7)
+        assert np.array_equal(_seals(packed, 90, 7, "a file"), given)
+    assert np.array_equal(_seals(packed_seals(np.roll(seals, 60, 0), 7), 90, 7, "a file"), seals)
+    many = np.concatenate([np.stack([np.full(500, p), np.zeros(500), np.arange(500)], 1) for p in range(400)])
+    packed = packed_seals(many.astype(np.int32), 399)
+    assert sum(array.nbytes for array in packed.values()) < 0.02 * many.astype(np.int32).nbytes
+    beyond = packed | {"skin_seal_groups": packed["skin_seal_groups"][::-1] * 2}
+    for wrong, where in ((packed, 499), (beyond, 500)):
+        with pytest.raises(AimError, match="a file"):
+            _seals(wrong, where, 399, "a file")
 
 
 def with_seals(model: FaceModel, seals: np.ndarray) -> FaceModel:

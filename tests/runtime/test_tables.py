@@ -16,12 +16,13 @@ import pytest
 from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.errors import AimError
-from aim_maya.core.posing import Detail, Principal
+from aim_maya.core.posing import Detail, tolerance
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import Sculpts
-from aim_maya.runtime.model_data import ModelData, _learned
+from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.plans import Plan, SpreadPlan
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
+from trainer.__main__ import main
 
 VERTICES, TARGETS, WITHIN = 8000, 150, 1e-3
 
@@ -183,12 +184,12 @@ def test_rows_of_all_kinds(points: Floats, detail: Detail) -> None:
     """Rows come in any order, and are the file's to the last bit; memory is near that of the moved points."""
     tables = sparse_tables(points, detail)
     for i in np.random.default_rng(4).permutation(TARGETS).tolist():
-        assert np.array_equal(tables.row(i), detail.row(i))
+        assert np.array_equal(tables.row(i), detail[i])
     assert np.array_equal(tables.at(17), detail.displacements()[:, 17])
     assert tables.nbytes < 0.45 * 12 * TARGETS * VERTICES
     dense = dense_tables(points, detail.displacements()[5:6])
     assert dense.blocks.in_order  # nothing is spared: the mesh's own order stays
-    assert np.array_equal(dense.row(0), detail.row(5))
+    assert np.array_equal(dense.row(0), detail[5])
 
 
 def test_a_sculpt_shares_what_it_leaves(points: Floats, detail: Detail) -> None:
@@ -232,37 +233,41 @@ def test_what_edits_of_one_model_share(draft: Path) -> None:
 # The file.
 
 
-def test_a_basis_of_few_columns(shapes: Floats, points: Floats) -> None:
-    """What a network's last layer gives is kept as sums of few columns, as exact as the rest; what it does
-    not give is refused."""
-    from trainer.export.aim import packed_basis, principal
+def with_columns(path: Path, out: Path) -> Path:
+    """The file as schema 2 had it of hundreds of targets: the networks' displacements as sums of columns, in
+    steps of int16."""
 
-    rng = np.random.default_rng(7)
-    features, last = rng.uniform(-1, 1, (VERTICES, 40)), rng.normal(0, 1, (40, 3 * TARGETS))
-    before = (features @ last).reshape(VERTICES, TARGETS, 3).transpose(1, 0, 2).astype(np.float32)
-    few = principal(before, WITHIN)
-    assert few is not None
-    assert max(np.abs(few.row(i) - before[i]).max() for i in range(TARGETS)) <= WITHIN / 4
-    assert 40 <= few.columns.shape[1] <= 80
-    rounded = before + rng.normal(0, WITHIN / 40, before.shape).astype(
-        np.float32
-    )  # as sums of large numbers are
-    as_few = principal(rounded, WITHIN)
-    assert as_few is not None
-    assert as_few.columns.shape[1] <= 80
-    assert max(np.abs(as_few.row(i) - rounded[i]).max() for i in range(TARGETS)) <= WITHIN / 4
-    none = Detail.encode(np.zeros_like(before), WITHIN)
-    arrays = packed_basis(before, none, WITHIN, np.arange(VERTICES)[::-1])
-    assert sum(a.nbytes for a in arrays.values()) < 0.1 * before.nbytes
-    read = _learned(arrays, before.shape, "a file")
-    assert isinstance(read, Principal)
-    assert np.array_equal(read.row(3), few.row(3)[::-1])
-    tables = dense_tables(points, few)
-    assert np.abs(tables.row(5) - before[5]).max() <= WITHIN / 4
-    assert principal(rng.normal(size=(TARGETS, 500, 3)).astype(np.float32), WITHIN) is None
-    for name, wrong in (("columns", few.columns[:, :-1]), ("mix", few.mix * np.nan)):
-        with pytest.raises(AimError, match="a file"):
-            _learned(arrays | {f"basis_{name}": wrong}, before.shape, "a file")
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        rows = data.basis.transpose(1, 0, 2).reshape(len(data.neutral), -1)
+        u, s, mix = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
+        columns = np.concatenate([u * s, u * s], 1)
+        scales = np.abs(columns).max(0) / 32766
+        steps = np.rint(columns / scales)
+        steps[:, len(s) :] = np.rint(
+            (columns / scales - steps)[:, : len(s)] * 65532
+        )  # what the first leave over
+        scales[len(s) :] /= 65532
+        mixes = np.concatenate([mix, mix])
+        names = ("basis_columns", "basis_scales", "basis_mix")
+        kinds = (np.int16, np.float32, np.float32)
+        return arrays | {n: a.astype(k) for n, a, k in zip(names, (steps, scales, mixes), kinds, strict=True)}
+
+    return rewritten(path, out, altered, 2)
+
+
+def as_schema_2(path: Path, out: Path) -> Path:
+    """The file as schema 2 had it: by how much the networks differ from the detail, rows of seals, whole
+    graphs."""
+
+    def altered(arrays: dict[str, Any], data: ModelData) -> dict[str, Any]:
+        assert data.skin_request is not None
+        within = tolerance(data.neutral, float(data.manifest["mm_per_unit"]))
+        differences = data.basis - data.detail.displacements()
+        kept = {name: array for name, array in arrays.items() if not name.startswith("skin_seal")}
+        kept["skin_seals"] = data.skin_request.seals
+        return kept | packed_detail(Detail.encode(differences, within), "basis")
+
+    return rewritten(path, out, altered, 2)
 
 
 def as_before(path: Path, out: Path) -> Path:
@@ -288,7 +293,7 @@ def with_whole_steps(path: Path, out: Path) -> Path:
         assert isinstance(learned, Detail)
         return kept | {"detail_steps": data.detail.steps, "basis_steps": learned.steps}
 
-    return rewritten(path, out, altered, 2)
+    return rewritten(as_schema_2(path, out.with_name("as_2.aim")), out, altered, 2)
 
 
 def rewritten(
@@ -299,6 +304,7 @@ def rewritten(
     arrays = altered(arrays, data)
     for name in ("members", "schema"):
         manifest.pop(name)
+    members |= {name: data.graph(name) for name in data.graphs}
     write_container(replace(AIM, schema=schema), out, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
     return out
 
@@ -306,7 +312,7 @@ def rewritten(
 def test_a_file_of_schema_1(draft: Path, tmp_path: Path) -> None:
     """It gives the same points, with detail and without."""
     now, before = FaceModel.load(draft, "cpu"), FaceModel.load(as_before(draft, tmp_path / "old.aim"), "cpu")
-    assert (now.manifest["schema"], before.manifest["schema"]) == (2, 1)
+    assert (now.manifest["schema"], before.manifest["schema"]) == (3, 1)
     assert draft.stat().st_size < 0.7 * before.data.path.stat().st_size
     weights = np.random.default_rng(6).uniform(0, 1, (6, len(now.targets)))
     for w in weights:
@@ -316,11 +322,59 @@ def test_a_file_of_schema_1(draft: Path, tmp_path: Path) -> None:
     assert np.array_equal(now.data.detail.displacements(), before.data.detail.displacements())
 
 
+@pytest.mark.parametrize("form", [as_schema_2, with_columns])
+def test_a_file_of_schema_2(draft: Path, tmp_path: Path, form: Callable[[Path, Path], Path]) -> None:
+    """Larger. Detail on and edits to the last bit, detail off within what it was rounded by; full evaluation
+    takes its graph as it is."""
+    before = form(draft, tmp_path / "old.aim")
+    assert before.stat().st_size > 1.3 * draft.stat().st_size
+    then, now = FaceModel.load(before, "cpu"), FaceModel.load(draft, "cpu")
+    assert then.manifest["schema"] == 2
+    assert then.data.graph("full_frame.onnx") is then.data.graphs["full_frame.onnx"]
+    edit = {"thickness": {"lips": 1.3}, "bones": {"jaw_longer_mm": 3}}
+    weights = np.linspace(0, 1, len(now.targets))
+    for one, other in ((then, now), (then.edited(edit), now.edited(edit))):
+        assert np.array_equal(one.points(weights), other.points(weights))
+        assert np.abs(one.points(weights, detail=False) - other.points(weights, detail=False)).max() < 1e-3
+    one, other = (m.data.skin_request for m in (then, now))
+    assert one is not None
+    assert other is not None
+    assert np.array_equal(one.seals, other.seals)
+    full = FaceModel.load(before, "cpu", evaluation="full")
+    assert np.abs(full.points(weights) - now.points(weights)).max() < 1e-3
+
+
+def test_a_file_of_schema_2_is_written_anew(small_draft: Path, tmp_path: Path) -> None:
+    """An edit of nothing makes a small file of a large one, with the same points."""
+    before, after = as_schema_2(small_draft, tmp_path / "old.aim"), tmp_path / "new.aim"
+    assert main(["edit", str(before), "-o", str(after)]) == 0
+    assert after.stat().st_size < 1.02 * small_draft.stat().st_size
+    then, now = FaceModel.load(before, "cpu"), FaceModel.load(after, "cpu")
+    weights = np.linspace(0, 1, len(now.targets))
+    assert np.array_equal(then.points(weights), now.points(weights))
+    assert now.manifest["schema"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("basis_columns", lambda a: a[:, :-1]),
+        ("basis_columns", lambda a: a.astype(np.int32)),
+        ("basis_mix", lambda a: a * np.nan),
+    ],
+)
+def test_columns_that_were_altered(draft: Path, tmp_path: Path, name: str, wrong: Any) -> None:
+    whole = with_columns(draft, tmp_path / "old.aim")
+    altered = lambda arrays, _: arrays | {name: wrong(arrays[name])}  # noqa: E731
+    with pytest.raises(AimError, match=r"mesh\.npz"):
+        FaceModel.load(rewritten(whole, tmp_path / "x.aim", altered, 2), "cpu")
+
+
 def test_a_file_with_whole_steps(draft: Path, tmp_path: Path) -> None:
     """It gives the same points to the last bit, and is larger."""
     before = with_whole_steps(draft, tmp_path / "old.aim")
-    assert before.stat().st_size > 1.05 * draft.stat().st_size
-    then, now = FaceModel.load(before, "cpu"), FaceModel.load(draft, "cpu")
+    assert before.stat().st_size > 1.05 * (tmp_path / "as_2.aim").stat().st_size
+    then, now = FaceModel.load(before, "cpu"), FaceModel.load(tmp_path / "as_2.aim", "cpu")
     weights = np.linspace(0, 1, len(now.targets))
     for detail in (True, False):
         assert np.array_equal(then.points(weights, detail=detail), now.points(weights, detail=detail))
@@ -329,7 +383,7 @@ def test_a_file_with_whole_steps(draft: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("which", ["bit", "count", "scale", "beyond", "high", "stream", "kind"])
 def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> None:
     """Refused in one sentence, never summed."""
-    manifest, members = read_container(AIM, draft)
+    manifest, members = read_container(AIM, as_schema_2(draft, tmp_path / "old.aim"))
     arrays = unpack_arrays(members["mesh.npz"], "it")
     if which == "bit":
         bits = bytearray(zlib.decompress(arrays["detail_moved"].tobytes()))
@@ -358,8 +412,8 @@ def test_tables_that_were_altered(draft: Path, tmp_path: Path, which: str) -> No
 
 def test_an_older_version_refuses_it(draft: Path, tmp_path: Path) -> None:
     shutil.copy(draft, tmp_path / "new.aim")
-    with pytest.raises(AimError, match="schema 2; this version reads up to 1"):
-        read_container(replace(AIM, schema=1), tmp_path / "new.aim")
+    with pytest.raises(AimError, match="schema 3; this version reads up to 2"):
+        read_container(replace(AIM, schema=2), tmp_path / "new.aim")
 
 
 def test_large_rigs(sample_folder: Path) -> None:

@@ -5,7 +5,7 @@ every way to compute a frame agrees.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,18 @@ from typing import Any
 import numpy as np
 
 from aim_maya import __version__
-from aim_maya.core.arrays import Floats, Ints, pack_arrays
+from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import NO_BONES, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import FaceSites
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import (
-    Detail,
-    JawMotion,
-    LinearBlend,
-    Principal,
-    beside,
-    pose_matrix,
-    solve_displacements,
-    tolerance,
-)
+from aim_maya.core.posing import Detail, JawMotion, LinearBlend, pose_matrix, solve_displacements, tolerance
 from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.runtime import FaceModel
-from aim_maya.runtime.engine import FullEvaluator
+from aim_maya.runtime.engine import Engine, FullEvaluator
 from aim_maya.runtime.frame import PoseFrame
-from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
-from aim_maya.runtime.model_data import packed_detail, packed_principal
+from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES, without_constants
+from aim_maya.runtime.model_data import HOLDS_ALL, HOLDS_LESS, packed_detail, packed_seals
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest
 from trainer.actor.jaw import Jaw
@@ -41,7 +32,7 @@ from trainer.learn.fields import NeutralFields, field_pieces, joined
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem
 
-from .graphs import FORMS, fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
+from .graphs import fields_graph, full_frame_graph, full_graph, pose_frame_graph, pose_graph
 from .skin_fields import handle_ends, skin_request, skin_seals
 
 # A .aim file gets its name only when every way to compute a frame from it agrees.
@@ -64,6 +55,7 @@ def write_checked(
     file has to give the same points as. Raises AimError, and writes nothing, when any of them differ by more
     than 1e-3 mm.
     """
+    members = without_doubles(members)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.aim"
         write_aim(draft, {**manifest, "parity_mm": {"unchecked": 0.0}}, members)
@@ -83,11 +75,19 @@ def write_checked(
     return figures
 
 
+def without_doubles(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Members of a file, of whose graphs one leaves out the constants that another one has."""
+    if HOLDS_LESS not in members or HOLDS_ALL not in members:
+        return dict(members)
+    return {**members, HOLDS_LESS: without_constants(members[HOLDS_LESS], members[HOLDS_ALL])}
+
+
 def parity(path: Path, posed: Mapping[int, Floats] | None = None) -> dict[str, float]:
     """Largest differences in mm of everything from cached points at trained poses: the graphs' fields and
     frames, and torch's where given."""
-    cached, full = FaceModel.load(path, "cpu"), FaceModel.load(path, "cpu", evaluation="full")
+    cached = FaceModel.load(path, "cpu")
     data, rig, mm = cached.data, cached.data.rig, cached.mm_per_unit
+    full = FaceModel(data, cached.edit, Engine(data, "cpu", "full"))
     stored = {
         "bone_points": data.bone,
         "thickness": data.thickness[:, None],
@@ -209,7 +209,7 @@ def export(
     jaw = learned_jaw(problem, poses)
     motion = jaw.motion(actor)
     blend = LinearBlend.of(actor.rig, motion, template.centre)
-    before, posed, found = _learned(problem, networks, poses, motion)
+    posed, found = _posed(problem, networks, poses)
     at = joined(found)
     given, of = problem.welded.given, problem.welded.of
     weight = at.weight.astype(np.float32)
@@ -231,7 +231,7 @@ def export(
     }
     arrays: dict[str, Any] = {name: np.asarray(field, np.float32)[of] for name, field in fields.items()}
     arrays |= {"counts": given.counts, "corners": given.corners}
-    arrays |= packed_detail(detail.of(of), "detail") | packed_basis(before, detail, within, of)
+    arrays |= packed_detail(detail.of(of), "detail")
     if len(neutral) < len(of):
         arrays["owners"] = problem.welded.owners
     if problem.welded.piece.any():
@@ -244,7 +244,7 @@ def export(
             np.float16
         )[:, of]
     request = _skin_request(problem, arrays, sites)
-    arrays |= {} if request is None else request_arrays(request)
+    arrays |= {} if request is None else request_arrays(request, len(actor.rig.targets))
     of_all = (networks, template.centre, template.scale, motion, blend)
     members = {
         "fields.onnx": fields_graph(*of_all),
@@ -258,96 +258,23 @@ def export(
         {"landmarks": sites.to_json(), "regions": list(REGIONS)} if sites is not None else {}
     )
     manifest |= {} if request is None else {"skin": request_entry(request)}
-    del arrays, before, detail
+    del arrays, detail
     return write_checked(path, manifest, members, {i: points[of] for i, points in posed.items()})
 
 
-def _learned(
-    problem: Problem, networks: FaceNetworks, poses: JawPoses, motion: JawMotion
-) -> tuple[Floats, dict[int, Floats], list[NeutralFields]]:
-    """Displacements before skinning (T, V, 3) float32, the skin (V, 3) at some trained poses, and the
-    neutral's fields in pieces, of the actor's own vertices, model unit."""
+def _posed(
+    problem: Problem, networks: FaceNetworks, poses: JawPoses
+) -> tuple[dict[int, Floats], list[NeutralFields]]:
+    """The skin (V, 3) at some trained poses, and the neutral's fields in pieces, of the actor's own vertices,
+    model unit."""
     size = (len(problem.actor.neutral.points), 3)
-    before: Floats = np.empty((len(problem.actor.rig.targets), *size), np.float32)
     posed: dict[int, Floats] = {i: np.empty(size) for i in poses_to_compare(problem.matrix)}
     found: list[NeutralFields] = []
     for part, at in field_pieces(problem, networks, poses, problem.template.points):
-        before[:, part] = FORMS[networks.form].basis_before(problem, at, motion)
         for i, points in posed.items():
             points[part] = at.posed[i]
         found.append(NeutralFields(at.bone, at.normals, at.thickness, at.weight, at.skin))
-    return before, posed, found
-
-
-def packed_basis(before: Floats, detail: Detail, within: float, of: Ints) -> dict[str, Any]:
-    """The networks' displacements before skinning (T, V, 3) on the vertices `of`, in the form that takes
-    least room."""
-    few = principal(before, within) if len(before) > _MANY_TARGETS else None
-    forms = [packed_detail(beside(before, detail, within).of(of), "basis")]
-    if few is not None:
-        forms.append(packed_principal(replace(few, columns=few.columns[of])))
-    return min(forms, key=lambda arrays: sum(array.nbytes for array in arrays.values()))
-
-
-_MANY_TARGETS = 100  # from here on a network's features are fewer than its targets' coordinates
-
-
-def principal(before: Floats, within: float) -> Principal | None:
-    """Displacements (T, V, 3) as sums of their principal columns, each in steps of int16 and, where these are
-    too coarse, what is left over in a second column; None where that is not exact to a quarter of
-    `within`.
-
-    Displacements are float32 sums of large numbers, and what they are rounded by is a column of its own for
-    every target. So columns end where their energy drops, as it does behind a network's features."""
-    t, v = before.shape[:2]
-
-    def parts() -> Iterator[tuple[slice, Floats]]:
-        for start in range(0, v, 1024):
-            part = slice(start, min(start + 1024, v))
-            yield part, before[:, part].transpose(1, 0, 2).reshape(-1, 3 * t).astype(np.float64)
-
-    gram = np.zeros((3 * t, 3 * t))
-    for _, some in parts():
-        gram += some.T @ some
-    energy, vectors = np.linalg.eigh(gram)
-    energy, vectors = np.maximum(energy[::-1], 0), vectors[:, ::-1]
-    without = np.cumsum(energy[::-1])[::-1]  # each column and those behind it
-    left = np.sqrt(without / max(3 * t * v, 1))  # RMS
-    drop = energy[:-1] / np.maximum(energy[1:], max(1e-30 * energy[0], 1e-300))
-    most = 3 * t // 2  # beyond, the rows themselves take less room; and what is rounded to nothing drops, too
-    end = 1 + int(np.argmax(np.where(left[1:] < within / 16, drop, 0)[:most]))
-    for count in (end, int((left > within / 64).sum())):
-        mix = vectors[:, :count].T
-        if count > most:
-            break
-        coordinates = np.empty((v, count))
-        for part, some in parts():
-            coordinates[part] = some @ mix.T
-        made = _in_steps(coordinates, mix, within)
-        worst = max((float(np.abs(made.row(i) - before[i]).max(initial=0)) for i in range(t)), default=0.0)
-        if worst <= within / 4:
-            return made
-    return None
-
-
-def _in_steps(coordinates: Floats, mix: Floats, within: float) -> Principal:
-    """Columns (V, R) times mix (R, 3T) in steps of int16, some in two parts."""
-    columns, scales, rows = [], [], []
-    for values, row in zip(coordinates.T, mix, strict=True):
-        for _ in range(2):
-            scale = float(np.float32(max(float(np.abs(values).max(initial=0)), 1e-30) / 32766))
-            steps = np.rint(values / scale).astype(np.int16)
-            columns.append(steps)
-            scales.append(scale)
-            rows.append(row)
-            values = values - steps * scale
-            if scale * float(np.abs(row).max()) < within / 16:
-                break
-    return Principal(
-        np.array(columns, np.int16).reshape(-1, len(coordinates)).T.copy(),
-        np.array(scales, np.float32),
-        np.array(rows, np.float32),
-    )
+    return posed, found
 
 
 def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | None) -> SkinRequest | None:
@@ -362,7 +289,8 @@ def _skin_request(problem: Problem, arrays: dict[str, Any], sites: FaceSites | N
     mesh = Mesh(arrays["neutral"].astype(np.float64), welded.given.counts, corners)
     pieces, weight, mm = arrays.get("pieces"), arrays["weight"], problem.actor.mm_per_unit
     made = skin_request(mesh, arrays["normals"], weight, pieces, sites, seen[welded.of], mm)
-    shapes = [shape[welded.of] for shape in problem.actor.stack]
+    # as the file has them, like the neutral: what does not move is then the same to the last bit
+    shapes = [shape[welded.of].astype(np.float32).astype(np.float64) for shape in problem.actor.stack]
     return replace(made, seals=skin_seals(mesh, shapes, pieces, sites, mm))
 
 
@@ -408,14 +336,13 @@ def _manifest(
     }
 
 
-def request_arrays(request: SkinRequest) -> dict[str, Ints]:
+def request_arrays(request: SkinRequest, targets: int) -> dict[str, Any]:
     """As mesh.npz keeps it."""
     return {
         "skin_confidence": request.confidence,
         "skin_tissue": request.tissue,
         "skin_nodes": request.nodes.astype(np.int32),
-        "skin_seals": request.seals.astype(np.int32),
-    }
+    } | packed_seals(request.seals, targets)
 
 
 def request_entry(request: SkinRequest) -> dict[str, float]:

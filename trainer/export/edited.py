@@ -29,7 +29,7 @@ from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.skin_field import MovedSkin
 
-from .aim import packed_basis, request_arrays, request_entry, write_checked
+from .aim import request_arrays, request_entry, write_checked
 from .skin_fields import request_of
 
 # An edit written into the graphs of an actor.aim, so that they answer for the edited face without being told
@@ -247,8 +247,10 @@ def bake_edit(
     sites = _moved_sites(data, rest.neutral)
     request = request_of(replace(data, landmarks=sites or data.landmarks, normals=rest.normals), rest.neutral)
     arrays = _arrays(data, edit, rest, sites is not None, moved)
-    members = edited_graphs(data.graphs, graph_edit_of(data, edit, moved)) | {
-        "mesh.npz": pack_arrays(**arrays, **({} if request is None else request_arrays(request)))
+    whole = {name: data.graph(name) for name in data.graphs}
+    kept = {} if request is None else request_arrays(request, len(data.rig.targets))
+    members = edited_graphs(whole, graph_edit_of(data, edit, moved)) | {
+        "mesh.npz": pack_arrays(**arrays, **kept)
     }
     manifest: dict[str, Any] = {key: value for key, value in data.manifest.items() if key not in _ASIDE}
     manifest |= {
@@ -316,12 +318,7 @@ def _arrays(
         "thickness": rest.thickness,
         "weight": data.weight,
     }
-    learned = data.tables(False)
-    before = np.array([row * gain if gained else row for row in learned.rows()], np.float32)
-    every = np.arange(len(rest.neutral))
-    arrays |= packed_detail(detail, "detail") | packed_basis(
-        before.reshape(-1, *rest.neutral.shape), detail, within, every
-    )
+    arrays |= packed_detail(detail, "detail")
     if data.owners is not None:
         arrays["owners"] = data.owners
     if data.pieces is not None:

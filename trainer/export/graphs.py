@@ -11,10 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from aim_maya.core.arrays import Floats
-from aim_maya.core.posing import JawMotion, LinearBlend, solve_displacements
-from trainer.learn.fields import NetworkFields
+from aim_maya.core.posing import JawMotion, LinearBlend
 from trainer.learn.model import OMEGA, STILL, FaceNetworks, Siren
-from trainer.learn.problem import Problem
 
 from .pose_graph import Graph, frame_nodes, mix_nodes, skin_nodes
 
@@ -147,11 +145,6 @@ placed = Add(c_world, {b})"""
         """`name` (V, 6): the displacements summed by `mix`, by the shortest way there is."""
         raise NotImplementedError
 
-    @staticmethod
-    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
-        """(T, V, 3) the displacements that `basis` gives at the vertices."""
-        raise NotImplementedError
-
     def _bone(self) -> str:
         """Nodes of B, and the name of what it adds to the template point (V, 3)."""
         raise NotImplementedError
@@ -229,11 +222,6 @@ E_turned = MatMul(E_features, E_mixed)
 {name} = Add(E_turned, E_shift)"""
         )
 
-    @staticmethod
-    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:  # noqa: ARG004
-        """The networks' own."""
-        return at.basis.transpose(1, 0, 2)
-
 
 class PaperGraph(NetworkGraph):
     """The paper's: B places the bone point; its world-space e, which acts after skinning, is turned back by
@@ -284,12 +272,6 @@ basis = MatMul(pose_back, before)"""
         """By way of the whole basis."""
         self.basis()
         self.mix_basis(name, self.networks.targets)
-
-    @staticmethod
-    def basis_before(problem: Problem, at: NetworkFields, motion: JawMotion) -> Floats:
-        """Solved from the skin at the trained poses."""
-        rig, centre = problem.actor.rig, problem.template.centre
-        return solve_displacements(rig, at.posed, at.skin, motion, at.weight, centre)
 
 
 FORMS: dict[str, type[NetworkGraph]] = {"aim": AimGraph, "paper": PaperGraph}

@@ -95,19 +95,34 @@ def skin_seals(
     mesh: Mesh, shapes: Sequence[Floats], pieces: Ints | None, sites: FaceSites | None, mm_per_unit: float
 ) -> Ints:
     """(S, 3) int32, SkinRequest.seals: skin that runs through itself (lips, lids, nostrils, the crease under
-    a chin), and one ring around it, at rest and in the targets' shapes (V, 3) each."""
+    a chin), and one ring around it, at rest and in the targets' shapes (V, 3) each.
+
+    Of a shape only skin that it moves is looked at, and skin that may be in its way: the rest is as at rest."""
     size = 1.0 if sites is None else max(sites.size, 0.05)
     piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
     skin = mesh.triangles[~piece[mesh.triangles].any(1)]
-    rows = []
+    at_rest, rows = _crossing(mesh.points, skin), []
     for pose, points in enumerate([mesh.points, *shapes]):
-        found = igl.predicates.find_self_intersections(
-            np.ascontiguousarray(points, np.float64), np.ascontiguousarray(skin, np.int64)
-        )[1]
-        pairs = np.asarray(found, np.int64).reshape(-1, 2)
+        moved = (points != mesh.points).any(1)[skin.T].any(0)
+        pairs = at_rest[~moved[at_rest].any(1)]
+        if moved.any():
+            corners = points[skin.T]
+            low, high = corners.min(0), corners.max(0)
+            near = ((high >= low[moved].min(0)) & (low <= high[moved].max(0))).all(1)
+            some = np.flatnonzero(near)
+            found = some[_crossing(points, skin[some])]
+            pairs = np.concatenate([pairs, found[moved[found].any(1)]])
         for number, ids in enumerate(_groups(mesh, skin, pairs, points * mm_per_unit, _APART_MM * size)):
             rows.append(np.stack([np.full(len(ids), pose), np.full(len(ids), number), ids], 1))
     return np.concatenate([np.zeros((0, 3)), *rows]).astype(np.int32)
+
+
+def _crossing(points: Floats, triangles: Ints) -> Ints:
+    """(P, 2) which triangles (F, 3) cross another one."""
+    found = igl.predicates.find_self_intersections(
+        np.ascontiguousarray(points, np.float64), np.ascontiguousarray(triangles, np.int64)
+    )[1]
+    return np.asarray(found, np.int64).reshape(-1, 2)
 
 
 def _groups(mesh: Mesh, triangles: Ints, pairs: Ints, points: Floats, apart: float) -> list[Ints]:

@@ -132,9 +132,11 @@ def _along_surface(mesh: Mesh, pairs: Ints, limit: float) -> Floats:
 
 def relative_motion(deltas: Iterable[Floats], pairs: Ints) -> Floats:
     """(P,) the most that the two vertices of a pair move against each other in any shape (T, V, 3)."""
-    most = np.zeros(len(pairs))
+    most, (a, b) = np.zeros(len(pairs)), pairs.T
     for d in deltas:
-        np.maximum(most, np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1), out=most)
+        far = (1 + 1e-9) * np.linalg.norm(d, axis=1)
+        some = np.flatnonzero(far[a] + far[b] > most)  # of the others neither moves far enough
+        most[some] = np.maximum(most[some], np.linalg.norm(d[a[some]] - d[b[some]], axis=1))
     return most
 
 

@@ -24,7 +24,7 @@ from aim_maya.core.container import read_aim, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, parse_json, read_text, write_text
 from aim_maya.core.mesh import Mesh
-from aim_maya.core.posing import Detail, JawMotion, beside, solve_displacements, tolerance
+from aim_maya.core.posing import Detail, JawMotion, solve_displacements, tolerance
 from aim_maya.runtime.model_data import packed_detail
 from aim_maya.runtime.session import open_session
 
@@ -51,9 +51,10 @@ def write_ict_head(folder: Path) -> Actor:
 
 
 # The trained model of that head: its networks, from which the rest is computed anew in seconds. 1 MB in place
-# of the 10 MB of the file that it becomes.
+# of the 5 MB of the file that it becomes.
 
-_KEPT = ("template", "regions", "skin_confidence", "skin_tissue", "skin_nodes", "skin_seals")
+_SKIN = ("confidence", "tissue", "nodes", "seals", "seal_groups", "seal_sizes")
+_KEPT = ("template", "regions", *(f"skin_{name}" for name in _SKIN))
 _GRAPHS = ("fields.onnx", "pose.onnx", "full.onnx", "pose_frame.onnx", "full_frame.onnx")
 
 
@@ -87,8 +88,7 @@ def write_ict_model(path: Path) -> None:
         "counts": neutral.counts,
         "corners": neutral.corners,
     }
-    learned = beside(fields["basis"].transpose(1, 0, 2), detail, within)
-    arrays |= packed_detail(detail, "detail") | packed_detail(learned, "basis")
+    arrays |= packed_detail(detail, "detail")
     if neutral.uvs is not None:
         arrays |= {"uvs": neutral.uvs.astype(np.float32), "uv_corners": neutral.uv_corners}
     write_aim(path, manifest, members | {"mesh.npz": pack_arrays(**arrays)})
