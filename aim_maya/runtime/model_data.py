@@ -26,7 +26,8 @@ from aim_maya.core.regions import REGIONS, soft_regions
 from aim_maya.core.rigid import is_rigid
 
 from .edit import Sculpts
-from .graph_check import check_graph, displacements, with_constants
+from .graph_check import check_graph
+from .networks import displacements, with_constants
 from .skin_field import MOST_NODES, SkinField, SkinRequest, TrainedPoses
 from .tables import SkinTables, dense_tables, difference_tables, sparse_tables
 

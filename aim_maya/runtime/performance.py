@@ -1,5 +1,5 @@
-"""A fitted performance, as it is played: motions and coefficients, of one network or basis for the whole
-face, at any moment between its frames.
+"""A fitted performance: what a solver found made into one; and as it is played: motions and coefficients, of
+one network or basis for the whole face, at any moment between its frames.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -306,3 +307,47 @@ class Playing:
     performance: Performance
     f: float
     blend: float = 1.0
+
+
+# What a solver found becomes a performance. Scans, cameras, networks and retargets all end here, so that what
+# is made is what `write_performance` takes and `FaceModel` plays.
+
+
+def build_performance(
+    model: ModelData,
+    arrays: PerformanceData,
+    *,
+    tied: bool,
+    figures: Mapping[str, Any],
+    solver: Literal["linear", "neural"] = "linear",
+    **further: Any,
+) -> PerformanceData:
+    """`arrays` (F frames, model unit, `about` still empty) as a performance of `model`, every array checked.
+
+    tied: the jaw follows the weights, so that weight curves say it all. figures: plain JSON values. further:
+    other entries of the manifest. Mode is read off the arrays: global where one weight a target and frame
+    says it all. Raises AimError for arrays that do not belong together, are not finite, or are no rigid
+    motions.
+    """
+    about = {
+        "targets": list(model.rig.targets),
+        "model": str(model.manifest.get("name", model.path.stem)),
+        "topology_hash": model.manifest["topology_hash"],
+        "vertices": len(model.neutral),
+        "mm_per_unit": float(model.manifest["mm_per_unit"]),
+        "mode": "global" if arrays.is_global else "local",
+        "solver": solver,
+        "jaw": "tied" if tied else "free",
+        **further,
+        "figures": dict(figures),
+    }
+    return checked(replace(arrays, about=about), "the performance")
+
+
+def residual_figures(residual_mm: Floats) -> dict[str, float | None]:
+    """Mean and largest distance (mm) over the frames in which something was seen; None where nothing was."""
+    seen = residual_mm[np.isfinite(residual_mm)]
+    return {
+        "residual_mean_mm": float(seen.mean()) if len(seen) else None,
+        "residual_max_mm": float(seen.max()) if len(seen) else None,
+    }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,8 @@ def sources() -> list[Path]:
 def check(stubs: Path, files: list[Path], cache: Path | None = None) -> list[str]:
     """What mypy says of files against one folder of stubs (`api` or `cmds`), as far as that package can be
     believed."""
-    if (stubs / "maya-stubs").exists():
+    if (stubs / "maya-stubs").exists():  # newly installed, perhaps over an older one
+        shutil.rmtree(stubs / "maya", ignore_errors=True)
         (stubs / "maya-stubs").rename(stubs / "maya")
     command = [
         sys.executable,

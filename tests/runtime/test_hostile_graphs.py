@@ -304,11 +304,11 @@ def test_what_the_graph_of_an_older_file_answers_is_not_believed(
 
 def test_the_check_reads_what_onnx_writes(draft: Path) -> None:
     """The small protobuf reader sees every constant, node, input and output that onnx does."""
-    from aim_maya.runtime.graph_check import _Checked
+    from aim_maya.runtime.graph_check import Checked
 
     model = FaceModel.load(draft, "cpu")
     graph = model.data.graphs["full.onnx"]
-    seen = _Checked(graph, {"V": len(model.data.neutral), "T": len(model.data.rig.targets)})
+    seen = Checked(graph, {"V": len(model.data.neutral), "T": len(model.data.rig.targets)})
     nodes, inputs, outputs = seen._read()
     onnx_graph = onnx.load_model_from_string(graph).graph
     assert [(n.operator, n.inputs, n.outputs) for n in nodes] == [

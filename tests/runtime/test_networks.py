@@ -15,9 +15,9 @@ from aim_maya.core.controls import Control, Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Columns, JawMotion, LinearBlend
 from aim_maya.core.training_options import NetworkSize, TrainConfig
-from aim_maya.runtime import FaceModel, graph_check, model_data
-from aim_maya.runtime.graph_check import displacements, with_constants, without_constants
+from aim_maya.runtime import FaceModel, graph_check, model_data, networks
 from aim_maya.runtime.model_data import Networks
+from aim_maya.runtime.networks import displacements, with_constants, without_constants
 from aim_maya.runtime.session import open_session
 from trainer.export.edited import GraphEdit, edited_graphs
 from trainer.export.graphs import fields_graph
@@ -202,5 +202,5 @@ def test_what_is_not_in_the_other_one_is_refused(draft: Path, tmp_path: Path) ->
 
 def test_numbers_of_protobuf() -> None:
     for number in (0, 1, 127, 128, 300, 2**21, 2**32 + 5):
-        made = graph_check._as_varint(number)
+        made = networks._as_varint(number)
         assert graph_check._varint(memoryview(made), 0) == (number, len(made))

@@ -2,8 +2,6 @@
 
 from aim_maya.core import lazy
 
-__all__ = ["FitOptions", "build_performance", "fit_scans", "open_frames"]
+__all__ = ["FitOptions", "fit_scans", "open_frames"]
 
-__getattr__ = lazy(
-    __name__, fit="fit_scans", options="FitOptions", performance="build_performance", scans="open_frames"
-)
+__getattr__ = lazy(__name__, fit="fit_scans", options="FitOptions", scans="open_frames")

@@ -12,12 +12,13 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.performance import build_performance, residual_figures
 
 from .equations import complete
 from .linear import LinearSolver, Solvers, Spaces, estimated_noise, rest_normals
 from .options import FitOptions
 from .scans import Frames, check_scale, read_confidence
-from .take import Resume, Take, build_performance, filled, filled_rigid, residual_figures, smoothed
+from .take import Resume, Take, filled, filled_rigid, smoothed
 
 LIMITS = (0.0, 1.0)
 _FAR_MM, _PILOTS = 2.5, 6
@@ -164,7 +165,7 @@ def _performance(
         flags=np.array(take.flags, np.uint8),
     )
     figures = {"noise_mm": noise, "unknowns": space.count} | residual_figures(arrays.residual_mm)
-    return build_performance(model, arrays, tied=options.jaw == "tied", figures=figures)
+    return build_performance(model.data, arrays, tied=options.jaw == "tied", figures=figures)
 
 
 def _say(progress: Progress, data: PerformanceData) -> None:

@@ -1,5 +1,5 @@
 """A fitted take as it grows: a row of unknowns and a motion a frame, holes filled, smoothed where data leaves
-room, and resumed where it was stopped; and at the end a performance.
+room, and resumed where it was stopped.
 
 A frame's estimate z has a precision; between frames z is expected to speed up and slow down little. In
 coordinates in which both are diagonal every component has its own filter (I + s D^T D)^-1 z over the frames,
@@ -10,10 +10,8 @@ it does not is smoothed. How lively the take is tells it itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,8 +21,7 @@ from aim_maya.core import rigid
 from aim_maya.core.arrays import Floats, checked_array, pack_arrays, read_arrays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path
-from aim_maya.core.performance import Flag, PerformanceData, checked
-from aim_maya.runtime import FaceModel
+from aim_maya.core.performance import Flag
 
 from .solve import Frame, Motion
 from .space import FaceSpace
@@ -197,47 +194,3 @@ class Resume:
             OSError
         ):  # a path below a file, or a folder that is read-only: writing says so
             self.path.unlink(missing_ok=True)
-
-
-# What a solver found becomes a performance. Scans, cameras, networks and retargets all end here, so that what
-# is made is what `write_performance` takes and `FaceModel` plays.
-
-
-def build_performance(
-    model: FaceModel,
-    arrays: PerformanceData,
-    *,
-    tied: bool,
-    figures: Mapping[str, Any],
-    solver: Literal["linear", "neural"] = "linear",
-    **further: Any,
-) -> PerformanceData:
-    """`arrays` (F frames, model unit, `about` still empty) as a performance of `model`, every array checked.
-
-    tied: the jaw follows the weights, so that weight curves say it all. figures: plain JSON values. further:
-    other entries of the manifest. Mode is read off the arrays: global where one weight a target and frame
-    says it all. Raises AimError for arrays that do not belong together, are not finite, or are no rigid
-    motions.
-    """
-    about = {
-        "targets": list(model.data.rig.targets),
-        "model": str(model.manifest.get("name", model.data.path.stem)),
-        "topology_hash": model.manifest["topology_hash"],
-        "vertices": len(model.data.neutral),
-        "mm_per_unit": model.mm_per_unit,
-        "mode": "global" if arrays.is_global else "local",
-        "solver": solver,
-        "jaw": "tied" if tied else "free",
-        **further,
-        "figures": dict(figures),
-    }
-    return checked(replace(arrays, about=about), "the performance")
-
-
-def residual_figures(residual_mm: Floats) -> dict[str, float | None]:
-    """Mean and largest distance (mm) over the frames in which something was seen; None where nothing was."""
-    seen = residual_mm[np.isfinite(residual_mm)]
-    return {
-        "residual_mean_mm": float(seen.mean()) if len(seen) else None,
-        "residual_max_mm": float(seen.max()) if len(seen) else None,
-    }

@@ -134,13 +134,8 @@ def reported(
         progress.event("end", state="failed", what=error.what, cause=error.cause, remedy=error.remedy)
         raise
     except Exception as error:
-        progress.event(
-            "end",
-            state="failed",
-            what=f"{type(error).__name__}: {error}",
-            cause="",
-            remedy="The log has the whole message.",
-        )
+        what, remedy = f"{type(error).__name__}: {error}", "The log has the whole message."
+        progress.event("end", state="failed", what=what, cause="", remedy=remedy)
         raise
     progress.event("end", state="done", out=str(out.absolute()))
 

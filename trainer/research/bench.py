@@ -33,8 +33,8 @@ from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, sculpts_of
 from aim_maya.runtime.engine import Engine, FullEvaluator, full_evaluator
 from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.performance import build_performance
 from aim_maya.runtime.tables import SkinTables
-from trainer.fit.take import build_performance
 
 # What an edit costs a cached frame: paired with the unedited model at the same weights.
 
@@ -491,7 +491,7 @@ def made_up(model: FaceModel, columns: int) -> Performance:
     coefficients = rng.uniform(0.05, 0.95, (_FRAMES, t, columns)).astype(np.float32)
     offsets = None if columns == 1 else rng.normal(0, 0.1, (_FRAMES, columns, 3)).astype(np.float32)
     arrays = PerformanceData(30.0, motion, motion, coefficients, basis, offsets=offsets)
-    return Performance(build_performance(model, arrays, tied=False, figures={}))
+    return Performance(build_performance(model.data, arrays, tied=False, figures={}))
 
 
 def performance_frames(model: FaceModel, rounds: int) -> dict[str, Any]:

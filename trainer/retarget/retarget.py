@@ -26,7 +26,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
-from trainer.fit.take import build_performance
+from aim_maya.runtime.performance import build_performance
 
 from .carry import Carry, FieldGatherer, JawCarrier, carrying
 from .mapping import ControlMap
@@ -187,7 +187,7 @@ def _performance(
     left_mm = float(max(gatherer.left, default=0.0)) * unit
     figures = {"carried_mean_mm": carried * unit, "fields": len(fields), "fields_left_mm": left_mm}
     source = str(pair.source.manifest.get("name", pair.source.data.path.stem))
-    return build_performance(pair.target, arrays, tied=tied, figures=figures, retargeted_from=source)
+    return build_performance(pair.target.data, arrays, tied=tied, figures=figures, retargeted_from=source)
 
 
 def _extent(model: FaceModel) -> float:

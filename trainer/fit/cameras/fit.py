@@ -16,8 +16,9 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.performance import build_performance, residual_figures
 from trainer.fit.options import LandmarkOptions
-from trainer.fit.take import build_performance, filled, filled_rigid, residual_figures
+from trainer.fit.take import filled, filled_rigid
 
 from .camera import TURNED, Camera
 from .frame_fit import Fitted, FrameFit, solve_focal, start_pose, with_cameras
@@ -309,7 +310,7 @@ def _performance(
     )
     figures = {"unknowns": size} | residual_figures(residual)
     return build_performance(
-        model, arrays, tied=tied, figures=figures, landmarks=_figures(take, residual), warnings=said
+        model.data, arrays, tied=tied, figures=figures, landmarks=_figures(take, residual), warnings=said
     )
 
 

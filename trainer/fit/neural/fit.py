@@ -15,13 +15,14 @@ from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.performance import build_performance, residual_figures
 from aim_maya.runtime.session import open_session
 from trainer.export.graphs import ACTIVATIONS
 from trainer.export.pose_graph import Graph
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.scans import Frames, check_scale, read_confidence
-from trainer.fit.take import build_performance, filled, filled_rigid, residual_figures
+from trainer.fit.take import filled, filled_rigid
 from trainer.learn.run import pick_device
 
 from .networks import CoefficientNetwork, neural_face
@@ -135,7 +136,9 @@ def performance_of(fit: NeuralFit, model: FaceModel, fps: float, progress: Progr
         residual_mm=residual,
         flags=flags,
     )
-    return build_performance(model, arrays, solver="neural", tied=fit.options.jaw == "tied", figures=figures)
+    return build_performance(
+        model.data, arrays, solver="neural", tied=fit.options.jaw == "tied", figures=figures
+    )
 
 
 @torch.no_grad()
