@@ -16,7 +16,7 @@ import mmap
 import sys
 from collections import deque
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ ALL, ALL_FAR = 0.6, 0.4
 
 
 _Bits = NDArray[np.uint8]
+# Of whole targets, (T, 3BW) float32; or T of them, each float32 or int16 steps.
+Rows = Floats | list[NDArray[Any]]
 
 
 class Blocks:
@@ -249,20 +251,20 @@ class Scratch:
         self.lasted = False  # whether the one before was
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
 
-    def whole(self, places: Ints, names: Ints, tables: dict[int, Floats]) -> Floats:
+    def whole(self, places: Ints, names: Ints, tables: dict[int, Rows]) -> Floats:
         """(P, 3BW) float32 with the named rows (N,) at these places (N,), rising, and what was there
-        elsewhere. A name is the table's number times T plus the target; tables: (T, 3BW) by their numbers."""
-        count, width = next(iter(tables.values())).shape
+        elsewhere. A name is the table's number times T plus the target; tables by their numbers."""
+        count = len(next(iter(tables.values())))
         if not len(self._whole):
-            self._whole, self._names = untouched(count, width), np.full(count, -1, np.int64)
+            self._whole, self._names = untouched(count, self.placed.size), np.full(count, -1, np.int64)
         lacking = (self._names.take(places) != names).nonzero()[0]
         if not len(lacking):
             return self._whole
         places, names = places.take(lacking), names.take(lacking)
         first, last = int(places[0]), int(places[-1])
         self._names[places] = -1  # whoever is interrupted leaves no row under a name that is not its own
-        if len(tables) == 1 and last - first == len(places) - 1:
-            ((number, table),) = tables.items()
+        number, table = next(iter(tables.items()))
+        if len(tables) == 1 and last - first == len(places) - 1 and isinstance(table, np.ndarray):
             table.take(names - number * count, 0, self._whole[first : last + 1], "clip")
         else:
             for place, name in zip(places.tolist(), names.tolist(), strict=True):

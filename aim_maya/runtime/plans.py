@@ -13,11 +13,13 @@ import numpy as np
 
 from aim_maya.core.arrays import Floats, Ints
 
-from .blocks import ALL, KEPT, Blocks, Scratch
+from .blocks import ALL, KEPT, Blocks, Rows, Scratch
 
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
 _STEADY = 6  # frames of one set after which the way into the mesh's order is worth to be found in one step
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
+
+Named = tuple[Ints, dict[int, Rows], Floats | None]  # SkinTables._named
 
 
 class Group(NamedTuple):
@@ -222,16 +224,19 @@ class WholePlan:
     the same sums to the last bit, whatever was summed before.
     """
 
-    def __init__(self, active: Ints, names: Ints, tables: dict[int, Floats]) -> None:
-        """active (A,): rising; names (A,) of their rows and tables (T, 3BW) as Scratch.whole has them."""
+    def __init__(self, active: Ints, names: Ints, tables: dict[int, Rows], scales: Floats | None) -> None:
+        """active (A,): rising; names (A,) of their rows and tables as Scratch.whole has them; scales (A,) of
+        rows that are steps."""
         table, count = next(iter(tables.values())), len(active)
-        self._names, self._tables = names, tables
+        self._names, self._tables, self._scales = names, tables, scales
         self._spread = active if count >= ALL * len(table) else None
         self._places: Ints = np.arange(count) if self._spread is None else active
         self._rows: Floats | None = None
-        if len(tables) == 1 and self._spread is not None:
+        if len(tables) != 1 or not isinstance(table, np.ndarray):
+            return
+        if self._spread is not None:
             self._rows = table
-        elif len(tables) == 1 and count < 3:  # two rows are an array where they lie
+        elif count < 3:  # two rows are an array where they lie
             self._rows = table[active[0] : active[-1] + 1 : max(int(active[-1] - active[0]), 1)]
 
     def sum(self, weights: Floats, scratch: Scratch) -> Floats:
@@ -250,6 +255,8 @@ class WholePlan:
 
     def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         rows = scratch.whole(self._places, self._names, self._tables) if self._rows is None else self._rows
+        if self._scales is not None:
+            weights = weights * self._scales
         if self._spread is not None:
             few, weights = weights, np.zeros((*weights.shape[:-1], len(rows)), np.float32)
             weights[..., self._spread] = few

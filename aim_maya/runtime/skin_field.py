@@ -27,18 +27,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, triangle_areas
+from aim_maya.core.posing import tolerance
 from aim_maya.core.regions import smooth_step
 
 from .edit import Edit
+from .plans import Named
 from .tables import SkinTables
 
 _POSED_BENDING = 1.4  # there skin is pressed together: bending counts so much more
@@ -337,19 +340,27 @@ class MovedSkin:
         self.bending = bending
         self._lock = threading.Lock()
         self._bent: BentTables | None = None
-        offset = field.kernels @ coefficients / np.float32(field.mm)
-        tied = offset
-        if field.rest_seals is not None:
+        tied = offset = field.kernels @ coefficients / np.float32(field.mm)
+        seals = field.rest_seals
+        if seals is not None:
             tied = offset.copy()
-            field.rest_seals.tie(tied[None])
-        self.tied = tied - offset  # (V, 3): what the seals of the neutral add
+            seals.tie(tied[None])
+        near = np.zeros(0, np.intp) if seals is None else seals.near
+        self._tied = near, tied[near] - offset[near]
         self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, tied)
 
     @cached_property
     def gradient(self) -> Floats:
-        """(V, 3, 3) float32: how the motion turns and stretches the skin at every vertex, less the
-        identity."""
+        """(V, 3, 3) float32: how the motion turns and stretches the skin at every vertex, less the identity;
+        kept as long as rows are carried, since a scene may have many edits."""
         return self.field.gradient(self.coefficients)
+
+    @property
+    def tied(self) -> Floats:
+        """(V, 3) what the seals of the neutral add."""
+        tied = np.zeros_like(self.offset)
+        tied[self._tied[0]] = self._tied[1]
+        return tied
 
     def strain(self) -> tuple[Ints, Floats]:
         """Vertex ids (S,), spread over the mesh, and how much the motion stretches or turns the skin there
@@ -367,7 +378,8 @@ class MovedSkin:
         """The trained shapes under this edit; the same object every time."""
         with self._lock:
             if self._bent is None or self._bent.of is not of:
-                self._bent = BentTables(of, self, poses)
+                kind = BentWholes if of.blocks.full else BentTables
+                self._bent = kind(of, self, poses)
             return self._bent
 
 
@@ -467,6 +479,49 @@ class BentTables(SkinTables):
         self._lay(i, ids, row[ids])
 
 
+class BentWholes(BentTables):
+    """Those of full blocks. A row is kept as a file keeps it: as steps of 16 bits, half as large, where these
+    are within tolerance, else as it is. Frames copy steps to where they sum them as fast as they copy rows."""
+
+    def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
+        super().__init__(of, moved, poses)
+        self._steps: list[NDArray[Any]] = [np.zeros(0, np.int16)] * of.count  # (3BW,) of each target
+        self._scales = np.ones(of.count, np.float32)
+
+    def _lay(self, i: int, ids: Ints, values: Floats) -> None:
+        row: NDArray[Any] = np.zeros((self.blocks.order.size, 3), np.float32)
+        row[ids] = values
+        scale = np.float32(np.abs(values).max(initial=0) / 32767)
+        if 0 < scale <= tolerance(self.rest, self._moved.field.mm) / 2:
+            row, self._scales[i] = np.rint(row / scale).astype(np.int16), scale
+        self._steps[i] = row.reshape(-1)
+        self._own[i] = self._ready[i] = True
+
+    def _named(self, active: Ints) -> Named:
+        return active + self._number * self.count, {self._number: self._steps}, self._scales.take(active)
+
+    def row(self, i: int) -> Floats:
+        """As of any table."""
+        self.need(np.array([i]))
+        row: Floats = self._scales[i] * self._steps[i][: self.rest.size].reshape(self.rest.shape)
+        return row
+
+    def at(self, vertex: int) -> Floats:
+        """As of any table."""
+        self.need(np.arange(self.count))
+        steps = [row[3 * vertex : 3 * vertex + 3] for row in self._steps]
+        return np.asarray(self._scales[:, None] * np.array(steps, np.float32))
+
+    def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
+        if len(active):
+            yield slice(None), active, np.array([self.row(i).T for i in active.tolist()])
+
+    @property
+    def nbytes(self) -> int:
+        """As of any table."""
+        return sum(row.nbytes for row in self._steps)
+
+
 def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:
     """Make sure of these rows in the tables of several edits of one model."""
     tables = sorted(set(tables), key=id)  # one order, so that no two threads wait for each other
@@ -497,3 +552,5 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
                 for each, row in zip(alike, made, strict=True):
                     each._carry(i, row)
                 lacking = [each for each in lacking if each not in alike]
+        for each in tables:
+            each._moved.__dict__.pop("gradient", None)

@@ -16,9 +16,9 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, inverse_of_poses
 
-from .blocks import Blocks, untouched
+from .blocks import Blocks, Rows, untouched
 from .edit import Sculpts
-from .plans import Group, Layer, Plan, SpreadPlan, WholePlan
+from .plans import Group, Layer, Named, Plan, SpreadPlan, WholePlan
 
 _PLANS = 8  # sets of active targets that a table remembers
 _numbers = itertools.count()
@@ -132,17 +132,17 @@ class SkinTables:
             self._plans[key] = held
         return held
 
-    def _named(self, active: Ints) -> tuple[Ints, dict[int, Floats]]:
+    def _named(self, active: Ints) -> Named:
         """The names (A,) of the rows of active targets (A,) of full blocks, and the tables that have them, as
-        Scratch.whole takes them."""
+        Scratch.whole takes them; and what their weights are to be multiplied by, None for nothing."""
         names: Ints = active + self._number * self.count
-        tables: dict[int, Floats] = {}
+        tables: dict[int, Rows] = {}
         if self.of is not None and not (own := self._own[active]).all():
-            names[~own], tables = self.of._named(active[~own])
+            names[~own], tables, _ = self.of._named(active[~own])
             if not own.any():
-                return names, tables
+                return names, tables, None
         tables[self._number] = self._table.reshape(self.count, -1)
-        return names, tables
+        return names, tables, None
 
     def _layers(self, active: Ints, which: Ints) -> list[Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""

@@ -14,13 +14,13 @@ from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.handles import HANDLES
-from aim_maya.core.posing import skin
+from aim_maya.core.posing import skin, tolerance
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, build_edits
 from aim_maya.runtime.model_data import _seals, packed_seals
-from aim_maya.runtime.skin_field import BentTables, Seals, SkinField
+from aim_maya.runtime.skin_field import BentTables, BentWholes, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose
@@ -165,6 +165,51 @@ def test_rows_are_carried_once_and_only_where_they_are_used(
     assert edited.moved.tables(model.data.tables(True), model.data.trained_poses) is edited.moved.tables(
         model.data.tables(True), model.data.trained_poses
     )
+
+
+def test_rows_under_an_edit_are_kept_as_steps(model: FaceModel, field: SkinField) -> None:
+    """Against rows as they are: half the memory, within a quarter of what counts as equal, those as they are
+    that this would not hold for; and frames of several edits, whatever was played before, to the last bit."""
+    of, poses = model.data.tables(True), model.data.trained_poses
+    assert of.blocks.full
+    edits = [Edit(thickness=1.3), Edit(thickness=0.8)]
+    plain = BentTables(of, field.moved(edits[0]), poses)
+    tables = field.moved(edits[0]).tables(of, poses)
+    assert isinstance(tables, BentWholes)
+    true, within = plain.displacements, tolerance(of.rest, model.mm_per_unit) / 4
+    off = np.abs(tables.displacements - true).max((1, 2))
+    large = np.abs(true).max((1, 2)) > 2 * 32767 * within
+    assert off.max() <= 1.001 * within
+    assert 0 < large.sum() < len(large) / 4
+    assert off[large].max() < within / 4  # no two products of its jaw round alike
+    assert tables.nbytes < 0.65 * plain.nbytes
+    assert np.abs(tables.at(17) - true[:, 17]).max() <= 1.001 * within
+    shares = np.random.default_rng(4).uniform(-1, 1, (2, *true.shape[:2])).astype(np.float32)
+    shares[:, ::2] = 0
+    for share in shares:
+        local = np.zeros((3, len(of.rest)), np.float32)
+        tables.local(share, local)
+        assert local == pytest.approx(np.einsum("tv,tvc->cv", share, true), abs=len(true) * within)
+
+    rng, faces, seen = np.random.default_rng(5), [model, *map(model.edited, edits)], dict[int, bytes]()
+    take = [
+        (rng.random(len(model.targets)) < share) * rng.uniform(0.1, 0.9) for share in (0.05, 0.3, 0.8) * 8
+    ]
+    for order in (range(24), rng.permutation(24).tolist(), np.repeat(range(24), 3).tolist()):
+        for i in order:
+            made = faces[i % 3 if i < 16 else 1].points(take[i]).tobytes()
+            assert seen.setdefault(i, made) == made
+
+
+def test_an_edit_keeps_little_beside_its_rows(model: FaceModel) -> None:
+    """A scene may hold many: what only forms rows is not there any more when they are."""
+    edited = model.edited({"thickness": 1.1})
+    edited.points(dict.fromkeys(model.targets, 0.3))
+    assert edited.moved is not None
+    kept = [a for a in vars(edited.moved).values() if isinstance(a, np.ndarray) and a.shape[:1] == (658,)]
+    assert (
+        sum(a.strides[0] * len(a) for a in kept) <= 16 * 658
+    )  # its offset, and a number each for separate pieces
 
 
 # what is too much, and what a file may say
