@@ -301,6 +301,10 @@ class CachedEvaluator:
         self._tables = edited_tables(data, edit, detail, moved)
         self._arc = edit.jaw_arc * data.baked.arc
         self._turns = data.motion.twists.any(1)  # (T,): which targets move the jaw
+        self._part: tuple[Plan | None, Floats] = (
+            None,
+            np.zeros(0, np.float32),
+        )  # the rest of the last few blocks
         self._rest_points = edited_rest(data, edit, detail, moved)
         gain = np.asarray(edit.expression_gain, np.float32)
         self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain
@@ -367,11 +371,13 @@ class CachedEvaluator:
 
     def _moved_alone(self, plan: Plan, weights: Floats, scratch: Scratch) -> Floats:
         """The rest, but of the blocks that the plan's targets move."""
-        out, rest, flat = self._rest_points.copy(), self._rest_points.reshape(-1), plan.flat
+        out, flat, held = self._rest_points.copy(), plan.flat, self._part
+        if held[0] is not plan:
+            held = self._part = plan, self._rest_points.reshape(-1).take(flat)
         part = plan.touched(weights, scratch)
         if self._gain is not None:
             part *= self._gain.reshape(-1).take(flat) if self._gain.ndim else self._gain
-        part += rest.take(flat)
+        part += held[1]
         out.reshape(-1)[flat] = part
         return out
 

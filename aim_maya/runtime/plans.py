@@ -1,8 +1,4 @@
-"""How the rows of a set of active targets are summed over the blocks that they move (blocks.py).
-
-What is read, and in which order, follows from the set alone: the same weights give the same points to the
-last bit.
-"""
+"""How the rows of a set of active targets are summed over the blocks that they move (blocks.py)."""
 
 from __future__ import annotations
 
@@ -53,12 +49,29 @@ class Layer(NamedTuple):
     inverse: Ints | None
 
 
-class Plan:
-    """How to sum one set of active targets, which touch `size` vertices. What else follows from it is found
-    when it is asked for: a face in motion has another set in many frames.
+class Sums:
+    """How to sum one set of active targets. Which rows are multiplied, and in which order, follows from the set
+    alone, so that the same weights give the same sums to the last bit, whatever was summed before and wherever
+    the rows are read."""
 
-    The same weights give the same sums to the last bit, wherever the rows are read.
-    """
+    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
+        """(V, 3) float32 for weights (A,), the caller's own."""
+        out = np.empty_like(scratch.sum)
+        self._into(weights, scratch, out)
+        return out
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (N, A) float32 into out (N, V, 3) float32."""
+        self._into(weights, scratch, out)
+
+    def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """weights (A,) or (N, A) into out (V, 3) or (N, V, 3)."""
+        raise NotImplementedError
+
+
+class Plan(Sums):
+    """Of as many blocks with as many active rows at once. What else follows from the set is found when it is
+    asked for: a face in motion has another one in many frames."""
 
     def __init__(self, layers: list[Layer], blocks: Blocks) -> None:
         self._layers, self._blocks = layers, blocks
@@ -66,7 +79,7 @@ class Plan:
         self._copied = sum(g.end - g.begin for layer in layers for g in layer.groups if g.first < 0)
         still = sum(g.to - g.at for layer in layers for g in layer.groups if not g.each)
         self._moved = (len(blocks) - still if len(layers) == 1 else len(blocks)) if layers else 0
-        self.size = min(self._moved * blocks.width, blocks.vertices)
+        self.size = min(self._moved * blocks.width, blocks.vertices)  # how many vertices they touch
         self.few = len(layers) == 1 and self.size < _FEW * blocks.vertices
 
     @cached_property
@@ -81,7 +94,7 @@ class Plan:
         return sums[len(sums) - self._moved :].reshape(-1)
 
     def sum(self, weights: Floats, scratch: Scratch) -> Floats:
-        """(V, 3) float32 for weights (A,), the caller's own."""
+        """As any; where nothing has to be put into the mesh's order, it is the blocks' own memory."""
         blocks = self._blocks
         memory = np.empty((len(blocks), 3 * blocks.width), np.float32)
         own = memory.reshape(-1)[: 3 * blocks.vertices].reshape(-1, 3)
@@ -92,8 +105,7 @@ class Plan:
             own[...] = joined
         return own
 
-    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
-        """weights (N, A) float32 into out (N, V, 3) float32."""
+    def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         layers = self._summed(weights, scratch)
         for i, row in enumerate(out):
             joined = self._joined([sums[i] for sums in layers], scratch, row)
@@ -170,6 +182,7 @@ class Plan:
             return None
         kept = [scratch.rows(f"kept {n}", len(layer.rows), wide) for n, layer in enumerate(self._layers)]
         if scratch.kept is not self._key:
+            scratch.kept = None  # whoever is interrupted leaves no rows under a name that is not their own
             for layer, rows in zip(self._layers, kept, strict=True):
                 for group in layer.groups:
                     if group.first < 0:
@@ -179,50 +192,33 @@ class Plan:
         return kept
 
 
-class SpreadPlan:
-    """How to sum so many active targets that the rows of all are multiplied where they lie, block after
-    block, those that rest by zeros. As Plan and WholePlan, by the set alone."""
+class SpreadPlan(Sums):
+    """Of so many active targets that the rows of all are multiplied where they lie, block after block, those
+    that rest by zeros."""
 
     def __init__(self, table: Floats, blocks: Blocks, active: Ints) -> None:
         """table (K, 3W): all rows of the blocks, a block's side by side. active (A,)."""
-        self.size, self._table, self._blocks, self._active = blocks.vertices, table, blocks, active
+        self._table, self._blocks, self._active = table, blocks, active
 
-    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
-        """(V, 3) float32 for weights (A,), the caller's own."""
-        out = np.empty_like(scratch.sum)
-        sums, shares = scratch.placed, self._shares(weights)
-        for into, (begin, end) in zip(sums, self._blocks.ends, strict=True):
-            # numpy's own loop: rows come from far, and it reads them one after another
-            np.einsum("k,kn->n", shares[begin:end], self._table[begin:end], out=into)
-        joined = self._blocks.in_mesh(sums, out)
-        if joined is not out:
-            out[...] = joined
-        return out
-
-    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
-        """weights (N, A) float32 into out (N, V, 3) float32."""
-        shares = self._shares(weights)
-        many = np.zeros((len(out), *scratch.placed.shape), np.float32)
+    def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        spread = np.zeros((*weights.shape[:-1], self._blocks.touch.shape[1]), np.float32)
+        spread[..., self._active] = weights
+        shares = spread.take(self._blocks.targets, -1)
+        one, placed = shares.ndim == 1, scratch.placed
+        made = placed[None] if one else np.zeros((len(out), *placed.shape), np.float32)
         for i, (begin, end) in enumerate(self._blocks.ends):
-            if begin < end:
-                np.matmul(shares[:, begin:end], self._table[begin:end], many[:, i])
-        for row, sums in zip(out, many, strict=True):
+            if one:  # numpy's own loop: rows come from far, and it reads them one after another
+                np.einsum("k,kn->n", shares[begin:end], self._table[begin:end], out=placed[i])
+            elif begin < end:
+                np.matmul(shares[:, begin:end], self._table[begin:end], made[:, i])
+        for row, sums in zip(out[None] if one else out, made, strict=True):
             joined = self._blocks.in_mesh(sums, row)
             if joined is not row:
                 row[...] = joined
 
-    def _shares(self, weights: Floats) -> Floats:
-        spread = np.zeros((*weights.shape[:-1], self._blocks.touch.shape[1]), np.float32)
-        spread[..., self._active] = weights
-        return spread.take(self._blocks.targets, -1)
 
-
-class WholePlan:
-    """How to sum one set of active targets of full blocks: a Plan whose rows are whole targets.
-
-    Which rows are multiplied, and in which order, follows from the set alone, so that the same weights give
-    the same sums to the last bit, whatever was summed before.
-    """
+class WholePlan(Sums):
+    """Of full blocks: rows are whole targets."""
 
     def __init__(self, active: Ints, names: Ints, tables: dict[int, Rows], scales: Floats | None) -> None:
         """active (A,): rising; names (A,) of their rows and tables as Scratch.whole has them; scales (A,) of
@@ -239,20 +235,6 @@ class WholePlan:
         elif count < 3:  # two rows are an array where they lie
             self._rows = table[active[0] : active[-1] + 1 : max(int(active[-1] - active[0]), 1)]
 
-    def sum(self, weights: Floats, scratch: Scratch) -> Floats:
-        """(V, 3) float32 for weights (A,), the caller's own."""
-        out = np.empty_like(scratch.sum)
-        self._into(weights, scratch, out.reshape(-1))
-        return out
-
-    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
-        """weights (N, A) float32 into out (N, V, 3) float32."""
-        flat = np.empty((len(out), out[0].size), np.float32) if not out.flags.c_contiguous else out
-        flat = flat.reshape(len(out), -1)
-        self._into(weights, scratch, flat)
-        if not out.flags.c_contiguous:
-            out[...] = flat.reshape(out.shape)
-
     def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         rows = scratch.whole(self._places, self._names, self._tables) if self._rows is None else self._rows
         if self._scales is not None:
@@ -260,13 +242,17 @@ class WholePlan:
         if self._spread is not None:
             few, weights = weights, np.zeros((*weights.shape[:-1], len(rows)), np.float32)
             weights[..., self._spread] = few
-        count, width = weights.shape[-1], out.shape[-1]
+        count, width = weights.shape[-1], scratch.sum.size
+        whole = out if out.flags.c_contiguous else np.empty(out.shape, np.float32)
+        flat = whole.reshape(*weights.shape[:-1], width)
         if count == 1:
-            np.multiply(weights, rows[0, :width], out)
+            np.multiply(weights, rows[0, :width], flat)
         else:
-            np.matmul(weights, rows[:count, :width], out)
+            np.matmul(weights, rows[:count, :width], flat)
             if self._rows is None and self._spread is not None:
-                out += np.float32(0)  # 0 times what was there before has its sign
+                flat += np.float32(0)  # 0 times what was there before has its sign
+        if whole is not out:
+            out[...] = whole
 
 
 def _multiplied(shares: Floats, rows: Floats, group: Group, out: Floats) -> None:

@@ -18,7 +18,7 @@ from aim_maya.core.posing import Detail, inverse_of_poses
 
 from .blocks import Blocks, Rows, untouched
 from .edit import Sculpts
-from .plans import Group, Layer, Named, Plan, SpreadPlan, WholePlan
+from .plans import Group, Layer, Named, Plan, SpreadPlan, Sums, WholePlan
 
 _PLANS = 8  # sets of active targets that a table remembers
 _numbers = itertools.count()
@@ -62,7 +62,7 @@ class SkinTables:
         self._used = 0
         self._table = np.empty((0, 3 * blocks.width), np.float32)
         self._lock = threading.RLock()
-        self._plans: dict[bytes, Plan | SpreadPlan | WholePlan] = {}
+        self._plans: dict[bytes, Sums] = {}
         self._local: tuple[bytes, list[tuple[Ints | slice, Ints, Floats]]] = b"none", []
 
     def need(self, rows: NDArray[np.integer]) -> None:
@@ -114,7 +114,7 @@ class SkinTables:
         self.of.need(np.array([i]))
         self._ready[i] = True
 
-    def plan(self, active: Ints) -> Plan | SpreadPlan | WholePlan:
+    def plan(self, active: Ints) -> Sums:
         """How to sum the active targets (A,), whose rows are there then. An animation keeps its active set
         for many frames."""
         key = active.tobytes()
