@@ -1,7 +1,7 @@
 """Many faces in one process: what a frame of all costs against one face alone, and what each further one
 keeps.
 
-python -m tests.bench.bench_faces MODEL.aim [MODEL.aim ...] [--faces 20] [--frames 40]
+python -m tests.bench.bench_faces MODEL.aim [MODEL.aim ...] [--faces 20] [--frames 40] [--play 20000]
 
 Faces take the models in turn. Every second one is edited by itself: tissue here, gains there. A frame poses
 all of them, ten active controls each, others in every frame. Memory is what the process's own grew by
@@ -16,9 +16,11 @@ import argparse
 import contextlib
 import ctypes
 import gc
+import itertools
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -176,6 +178,49 @@ def measure(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float
     ]
 
 
+_THREADS = 4
+
+
+def played_long(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float]]:
+    """So many frames of every face, sets of controls that grow, shrink and change, the faces dealt to a few
+    threads, as a host evaluates nodes: what memory does meanwhile, and whether a frame is another one than
+    alone."""
+    made = [face(paths, i) for i in range(faces)]
+    takes = []
+    for i, model in enumerate(made):
+        rng, rows = np.random.default_rng(i), np.zeros((97, len(model.targets)))
+        active = np.zeros(len(model.targets), bool)
+        for k, row in enumerate(rows):
+            if k % 16 == 0:
+                active = rng.random(len(active)) < rng.choice([0.02, 0.15, 0.4, 0.8])
+            active[rng.integers(len(active))] ^= True
+            row[active] = rng.uniform(0.05, 0.6, int(active.sum()))
+        takes.append(rows)
+    alone = [[hash(m.points(w).tobytes()) for w in take] for m, take in zip(made, takes, strict=True)]
+    others, sizes = [0] * faces, list[float]()
+    steps = np.linspace(0, frames, 11).astype(int).tolist()
+
+    def play(thread: int, begin: int, end: int) -> None:
+        for k in range(begin, end):
+            for i in range(thread, faces, _THREADS):
+                points = made[i].points(takes[i][k % 97])
+                if k % 13 == 0 and hash(points.tobytes()) != alone[i][k % 97]:
+                    others[i] += 1
+
+    for begin, end in itertools.pairwise(steps):
+        threads = [Thread(target=play, args=(t, begin, end)) for t in range(_THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        sizes.append(resident_mb())
+    return [
+        (f"MB after {steps[1]} frames of {faces} faces on {_THREADS} threads", sizes[0]),
+        *((f"MB more after {steps[k + 1]}", sizes[k] - sizes[0]) for k in (1, 4, 9)),
+        ("frames that were not what they are alone, to the last bit", float(sum(others))),
+    ]
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(
@@ -184,7 +229,14 @@ def main() -> None:
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--faces", type=int, default=20)
     parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument(
+        "--play", type=int, help="only this: so many frames of all faces, and what memory does"
+    )
     options = parser.parse_args()
+    if options.play:
+        for what, number in played_long(options.models, options.faces, options.play):
+            sys.stdout.write(f"{what}: {number:.4g}\n")
+        return
     figures = by_targets(options.models[0]) + measure(options.models, options.faces, options.frames)
     for what, number in figures:
         sys.stdout.write(f"{what}: {number:.4g}\n")
