@@ -89,11 +89,16 @@ class Seals:
     from one into the next.
     """
 
-    def __init__(self, groups: Sequence[Ints], points: Floats, size: float) -> None:
-        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1."""
+    def __init__(
+        self, groups: Sequence[Ints], points: Floats, size: float, tied: Sequence[Ints] | None = None
+    ) -> None:
+        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1. tied: those
+        of the groups that are tied; all when not given."""
         points = points.astype(np.float64)
-        others = [np.concatenate([o for o in groups if o is not g] or [np.zeros(0, np.intp)]) for g in groups]
-        self._parts = [_sealed(g, o, points, size) for g, o in zip(groups, others, strict=True)]
+        self._parts = [
+            _sealed(g, np.concatenate([np.zeros(0, np.intp), *(o for o in groups if o is not g)]), points, size)
+            for g in (groups if tied is None else tied)
+        ]
         near = [part[1] for part in self._parts]
         self.near: Ints = np.unique(np.concatenate(near)) if near else np.zeros(0, np.intp)
 
@@ -218,14 +223,15 @@ class SkinField:
         total = np.bincount(triangles.ravel(), np.repeat(areas / 3, 3), len(points))
         return total.astype(np.float32)
 
-    def seals(self, pose: int, points: Floats) -> Seals | None:
+    def seals(self, pose: int, points: Floats, moves: NDArray[np.bool_] | None = None) -> Seals | None:
         """What is sealed in a pose: 0 at rest, 1 + i at the trained pose i, whose skin is at points (V, 3),
-        model unit; None for nothing."""
+        model unit; None for nothing. moves (V,): groups of which nothing does are tied as at rest, and left."""
         rows = self._request.seals[self._request.seals[:, 0] == pose]
         if not len(rows):
             return None
         groups = [rows[rows[:, 1] == number, 2] for number in np.unique(rows[:, 1])]
-        return Seals(groups, self._in_mm(points), self._radius / ADULT_RADIUS_MM)
+        tied = [g for g in groups if moves is None or moves[g].any()]
+        return Seals(groups, self._in_mm(points), self._radius / ADULT_RADIUS_MM, tied) if tied else None
 
     @cached_property
     def rest_seals(self) -> Seals | None:
@@ -420,7 +426,7 @@ def carried(
     )
     turn, shift = poses.turns[i], poses.offsets[i]
     if not turn.any() and not shift.any():
-        seals = field.seals(1 + i, rest + displacement)
+        seals = field.seals(1 + i, rest + displacement, displacement.any(1))
         if seals is not None:
             seals.tie(at)
             at = np.where(field.rigid[:, None], offset, at)
