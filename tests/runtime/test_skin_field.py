@@ -459,6 +459,9 @@ def test_a_long_seal_bends_and_every_piece_of_it_moves_as_one() -> None:
     bent = np.stack([0 * x.ravel(), 6 * np.sin(x.ravel() / 30), 0.05 * x.ravel()], 1).astype(np.float32)
     whole, ids = bent.copy(), np.arange(len(points))
     Seals([ids], points, 1.0).tie(whole[None])
+    again = whole.copy()
+    Seals([ids], points, 1.0).tie(again[None])
+    assert np.abs(again - whole).max() < 1e-5  # what is tied already is left
     assert unlike_affine(points, whole) > 3
     assert np.abs(whole - bent).max() < 0.8
     for middle in range(10, 90, 10):
@@ -467,6 +470,25 @@ def test_a_long_seal_bends_and_every_piece_of_it_moves_as_one() -> None:
     short, few = bent.copy(), points[:, 0] < 40
     Seals([ids[few]], points, 1.0).tie(short[None])
     assert unlike_affine(points[few], short[few]) < 1e-5
+
+
+def test_what_is_sealed_and_lies_still_is_left_to_the_last_bit(model: FaceModel) -> None:
+    """A long crease that is there at rest and in every pose: a target that moves none of it moves no skin
+    under an edit but its own, however many others are active."""
+    data, size = model.data, model.data.sites.size
+    points, stomion = data.sites.to_head(data.neutral), data.sites.site("stomion")
+    off = np.abs(points - stomion)
+    ids = np.flatnonzero((off[:, 1] < 12 * size) & (np.linalg.norm(off, axis=1) < 60 * size))
+    poses = [0, *(1 + i for i, turn in enumerate(data.trained_poses.turns) if not turn.any())]
+    tied = with_seals(model, np.array([[pose, 0, i] for pose in poses for i in ids], np.int32))
+    of, edited = tied.data.tables(True), tied.edited({"thickness": 1.3})
+    rows, apart = edited._evaluator(True)._tables, 0
+    for i in [pose - 1 for pose in poses[1:]]:
+        moves = of.row(i).any(1)
+        if not moves[ids].any():
+            assert not rows.row(i)[~moves].any()
+            apart += 1
+    assert apart > 3
 
 
 def test_without_detail_the_rest_moves_and_the_networks_answer(model: FaceModel) -> None:
