@@ -307,8 +307,9 @@ class SkinField:
             counts[start : start + _ROWS] = (ramp * slides).max(1)
         return fitted, np.minimum(counts, 1)
 
-    def gradient(self, coefficients: Floats, at: Ints | slice = slice(None)) -> Floats:
-        """(S, 3, 3) du_a / dx_b at vertices (S,), or all: the kernel's is -20 (1 - r)^3 (x - z) / R^2."""
+    def gradient(self, coefficients: Floats, at: Ints) -> Floats:
+        """(S, 3, 3) du_a / dx_b at vertices (S,), how the motion turns and stretches the skin there, less the
+        identity: the kernel's is -20 (1 - r)^3 (x - z) / R^2."""
         q, ramp = coefficients, self._ramps[at]
         together = np.concatenate([q, (q[:, :, None] * self.nodes[:, None, :]).reshape(len(q), 9)], 1)
         sums = (ramp * ramp * ramp) @ together
@@ -358,12 +359,6 @@ class MovedSkin:
         self._tied = near, tied[near] - offset[near]
         self.offset: Floats = np.where(field.rigid[:, None], rigid_offset, tied)
 
-    @cached_property
-    def gradient(self) -> Floats:
-        """(V, 3, 3) float32: how the motion turns and stretches the skin at every vertex, less the identity;
-        kept as long as rows are carried, since a scene may have many edits."""
-        return self.field.gradient(self.coefficients)
-
     @property
     def tied(self) -> Floats:
         """(V, 3) what the seals of the neutral add."""
@@ -396,8 +391,11 @@ def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> 
     """(K, V, 3) u of K motions of one face where a displacement (V, 3) from rest (V, 3) ends, all model
     unit."""
     field, e = moves[0].field, displacement
-    ends: Floats = np.stack([m.offset + np.einsum("vab,vb->va", m.gradient, e) for m in moves])
-    far = np.flatnonzero(((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid)
+    ends: Floats = np.stack([m.offset for m in moves])
+    moves_far = ((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid
+    near, far = np.flatnonzero(e.any(1) & ~moves_far), np.flatnonzero(moves_far)
+    for end, m in zip(ends, moves, strict=True):
+        end[near] += np.einsum("vab,vb->va", field.gradient(m.coefficients, near), e[near])
     if len(far):
         coefficients = np.concatenate([m.coefficients for m in moves], 1)
         ends[:, far] = _each(field.at(rest[far] + e[far], coefficients) / np.float32(field.mm))
@@ -561,5 +559,3 @@ def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> No
                 for each, row in zip(alike, made, strict=True):
                     each._carry(i, row)
                 lacking = [each for each in lacking if each not in alike]
-        for each in tables:
-            each._moved.__dict__.pop("gradient", None)
