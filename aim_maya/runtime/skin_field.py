@@ -53,7 +53,7 @@ ADULT_RADIUS_MM = 60.0  # the kernel's of an adult face
 _FADE_MM = (8.0, 20.0)  # round a seal: half its reach, at least and at most this on an adult face
 _PIECE_MM = 24.0  # of a long seal: so far apart, on an adult face, are the places with a motion of their own
 _NEIGHBOURS = 12  # of a group have a say in what skin beside it does
-_THIN = 0.02
+_THIN = 3e-4
 _PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
 _ROWS = 8192  # points whose kernels are formed at once
 
@@ -135,9 +135,8 @@ def _sealed(ids: Ints, others: Ints, points: Floats, size: float) -> _Part:
 
 
 def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
-    """(G, N) and (N, G), whose product takes a motion of a group (G, 3) to the nearest one that is affine in
-    every piece, blended from piece to piece, and leaves what is so already; apart: middles of pieces, at the
-    most."""
+    """(G, 4P) and (4P, G), whose product takes a motion of a group (G, 3) to the nearest affine one of every
+    piece, least squares, blended from piece to piece; apart: middles of pieces, at the most."""
     left = np.linalg.norm(group - group.mean(0), axis=1)
     weights: Floats = np.ones((len(group), 1))
     if float(left.max()) > apart:
@@ -148,15 +147,15 @@ def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
             left = np.minimum(left, np.linalg.norm(group - group[middles[-1]], axis=1))
         away = np.linalg.norm(group[:, None] - group[middles], axis=2)
         weights = smooth_step(away, 2 * apart, 0.0)
-    onto = []
-    for share in (weights / weights.sum(1, keepdims=True)).T:
-        about = group - np.average(group, 0, share)
-        onto.append(
-            share[:, None] * np.column_stack([np.ones(len(group)), about / max(np.abs(about).max(), 1e-9)])
-        )
-    basis, size, _ = np.linalg.svd(np.concatenate(onto, 1), full_matrices=False)
-    basis = basis[:, size > _THIN * size[0]]  # what is flat has no slope across
-    return basis, basis.T
+    onto, of = [], []
+    for weight, share in zip(weights.T, (weights / weights.sum(1, keepdims=True)).T, strict=True):
+        even = weight / weight.sum()
+        about = group - even @ group
+        spread = about.T @ (even[:, None] * about)
+        spread += _THIN * max(float(np.trace(spread)), 1e-12) * np.eye(3)  # what is flat has no slope across
+        onto.append(share[:, None] * np.column_stack([np.ones(len(group)), about]))
+        of.append(np.vstack([even, np.linalg.solve(spread, about.T * even)]))
+    return np.concatenate(onto, 1), np.concatenate(of, 0)
 
 
 def _nearest(points: Floats, group: Floats, count: int) -> tuple[Ints, Floats]:

@@ -459,9 +459,6 @@ def test_a_long_seal_bends_and_every_piece_of_it_moves_as_one() -> None:
     bent = np.stack([0 * x.ravel(), 6 * np.sin(x.ravel() / 30), 0.05 * x.ravel()], 1).astype(np.float32)
     whole, ids = bent.copy(), np.arange(len(points))
     Seals([ids], points, 1.0).tie(whole[None])
-    again = whole.copy()
-    Seals([ids], points, 1.0).tie(again[None])
-    assert np.abs(again - whole).max() < 1e-5  # what is tied already is left
     assert unlike_affine(points, whole) > 3
     assert np.abs(whole - bent).max() < 0.8
     for middle in range(10, 90, 10):
