@@ -16,7 +16,7 @@ import mmap
 import sys
 from collections import deque
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,32 @@ ALL, ALL_FAR = 0.6, 0.4
 
 
 _Bits = NDArray[np.uint8]
-# Of whole targets, (T, 3BW) float32; or T of them, each float32 or int16 steps.
-Rows = Floats | list[NDArray[Any]]
+
+
+class Steps(NamedTuple):
+    """A row (3BW,) in steps, int16 or float32; and what stands at some of its places (N,) in their stead,
+    float32 (N,)."""
+
+    steps: NDArray[np.int16] | Floats
+    places: Ints
+    exact: Floats
+
+    @classmethod
+    def of(cls, row: Floats, scale: np.float32 | None = None, places: Ints | None = None) -> Steps:
+        """A row as it is; or in steps of a scale, but at these places (N,)."""
+        if scale is None or places is None:
+            return cls(row, np.zeros(0, np.intp), np.zeros(0, np.float32))
+        row = row / scale
+        return cls(np.rint(row).astype(np.int16), places, row[places])
+
+    def into(self, out: Floats) -> None:
+        """The row in out (3BW,) float32."""
+        out[:] = self.steps
+        if len(self.places):
+            out[self.places] = self.exact
+
+
+Rows = Floats | list[Steps]  # of whole targets: (T, 3BW) float32, or T of them
 
 
 class Blocks:
@@ -268,7 +292,11 @@ class Scratch:
             table.take(names - number * count, 0, self._whole[first : last + 1], "clip")
         else:
             for place, name in zip(places.tolist(), names.tolist(), strict=True):
-                self._whole[place] = tables[name // count][name % count]
+                row = tables[name // count][name % count]
+                if isinstance(row, Steps):
+                    row.into(self._whole[place])
+                else:
+                    self._whole[place] = row
         self._names[places] = names
         return self._whole
 

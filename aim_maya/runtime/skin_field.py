@@ -30,7 +30,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from aim_maya.core.mesh import Mesh, triangle_areas
 from aim_maya.core.posing import tolerance
 from aim_maya.core.regions import smooth_step
 
+from .blocks import Steps
 from .edit import Edit
 from .plans import Named
 from .tables import SkinTables
@@ -234,6 +234,14 @@ class SkinField:
         groups = [rows[rows[:, 1] == number, 2] for number in np.unique(rows[:, 1])]
         tied = [g for g in groups if moves is None or moves[g].any()]
         return Seals(groups, self._in_mm(points), self._radius / ADULT_RADIUS_MM, tied) if tied else None
+
+    @cached_property
+    def sealed(self) -> list[Ints]:
+        """Of every pose, rest first, where the coordinates of all lie among (3V,) that is sealed there or at
+        rest."""
+        pose, ids = self._request.seals[:, 0], self._request.seals[:, 2]
+        found = [np.unique(ids[(pose == 0) | (pose == p)]) for p in range(int(pose.max(initial=0)) + 1)]
+        return [(3 * some[:, None] + np.arange(3)).ravel() for some in found]
 
     @cached_property
     def rest_seals(self) -> Seals | None:
@@ -486,21 +494,25 @@ class BentTables(SkinTables):
 
 
 class BentWholes(BentTables):
-    """Those of full blocks. A row is kept as a file keeps it: as steps of 16 bits, half as large, where these
-    are within tolerance, else as it is. Frames copy steps to where they sum them as fast as they copy rows."""
+    """Those of full blocks. A row is kept as a file keeps it, in steps of 16 bits, half as large, where these are
+    within tolerance; sealed skin, which micrometres put through itself, as it is. Frames copy steps to where
+    they sum them as fast as they copy rows."""
 
     def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
         super().__init__(of, moved, poses)
-        self._steps: list[NDArray[Any]] = [np.zeros(0, np.int16)] * of.count  # (3BW,) of each target
+        self._steps = [Steps.of(np.zeros(0, np.float32))] * of.count
         self._scales = np.ones(of.count, np.float32)
 
     def _lay(self, i: int, ids: Ints, values: Floats) -> None:
-        row: NDArray[Any] = np.zeros((self.blocks.order.size, 3), np.float32)
+        row = np.zeros((self.blocks.order.size, 3), np.float32)
         row[ids] = values
         scale = np.float32(np.abs(values).max(initial=0) / 32767)
         if 0 < scale <= tolerance(self.rest, self._moved.field.mm) / 2:
-            row, self._scales[i] = np.rint(row / scale).astype(np.int16), scale
-        self._steps[i] = row.reshape(-1)
+            self._scales[i] = scale
+            sealed = self._moved.field.sealed
+            self._steps[i] = Steps.of(row.reshape(-1), scale, sealed[1 + i if 1 + i < len(sealed) else 0])
+        else:
+            self._steps[i] = Steps.of(row.reshape(-1))
         self._own[i] = self._ready[i] = True
 
     def _named(self, active: Ints) -> Named:
@@ -509,14 +521,13 @@ class BentWholes(BentTables):
     def row(self, i: int) -> Floats:
         """As of any table."""
         self.need(np.array([i]))
-        row: Floats = self._scales[i] * self._steps[i][: self.rest.size].reshape(self.rest.shape)
-        return row
+        row = np.empty(len(self._steps[i].steps), np.float32)
+        self._steps[i].into(row)
+        return (self._scales[i] * row[: self.rest.size]).reshape(self.rest.shape)
 
     def at(self, vertex: int) -> Floats:
         """As of any table."""
-        self.need(np.arange(self.count))
-        steps = [row[3 * vertex : 3 * vertex + 3] for row in self._steps]
-        return np.asarray(self._scales[:, None] * np.array(steps, np.float32))
+        return np.array([row[vertex] for row in self.rows()], np.float32)
 
     def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
         if len(active):
@@ -525,7 +536,7 @@ class BentWholes(BentTables):
     @property
     def nbytes(self) -> int:
         """As of any table."""
-        return sum(row.nbytes for row in self._steps)
+        return sum(row.steps.nbytes + row.exact.nbytes for row in self._steps)
 
 
 def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:

@@ -169,7 +169,7 @@ def test_rows_are_carried_once_and_only_where_they_are_used(
 
 def test_rows_under_an_edit_are_kept_as_steps(model: FaceModel, field: SkinField) -> None:
     """Against rows as they are: half the memory, within a quarter of what counts as equal, those as they are
-    that this would not hold for; and frames of several edits, whatever was played before, to the last bit."""
+    that this would not hold for, and sealed skin, which micrometres put through itself; and frames of several edits, whatever was played before, to the last bit."""
     of, poses = model.data.tables(True), model.data.trained_poses
     assert of.blocks.full
     edits = [Edit(thickness=1.3), Edit(thickness=0.8)]
@@ -183,6 +183,9 @@ def test_rows_under_an_edit_are_kept_as_steps(model: FaceModel, field: SkinField
     assert 0 < large.sum() < len(large) / 4
     assert off[large].max() < within / 4  # no two products of its jaw round alike
     assert tables.nbytes < 0.65 * plain.nbytes
+    sealed, still = field.sealed[0], ~poses.turns.any((1, 2))
+    assert len(sealed)
+    assert np.abs(tables.displacements - true)[still].reshape(still.sum(), -1)[:, sealed].max() < within / 50
     assert np.abs(tables.at(17) - true[:, 17]).max() <= 1.001 * within
     shares = np.random.default_rng(4).uniform(-1, 1, (2, *true.shape[:2])).astype(np.float32)
     shares[:, ::2] = 0
