@@ -33,7 +33,7 @@ from aim_maya.core.curves.files import read_curves
 from aim_maya.core.curves.take import match_controls
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.training_options import TrainConfig
-from aim_maya.runtime import FaceModel
+from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.session import one_thread
 from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
@@ -246,7 +246,7 @@ def measure(path: Path, rounds: int, curves: list[Path]) -> None:
                     *(ms["cached"] / bare, ms["before"], ms["cached"] / ms["before"]),
                 ]
             )
-    captures = capture_rows(model, curves, rounds)
+    captures, under_edit = capture_rows(model, curves, rounds), edited_rows(model, rounds)
     size, cold = table_size(model), cold_start(path, 7)
     head = [
         "controls",
@@ -259,6 +259,8 @@ def measure(path: Path, rounds: int, curves: list[Path]) -> None:
         "ratio",
     ]
     sys.stdout.write(markdown(head, rows) + "\n")
+    head = ["targets", "sets", "ms unedited", "ms, tissue edited", "ratio", "MB of edited rows so far"]
+    sys.stdout.write(markdown(head, under_edit) + "\n")
     if captures:
         head = [
             *("capture", "frames", "controls", "targets", "share of other sets", "ms a frame", "of steady"),
@@ -329,6 +331,34 @@ def capture_rows(model: FaceModel, curves: list[Path], rounds: int) -> list[list
                 *(1e3 * float(played[other].mean()), float(played[other].mean() / again[other].mean())),
             ]
         )
+    return rows
+
+
+def edited_rows(model: FaceModel, rounds: int) -> list[list[object]]:
+    """A row a number of targets, the same in all frames or one exchanged in every second: ms unedited, and
+    with the tissue edited, in bursts; what the edited rows take."""
+    edited, rows = model.edited(Edit(thickness=1.2)), list[list[object]]()
+    targets, still = len(model.data.rig.targets), ~model.data.motion.twists.any(1)
+    for count in (1, 10, 100, targets * 3 // 4):
+        for kind in ("the same", "one exchanged"):
+            rng = np.random.default_rng(count)
+            active, frames = np.zeros(targets, bool), list[Floats]()
+            active[rng.choice(np.flatnonzero(still), min(count, int(still.sum())), False)] = True
+            for k in range(16):
+                if kind != "the same" and k % 2:
+                    active[rng.choice(np.flatnonzero(active))] = False
+                    active[rng.choice(np.flatnonzero(still & ~active))] = True
+                frames.append(np.where(active, rng.uniform(0.05, 0.6, targets), 0.0))
+            least = np.full((2, 16), np.inf)
+            for _ in range(max(rounds // 4, 3)):
+                for face, times in zip((model, edited), least, strict=True):
+                    for k, a in enumerate(frames):
+                        begin = time.perf_counter()
+                        face.posed(a, None)
+                        times[k] = min(times[k], time.perf_counter() - begin)
+            ms = 1e3 * least[:, 1:].mean(1)
+            size = edited._evaluator(True)._tables.nbytes / 1e6
+            rows.append([count, kind, float(ms[0]), float(ms[1]), float(ms[1] / ms[0]), size])
     return rows
 
 
