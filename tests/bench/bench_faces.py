@@ -127,6 +127,49 @@ def by_targets(path: Path) -> list[tuple[str, float]]:
     return found
 
 
+def in_turns(path: Path, frames: int) -> list[tuple[str, float]]:
+    """A frame of faces of one file in turns, each with its own tissue, over one of as many without: the least
+    of a few rounds, for takes of one control, of ten, and of most."""
+    model, rng = shared_model(path, "cpu"), np.random.default_rng(0)
+    every = len(model.targets)
+
+    def take(count: int, others: float) -> Floats:
+        active, rows = np.zeros(every, bool), np.zeros((frames, every))
+        for row in rows:
+            if others == 1 or not active.any():
+                active = rng.permutation(every) < count
+            elif rng.random() < others:
+                active[rng.integers(every)] ^= True
+            row[active] = rng.uniform(0.05, 0.6, int(active.sum()))
+        return rows
+
+    takes = {
+        "one control": take(1, 0),
+        "ten": take(min(10, every), 0),
+        "ten, others in every frame": take(min(10, every), 1),
+        "most, one goes or comes in a fifth": take(every * 3 // 4, 0.2),
+    }
+    found = []
+    for count in (1, 2, 5, 20):
+        kinds = (
+            [model.edited(Edit()) for _ in range(count)],
+            [model.edited(Edit(thickness=1.1 + 0.01 * k)) for k in range(count)],
+        )
+        for what, rows in takes.items():
+            least = np.full((2, frames), np.inf)
+            for _ in range(12 if count < 20 else 5):
+                for faces, times in zip(kinds, least, strict=True):
+                    for k, row in enumerate(rows):
+                        begin = time.perf_counter()
+                        for made in faces:
+                            made.points(row)
+                        times[k] = min(times[k], time.perf_counter() - begin)
+            plain, edited = 1e3 * least.mean(1) / count
+            found.append((f"{count} faces, {what}: ms of one, tissue edited", float(edited)))
+            found.append((f"{count} faces, {what}: over one unedited", float(edited / plain)))
+    return found
+
+
 def measure(paths: list[Path], faces: int, frames: int) -> list[tuple[str, float]]:
     """(what, number) in order. What a file needs once, its rows and the field of its edits, is there before
     the first face is counted."""
@@ -237,7 +280,8 @@ def main() -> None:
         for what, number in played_long(options.models, options.faces, options.play):
             sys.stdout.write(f"{what}: {number:.4g}\n")
         return
-    figures = by_targets(options.models[0]) + measure(options.models, options.faces, options.frames)
+    figures = by_targets(options.models[0]) + in_turns(options.models[0], options.frames)
+    figures += measure(options.models, options.faces, options.frames)
     for what, number in figures:
         sys.stdout.write(f"{what}: {number:.4g}\n")
 
