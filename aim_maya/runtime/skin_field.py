@@ -434,7 +434,7 @@ def carried(
     )
     turn, shift = poses.turns[i], poses.offsets[i]
     if not turn.any() and not shift.any():
-        seals = field.seals(1 + i, rest + displacement, displacement.any(1))
+        seals = field.seals(1 + i, rest + displacement, np.asarray(displacement.any(1)))
         if seals is not None:
             seals.tie(at)
             at = np.where(field.rigid[:, None], offset, at)
