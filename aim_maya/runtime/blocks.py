@@ -4,7 +4,7 @@ A facial target moves a part of the skin. The mesh is cut into blocks of as many
 whose cuts are the ones that spare most (a cut pays where it leaves targets on one side only; surface area
 heuristics do the same for rays: MacDonald and Booth 1990). A frame copies the rows of its active targets
 together, blocks with as many rows side by side, and multiplies those at once: numpy is called a few times,
-however many blocks there are. Rows that the next frame needs again stay where they were copied to. A mesh
+however many blocks there are. Wholes that the next frame needs again stay where they were copied to. A mesh
 whose targets move nearly all of it keeps its own order, and each of them is one row: of those only what the
 frame before had elsewhere is copied. Where most targets are active, as in a capture of a face, nothing is
 copied: all rows are multiplied where they lie, and those of targets that rest by zeros.
@@ -62,7 +62,7 @@ class Steps(NamedTuple):
             out[self.places] = self.exact
 
 
-Rows = Floats | list[Steps]  # of whole targets: (T, 3BW) float32, or T of them
+Wholes = Floats | list[Steps]  # of whole targets: (T, 3BW) float32, or T of them
 
 
 class Blocks:
@@ -275,7 +275,7 @@ class Scratch:
         self.lasted = False  # whether the one before was
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
 
-    def whole(self, places: Ints, names: Ints, tables: dict[int, Rows]) -> Floats:
+    def whole(self, places: Ints, names: Ints, tables: dict[int, Wholes]) -> Floats:
         """(P, 3BW) float32 with the named rows (N,) at these places (N,), rising, and what was there
         elsewhere. A name is the table's number times T plus the target; tables by their numbers."""
         count = len(next(iter(tables.values())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from aim_maya.core.arrays import Floats, Ints
 
-from .blocks import ALL, KEPT, Blocks, Rows, Scratch
+from .blocks import ALL, KEPT, Blocks, Scratch, Wholes
 
 _COPIED = 1 << 17  # numbers that are copied and multiplied at once: they stay in a core's cache
 _STEADY = 6  # frames of one set after which the way into the mesh's order is worth to be found in one step
 _FEW = 0.3  # of the vertices: where fewer move, only they are touched
 
-Named = tuple[Ints, dict[int, Rows], Floats | None]  # SkinTables._named
+Ends = list[tuple[int, int]]  # of each block, which rows are its own: the first, and the one after the last
+Named = tuple[Ints, dict[int, Wholes], Floats | None]  # SkinTables._named
 
 
 class Group(NamedTuple):
@@ -196,21 +198,42 @@ class SpreadPlan(Sums):
     """Of so many active targets that the rows of all are multiplied where they lie, block after block, those
     that rest by zeros."""
 
-    def __init__(self, table: Floats, blocks: Blocks, active: Ints) -> None:
-        """table (K, 3W): all rows of the blocks, a block's side by side. active (A,)."""
-        self._table, self._blocks, self._active = table, blocks, active
+    def __init__(
+        self,
+        table: Floats,
+        targets: Ints,
+        ends: Ends,
+        blocks: Blocks,
+        active: Ints,
+        many: Callable[[], Sums] | None = None,
+    ) -> None:
+        """table (K, 3W): all rows of the blocks, a block's side by side; targets (K,), ends: as of Blocks.
+        active (A,). many: how to sum frames together, where more rows may come."""
+        self._table, self._targets, self._ends = table, targets, ends
+        self._blocks, self._active, self._many = blocks, active, many
+
+    def sums(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
+        """As any."""
+        if self._many is None:
+            self._into(weights, scratch, out)
+        else:
+            self._many().sums(weights, scratch, out)
 
     def _into(self, weights: Floats, scratch: Scratch, out: Floats) -> None:
         spread = np.zeros((*weights.shape[:-1], self._blocks.touch.shape[1]), np.float32)
         spread[..., self._active] = weights
-        shares = spread.take(self._blocks.targets, -1)
+        shares = spread.take(self._targets, -1)
         one, placed = shares.ndim == 1, scratch.placed
         made = placed[None] if one else np.zeros((len(out), *placed.shape), np.float32)
-        for i, (begin, end) in enumerate(self._blocks.ends):
-            if one:  # numpy's own loop: rows come from far, and it reads them one after another
+        for i, (begin, end) in enumerate(self._ends):
+            # numpy's own loop: rows come from far, and it reads them one after another; and it adds them so,
+            # so that those of zeros change nothing, however many there are
+            if one:
                 np.einsum("k,kn->n", shares[begin:end], self._table[begin:end], out=placed[i])
             elif begin < end:
                 np.matmul(shares[:, begin:end], self._table[begin:end], made[:, i])
+        if one:
+            placed += np.float32(0)  # zeros without a sign
         for row, sums in zip(out[None] if one else out, made, strict=True):
             joined = self._blocks.in_mesh(sums, row)
             if joined is not row:
@@ -220,7 +243,7 @@ class SpreadPlan(Sums):
 class WholePlan(Sums):
     """Of full blocks: rows are whole targets."""
 
-    def __init__(self, active: Ints, names: Ints, tables: dict[int, Rows], scales: Floats | None) -> None:
+    def __init__(self, active: Ints, names: Ints, tables: dict[int, Wholes], scales: Floats | None) -> None:
         """active (A,): rising; names (A,) of their rows and tables as Scratch.whole has them; scales (A,) of
         rows that are steps."""
         table, count = next(iter(tables.values())), len(active)

@@ -41,7 +41,7 @@ from aim_maya.core.regions import smooth_step
 
 from .blocks import Steps
 from .edit import Edit
-from .plans import Named
+from .plans import Ends, Layer, Named, Plan, SpreadPlan, Sums
 from .tables import SkinTables
 
 _POSED_BENDING = 1.4  # there skin is pressed together: bending counts so much more
@@ -473,12 +473,49 @@ class BentTables(SkinTables):
         super().__init__(of.rest, of.count, of.blocks, of=of)
         self._moved, self._poses = moved, poses
         self._parents = (poses.matrix != 0).sum(1)
+        self._laid: tuple[Ints, Ends] | None = None  # of rows block after block, as SpreadPlan has them
 
     def need(self, rows: NDArray[np.integer]) -> None:
         """Carry those of these rows that are not there yet."""
         if self._ready[rows].all():
             return
         need_together([self], rows)
+
+    def _spread(self, active: Ints) -> Sums | None:
+        """As of any table: rows lie as they were first used, and are put block after block where most are."""
+        with self._lock:
+            if self._laid is None or len(self._laid[0]) != self._used:
+                there = self._slots.T >= 0
+                table, slots = self._table[self._slots.T[there]], np.full_like(self._slots, -1)
+                slots.T[there] = np.arange(len(table))
+                self._table, self._slots, self._used, self._plans = table, slots, len(table), {}
+                ends = np.cumsum(there.sum(1)).tolist()
+                self._laid = there.nonzero()[1], [*zip([0, *ends], ends, strict=False)]
+            return SpreadPlan(
+                self._table,
+                *self._laid,
+                self.blocks,
+                active,
+                lambda: Plan(self._layers(active, np.arange(len(active))), self.blocks),
+            )
+
+    def _layers(self, active: Ints, which: Ints) -> list[Layer]:
+        with self._lock:
+            return super()._layers(active, which)
+
+    def row(self, i: int) -> Floats:
+        """As of any table."""
+        with self._lock:
+            return super().row(i)
+
+    def at(self, vertex: int) -> Floats:
+        """As of any table."""
+        with self._lock:
+            return super().at(vertex)
+
+    def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
+        with self._lock:
+            yield from [*super()._by_coordinate(active)]
 
     def _carry(self, i: int, carried: Floats) -> None:
         """carried (V, 3): of the trained pose i, whose parents' rows are there."""

@@ -16,7 +16,7 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, inverse_of_poses
 
-from .blocks import Blocks, Rows, untouched
+from .blocks import Blocks, Wholes, untouched
 from .edit import Sculpts
 from .plans import Group, Layer, Named, Plan, SpreadPlan, Sums, WholePlan
 
@@ -123,10 +123,9 @@ class SkinTables:
             self.need(active)
             if self.blocks.full and len(active):
                 held = WholePlan(active, *self._named(active))
-            elif self.of is None and self.blocks.most(active):
-                held = SpreadPlan(self._table, self.blocks, active)
             else:
-                held = Plan(self._layers(active, np.arange(len(active))), self.blocks)
+                held = self._spread(active) if self.blocks.most(active) else None
+                held = held or Plan(self._layers(active, np.arange(len(active))), self.blocks)
             if len(self._plans) >= _PLANS:
                 self._plans = {}
             self._plans[key] = held
@@ -136,13 +135,18 @@ class SkinTables:
         """The names (A,) of the rows of active targets (A,) of full blocks, and the tables that have them, as
         Scratch.whole takes them; and what their weights are to be multiplied by, None for nothing."""
         names: Ints = active + self._number * self.count
-        tables: dict[int, Rows] = {}
+        tables: dict[int, Wholes] = {}
         if self.of is not None and not (own := self._own[active]).all():
             names[~own], tables, _ = self.of._named(active[~own])
             if not own.any():
                 return names, tables, None
         tables[self._number] = self._table.reshape(self.count, -1)
         return names, tables, None
+
+    def _spread(self, active: Ints) -> Sums | None:
+        """How to sum most targets where their rows lie; None where these do not lie block after block."""
+        blocks = self.blocks
+        return None if self.of else SpreadPlan(self._table, blocks.targets, blocks.ends, blocks, active)
 
     def _layers(self, active: Ints, which: Ints) -> list[Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""
@@ -201,7 +205,7 @@ class SkinTables:
         return np.array([*self.rows()], np.float32).reshape(self.count, len(self.rest), 3)
 
     def local(self, shares: Floats, out: Floats) -> None:
-        """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Rows
+        """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Wholes
         of the targets that have any lie by block and coordinate, and are kept as long as those are the
         same."""
         active = np.flatnonzero(shares.any(1))

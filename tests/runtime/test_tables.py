@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from aim_maya.core.arrays import Floats, pack_arrays
+from aim_maya.core.arrays import Floats, Ints, pack_arrays
 from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, tolerance
@@ -21,6 +22,7 @@ from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.edit import Sculpts
 from aim_maya.runtime.model_data import ModelData, packed_detail
 from aim_maya.runtime.plans import Plan, SpreadPlan
+from aim_maya.runtime.skin_field import BentTables
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 from trainer.__main__ import main
 
@@ -131,19 +133,55 @@ def test_sums_against_the_equation(formed: tuple[Floats, Detail], active: list[i
 
 
 def a_take(rng: np.random.Generator) -> list[tuple[int, Floats]]:
-    """Which of three faces, and its weights: sets that grow, shrink, exchange a control, and stay."""
+    """Which of four faces, and its weights: sets that grow, shrink, exchange a control, and stay."""
     frames, active = [], np.zeros(TARGETS, bool)
     for i in range(70):
         if i % 10 == 0:
             active[:] = rng.random(TARGETS) < (0.0, 0.02, 0.1, 0.5, 0.7, 0.95, 0.05)[i // 10]
         elif i % 3:
             active[rng.integers(TARGETS, size=1 + i % 2)] ^= True
-        frames.append((int(rng.integers(3)), np.where(active, rng.uniform(-1, 1, TARGETS), 0)))
+        frames.append((int(rng.integers(4)), np.where(active, rng.uniform(-1, 1, TARGETS), 0)))
     return frames
 
 
+class Carried(BentTables):
+    """As under an edit: rows of its own, laid as they are asked for; all are 1.1 times as large."""
+
+    def __init__(self, of: SkinTables) -> None:
+        super().__init__(of, None, SimpleNamespace(matrix=np.eye(of.count)))  # type: ignore[arg-type]
+
+    def need(self, rows: Ints) -> None:
+        with self._lock:
+            for i in rows[~self._ready[rows]].tolist():
+                row = self.of.row(i) * np.float32(1.1)
+                ids = np.flatnonzero(row.any(1))
+                self._lay(i, ids, row[ids])
+
+
+def test_most_targets_under_an_edit_are_summed_where_they_lie(formed: tuple[Floats, Detail]) -> None:
+    """Rows are put block after block for it, and again when more have come."""
+    points, detail = formed
+    first = sparse_tables(points, detail)
+    tables, lent = Carried(first), first.blocks.lent()
+    true, rng = 1.1 * detail.displacements().astype(float), np.random.default_rng(13)
+    for active in ([7, 80], MOST, [3, 5], ALL, MOST):
+        ids = np.array(active)
+        weights = rng.uniform(-1, 1, (2, len(ids))).astype(np.float32)
+        sums, many = np.tensordot(weights.astype(float), true[ids], 1), np.empty((2, VERTICES, 3), np.float32)
+        plan = tables.plan(ids)
+        assert isinstance(plan, SpreadPlan) == (len(ids) > 100 and not first.blocks.full)
+        assert np.abs(plan.sum(weights[0], lent) - sums[0]).max() < 1e-4
+        plan.sums(weights, lent, many)
+        assert np.abs(many - sums).max() < 1e-4
+        assert np.abs(tables.row(ids[1]) - true[ids[1]]).max() < 1e-5
+    assert np.abs(tables.at(17) - true[:, 17]).max() < 1e-5
+    local = np.zeros((3, VERTICES), np.float32)
+    tables.local(np.ones((TARGETS, VERTICES), np.float32), local)
+    assert np.abs(local - true.sum(0).T).max() < 1e-4
+
+
 def test_what_was_played_before_changes_no_bit(formed: tuple[Floats, Detail]) -> None:
-    """Three faces of one model, each frame after others than the first time."""
+    """Four faces of one model, each frame after others than the first time."""
     points, detail = formed
     rng = np.random.default_rng(11)
     shifts = [
@@ -152,7 +190,11 @@ def test_what_was_played_before_changes_no_bit(formed: tuple[Floats, Detail]) ->
     take, seen = a_take(rng), dict[int, bytes]()
     for order in (np.arange(len(take)), rng.permutation(len(take)), np.repeat(np.arange(len(take))[::-1], 9)):
         first = sparse_tables(points, detail)
-        faces = [first, *(sculpted_tables(first, Sculpts(shift), np.eye(TARGETS)) for shift in shifts)]
+        faces = [
+            *(sculpted_tables(first, Sculpts(shift), np.eye(TARGETS)) for shift in shifts),
+            Carried(first),
+        ]
+        faces.append(first)
         for i in order.tolist():
             face, weights = take[i]
             active, lent = weights.nonzero()[0], first.blocks.lent()
