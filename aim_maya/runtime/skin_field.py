@@ -489,11 +489,13 @@ class BentTables(SkinTables):
                 table, slots = self._table[self._slots.T[there]], np.full_like(self._slots, -1)
                 slots.T[there] = np.arange(len(table))
                 self._table, self._slots, self._used, self._plans = table, slots, len(table), {}
-                ends = np.cumsum(there.sum(1)).tolist()
-                self._laid = there.nonzero()[1], [*zip([0, *ends], ends, strict=False)]
+                after = np.cumsum(there.sum(1)).tolist()
+                self._laid = there.nonzero()[1], [*zip([0, *after], after, strict=False)]
+            targets, ends = self._laid
             return SpreadPlan(
                 self._table,
-                *self._laid,
+                targets,
+                ends,
                 self.blocks,
                 active,
                 lambda: Plan(self._layers(active, np.arange(len(active))), self.blocks),
