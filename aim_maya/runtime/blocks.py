@@ -4,7 +4,7 @@ A facial target moves a part of the skin. The mesh is cut into blocks of as many
 whose cuts are the ones that spare most (a cut pays where it leaves targets on one side only; surface area
 heuristics do the same for rays: MacDonald and Booth 1990). A frame copies the rows of its active targets
 together, blocks with as many rows side by side, and multiplies those at once: numpy is called a few times,
-however many blocks there are. Wholes that the next frame needs again stay where they were copied to. A mesh
+however many blocks there are. Rows that the next frame needs again stay where they were copied to. A mesh
 whose targets move nearly all of it keeps its own order, and each of them is one row: of those only what the
 frame before had elsewhere is copied. Where most targets are active, as in a capture of a face, nothing is
 copied: all rows are multiplied where they lie, and those of targets that rest by zeros.

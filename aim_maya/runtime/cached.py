@@ -301,10 +301,8 @@ class CachedEvaluator:
         self._tables = edited_tables(data, edit, detail, moved)
         self._arc = edit.jaw_arc * data.baked.arc
         self._turns = data.motion.twists.any(1)  # (T,): which targets move the jaw
-        self._part: tuple[Plan | None, Floats] = (
-            None,
-            np.zeros(0, np.float32),
-        )  # the rest of the last few blocks
+        # the rest of the blocks that the last plan of few moved
+        self._part: tuple[Plan | None, Floats] = None, np.zeros(0, np.float32)
         self._rest_points = edited_rest(data, edit, detail, moved)
         gain = np.asarray(edit.expression_gain, np.float32)
         self._gain: Floats | None = None if not gain.ndim and gain == 1 else gain

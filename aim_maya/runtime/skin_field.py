@@ -545,10 +545,10 @@ class BentWholes(BentTables):
     def _lay(self, i: int, ids: Ints, values: Floats) -> None:
         row = np.zeros((self.blocks.order.size, 3), np.float32)
         row[ids] = values
-        scale = np.float32(np.abs(values).max(initial=0) / 32767)
-        if 0 < scale <= tolerance(self.rest, self._moved.field.mm) / 2:
+        within, sealed = tolerance(self.rest, self._moved.field.mm), self._moved.field.sealed
+        scale = np.float32(max(float(np.abs(values).max(initial=0)) / 32767, within / 16))
+        if scale <= within / 2:
             self._scales[i] = scale
-            sealed = self._moved.field.sealed
             self._steps[i] = Steps.of(row.reshape(-1), scale, sealed[1 + i if 1 + i < len(sealed) else 0])
         else:
             self._steps[i] = Steps.of(row.reshape(-1))

@@ -146,7 +146,9 @@ class SkinTables:
     def _spread(self, active: Ints) -> Sums | None:
         """How to sum most targets where their rows lie; None where these do not lie block after block."""
         blocks = self.blocks
-        return None if self.of else SpreadPlan(self._table, blocks.targets, blocks.ends, blocks, active)
+        if self.of is not None:
+            return None
+        return SpreadPlan(self._table, blocks.targets, blocks.ends, blocks, active)
 
     def _layers(self, active: Ints, which: Ints) -> list[Layer]:
         """which (A,): where the active targets (A,) stand among all that are."""
@@ -205,7 +207,7 @@ class SkinTables:
         return np.array([*self.rows()], np.float32).reshape(self.count, len(self.rest), 3)
 
     def local(self, shares: Floats, out: Floats) -> None:
-        """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Wholes
+        """Add to out (3, V) float32 the displacements by shares (T, V) float32 that vary over the face. Rows
         of the targets that have any lie by block and coordinate, and are kept as long as those are the
         same."""
         active = np.flatnonzero(shares.any(1))
