@@ -274,16 +274,21 @@ class Scratch:
         self.times = 0  # how often the last plan was used in a row
         self.lasted = False  # whether the one before was
         self._whole, self._names = np.empty((0, 0), np.float32), np.empty(0, np.int64)
+        self._last: Ints | None = None  # the names that were asked for last, as they came
 
     def whole(self, places: Ints, names: Ints, tables: dict[int, Wholes]) -> Floats:
         """(P, 3BW) float32 with the named rows (N,) at these places (N,), rising, and what was there
         elsewhere. A name is the table's number times T plus the target; tables by their numbers."""
-        count = len(next(iter(tables.values())))
+        if names is self._last:
+            return self._whole
+        count, asked = len(next(iter(tables.values()))), names
         if not len(self._whole):
             self._whole, self._names = untouched(count, self.placed.size), np.full(count, -1, np.int64)
         lacking = (self._names.take(places) != names).nonzero()[0]
         if not len(lacking):
+            self._last = asked
             return self._whole
+        self._last = None
         places, names = places.take(lacking), names.take(lacking)
         first, last = int(places[0]), int(places[-1])
         self._names[places] = -1  # whoever is interrupted leaves no row under a name that is not its own
@@ -297,7 +302,7 @@ class Scratch:
                     row.into(self._whole[place])
                 else:
                     self._whole[place] = row
-        self._names[places] = names
+        self._names[places], self._last = names, asked
         return self._whole
 
     def rows(self, name: str, count: int, width: int) -> Floats:
