@@ -52,9 +52,9 @@ class Layer(NamedTuple):
 
 
 class Sums:
-    """How to sum one set of active targets. Which rows are multiplied, and in which order, follows from the set
-    alone, so that the same weights give the same sums to the last bit, whatever was summed before and wherever
-    the rows are read."""
+    """How to sum one set of active targets. Which rows are multiplied, and in which order, follows from the
+    set alone, so that the same weights give the same sums to the last bit, whatever was summed before and
+    wherever the rows are read."""
 
     def sum(self, weights: Floats, scratch: Scratch) -> Floats:
         """(V, 3) float32 for weights (A,), the caller's own."""

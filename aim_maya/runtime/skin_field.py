@@ -92,8 +92,8 @@ class Seals:
     def __init__(
         self, groups: Sequence[Ints], points: Floats, size: float, tied: Sequence[Ints] | None = None
     ) -> None:
-        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1. tied: those
-        of the groups that are tied; all when not given."""
+        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1. tied:
+        those of the groups that are tied; all when not given."""
         points = points.astype(np.float64)
         self._parts = [
             _sealed(
@@ -227,7 +227,8 @@ class SkinField:
 
     def seals(self, pose: int, points: Floats, moves: NDArray[np.bool_] | None = None) -> Seals | None:
         """What is sealed in a pose: 0 at rest, 1 + i at the trained pose i, whose skin is at points (V, 3),
-        model unit; None for nothing. moves (V,): groups of which nothing does are tied as at rest, and left."""
+        model unit; None for nothing. moves (V,): groups of which nothing does are tied as at rest, and
+        left."""
         rows = self._request.seals[self._request.seals[:, 0] == pose]
         if not len(rows):
             return None
@@ -533,9 +534,9 @@ class BentTables(SkinTables):
 
 
 class BentWholes(BentTables):
-    """Those of full blocks. A row is kept as a file keeps it, in steps of 16 bits, half as large, where these are
-    within tolerance; sealed skin, which micrometres put through itself, as it is. Frames copy steps to where
-    they sum them as fast as they copy rows."""
+    """Those of full blocks. A row is kept as a file keeps it, in steps of 16 bits, half as large, where these
+    are within tolerance; sealed skin, which micrometres put through itself, as it is. Frames copy steps to
+    where they sum them as fast as they copy rows."""
 
     def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
         super().__init__(of, moved, poses)

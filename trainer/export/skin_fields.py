@@ -97,7 +97,8 @@ def skin_seals(
     """(S, 3) int32, SkinRequest.seals: skin that runs through itself (lips, lids, nostrils, the crease under
     a chin), and one ring around it, at rest and in the targets' shapes (V, 3) each.
 
-    Of a shape only skin that it moves is looked at, and skin that may be in its way: the rest is as at rest."""
+    Of a shape only skin that it moves is looked at, and skin that may be in its way: the rest is as at
+    rest."""
     size = 1.0 if sites is None else max(sites.size, 0.05)
     piece = np.zeros(len(mesh.points), bool) if pieces is None else pieces > 0
     skin = mesh.triangles[~piece[mesh.triangles].any(1)]
