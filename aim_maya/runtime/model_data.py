@@ -33,6 +33,7 @@ from .tables import SkinTables, dense_tables, difference_tables, sparse_tables
 
 HOLDS_LESS, HOLDS_ALL = "full_frame.onnx", "full.onnx"
 """Of these two graphs of a file the second holds the constants that both have."""
+_TOGETHER = 8  # targets of the networks that are formed at once: two take hardly longer than one
 _LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
@@ -54,6 +55,7 @@ class Networks:
         """graph: fields.onnx, not examined yet; template (V, 3)."""
         self._graph, self._template, self._targets, self._where = graph, template, targets, where
         self._made: Columns | Floats | None = None
+        self._held: tuple[int, Floats] = -1, np.empty((0, 0, 3), np.float32)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -62,7 +64,14 @@ class Networks:
     def __getitem__(self, i: int) -> Floats:
         """(V, 3) float32 of target i, model unit. Raises AimError for a graph that is none of ours, and for
         what no head moves by."""
-        row = self._evaluated()[i]
+        made = self._evaluated()
+        if isinstance(made, Columns):
+            first, held = i - i % _TOGETHER, self._held
+            if held[0] != first:  # neighbours are often asked for one after the other
+                held = self._held = first, made.rows(first, first + _TOGETHER)
+            row = held[1][i - first]
+        else:
+            row = made[i]
         most = float(np.abs(row).max(initial=0))
         if not most <= _LARGEST:
             raise AimError(
@@ -76,7 +85,7 @@ class Networks:
         """(T, V, 3) float32, all at once, and kept so from then on."""
         made = self._evaluated()
         if isinstance(made, Columns):
-            made = self._made = made.whole()
+            made = self._made = made.rows(0, len(made))
         return made
 
     def _evaluated(self) -> Columns | Floats:
@@ -162,7 +171,9 @@ class ModelData:
         learned = self.learned
         if isinstance(learned, np.ndarray):
             return learned
-        if isinstance(learned, Networks | Columns):
+        if isinstance(learned, Columns):
+            return learned.rows(0, len(learned))
+        if isinstance(learned, Networks):
             return learned.whole()
         made = np.empty((len(learned), *self.neutral.shape), np.float32)
         for i in range(len(made)):

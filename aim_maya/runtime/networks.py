@@ -73,7 +73,7 @@ class _Evaluated:
                 self._by_rows(product.inputs[0], columns[:, :-1])
                 columns[:, :-1] *= gain
                 sums = Columns(columns, np.concatenate([last, bias[None]]))
-                return sums if last.shape[0] < last.shape[1] else sums.whole()
+                return sums if last.shape[0] < last.shape[1] else sums.rows(0, len(sums))
         return np.ascontiguousarray(self._at("basis", self._template).transpose(1, 0, 2))
 
     def _node(self, name: str) -> Node | None:

@@ -133,6 +133,20 @@ def test_they_are_evaluated_once_and_when_they_are_asked_for(
     assert all(np.array_equal(points, found[0]) for points in found)
 
 
+def test_neighbours_are_formed_together(template: np.ndarray) -> None:
+    """In whatever order they are asked for, and all at once."""
+    graph = graph_of()
+    wanted = displacements(graph, "a file", {"V": V, "T": MANY}, template)
+    found = Networks(graph, template, MANY, "a file")
+    for i in (3, MANY - 1, 4, 0):
+        assert np.abs(found[i] - wanted[i]).max() < 1e-5
+    whole = found.whole()
+    assert whole.shape == (MANY, V, 3)
+    for i in range(MANY):
+        assert np.abs(whole[i] - wanted[i]).max() < 1e-5
+        assert np.array_equal(found[i], whole[i])
+
+
 def altered_file(draft: Path, out: Path, change: dict[str, bytes | None]) -> Path:
     """A copy whose members are these; None: not there."""
     manifest, members = read_aim(draft)
