@@ -80,7 +80,7 @@ def train(
         Heartbeat(run, progress, interruption.now, with_parent=with_parent) as heartbeat,
     ):
         progress.cancelled = lambda: interruption.asked() or heartbeat.asked.is_set()
-        with reported(progress, actor.name, out, int(state["step"]) if state else 0, source):
+        with reported(progress, actor.name, out, int(state.get("shown", 0)) if state else 0, source):
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
@@ -140,10 +140,10 @@ def _train(
                 training.restore(state)
             except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
                 raise run.damaged(_misfit(error)) from error
-            progress.note(f"Resuming at step {training.step} of {training.total}.")
+            progress.note("Resuming at step {} of {}.".format(*training.shown))
         training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
         trained = (training.whole, training.jaw)
-        extra = {"steps": training.step, "restarts": training.restarts, "curve": training.curve}
+        extra = {"steps": training.shown[0], "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
         progress.stage("score")
         figures = accuracy(problem, *trained, preview.show_all)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Event, Timer, current_thread
 from typing import Literal
 
 import numpy as np
@@ -22,8 +23,10 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import LOSSES, LossWeights, NetworkSize, TrainConfig, config_from_json
 from aim_maya.runtime import FaceModel
+from trainer.learn import fields as learned_fields
 from trainer.learn import loop, losses
-from trainer.learn.loop import Training
+from trainer.learn.fields import TissueLearner
+from trainer.learn.loop import Beside, Training
 from trainer.learn.model import FaceNetworks, JawPoses, Siren, networks_for
 from trainer.learn.problem import Problem, prepare
 from trainer.train import train
@@ -46,6 +49,11 @@ QUICK = TrainConfig(
 @pytest.fixture(scope="module")
 def problem(sample: Actor) -> Problem:
     return prepare(sample, QUICK)
+
+
+@pytest.fixture(scope="module")
+def few(small: Actor) -> Problem:
+    return prepare(small, QUICK)
 
 
 def trained(problem: Problem, config: TrainConfig, **options: object) -> Training:
@@ -71,17 +79,92 @@ def test_same_seed_same_networks(problem: Problem) -> None:
     assert not torch.equal(next(iter(a.networks.parameters())), next(iter(c.networks.parameters())))
 
 
-def test_resume_gives_what_an_uninterrupted_run_gives(problem: Problem, tmp_path: Path) -> None:
-    whole = trained(problem, QUICK)
-    first, folder = Training(problem, QUICK, 1e9, torch.device("cpu")), RunFolder(tmp_path)
-    with Progress("none", cancelled=lambda: first.step >= 55) as progress, pytest.raises(Cancelled):
+def resumed(
+    problem: Problem, config: TrainConfig, folder: RunFolder, stop: Callable[[Training], bool]
+) -> Training:
+    """Stopped when `stop` says so, and gone on with in another process, as it were."""
+    first = Training(problem, config, 1e9, torch.device("cpu"))
+    with Progress("none", cancelled=lambda: stop(first)) as progress, pytest.raises(Cancelled):
         first.run(progress, lambda: folder.save(first.state()))
     second = Training(problem, config_from_json(folder.load()["config"]), 1e9, torch.device("cpu"))
     second.restore(folder.load())
-    assert second.step == 55
+    assert (second.step, second.shown) == (first.step, first.shown)
     with Progress("none") as progress:
         second.run(progress, lambda: None)
+    return second
+
+
+def test_resume_gives_what_an_uninterrupted_run_gives(few: Problem, tmp_path: Path) -> None:
+    """Stopped while K is learned, while D and N are learned beside the skin, and near the end."""
+    whole = trained(few, QUICK)
+    for step in (3, 19, 55):
+        second = resumed(few, QUICK, RunFolder(tmp_path / str(step)), lambda t, step=step: t.step >= step)
+        for x, y in zip(whole.networks.parameters(), second.networks.parameters(), strict=True):
+            assert torch.equal(x, y)
+
+
+def test_stopped_while_bones_are_brought_inside_beside_the_skin(
+    few: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is undone, and resuming does it whole; nothing else is touched by it."""
+    under_way, ends = Event(), Event()
+
+    def bring(_problem: object, networks: FaceNetworks, _tables: object, look: Callable[[], None]) -> None:
+        networks.nets["thickness"].last.bias.data += 1.0  # type: ignore[union-attr,operator]
+        under_way.set()
+        while not ends.is_set():
+            look()
+        networks.nets["thickness"].last.bias.data += 1.0  # type: ignore[union-attr,operator]
+
+    monkeypatch.setattr(learned_fields, "bring_inside", bring)
+    monkeypatch.setattr(loop, "bring_inside", lambda *_, **__: None)
+    config = replace(QUICK, without=())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        ends.set()
+        whole = trained(few, config)
+        ends.clear()
+        under_way.clear()
+
+        def stop(_training: Training) -> bool:
+            if under_way.is_set():
+                Timer(0.5, ends.set).start()  # long after the training was told to stop
+            return under_way.is_set() and not ends.is_set()
+
+        second = resumed(few, config, RunFolder(tmp_path), stop)
+        assert ends.wait(5)
+    finally:
+        torch.set_num_threads(threads)
     for x, y in zip(whole.networks.parameters(), second.networks.parameters(), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_tissue_learned_beside_the_skin_is_what_it_is_in_turn(
+    few: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another thread while the skin is learned, or step by step between its own: no bit differs."""
+    learned_in, learn = set[str](), TissueLearner.learn
+
+    def noted(tissue: TissueLearner, until: int) -> float:
+        learned_in.add(current_thread().name)
+        return learn(tissue, until)
+
+    monkeypatch.setattr(TissueLearner, "learn", noted)
+    threads, config = torch.get_num_threads(), replace(QUICK, without=())
+    try:
+        torch.set_num_threads(1)
+        in_turn = trained(few, config)
+        assert learned_in == {"MainThread"}
+        torch.set_num_threads(2)
+        monkeypatch.setattr(Beside, "share", lambda *_, **__: torch.set_num_threads(1))
+        learned_in.clear()
+        beside = trained(few, config)
+        assert len(learned_in) == 1
+        assert "tissue" in learned_in.pop()
+    finally:
+        torch.set_num_threads(threads)
+    for x, y in zip(in_turn.whole.parameters(), beside.whole.parameters(), strict=True):
         assert torch.equal(x, y)
 
 
@@ -103,13 +186,13 @@ def test_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
 
     def stop() -> bool:
         looks.append(first.step)
-        return looks.count(25) == 2  # once after the last step
+        return looks.count(first.total) == 2  # once after the last step
 
     with Progress("none", cancelled=stop) as progress, pytest.raises(Cancelled, match="inside"):
         first.run(progress, lambda: folder.save(first.state()))
     second = Training(problem, config, 1e9, torch.device("cpu"))
     second.restore(folder.load())
-    assert second.step == second.total == 25
+    assert second.step == second.total
     with Progress("none") as progress:
         second.run(progress, lambda: None)
     for a, b in zip(whole.whole.parameters(), second.whole.parameters(), strict=True):
@@ -220,6 +303,8 @@ def test_a_term_of_weight_0_is_not_evaluated(
         calls.clear()
         config = replace(QUICK, losses=form, steps=1, anatomy_steps=1, without=without)
         training = Training(problem, config, 1e9, torch.device("cpu"))
+        if training.tissue is not None:
+            assert np.isfinite(training.tissue.learn(training.tissue.steps))
         for step in range(training.total):
             training.step = step
             assert np.isfinite(training._one_step())

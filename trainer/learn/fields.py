@@ -1,4 +1,5 @@
-"""The networks' fields as plain arrays, and the last bone points that lie outside the skin brought inside."""
+"""The networks' fields as plain arrays; and how D and N are learned, and the last bone points that lie outside
+the skin brought inside."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +17,15 @@ from torch import Tensor
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
+from aim_maya.core.errors import Cancelled
 from aim_maya.core.mesh import vertex_normals
+from aim_maya.core.training_options import TrainConfig
 from trainer.geometry.surface import outside
 
 from . import losses
 from .model import FaceNetworks, JawPoses
-from .problem import Problem, TrainingTables, pieces
-from .solvers import Adam
+from .problem import LABELS, Problem, TrainingTables, pieces
+from .solvers import Adam, Learner
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 
@@ -106,6 +110,98 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
     return joined(found)
 
 
+# D and N. Nothing else learns from them, so they are learned beside K and the skin.
+
+ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
+SETTLE = 150  # steps in the time that bringing inside takes
+
+
+class TissueLearner:
+    """Thickness D and normal N, learned to the end of their steps and then brought inside. It reads nothing
+    that K and E change, and they nothing of it: it may be in another thread than they."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        config: TrainConfig,
+        tables: TrainingTables,
+        networks: FaceNetworks,
+        rate: float,
+        seed: int,
+    ) -> None:
+        self.step, self.steps = 0, config.anatomy_steps
+        self._problem, self._config, self._networks = problem, config, networks
+        self._tables = replace(tables, rows=tables.rows[:, :LABELS])
+        self._learner = Learner(tissue_of(networks), rate, seed)
+        self._settles = bool(config.weights.inside) and len(tables.anchors) > 0
+        self._settled = not self._settles
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to be done, bringing inside included."""
+        return self.step == self.steps and self._settled
+
+    @property
+    def work(self) -> int:
+        """Everything to be done, in steps."""
+        return self.steps + SETTLE * self._settles
+
+    @property
+    def effort(self) -> float:
+        """What one step costs, in the unit of Siren.effort."""
+        edges = 2 * losses.EDGES * bool(len(self._tables.edges))
+        points = self._config.batch // 2 + losses.ANCHORS + edges
+        depth, normal = tissue_of(self._networks)
+        return depth.effort(points + losses.TIGHT) + normal.effort(points)  # type: ignore[operator,no-any-return]
+
+    def learn(self, until: int) -> float:
+        """Steps up to number `until`; the loss of the last one."""
+        config, tables, learner, loss = self._config, self._tables, self._learner, 0.0
+        inside = int(config.batch * config.face_share)
+        while self.step < until:
+            terms = losses.Terms(config.weights)
+            asked = losses.AnatomyTerms(terms, tables, self._networks, learner.draw)
+            ids = learner.draw(len(tables.c), max(config.batch // 2 - inside, 0))
+            asked.labels(*tables.drawn(ids, inside, learner.generator))
+            asked.tissue()
+            loss = learner.take(terms.total(), self.step, self.steps, ADAM)
+            self.step += 1
+        return loss
+
+    def settle(self, stopped: Callable[[], bool]) -> None:
+        """Bring inside what bone points are still outside the skin. Stopped half-way, nothing has been
+        done."""
+
+        def look() -> None:
+            if stopped():
+                raise Cancelled
+
+        both = tissue_of(self._networks)
+        before = copy.deepcopy(both.state_dict())
+        try:
+            if self._settles:
+                bring_inside(self._problem, self._networks, self._tables, look)
+            self._settled = True
+        except Cancelled:
+            both.load_state_dict(before)
+
+    def state(self) -> dict[str, Any]:
+        """For torch.save: all but the networks."""
+        return {"step": self.step, "settled": self._settled} | self._learner.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken. Raises what torch raises for another's, and ValueError."""
+        self.step, self._settled = int(state["step"]), bool(state["settled"])
+        if not 0 <= self.step <= self.steps:
+            raise ValueError(f"step {self.step} of {self.steps} of the tissue")
+        self._learner.restore(state)
+
+
+def tissue_of(networks: FaceNetworks) -> torch.nn.ModuleList:
+    """D and N."""
+    return torch.nn.ModuleList(networks.nets[name] for name in ("thickness", "normal"))
+
+
 # The last bone points that lie outside the skin, where folds are thinner than a smooth thickness can follow,
 # are brought in.
 
@@ -156,10 +252,11 @@ def bring_inside(
         correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
     left = len(_outside_now(problem, networks, tables, points, asked)[0])
     if np.isfinite(limit).any():
-        before = copy.deepcopy(networks.state_dict())
+        both = tissue_of(networks)  # the others may be learned on meanwhile
+        before = copy.deepcopy(both.state_dict())
         correction.learn(limit, RECOVERY, _RATE)
         if len(_outside_now(problem, networks, tables, points, asked)[0]) > left:
-            networks.load_state_dict(before)
+            both.load_state_dict(before)
     return left
 
 
@@ -175,9 +272,7 @@ class _Correction:
         with torch.no_grad():
             self.kept = torch.cat(networks.tissue(tables.c), 1)
         self.scale = torch.tensor([0.05, 1.0, 1.0, 1.0], device=tables.c.device)
-        self.optimiser = Adam(
-            [*networks.nets["thickness"].parameters(), *networks.nets["normal"].parameters()], lr=_RATE
-        )
+        self.optimiser = Adam(tissue_of(networks).parameters(), lr=_RATE)
         self.generator = torch.Generator().manual_seed(0)
 
     def _some(self, ids: Tensor) -> Tensor:

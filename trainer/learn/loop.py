@@ -3,9 +3,9 @@ asked."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +17,60 @@ from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from . import losses
-from .fields import bring_inside
+from .fields import ADAM, TissueLearner, bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Adam, Muon, count_the_worst, principal_columns, solve_columns, with_best_last
+from .solvers import Learner, count_the_worst, principal_columns, solve_columns, with_best_last
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
-ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
 START, UNTIL = 0.5, 0.6  # of its points a step takes at first, in so much of a schedule: they do as well
 SOLVE = 50  # steps from one solution of the last layer to the next
 MOST = 8.0  # times the mean
+FEWER, MORE = 5, 2  # K learns in so many times fewer steps than D and N, of so many times the skin's points
+CHUNK = 10  # steps in which D and N are given a share of theirs
+ASIDE = 1.1  # of a step's time: solutions and looks at the errors besides
 LOOK = (0.35, 1.0)  # where in the schedule to judge
+
+
+class Beside:
+    """A thread for what nothing else waits for, and half of the cores for either side while it is there. On
+    one core, and beside a GPU, all is done in turn."""
+
+    def __init__(self, alone: bool) -> None:
+        self._cores = torch.get_num_threads()
+        own = self._cores // 2
+        self._pool = None
+        if not alone and own:
+            self._pool = ThreadPoolExecutor(1, "aim-tissue", torch.set_num_threads, (own,))
+        self._job: Future[None] | None = None
+
+    def share(self, halved: bool) -> None:
+        """Half of the cores for this side, or all."""
+        if self._pool is not None:
+            torch.set_num_threads(self._cores - self._cores // 2 * halved)
+
+    def do(self, job: Callable[[], object]) -> None:
+        """Begin a job, once the one before is done."""
+        self.join()
+        if self._pool is None:
+            job()
+        else:
+            self._job = self._pool.submit(job)
+
+    def join(self) -> None:
+        """Wait for the job's end. Raises what it raised."""
+        if self._job is not None:
+            wait([self._job])
+            job, self._job = self._job, None
+            job.result()
+
+    def close(self) -> None:
+        """Wait, and give the cores back."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self.share(False)
 
 
 class Training:
@@ -49,6 +90,7 @@ class Training:
         self.step, self.restarts = 0, 0
         self.rate, self.curve = config.rate, list[dict[str, float]]()
         self._mixing: Tensor | None = None
+        self._beside = Beside(alone=True)
         self._begin(config)
 
     def _begin(self, config: TrainConfig) -> None:
@@ -61,20 +103,12 @@ class Training:
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
         self._solved: FaceNetworks | None = None
         self._leave_skin()
-        nets = self.networks.nets
-        matrices = [w for net in nets.values() for w in net.matrices()]  # type: ignore[operator]
-        taken = {id(w) for w in matrices}
-        others = [
-            p
-            for p in [*self.networks.parameters(), *self.jaw.parameters()]
-            if p.requires_grad and id(p) not in taken
-        ]
-        self.optimisers: list[torch.optim.Optimizer] = [
-            Adam(others, lr=self.rate, betas=(0.9, 0.99), fused=True)
-        ]
-        if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
-            self.optimisers.append(Muon(matrices, lr=self.rate))
-        self.generator = torch.Generator().manual_seed(config.seed + 1000 * self.restarts)
+        parts, seed = dict(self.networks.nets.items()), config.seed + 1000 * self.restarts
+        self.tissue: TissueLearner | None = None
+        if self.networks.anatomy_alone:
+            del parts["thickness"], parts["normal"]
+            self.tissue = TissueLearner(self.problem, config, t, self.networks, self.rate, seed + 500)
+        self.learner = Learner([*parts.values(), self.jaw], self.rate, seed)
         self.hardness = torch.ones(len(t.c))
 
     def run(
@@ -88,48 +122,98 @@ class Training:
 
         Raises Cancelled (after saving) when the progress says so.
         """
-        steps = self.total
-        progress.stage("train", steps, self.step)
+        self._beside = Beside(alone=self.device.type != "cpu" or self.config.weights.symmetry > 0)
+        progress.stage("train", self.shown[1], self.shown[0])
         try:
-            while self.step < steps:
-                if self.step == self.anatomy_first:
-                    self._settle_anatomy(progress, steps)
+            while self.step < self.total:
+                self._give_tissue_its_share(progress)
                 loss = self._one_step()
                 self.step += 1
-                if self.step <= self.anatomy_first:
-                    progress.step(
-                        self.step,
-                        steps,
-                        **({"loss": loss} if self.step % self.config.check_every == 0 else {}),
-                    )
-                elif self.step % self.config.check_every == 0 or self.step == steps:
+                done = self.step - self.skinning_first
+                if done > 0 and (done % self.config.check_every == 0 or self.step == self.total):
                     vertices, targets = self.errors_mm()
                     error = float(vertices.mean())
                     seen(vertices, targets)
-                    self.curve.append({"step": self.step, "loss": loss, "error_mm": error})
-                    progress.step(self.step, steps, loss=loss, error_mm=error)
+                    self.curve.append({"step": self.shown[0], "loss": loss, "error_mm": error})
+                    progress.step(*self.shown, loss=loss, error_mm=error)
                     if self._stalled(error, loss):
                         self._restart(progress, error)
-                    elif self.step % (5 * self.config.check_every) == 0:
+                    elif done % (5 * self.config.check_every) == 0:
                         save()
                 else:
-                    progress.step(self.step, steps)
+                    at_look = done <= 0 and done % self.config.check_every == 0
+                    progress.step(*self.shown, **({"loss": loss} if at_look else {}))
             self._finish(progress)
         finally:
-            save()
+            try:
+                save()
+            finally:
+                self._beside.close()
 
     def learn_anatomy(self, progress: Progress, stage: str) -> None:
-        """The first phase alone: D, N and K. Raises Cancelled."""
-        progress.stage(stage, self.anatomy_first)
-        while self.step < self.anatomy_first:
-            loss = self._one_step()
-            self.step += 1
-            progress.step(
-                self.step,
-                self.anatomy_first,
-                **({"loss": loss} if self.step % self.config.check_every == 0 else {}),
-            )
-        self._settle_anatomy(progress, self.anatomy_first)
+        """D and N alone. Raises Cancelled."""
+        assert self.tissue is not None
+        progress.stage(stage, self.tissue.steps)
+        while self.tissue.step < self.tissue.steps:
+            loss = self.tissue.learn(self.tissue.step + 1)
+            at_look = self.tissue.step % self.config.check_every == 0
+            progress.step(self.tissue.step, self.tissue.steps, **({"loss": loss} if at_look else {}))
+        self._end_tissue(progress)
+
+    def _give_tissue_its_share(self, progress: Progress) -> None:
+        """D and N take so many of their steps beside so many of K's and the skin's that both sides are busy;
+        then what is outside is brought in; then the skin has all cores."""
+        tissue, beside = self.tissue, self._beside
+        if tissue is None:
+            return
+        spent = self._spent(self.step)
+        beside.share(halved=spent < self._window)
+        if spent >= self._window:
+            self._end_tissue(progress)
+        elif self.step % CHUNK == 0:
+            until = self._due(self.step + CHUNK)
+            beside.join()
+            if tissue.step < until:
+                beside.do(lambda: tissue.learn(until))
+            elif tissue.step == tissue.steps and not tissue.ended:
+                beside.do(lambda: tissue.settle(progress.cancelled))
+
+    def _end_tissue(self, progress: Progress) -> None:
+        """Wait until D and N have all of their steps and are inside. Raises Cancelled."""
+        self._beside.join()
+        while self.tissue is not None and not self.tissue.ended:
+            self.tissue.learn(self.tissue.steps)
+            self.tissue.settle(progress.cancelled)
+            progress.step(*self.shown)
+
+    def _spent(self, step: int) -> float:
+        """What K's and the skin's steps up to a number cost, in the unit of Siren.effort."""
+        nets, batch = self.networks.nets, self.config.batch
+        skinning, skin = (nets[name].effort for name in ("skinning", "expression"))  # type: ignore[union-attr]
+        done = max(step - self.skinning_first, 0)
+        few = min(done, math.ceil(UNTIL * self.config.skin_steps)) if self._principal else 0
+        of_skin = few * skin(int(START * batch)) + (done - few) * skin(batch)  # type: ignore[operator]
+        return float(ASIDE * (min(step, self.skinning_first) * skinning(MORE * batch) + of_skin))  # type: ignore[operator]
+
+    @property
+    def _window(self) -> float:
+        """How much the others have cost when D and N are to be inside: as much as they, at the most all."""
+        assert self.tissue is not None
+        return min(self.tissue.work * self.tissue.effort, self._spent(self.total - 1))
+
+    def _due(self, step: int) -> int:
+        """How many steps D and N have when K and the skin have so many."""
+        assert self.tissue is not None
+        part = self._spent(step) / max(self._window, 1e-9)
+        return min(self.tissue.steps, math.ceil(self.tissue.work * part))
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Steps done and steps in all, for people: those of D and N and of the skin; K's few take no time."""
+        if self.tissue is None:
+            return self.step, self.total
+        done = self._due(self.step) + max(self.step - self.skinning_first, 0)
+        return done, self.tissue.steps + self.config.skin_steps
 
     @property
     def whole(self) -> FaceNetworks:
@@ -165,46 +249,32 @@ class Training:
         self.tables.rows = self.tables.rows[:, :LABELS]
 
     def _one_step(self) -> float:
-        self._set_rate()
-        if self.step >= self.anatomy_first:
-            self._take_up_skin()
-            if self._principal and (self.step - self.anatomy_first) % SOLVE == 0:
-                solve_columns(self.tables, self.networks, self._density())
-        terms, miss = losses.Terms(self.config.weights), None
-        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, self._draw_of)
-        batch = int(self._share() * self.config.batch)
-        if self.step < self.anatomy_first:
-            anatomy.dense(*self._draw(batch // 2, 0, int(batch * self.config.face_share))[:2])
-            anatomy.sparse()
-        else:
-            hard, inside = int(batch * self.config.hard_share), int(batch * self.config.face_share)
-            c, rows, ids = self._draw(batch, hard, inside)
-            miss = self._skin_terms(terms, c, rows)
-            if not self.networks.anatomy_alone:
-                anatomy.sparse()
-        loss = terms.total()
-        if loss is None:  # every term of this phase is left out
-            return 0.0
-        for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
-        loss.backward()
-        for optimiser in self.optimisers:
-            optimiser.step()
-        if miss is not None:
+        """One step of K, then of the skin; in a form in which all learn together, of all. Returns the loss."""
+        config, learner, batch = self.config, self.learner, self.config.batch
+        terms = losses.Terms(config.weights)
+        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, learner.draw)
+        if self.step < self.skinning_first:
+            inside = int(MORE * batch * config.face_share)
+            ids = learner.draw(len(self.tables.c), MORE * batch - inside)
+            anatomy.skinning_label(*self.tables.drawn(ids, inside, learner.generator))
+            anatomy.skinning()
+            return learner.take(terms.total(), self.step, self.skinning_first, ADAM)
+        done = self.step - self.skinning_first
+        self._take_up_skin()
+        if self._principal and done % SOLVE == 0:
+            solve_columns(self.tables, self.networks, self._density())
+        batch = int(self._share() * batch)
+        c, rows, ids = self._draw(batch, int(batch * config.hard_share), int(batch * config.face_share))
+        miss = self._skin_terms(terms, c, rows)
+        if self.tissue is None:
+            anatomy.tissue()
+            anatomy.skinning()
+        total = terms.total()
+        rates = (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
+        loss = learner.take(total, done, config.skin_steps, *rates)
+        if total is not None:
             self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
-        return float(loss.detach())
-
-    def _settle_anatomy(self, progress: Progress, steps: int) -> None:
-        """Between the phases: what bone points are still outside the skin are brought in. Stopped half-way,
-        nothing has been done."""
-        if not self._brings_inside:
-            return
-        before = copy.deepcopy(self.networks.state_dict())
-        try:
-            bring_inside(self.problem, self.networks, self.tables, lambda: progress.step(self.step, steps))
-        except Cancelled:
-            self.networks.load_state_dict(before)
-            raise
+        return loss
 
     def _finish(self, progress: Progress) -> None:
         """At the end: the worst pairs of vertex and target count more in the last layer, and bone points are
@@ -215,7 +285,7 @@ class Training:
         self._take_up_skin()
         if self._mixing is None:
             count_the_worst(self.tables, self.whole, self._density())
-        if not self._brings_inside:
+        if not (self.config.weights.inside and len(self.tables.anchors)):
             return
         progress.stage("bones inside")
 
@@ -230,55 +300,31 @@ class Training:
             raise
 
     @property
-    def _brings_inside(self) -> bool:
-        told = bool(self.config.weights.inside) and len(self.tables.anchors) > 0
-        return self.networks.anatomy_alone and told
-
-    @property
-    def anatomy_first(self) -> int:
-        """Steps given to D, N and K alone before the skin begins; none in a form where all five learn
-        together."""
-        return self.config.anatomy_steps if self.networks.anatomy_alone else 0
+    def skinning_first(self) -> int:
+        """Steps given to K alone before the skin begins, while D and N begin, too; none in a form where all
+        learn together."""
+        return 0 if self.tissue is None else math.ceil(self.config.anatomy_steps / FEWER)
 
     @property
     def total(self) -> int:
-        """Steps of the whole schedule."""
-        return self.anatomy_first + self.config.skin_steps
+        """Steps of K and then of the skin; those of D and N are beside them."""
+        return self.skinning_first + self.config.skin_steps
 
     def _share(self) -> float:
         """Of the points a step: fewer at first, when any of them tell the way."""
-        done = self.step - self.anatomy_first
+        done = self.step - self.skinning_first
         return START if self._principal and 0 <= done < UNTIL * self.config.skin_steps else 1.0
-
-    def _set_rate(self) -> None:
-        """In each phase: warm up over 100 steps, then a cosine down to a hundredth. Adam goes faster than
-        Muon, but where jaw and skin learn from each other."""
-        first = self.anatomy_first
-        at, of = (self.step, first) if self.step < first else (self.step - first, self.config.skin_steps)
-        rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        adam, muon = (
-            (ADAM, 1.0) if self.step < first else (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
-        )
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
 
     def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, `hard` vertices by their error so far,
         points inside faces; and the vertices."""
-        t, g = self.tables, self.generator
         inside = min(inside, count - hard)
-        ids = torch.randint(len(t.c), (count - hard - inside,), generator=g)
+        ids = self.learner.draw(len(self.tables.c), count - hard - inside)
         if hard:
+            g = self.learner.generator
             by_error = torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)
             ids = torch.cat([ids, by_error])
-        faces = torch.randint(len(t.corners), (inside,), generator=g).to(self.device)
-        shares = -torch.log(torch.rand(inside, t.corners.shape[1], generator=g).clamp_min(1e-12)).to(
-            self.device
-        )
-        on_device = ids.to(self.device)
-        face_c, face_rows = t.face_points(faces, shares)
-        return torch.cat([t.c[on_device], face_c]), torch.cat([t.rows[on_device], face_rows]), ids
+        return *self.tables.drawn(ids, inside, self.learner.generator), ids
 
     def _drawn_for_error(self) -> Tensor:
         """(V,) how likely each vertex is drawn for its error so far, mean about 1. Where the last layer is
@@ -313,10 +359,6 @@ class Training:
             miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
             return miss / t.motion_size**2
 
-    def _draw_of(self, rows: int, count: int) -> Tensor:
-        """(count,) places among so many rows."""
-        return torch.randint(rows, (count,), generator=self.generator).to(self.device)
-
     @torch.no_grad()
     def errors_mm(self) -> tuple[Tensor, Tensor]:
         """Distance of the networks' skin from the shapes, mm: of every vertex, mean over the shapes (V,); of
@@ -325,13 +367,14 @@ class Training:
         t, nets = self.tables, self.whole
         vertices, targets = [], torch.zeros(t.targets, device=t.c.device)
         for part in pieces(self.problem, len(t.c)):
-            f = nets.fields(t.c[part])
-            posed = nets.pose(f.skin, f.weight, f.basis, self.jaw, t.matrix)
+            skin, columns = nets.surface(t.c[part])
+            basis = columns.view(len(skin), t.targets, 3)
+            posed = nets.pose(skin, nets.weight(t.c[part]), basis, self.jaw, t.matrix)
             miss = posed - normalised_shapes(self.problem, part, self.device)
             apart = miss.norm(dim=2) * self.problem.mm
             vertices.append(apart.mean(1))
             targets += apart.sum(0)
-        if self.step < self.anatomy_first:
+        if self.step < self.skinning_first:
             self._leave_skin()  # K is not at its end yet
         return torch.cat(vertices), targets / len(t.c)
 
@@ -344,7 +387,7 @@ class Training:
         its end."""
         if not math.isfinite(loss) or not math.isfinite(error):
             return True
-        done = self.step - self.anatomy_first
+        done = self.step - self.skinning_first
         before, now = (done - self.config.check_every) / self.config.skin_steps, done / self.config.skin_steps
         return any(before < at <= now for at in LOOK) and error > PLATEAU * self.reference_mm
 
@@ -369,24 +412,26 @@ class Training:
             "frequencies x 0.7.",
             warning=True,
         )
+        self._beside.join()
         self.step = 0
         self._begin(self.config)
 
     def state(self) -> dict[str, Any]:
         """All of it as tensors and plain values, for torch.save."""
+        self._beside.join()
         return {
             "config": self.config.to_json(),
             "step": self.step,
+            "shown": self.shown[0],
             "restarts": self.restarts,
             "rate": self.rate,
             "curve": self.curve,
             "networks": self.networks.state_dict(),
             "jaw": self.jaw.state_dict(),
-            "optimisers": [o.state_dict() for o in self.optimisers],
-            "random": self.generator.get_state(),
+            "tissue": {} if self.tissue is None else self.tissue.state(),
             "hardness": self.hardness,
             "reference_mm": self.reference_mm,
-        }
+        } | self.learner.state()
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state` was taken; the problem must be the same. Raises what torch raises
@@ -397,18 +442,9 @@ class Training:
             raise ValueError(f"step {self.step} of {self.total} at rate {self.rate:g}")
         self.networks.load_state_dict(state["networks"])
         self.jaw.load_state_dict(state["jaw"])
-        if len(state["optimisers"]) != len(self.optimisers):
-            raise ValueError(f"{len(state['optimisers'])} optimisers, not {len(self.optimisers)}")
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-            for parameter, kept in optimiser.state.items():
-                if any(
-                    value.ndim and value.shape != parameter.shape
-                    for value in kept.values()
-                    if isinstance(value, Tensor)
-                ):
-                    raise ValueError("the optimiser's state is of other networks")
-        self.generator.set_state(state["random"])
+        self.learner.restore(state)
+        if self.tissue is not None:
+            self.tissue.restore(state["tissue"])
         if state["hardness"].shape != self.hardness.shape:
             shape = tuple(state["hardness"].shape)
             raise ValueError(f"{len(self.hardness)} vertices, and a sampling table of shape {shape}")

@@ -117,30 +117,36 @@ class Asked:
 
 
 class AnatomyTerms:
-    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows."""
+    """The terms of D, N and K in one step, each network's asked for by itself. draw(N, count): places (count,)
+    among N rows."""
 
     def __init__(
         self, terms: Terms, tables: TrainingTables, networks: FaceNetworks, draw: Callable[[int, int], Tensor]
     ) -> None:
-        self._terms, self._tables, self._networks, self._draw = terms, tables, networks, draw
+        self._terms, self._tables, self._networks = terms, tables, networks
+        self._draw = lambda rows, count: draw(rows, count).to(tables.c.device)
         self._asked = Asked()
 
-    def dense(self, c: Tensor, rows: Tensor) -> None:
-        """Ours, at any template points c (P, 3) with their rows: D, N and K towards smooth labels."""
+    def labels(self, c: Tensor, rows: Tensor) -> None:
+        """Ours, at any template points c (P, 3) with their rows: D and N towards smooth labels."""
         terms, nets, asked = self._terms, self._networks, self._asked
-        _, _, skin_normal, thickness_label, skinning_label = self._tables.unpack(rows)
+        _, _, skin_normal, thickness_label, _ = self._tables.unpack(rows)
         if terms.wants("normal_skin"):
             normal = asked.at(nets.normal, c)
             terms.add("normal_skin", lambda: anatomy_normal(normal(), skin_normal))
         if terms.wants("thickness_smooth"):
             thickness = asked.at(nets.depth, c)
             terms.add("thickness_smooth", lambda: towards(thickness() / BONE, thickness_label / BONE))
-        if terms.wants("skinning_fit"):
-            weight = asked.at(nets.weight, c)
-            terms.add("skinning_fit", lambda: towards(weight(), skinning_label))
 
-    def sparse(self) -> None:
-        """Those at the constraint vertices, where there is little room, along edges, and the paper's
+    def skinning_label(self, c: Tensor, rows: Tensor) -> None:
+        """Ours, at such points: K towards its smooth label."""
+        label = self._tables.unpack(rows)[4]
+        if self._terms.wants("skinning_fit"):
+            weight = self._asked.at(self._networks.weight, c)
+            self._terms.add("skinning_fit", lambda: towards(weight(), label))
+
+    def tissue(self) -> None:
+        """D and N at the constraint vertices, where there is little room, along edges, and the paper's
         regularisers; a draw of each. A face trained without bones has no such vertices."""
         t, terms = self._tables, self._terms
         if len(t.anchors) and terms.wants("anatomy_point", "anatomy_thickness", "anatomy_normal"):
@@ -154,10 +160,14 @@ class AnatomyTerms:
         if terms.wants("thickness_zero"):
             anywhere = self._asked.at(self._networks.depth, self._some(t.uncovered))
             terms.add("thickness_zero", lambda: thickness_zero(anywhere() / BONE))
+        terms.add("symmetry", self._symmetry)
+
+    def skinning(self) -> None:
+        """K where the jaw has no influence: the paper's regulariser."""
+        t, terms = self._tables, self._terms
         if len(t.jawless) and terms.wants("skinning_zero"):
             still = self._asked.at(self._networks.weight, self._some(t.jawless))
             terms.add("skinning_zero", lambda: skinning_zero(still()))
-        terms.add("symmetry", self._symmetry)
 
     def _at_constraints(self) -> None:
         t, terms, nets = self._tables, self._terms, self._networks

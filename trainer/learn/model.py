@@ -30,6 +30,7 @@ from aim_maya.core.training_options import Activation, NetworkSize, TrainConfig
 
 OMEGA = 30.0  # of the hidden layers, as in the paper on SIREN
 STILL = 0.01  # a sigmoid below this is no skinning weight at all
+SINE = 120  # multiplications in the time of a sine
 
 
 class Siren(nn.Module):
@@ -85,6 +86,13 @@ class Siren(nn.Module):
     def matrices(self) -> list[nn.Parameter]:
         """The square weight matrices between hidden layers: those that a matrix-aware optimiser takes."""
         return [layer.weight for layer in list(self.hidden)[1:]]  # type: ignore[union-attr,misc]
+
+    def effort(self, points: int) -> float:
+        """What a step at so many points costs a processor, in multiplications: forward, backward and Muon."""
+        inner = sum(layer.out_features * (layer.in_features + SINE) for layer in self.hidden)  # type: ignore[operator,union-attr]
+        return 3 * points * (inner + self.last.weight.numel()) + sum(
+            15 * w.numel() ** 1.5 for w in self.matrices()
+        )
 
 
 @dataclass

@@ -148,6 +148,16 @@ class TrainingTables:
             "pn,pnk->pk", shares, self.rows[ids]
         )
 
+    def drawn(self, ids: Tensor, inside: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Template points and rows of vertices `ids` and of so many random points in faces behind them, so
+        that the fields hold between the vertices."""
+        device = self.c.device
+        faces = torch.randint(len(self.corners), (inside,), generator=generator).to(device)
+        shares = torch.rand(inside, self.corners.shape[1], generator=generator).clamp_min(1e-12)
+        c, rows = self.face_points(faces, -torch.log(shares).to(device))
+        ids = ids.to(device)
+        return torch.cat([self.c[ids], c]), torch.cat([self.rows[ids], rows])
+
     def unpack(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """neutral (P, 3), what is learned of the shapes (P, K), skin normal (P, 3), thickness label (P, 1),
         skinning label (P, 1)."""

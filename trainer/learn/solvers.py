@@ -22,7 +22,7 @@ from torch import Tensor
 
 from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
-from .model import STILL, FaceNetworks, JawPoses, networks_for
+from .model import STILL, FaceNetworks, JawPoses, Siren, networks_for
 from .problem import Problem, TrainingTables, normalised_shapes, pieces, unskinned
 
 
@@ -91,6 +91,61 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x
+
+
+class Learner:
+    """Some of the networks, their optimisers and random numbers of their own: what becomes of them depends on
+    no other learner, however the two take turns."""
+
+    def __init__(self, parts: Iterable[torch.nn.Module], rate: float, seed: int) -> None:
+        parts = list(parts)
+        matrices = [w for part in parts if isinstance(part, Siren) for w in part.matrices()]
+        taken = {id(w) for w in matrices}
+        wanted = [p for part in parts for p in part.parameters() if p.requires_grad]
+        others = [p for p in wanted if id(p) not in taken]
+        self.rate = rate
+        self.optimisers: list[torch.optim.Optimizer] = [Adam(others, lr=rate, betas=(0.9, 0.99), fused=True)]
+        if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
+            self.optimisers.append(Muon(matrices, lr=rate))
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def draw(self, rows: int, count: int) -> Tensor:
+        """(count,) places among so many rows."""
+        return torch.randint(rows, (count,), generator=self.generator)
+
+    def take(self, loss: Tensor | None, at: int, of: int, adam: float = 1.0, muon: float = 1.0) -> float:
+        """Step `at` of a schedule of so many: the rate warms up over 100 steps, then falls along a cosine to
+        a hundredth; adam, muon: times the rate. Returns the loss; None is that of terms all left out."""
+        rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
+        if loss is None:
+            return 0.0
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
+            for group in optimiser.param_groups:
+                group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
+        loss.backward()
+        for optimiser in self.optimisers:
+            optimiser.step()
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Any]:
+        """For torch.save: all but the networks."""
+        return {"optimisers": [o.state_dict() for o in self.optimisers], "random": self.generator.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken. Raises what torch raises for another's, and ValueError."""
+        if len(state["optimisers"]) != len(self.optimisers):
+            raise ValueError(f"{len(state['optimisers'])} optimisers, not {len(self.optimisers)}")
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+            for parameter, kept in optimiser.state.items():
+                if any(
+                    value.ndim and value.shape != parameter.shape
+                    for value in kept.values()
+                    if isinstance(value, Tensor)
+                ):
+                    raise ValueError("the optimiser's state is of other networks")
+        self.generator.set_state(state["random"])
 
 
 # Random sine features and one linear solve: the same networks with one hidden layer, in seconds.
