@@ -62,6 +62,7 @@ def test_bone_is_brought_inside_but_for_open_borders(small: Actor, monkeypatch: 
             self.networks.depth[asked[-1]] = 1e-3 / problem.mm
 
     monkeypatch.setattr(fields, "_Correction", Correction)
+    monkeypatch.setattr(fields, "tissue_of", lambda networks: networks)
     tables, border = make_tables(problem, torch.device("cpu")), fields.on_open_border(small)
     vertex = int(np.flatnonzero((problem.tissue.room > 0) & ~border)[0])
     assert border.any()

@@ -113,7 +113,7 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
 # D and N. Nothing else learns from them, so they are learned beside K and the skin.
 
 ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
-SETTLE = 150  # steps in the time that bringing inside takes
+SETTLE = 200  # steps in the time that bringing inside takes
 
 
 class TissueLearner:

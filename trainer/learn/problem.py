@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,6 +89,9 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
     mirror = mirror_map(actor.neutral, plane)
     template = open_template(actor, mirror) if config.open_template else closed_template(actor)
     jaw = find_jaw(actor, constraints, config.jaw, loose_teeth=config.loose_teeth)
+    with ThreadPoolExecutor(1, "aim-skinning") as pool:  # both wait for sparse solutions, on one core each
+        skinning = pool.submit(skinning_labels, actor, constraints, jaw)
+        tissue = find_tissue(actor, constraints, config.prior, plane)
     return Problem(
         actor,
         constraints,
@@ -95,8 +99,8 @@ def prepare(actor: Actor, config: TrainConfig) -> Problem:
         mirror,
         jaw,
         pose_matrix(actor.rig),
-        skinning_labels(actor, constraints, jaw),
-        find_tissue(actor, constraints, config.prior, plane),
+        skinning.result(),
+        tissue,
         bones,
         welded,
     )
