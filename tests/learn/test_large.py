@@ -23,6 +23,8 @@ from trainer.learn.model import networks_for
 from trainer.learn.problem import Problem, make_tables, prepare
 from trainer.learn.solvers import (
     LEFT,
+    NEARLY,
+    SHARE,
     columns_needed,
     count_the_worst,
     known_jaw,
@@ -30,6 +32,7 @@ from trainer.learn.solvers import (
     ridge_config,
     solve,
     with_width,
+    worst_pairs,
 )
 from trainer.train import train
 
@@ -227,3 +230,19 @@ def test_the_worst_count_more_at_the_end(problem: Problem) -> None:
     count_the_worst(t, training.whole, training._density())
     assert misses().max() < 0.97 * before.max()
     assert misses().mean() < 1.2 * before.mean()
+
+
+def test_a_few_far_off_do_not_take_all_that_the_worst_count_more() -> None:
+    """Together they count SHARE of everything, and none of them more than the worst that are not alone."""
+    rng = torch.Generator().manual_seed(0)
+    off = torch.rand(4000, 10, generator=rng).pow(8)
+    more = worst_pairs(off)
+    assert float((more * off.square()).sum() / off.square().sum()) == pytest.approx(SHARE, rel=1e-3)
+    assert not more[off < NEARLY * off.max()].any()
+    assert more.argmax() == off.argmax()
+    counted = []
+    for far in (20.0, 500.0):
+        off[0, 0], off[1:4, 1] = far, 2.5
+        counted.append(worst_pairs(off) * off.square())
+    assert counted[0][0, 0] == pytest.approx(float(counted[1][0, 0]), rel=1e-4)  # however far off
+    assert counted[1][0, 0] < 0.5 * counted[1][1:].sum()

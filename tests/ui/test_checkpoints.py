@@ -83,6 +83,8 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "no optimisers": (saved(lambda state: state.pop("optimisers") and None), "lacks 'optimisers'"),
     "other networks": (entry("networks", {"a": torch.zeros(2)}), "its networks do not fit"),
     "another table": (entry("hardness", torch.zeros(3)), "a sampling table of shape (3,)"),
+    "no tissue": (saved(lambda state: state.pop("tissue") and None), "lacks 'tissue'"),
+    "other pairs": (entry("pairs", torch.zeros(3)), "pairs of vertex and target of shape (3,)"),
     "an actor that is none": (entry("actor", [1]), "its actor is not understood"),
     "another actor": (entry("actor", "topology", "another"), "is of 'sample', not of 'sample'"),
     "another unit": (

@@ -20,13 +20,25 @@ from . import losses
 from .fields import ADAM, TissueLearner, bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import Learner, count_the_worst, principal_columns, solve_columns, with_best_last
+from .solvers import (
+    Learner,
+    count_the_worst,
+    misses,
+    principal_columns,
+    solve_columns,
+    with_best_last,
+    worst_pairs,
+)
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
 START, UNTIL = 0.5, 0.6  # of its points a step takes at first, in so much of a schedule: they do as well
 SOLVE = 50  # steps from one solution of the last layer to the next
+LATE, WEIGH = (
+    0.5,
+    100,
+)  # of the skin's steps, from where the worst pairs count more; steps between two readings
 MOST = 8.0  # times the mean
 FEWER, MORE = 5, 2  # K learns in so many times fewer steps than D and N, of so many times the skin's points
 CHUNK = 10  # steps in which D and N are given a share of theirs
@@ -110,6 +122,7 @@ class Training:
             self.tissue = TissueLearner(self.problem, config, t, self.networks, self.rate, seed + 500)
         self.learner = Learner([*parts.values(), self.jaw], self.rate, seed)
         self.hardness = torch.ones(len(t.c))
+        self.pairs: Tensor | None = None
 
     def run(
         self,
@@ -263,9 +276,12 @@ class Training:
         self._take_up_skin()
         if self._principal and done % SOLVE == 0:
             solve_columns(self.tables, self.networks, self._density())
+            late = done >= LATE * config.skin_steps and (self.pairs is None or done % WEIGH == 0)
+            if late and self.networks.columns == 3 * self.tables.targets:
+                self.pairs = worst_pairs(misses(self.tables, self.networks))
         batch = int(self._share() * batch)
         c, rows, ids = self._draw(batch, int(batch * config.hard_share), int(batch * config.face_share))
-        miss = self._skin_terms(terms, c, rows)
+        miss = self._skin_terms(terms, c, rows, ids)
         if self.tissue is None:
             anatomy.tissue()
             anatomy.skinning()
@@ -339,9 +355,9 @@ class Training:
         of_faces = inside * len(self.hardness) / max(len(self.tables.corners), 1)
         return (drawn / of_faces).to(self.device)
 
-    def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor) -> Tensor:
-        """L_S in every shape and for the neutral. Returns how far each point misses (P,), in units of the
-        motion's size."""
+    def _skin_terms(self, terms: losses.Terms, c: Tensor, rows: Tensor, ids: Tensor) -> Tensor:
+        """L_S in every shape and for the neutral, at vertices `ids` and behind them other points. Returns how
+        far each point misses (P,), in units of the motion's size."""
         t, nets = self.tables, self.networks
         neutral, truth = t.unpack(rows)[:2]
         skin, learned = nets.surface(c)
@@ -349,14 +365,20 @@ class Training:
             basis = learned.view(len(c), t.targets, 3)
             start = nets.rest_to_learn(skin, nets.weight(c), neutral)
             learned = nets.pose(*start, basis, self.jaw, t.matrix).flatten(1)
+        off = (learned - truth).square()
+        if self.pairs is not None:
+            off = off.view(len(c), t.targets, 3).sum(2)
+            more = self.pairs[ids.to(off.device)] * off[: len(ids)]
+            off = torch.cat([off[: len(ids)] + more, off[len(ids) :]])
+        off = off.sum(1)
         size = t.motion_size * t.targets**0.5  # a mean over the targets, of a sum over columns
-        terms.add("skin", lambda: losses.position(learned / size, truth / size))
+        terms.add("skin", lambda: off.mean() / size**2)
         rest = t.rest_size
         if self._principal and nets.columns < 3 * t.targets:  # what the neutral is off, many small ones are
             rest = min(rest, (rest * t.motion_size) ** 0.5)
         terms.add("neutral", lambda: losses.position(skin / rest, neutral / rest))
         with torch.no_grad():
-            miss: Tensor = (learned - truth).square().sum(1) + (skin - neutral).square().sum(1)
+            miss: Tensor = off + (skin - neutral).square().sum(1)
             return miss / t.motion_size**2
 
     @torch.no_grad()
@@ -430,6 +452,7 @@ class Training:
             "jaw": self.jaw.state_dict(),
             "tissue": {} if self.tissue is None else self.tissue.state(),
             "hardness": self.hardness,
+            "pairs": self.pairs,
             "reference_mm": self.reference_mm,
         } | self.learner.state()
 
@@ -449,3 +472,8 @@ class Training:
             shape = tuple(state["hardness"].shape)
             raise ValueError(f"{len(self.hardness)} vertices, and a sampling table of shape {shape}")
         self.hardness = state["hardness"].float()
+        pairs = state["pairs"]
+        if pairs is not None:
+            if pairs.shape != (len(self.hardness), self.tables.targets):
+                raise ValueError(f"pairs of vertex and target of shape {tuple(pairs.shape)}")
+            self.pairs = pairs.float().to(self.device)

@@ -153,6 +153,9 @@ class Learner:
 DAMPING = 2e-5  # of the random features' mean square
 FINAL_DAMPING = 1e-6  # where they were learned
 WORST, NEARLY = 10.0, 0.3  # how much more the worst pair counts; of the worst, from where pairs do
+# in the steps: what all those count together beside everything, how much more each at the most; and no pair
+# is more of a worst one than so many times one in a thousand
+SHARE, MOST_PAIR, FAR = 0.25, 40.0, 3.0
 SAMPLES = 2048  # at once: what they make of a layer stays in a processor's cache
 
 
@@ -229,6 +232,32 @@ def _columns(tables: TrainingTables, weight: Tensor) -> Iterator[tuple[Tensor, T
 def _last_layers(tables: TrainingTables, c: Tensor, rows: Tensor) -> Tensor:
     neutral, columns = tables.unpack(rows)[:2]
     return torch.cat([(neutral - c) / tables.rest_size, columns / tables.motion_size], 1)
+
+
+@torch.no_grad()
+def misses(tables: TrainingTables, networks: FaceNetworks) -> Tensor:
+    """(V, T) how far every vertex is off in every target, the neutral's own miss included, normalised. The
+    tables hold the displacements of all targets."""
+    found = []
+    for i in torch.arange(len(tables.c), device=tables.c.device).split(SAMPLES):
+        neutral, shapes = tables.unpack(tables.rows[i])[:2]
+        skin, learned = networks.surface(tables.c[i])
+        off = (learned - shapes).view(len(i), -1, 3) + (skin - neutral)[:, None]
+        found.append(off.norm(dim=2))
+    return torch.cat(found)
+
+
+def worst_pairs(misses: Tensor) -> Tensor:
+    """(V, T) how much more each pair of vertex and target counts in the skin's steps: in proportion to how far
+    it is above NEARLY of the worst, all of them together SHARE of what everything counts. While a few miss by
+    far, as folds do before they are learned, these are no worst of all: they would take all there is."""
+    some = misses.flatten()[:: max(1, misses.numel() // 100_000)]
+    worst = torch.minimum(misses.max(), FAR * torch.quantile(some, 0.999)).clamp_min(1e-12)
+    bounded = misses.clamp(1e-12, worst)
+    more = (bounded / worst - NEARLY).clamp_min(0)
+    everything, those = bounded.square().sum(), (more * bounded.square()).sum()
+    times = (SHARE * everything / those).clamp_max(MOST_PAIR)
+    return times * more * (bounded / misses.clamp_min(1e-12)).square()
 
 
 @torch.no_grad()
