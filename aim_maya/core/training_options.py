@@ -100,7 +100,8 @@ class TrainConfig:
     steps: int = 0
     """Optimiser steps; 0 takes the preset's."""
     anatomy_steps: int = 1500
-    """Steps given to thickness, normal and skinning weight before the skin begins (our form only)."""
+    """Steps of thickness and normal, which are learned beside the skin; the skinning weight, before it, has a
+    fifth of them (our form only)."""
     batch: int = 1536
     """Points a step."""
     hard_share: float = 0.35

@@ -18,7 +18,7 @@ from aim_maya.runtime import FaceModel
 from trainer.fit.neural.fit import fit_neural
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.scans import Frames
-from trainer.learn import fields, solvers
+from trainer.learn import fields, loop, solvers
 from trainer.learn.loop import Training
 from trainer.train import train
 
@@ -31,6 +31,7 @@ SHORT = TrainConfig(device="cuda", anatomy_steps=6, steps=12, check_every=6, bat
 def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, few in (("ROUNDS", 2), ("STEPS", 4), ("RECOVERY", 4)):  # of what brings bones inside
         monkeypatch.setattr(fields, name, few)
+    monkeypatch.setattr(loop, "SOLVE", 6)  # so that the worst pairs count more in so few steps, too
     with pretended_card(monkeypatch):
         yield
 
