@@ -1,5 +1,5 @@
-"""The networks' fields as plain arrays; and how D and N are learned, and the last bone points that lie outside
-the skin brought inside."""
+"""The networks' fields as plain arrays; D and N learned, and the last bone points that lie outside the skin
+brought inside."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ class TissueLearner:
         """What one step costs, in the unit of Siren.effort."""
         edges = 2 * losses.EDGES * bool(len(self._tables.edges))
         points = self._config.batch // 2 + losses.ANCHORS + edges
-        depth, normal = tissue_of(self._networks)
-        return depth.effort(points + losses.TIGHT) + normal.effort(points)  # type: ignore[operator,no-any-return]
+        nets = self._networks
+        return nets.effort("thickness", points + losses.TIGHT) + nets.effort("normal", points)
 
     def learn(self, until: int) -> float:
         """Steps up to number `until`; the loss of the last one."""

@@ -53,20 +53,18 @@ def skinning_zero(predicted: Tensor) -> Tensor:
 
 
 def towards(predicted: Tensor, label: Tensor) -> Tensor:
-    """mean (x - x*)^2 towards a smooth label: ours for thickness and skinning weight, in place of L_D and
-    L_K."""
+    """mean (x - x*)^2 towards a smooth label of D or K: ours, in place of L_D and L_K."""
     return (predicted - label).square().mean()
 
 
 def beyond(predicted: Tensor, limit: Tensor | float) -> Tensor:
-    """mean max(0, x - limit)^2: ours, so that no bone point comes out on another side of the skin, and
-    nothing is steeper than an edit can show."""
+    """mean max(0, x - limit)^2: ours, against bone points outside the skin and what no edit can show."""
     return (predicted - limit).clamp_min(0).square().mean()
 
 
 def gentle(thickness: Tensor, normal: Tensor, lengths: Tensor) -> Tensor:
     """How far edges are steeper than SLOPE or turn by more than TURN, of thickness (E, 2, 1) and normals
-    (E, 2, 3) at their ends and their lengths (E, 1): ours, so that nothing is steeper than an edit can show."""
+    (E, 2, 3) at their ends and their lengths (E, 1): ours, so that no edit shows a cliff."""
     slope = thickness.diff(dim=1)[:, 0].abs() / lengths
     return beyond(slope, SLOPE) + beyond(normal.diff(dim=1).norm(dim=2), TURN)
 
@@ -117,8 +115,7 @@ class Asked:
 
 
 class AnatomyTerms:
-    """The terms of D, N and K in one step, each network's asked for by itself. draw(N, count): places (count,)
-    among N rows."""
+    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows."""
 
     def __init__(
         self, terms: Terms, tables: TrainingTables, networks: FaceNetworks, draw: Callable[[int, int], Tensor]
@@ -140,10 +137,8 @@ class AnatomyTerms:
 
     def skinning_label(self, c: Tensor, rows: Tensor) -> None:
         """Ours, at such points: K towards its smooth label."""
-        label = self._tables.unpack(rows)[4]
-        if self._terms.wants("skinning_fit"):
-            weight = self._asked.at(self._networks.weight, c)
-            self._terms.add("skinning_fit", lambda: towards(weight(), label))
+        label, weight = self._tables.unpack(rows)[4], self._networks.weight
+        self._terms.add("skinning_fit", lambda: towards(weight(c), label))
 
     def tissue(self) -> None:
         """D and N at the constraint vertices, where there is little room, along edges, and the paper's
@@ -164,10 +159,9 @@ class AnatomyTerms:
 
     def skinning(self) -> None:
         """K where the jaw has no influence: the paper's regulariser."""
-        t, terms = self._tables, self._terms
-        if len(t.jawless) and terms.wants("skinning_zero"):
-            still = self._asked.at(self._networks.weight, self._some(t.jawless))
-            terms.add("skinning_zero", lambda: skinning_zero(still()))
+        jawless, weight = self._tables.jawless, self._networks.weight
+        if len(jawless):
+            self._terms.add("skinning_zero", lambda: skinning_zero(weight(self._some(jawless))))
 
     def _at_constraints(self) -> None:
         t, terms, nets = self._tables, self._terms, self._networks

@@ -45,7 +45,7 @@ class Siren(nn.Module):
     ) -> None:
         super().__init__()
         self.activation = activation
-        widths = [3] + [size.width] * size.depth
+        widths = self._widths = [3] + [size.width] * size.depth
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         self.last = nn.Linear(size.width, outputs)
         self._initialise(size, generator)
@@ -89,7 +89,7 @@ class Siren(nn.Module):
 
     def effort(self, points: int) -> float:
         """What a step at so many points costs a processor, in multiplications: forward, backward and Muon."""
-        inner = sum(layer.out_features * (layer.in_features + SINE) for layer in self.hidden)  # type: ignore[operator,union-attr]
+        inner = sum(b * (a + SINE) for a, b in itertools.pairwise(self._widths))
         return 3 * points * (inner + self.last.weight.numel()) + sum(
             15 * w.numel() ** 1.5 for w in self.matrices()
         )
@@ -179,6 +179,12 @@ class FaceNetworks(nn.Module):
                 for name, n in self.outputs().items()
             }
         )
+
+    def effort(self, name: str, points: int) -> float:
+        """Siren.effort of one of the networks."""
+        net = self.nets[name]
+        assert isinstance(net, Siren)
+        return net.effort(points)
 
     def outputs(self) -> dict[str, int]:
         """{network: how many numbers it gives at a point}, in the order in which they are drawn."""

@@ -248,12 +248,12 @@ def misses(tables: TrainingTables, networks: FaceNetworks) -> Tensor:
 
 
 def worst_pairs(misses: Tensor) -> Tensor:
-    """(V, T) how much more each pair of vertex and target counts in the skin's steps: in proportion to how far
-    it is above NEARLY of the worst, all of them together SHARE of what everything counts. While a few miss by
-    far, as folds do before they are learned, these are no worst of all: they would take all there is."""
+    """(V, T) how much more each pair of vertex and target counts in the skin's steps: in proportion to how
+    far it is above NEARLY of the worst, all of them together SHARE of what everything counts. While a few
+    miss by far, as folds do before they are learned, these are no worst of all: they would take all."""
     some = misses.flatten()[:: max(1, misses.numel() // 100_000)]
     worst = torch.minimum(misses.max(), FAR * torch.quantile(some, 0.999)).clamp_min(1e-12)
-    bounded = misses.clamp(1e-12, worst)
+    bounded = torch.minimum(misses.clamp_min(1e-12), worst)
     more = (bounded / worst - NEARLY).clamp_min(0)
     everything, those = bounded.square().sum(), (more * bounded.square()).sum()
     times = (SHARE * everything / those).clamp_max(MOST_PAIR)
