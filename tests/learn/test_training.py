@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -226,6 +227,30 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Pa
         train(other, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
     train(small, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
     assert FaceModel.load(tmp_path / "x.aim").points({"jawOpen": 1.0}).shape == small.neutral.points.shape
+
+
+def test_a_training_that_was_interrupted_writes_the_same_file(
+    small: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while D and N are learned beside the skin, then --resume: byte for byte what one that ran through
+    has written, and the bar begins where it was."""
+    config, one_step = replace(QUICK, expression=NetworkSize(192, 2, 20.0, 60.0)), Training._one_step
+    train(small, tmp_path / "whole.aim", config, RunFolder(tmp_path / "whole.run"), style="none")
+
+    def interrupted(training: Training) -> float:
+        if training.step == 20:
+            signal.raise_signal(signal.SIGINT)
+        return one_step(training)
+
+    run = RunFolder(tmp_path / "parts.run")
+    with monkeypatch.context() as changed, pytest.raises(Cancelled):
+        changed.setattr(Training, "_one_step", interrupted)
+        train(small, tmp_path / "parts.aim", config, run, style="none")
+    assert run.load()["step"] == 21
+    train(small, tmp_path / "parts.aim", config, run, resume=True, style="none")
+    assert (tmp_path / "parts.aim").read_bytes() == (tmp_path / "whole.aim").read_bytes()
+    begun = [e for e in map(json.loads, run.progress.read_text().splitlines()) if e["event"] == "run"]
+    assert 0 < begun[1]["resumed_at"] < 90
 
 
 def test_a_plateau_is_noticed_and_mended(problem: Problem, tmp_path: Path) -> None:
