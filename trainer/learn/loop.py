@@ -120,8 +120,8 @@ class Training:
         self.tissue: TissueLearner | None = None
         if self.networks.anatomy_alone:
             del parts["thickness"], parts["normal"]
-            self.tissue = TissueLearner(self.problem, config, t, self.networks, self.rate, seed + 500)
-        self.learner = Learner([*parts.values(), self.jaw], self.rate, seed)
+            self.tissue = TissueLearner(self.problem, config, t, self.networks, self.rate, seed)
+        self.learner = Learner([*parts.values(), self.jaw], self.rate, seed + 500)
         self.hardness = torch.ones(len(t.c))
         self.pairs: Tensor | None = None
 
