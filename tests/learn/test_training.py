@@ -4,6 +4,7 @@ form works too."""
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 import time
@@ -163,7 +164,7 @@ def test_tissue_learned_beside_the_skin_is_what_it_is_in_turn(
         monkeypatch.setattr(Beside, "share", lambda *_, **__: torch.set_num_threads(1))
         learned_in.clear()
         beside = trained(few, config)
-        assert len(learned_in) == 1
+        assert len(learned_in) == 1, learned_in
         assert "tissue" in learned_in.pop()
     finally:
         torch.set_num_threads(threads)
@@ -265,6 +266,18 @@ def test_a_plateau_is_noticed_and_mended(problem: Problem, tmp_path: Path) -> No
     text = (tmp_path / "log.jsonl").read_text()
     assert text.count("beginning again") == 2
     assert "are on a plateau" in text  # never delivered silently
+    resumed = Training(problem, config_from_json(training.state()["config"]), 0.3, torch.device("cpu"))
+    resumed.restore(training.state())
+    assert resumed.learner.rate == training.learner.rate == training.rate
+    assert resumed.state()["tissue"]["rate"] == config.rate  # D and N went on
+
+
+def test_one_look_at_a_bad_moment_is_no_plateau(few: Problem) -> None:
+    training = Training(few, QUICK, 0.1, torch.device("cpu"))
+    training.step = training.skinning_first + 40  # at 0.67, the first look behind 0.35
+    for errors, stalled in (((0.3, 0.2, 0.7), False), ((0.5, 0.6, 0.7), True), ((0.5, 0.6, math.nan), True)):
+        training.curve = [{"step": i, "loss": 1.0, "error_mm": error} for i, error in enumerate(errors)]
+        assert training._stalled(errors[-1], 1.0) == stalled
 
 
 def test_no_checkpoint_and_a_damaged_one(tmp_path: Path) -> None:

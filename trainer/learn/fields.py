@@ -113,7 +113,7 @@ def neutral_fields(problem: Problem, networks: FaceNetworks, template: Floats) -
 # D and N. Nothing else learns from them, so they are learned beside K and the skin.
 
 ADAM = 2.0  # times the rate: the first and the last layers, where all terms are plain regressions
-SETTLE = 200  # steps in the time that bringing inside takes
+SETTLE = 300  # steps in the time that bringing inside takes
 
 
 class TissueLearner:
@@ -121,18 +121,12 @@ class TissueLearner:
     that K and E change, and they nothing of it: it may be in another thread than they."""
 
     def __init__(
-        self,
-        problem: Problem,
-        config: TrainConfig,
-        tables: TrainingTables,
-        networks: FaceNetworks,
-        rate: float,
-        seed: int,
+        self, problem: Problem, config: TrainConfig, tables: TrainingTables, networks: FaceNetworks
     ) -> None:
         self.step, self.steps = 0, config.anatomy_steps
         self._problem, self._config, self._networks = problem, config, networks
         self._tables = replace(tables, rows=tables.rows[:, :LABELS])
-        self._learner = Learner(tissue_of(networks), rate, seed)
+        self._learner = Learner(tissue_of(networks), config.rate, config.seed)
         self._settles = bool(config.weights.inside) and len(tables.anchors) > 0
         self._settled = not self._settles
 
@@ -153,6 +147,12 @@ class TissueLearner:
         points = self._config.batch // 2 + losses.ANCHORS + edges
         nets = self._networks
         return nets.effort("thickness", points + losses.TIGHT) + nets.effort("normal", points)
+
+    def go_on_in(self, networks: FaceNetworks) -> None:
+        """Put D and N as they are in the place of those of other networks."""
+        for name in ("thickness", "normal"):
+            networks.nets[name] = self._networks.nets[name]
+        self._networks = networks
 
     def learn(self, until: int) -> float:
         """Steps up to number `until`; the loss of the last one."""

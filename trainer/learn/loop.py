@@ -44,7 +44,7 @@ FEWER, MORE = 5, 2  # K learns in so many times fewer steps than D and N, of so 
 CHUNK = 10  # steps in which D and N are given a share of theirs
 ASIDE = 1.1  # of a step's time: solutions and looks at the errors besides
 FASTER = 1.4  # on twice the cores
-LOOK = (0.35, 1.0)  # where in the schedule to judge
+LOOK, LAST = (0.35, 1.0), 3  # where in the schedule to judge, and by how many looks at the errors
 
 
 class Beside:
@@ -63,6 +63,11 @@ class Beside:
         """Half of the cores for this side, or all."""
         if self._pool is not None:
             torch.set_num_threads(self._cores - self._cores // 2 * halved)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is not done."""
+        return self._job is not None and not self._job.done()
 
     def do(self, job: Callable[[], Any]) -> None:
         """Begin a job, once the one before is done."""
@@ -103,7 +108,8 @@ class Training:
         self.step, self.restarts = 0, 0
         self.rate, self.curve = config.rate, list[dict[str, float]]()
         self._mixing: Tensor | None = None
-        self._beside = Beside(alone=True)
+        self.tissue: TissueLearner | None
+        self._beside, self.tissue = Beside(alone=True), None
         self._begin(config)
 
     def _begin(self, config: TrainConfig) -> None:
@@ -116,12 +122,15 @@ class Training:
         self.jaw = JawPoses(transforms, learn=not self.problem.jaw.known).to(self.device)
         self._solved: FaceNetworks | None = None
         self._leave_skin()
-        parts, seed = dict(self.networks.nets.items()), config.seed + 1000 * self.restarts
-        self.tissue: TissueLearner | None = None
+        parts = dict(self.networks.nets.items())
         if self.networks.anatomy_alone:
             del parts["thickness"], parts["normal"]
-            self.tissue = TissueLearner(self.problem, config, t, self.networks, self.rate, seed)
-        self.learner = Learner([*parts.values(), self.jaw], self.rate, seed + 500)
+            if self.tissue is None:
+                self.tissue = TissueLearner(self.problem, config, t, self.networks)
+            else:  # the skin begins again, D and N go on
+                self.tissue.go_on_in(self.networks)
+        seed = config.seed + 500 + 1000 * self.restarts
+        self.learner = Learner([*parts.values(), self.jaw], self.rate, seed)
         self.hardness = torch.ones(len(t.c))
         self.pairs: Tensor | None = None
 
@@ -136,7 +145,11 @@ class Training:
 
         Raises Cancelled (after saving) when the progress says so.
         """
-        self._beside = Beside(alone=self.device.type != "cpu" or self.config.weights.symmetry > 0)
+        asks_skin = self.config.weights.symmetry > 0  # of D and N: no form has it where they learn alone
+        self._beside = Beside(alone=self.device.type != "cpu" or self.tissue is None or asks_skin)
+        if self.tissue is not None and self.step > self.skinning_first:
+            self._beside.share(halved=True)  # as when it was begun: the last bit follows from it
+            self._take_up_skin()
         progress.stage("train", self.shown[1], self.shown[0])
         try:
             while self.step < self.total:
@@ -185,9 +198,9 @@ class Training:
         beside.share(halved=spent < self._window)
         if spent >= self._window:
             self._end_tissue(progress)
-        elif self.step % CHUNK == 0:
-            until = self._due(self.step + CHUNK)
+        elif self.step % CHUNK == 0 and not (beside.busy and self._due(self.step) == tissue.steps):
             beside.join()
+            until = self._due(self.step + CHUNK)
             if tissue.step < until:
                 beside.do(lambda: tissue.learn(until))
             elif tissue.step == tissue.steps and not tissue.ended:
@@ -195,10 +208,12 @@ class Training:
 
     def _end_tissue(self, progress: Progress) -> None:
         """Wait until D and N have all of their steps and are inside. Raises Cancelled."""
-        self._beside.join()
-        while self.tissue is not None and not self.tissue.ended:
-            self.tissue.learn(self.tissue.steps)
-            self.tissue.settle(progress.cancelled)
+        tissue, beside = self.tissue, self._beside
+        beside.join()
+        while tissue is not None and not tissue.ended:
+            beside.do(lambda: tissue.learn(tissue.steps))
+            beside.do(lambda: tissue.settle(progress.cancelled))
+            beside.join()
             progress.step(*self.shown)
 
     def _spent(self, step: int) -> float:
@@ -414,12 +429,14 @@ class Training:
 
     def _stalled(self, error: float, loss: float) -> bool:
         """A plateau is judged against the linear solution of the same data, at a third of the schedule and at
-        its end."""
+        its end, by the best of the last looks: half-way a step now and then is off by much, for a while."""
         if not math.isfinite(loss) or not math.isfinite(error):
             return True
         done = self.step - self.skinning_first
         before, now = (done - self.config.check_every) / self.config.skin_steps, done / self.config.skin_steps
-        return any(before < at <= now for at in LOOK) and error > PLATEAU * self.reference_mm
+        looks = [look["error_mm"] for look in self.curve[-LAST:]]
+        best = min(look for look in looks if math.isfinite(look))
+        return any(before < at <= now for at in LOOK) and best > PLATEAU * self.reference_mm
 
     def _restart(self, progress: Progress, error: float) -> None:
         if self.restarts >= self.config.restarts:

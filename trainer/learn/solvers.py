@@ -130,7 +130,11 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """For torch.save: all but the networks."""
-        return {"optimisers": [o.state_dict() for o in self.optimisers], "random": self.generator.get_state()}
+        return {
+            "rate": self.rate,
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "random": self.generator.get_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken. Raises what torch raises for another's, and ValueError."""
@@ -146,6 +150,7 @@ class Learner:
                 ):
                     raise ValueError("the optimiser's state is of other networks")
         self.generator.set_state(state["random"])
+        self.rate = float(state["rate"])
 
 
 # Random sine features and one linear solve: the same networks with one hidden layer, in seconds.
