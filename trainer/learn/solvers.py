@@ -160,7 +160,7 @@ FINAL_DAMPING = 1e-6  # where they were learned
 WORST, NEARLY = 10.0, 0.3  # how much more the worst pair counts; of the worst, from where pairs do
 # in the steps: what all those count together beside everything, how much more each at the most; and no pair
 # is more of a worst one than so many times one in a thousand
-SHARE, MOST_PAIR, FAR = 0.2, 40.0, 3.0
+SHARE, MOST_PAIR, FAR = 0.25, 40.0, 3.0
 SAMPLES = 2048  # at once: what they make of a layer stays in a processor's cache
 
 
