@@ -49,6 +49,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._started = time.perf_counter()
         self._stage_started = self._last = self._started
         self._first_step, self._last_place = 0, 0.0
+        self._told = set[str]()  # figures of this stage
         self._lock = threading.Lock()  # the heartbeat has something to say, too
         self.stepping = False
 
@@ -70,6 +71,7 @@ class Progress(AbstractContextManager["Progress"]):
         """A new stage begins; with steps > 0 it reports through step()."""
         self._end_bar()
         self._stage_started, self._last, self._first_step = time.perf_counter(), 0.0, first
+        self._told = set()
         self.stepping = steps > 0
         self._emit({"event": "stage", "name": name, "steps": steps}, f"{name} ...")
         if steps and self.style == "bar":
@@ -94,8 +96,9 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
             self._bar.update(self._task, completed=done, **({"figures": text} if figures else {}))
-        if figures and (now - self._last > 1.0 or done == steps):
+        if figures and (now - self._last > 1.0 or done == steps or figures.keys() - self._told):
             self._last = now
+            self._told |= figures.keys()
             eta = rate * (steps - done)
             text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
             self._emit(

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, shape_inference
 
-from aim_maya.core.container import read_aim
+from aim_maya.runtime import FaceModel
 
 from .machine import GRAPHS_OF_A_MODEL, OF_A_FRAME
 
@@ -39,7 +39,8 @@ CPU_DOUBLE = frozenset(
 
 @pytest.mark.parametrize("name", GRAPHS_OF_A_MODEL)
 def test_every_node_has_a_cuda_kernel(name: str, small_draft: Path) -> None:
-    model = shape_inference.infer_shapes(onnx.load_model_from_string(read_aim(small_draft)[1][name]))
+    whole = FaceModel.load(small_draft, "cpu").data.graph(name)
+    model = shape_inference.infer_shapes(onnx.load_model_from_string(whole))
     graph = model.graph
     assert model.opset_import[0].version == 17
     kinds = {c.name: c.data_type for c in graph.initializer}

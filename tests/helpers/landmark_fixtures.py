@@ -49,11 +49,12 @@ def scene(sample: Actor, tmp_path_factory: pytest.TempPathFactory) -> Scene:
         for row, jaw in zip(weights, jaws, strict=True)
     ]
     frames = np.array([rigid.apply(HEAD, points) for points in inside])
+    manifest = {"name": "sample", "up": "y", "topology_hash": "0" * 64, "mm_per_unit": 1.0}
     model = SimpleNamespace(
         mesh=sample.neutral,
         mm_per_unit=1.0,
-        manifest={"name": "sample", "up": "y", "topology_hash": "0" * 64},
-        data=SimpleNamespace(rig=rig, neutral=rest, path=Path("sample.aim")),
+        manifest=manifest,
+        data=SimpleNamespace(rig=rig, neutral=rest, path=Path("sample.aim"), manifest=manifest),
     )
     return Scene(model, space, sites, vertices, weights, frames, jaws)
 

@@ -43,7 +43,7 @@ from aim_maya.ui.training.window import TrainWindow
 from tests.helpers.short_training import SHORT
 
 ROOT = Path(__file__).resolve().parents[2]
-# Figures are logged once a second, and the first and the last ones always, so that the curve of the skin's
+# Figures are logged once a second, and the first and the last of each always, so that the curve of the skin's
 # error has two points however fast the machine is.
 QUICK = SHORT | {"steps": "60"}
 MINUTES = 120_000
