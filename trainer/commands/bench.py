@@ -21,8 +21,8 @@ class Options:
 
     model: tyro.conf.Positional[Path]
     """The .aim file."""
-    rounds: int = 5000
-    """Paired calls a row."""
+    rounds: int = 300
+    """Paired calls a row; 300 take one to two minutes, 5000 a quarter of an hour."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto also measures CUDA when it is there."""
     json: Path | None = None
