@@ -54,6 +54,7 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAYA_APP_DIR", str(tmp_path / "maya"))
     monkeypatch.setenv(python.VARIABLE, sys.executable)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))  # of other processes
 
 
 @pytest.fixture
