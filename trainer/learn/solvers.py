@@ -411,7 +411,6 @@ FAIRNESS = 1.0  # small targets are parts of larger ones: an error that is nothi
 LEAST = 0.01  # of the targets' mean size: a target below counts as one of this size
 LEFT = 0.02  # of a target's own motion: what too few columns may leave over
 ROOM = 1.25  # features a column
-LONGER = 1.4  # times the steps of an ordinary face, for a wider E
 PLACES, WIDEST = 64, 768  # the width goes by; and its end: a product takes nine times that of WIDTH
 SAMPLE = 6144  # vertices that tell how many columns there are
 
@@ -499,9 +498,8 @@ def _principal(
 
 
 def with_width(problem: Problem, tables: TrainingTables, config: TrainConfig) -> tuple[TrainConfig, str]:
-    """The configuration with a width of E, and the steps that it takes to fill it, where these are left open,
-    and in words why they are not the ordinary ones ('' where they are). Only where principal columns are
-    learned can they be others."""
+    """The configuration with a width of E, where it is left open, and in words why it is not the ordinary one
+    ('' where it is). Only where principal columns are learned can it be another."""
     if config.expression.width:
         return config, ""
     width, note = WIDTH, ""
@@ -513,8 +511,4 @@ def with_width(problem: Problem, tables: TrainingTables, config: TrainConfig) ->
             f"{tables.targets} targets need {columns} independent columns (to {LEFT:.0%} of each one's "
             f"motion): network E has {width} features{most} in place of {WIDTH}"
         )
-    expression = replace(config.expression, width=width)
-    if width == WIDTH:
-        return replace(config, expression=expression), ""
-    steps = config.steps or round(LONGER * config.skin_steps)
-    return replace(config, expression=expression, steps=steps), note
+    return replace(config, expression=replace(config.expression, width=width)), note if width > WIDTH else ""
