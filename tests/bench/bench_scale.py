@@ -273,7 +273,8 @@ def measure(path: Path, rounds: int, curves: list[Path]) -> None:
         f"rows {size['rows_mb']:.1f} MB, moved points {size['moved_mb']:.1f}, all {size['whole_mb']:.1f}; "
         f"first points after {cold['load_to_first_points_s']:.2f} s ({cold['processor_s']:.2f} of the processor), "
         f"of it import {cold['import_s']:.2f}; peak {cold['peak_memory_mib']:.0f} MiB; "
-        f"first frame without detail, 30 controls, {first_without_detail(path):.2f} s\n"
+        "first frame without detail, 1, 30, 100 controls: "
+        f"{', '.join(f'{first_without_detail(path, n):.2f}' for n in (1, 30, 100))} s\n"
     )
 
 
@@ -287,12 +288,13 @@ def contents(path: Path) -> str:
     return ", ".join(f"{name} {size / 1e6:.1f}" for name, size in sizes.items() if size > 5e4)
 
 
-def first_without_detail(path: Path) -> float:
-    """Median seconds of the first frame without detail of a model just loaded, on one thread, as in a host."""
+def first_without_detail(path: Path, controls: int) -> float:
+    """Median seconds of the first frame without detail of a model just loaded, so many controls active, on
+    one thread, as in a host."""
     times = []
     for _ in range(5):
         model = FaceModel.load(path, "cpu")
-        weights = np.where(np.arange(len(model.targets)) < 30, 0.5, 0.0)
+        weights = np.where(np.arange(len(model.targets)) < controls, 0.5, 0.0)
         with one_thread():
             begin = time.perf_counter()
             model.points(weights, detail=False)

@@ -130,7 +130,7 @@ class PretendedCard(TorchFunctionMode):
         strays = [x for x in tensors if not isinstance(x, OnCard) and x.ndim]
         if any(card) and strays:
             raise RuntimeError(
-                f"{name}: expected all tensors to be on the same device, but found at least two, cuda:0 and cpu: "
+                f"{name}: expected all tensors to be on the same device, but found at least two, "
                 f"{[(tuple(x.shape), 'cuda' if isinstance(x, OnCard) else 'cpu') for x in tensors]}"
             )
         return any(card)
