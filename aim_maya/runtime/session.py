@@ -98,6 +98,8 @@ def open_session(
 
 
 def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tuple[Any, str]:
+    if driver_version() is None:  # tried all the same, onnxruntime would print its own errors in red
+        return None, "the CUDA provider is installed and there is no NVIDIA driver"
     # loads CUDA and cuDNN from pip packages, which are found only after this
     missing = missing_libraries(runtime)
     # TF32 alone would break parity; the arena takes what a frame needs and not the next power of two
@@ -114,8 +116,6 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tu
         return None, f"opening a CUDA session failed ({first_line(error)})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
         return session, ""
-    if driver_version() is None:
-        return None, "the CUDA provider is installed and there is no NVIDIA driver"
     lacks = f"missing: {', '.join(missing)}" if missing else "its libraries load, and no session came up"
     return None, f"the CUDA provider is installed and did not load ({lacks})"
 

@@ -140,6 +140,7 @@ class PretendedCard(TorchFunctionMode):
 def pretended_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Torch with a card, within."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)  # Adam asks a real driver
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:

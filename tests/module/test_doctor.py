@@ -18,6 +18,7 @@ import pytest
 from aim_maya import doctor
 from aim_maya.checks import Check, device, first_line, guarded, host, parts, worst
 from aim_maya.core import dependencies
+from aim_maya.runtime import session
 from trainer.__main__ import main as aimface
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -290,7 +291,8 @@ def cuda_findings(
     built: int = 12,
 ) -> dict[str, Check]:
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(said, cuda))
-    monkeypatch.setattr(device, "driver_version", lambda: driver)
+    for module in (device, session):
+        monkeypatch.setattr(module, "driver_version", lambda: driver)
     monkeypatch.setattr(device, "cuda_major", lambda runtime: built)
     return by_name(device.session_checks(asked))
 
@@ -326,12 +328,13 @@ def test_cuda_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_session_that_computes_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = FakeRuntime("", cuda=True)
-    session = SimpleNamespace(
+    nonsense = SimpleNamespace(
         get_providers=lambda: ["CUDAExecutionProvider"], run=lambda *a: [np.zeros((2, 2))]
     )
-    monkeypatch.setattr(FakeRuntime, "InferenceSession", lambda *a, **k: session)
+    monkeypatch.setattr(FakeRuntime, "InferenceSession", lambda *a, **k: nonsense)
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
-    monkeypatch.setattr(device, "driver_version", lambda: (12, 4))
+    for module in (device, session):
+        monkeypatch.setattr(module, "driver_version", lambda: (12, 4))
     assert by_name(device.session_checks("auto"))["session"].state == "fail"
 
 

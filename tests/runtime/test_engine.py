@@ -206,14 +206,18 @@ def test_status_names_what_cuda_lacks(
         ),
         raising=False,
     )
-    monkeypatch.setattr(
-        onnxruntime,
-        "InferenceSession",
-        lambda graph, options, providers: plain(graph, options, providers=["CPUExecutionProvider"]),
-    )
+    tried = []
+
+    def fallen_back(graph: bytes, options: object, providers: list[object]) -> object:
+        tried.append(len(providers) > 1)
+        return plain(graph, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fallen_back)
     monkeypatch.setattr(session_module, "driver_version", lambda: driver)
     monkeypatch.setattr(engine_module, "_cuda_lacking", lambda: "")
     assert dependencies.missing_libraries(onnxruntime) == ["libcudnn.so.9"]
     status = FaceModel.load(draft, "auto").status
     assert said in status, status
     assert status.startswith("cached evaluation: numpy"), status
+    # without a driver CUDA is not even tried: onnxruntime would print errors of its own
+    assert any(tried) == (driver is not None)
