@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.progress import Progress
-from aim_maya.core.training_options import NetworkSize, TrainConfig
+from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
 from . import losses
 from .fields import ADAM, TissueLearner, bring_inside
@@ -33,7 +33,9 @@ from .solvers import (
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
-START, UNTIL = 0.5, 0.6  # of its points a step takes at first, in so much of a schedule: they do as well
+# of its points a step takes at first, in so much of a schedule: they do as well, while there are so many for
+# each of E's features, of which WIDTH has three; of fewer a wider E learns little more than their noise
+START, UNTIL = 0.5, 0.6
 SOLVE = 50  # steps from one solution of the last layer to the next
 LATE, WEIGH = (
     0.5,
@@ -222,8 +224,8 @@ class Training:
         alone = min(step, self.skinning_first) * effort("skinning", MORE * batch)
         done = max(step - self.skinning_first, 0)
         few = min(done, math.ceil(UNTIL * self.config.skin_steps)) if self._principal else 0
-        half, whole = effort("expression", int(START * batch)), effort("expression", batch)
-        return ASIDE * (alone + few * half + (done - few) * whole)
+        first, whole = (effort("expression", points) for points in self._points)
+        return ASIDE * (alone + few * first + (done - few) * whole)
 
     @property
     def _window(self) -> float:
@@ -302,7 +304,8 @@ class Training:
             late = done >= LATE * config.skin_steps and (self.pairs is None or done % WEIGH == 0)
             if late and self.networks.columns == 3 * self.tables.targets:
                 self.pairs = worst_pairs(misses(self.tables, self.networks))
-        batch = int(self._share() * batch)
+        early = self._principal and done < UNTIL * config.skin_steps
+        batch = self._points[0 if early else 1]
         c, rows, ids = self._draw(batch, int(batch * config.hard_share), int(batch * config.face_share))
         miss = self._skin_terms(terms, c, rows, ids)
         if self.tissue is None:
@@ -349,10 +352,11 @@ class Training:
         """Steps of K and then of the skin; those of D and N are beside them."""
         return self.skinning_first + self.config.skin_steps
 
-    def _share(self) -> float:
-        """Of the points a step: fewer at first, when any of them tell the way."""
-        done = self.step - self.skinning_first
-        return START if self._principal and 0 <= done < UNTIL * self.config.skin_steps else 1.0
+    @property
+    def _points(self) -> tuple[int, int]:
+        """Points of a step of the skin, at first and later."""
+        first = START * max(1.0, self.config.network("expression").width / WIDTH)
+        return int(first * self.config.batch), int(max(first, 1.0) * self.config.batch)
 
     def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, `hard` vertices by their error so far,
