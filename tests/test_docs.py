@@ -92,7 +92,7 @@ def test_links_and_pictures_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_of_the_product_that_are_named_exist(page: Path) -> None:
-    text = page.read_text("utf-8").replace("NAME", "info")  # a recipe's placeholder
+    text = page.read_text("utf-8").replace("NAME", "fit")  # a recipe's placeholder
     for path in re.findall(r"`((?:trainer|aim_maya|tests|docs|mod)/[\w./]+\.\w+)`", text):
         assert (ROOT / path).is_file(), path
     for module in re.findall(r"python -m (tests(?:\.\w+)+)", text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import inspect
 import io
 import math
 import os
@@ -288,18 +288,21 @@ def _extra_that_brings(name: str, package: str) -> str:
 
 
 def _imported(name: str, arguments: list[str]) -> int:
-    module: Any = importlib.import_module(f"trainer.commands.{name}")
+    from trainer.commands import command
+
+    found = command(name)
     import tyro
 
-    options = tyro.cli(module.Options, args=arguments, prog=f"aimface {name}", description=module.__doc__)
-    figures = module.run(options)
+    options: Any = tyro.cli(
+        found.options, args=arguments, prog=f"aimface {name}", description=inspect.cleandoc(found.about)
+    )
+    figures = found.run(options)
     target = getattr(options, "json", None)
     if target is not None:
         from aim_maya.core.files import write_json
 
         write_json(target, _finite(figures))
-    judge = getattr(module, "exit_code", None)  # for a command whose figures can be bad news
-    return judge(figures) if judge else DONE
+    return found.exit_code(figures) if found.exit_code else DONE
 
 
 def _finite(figures: Any) -> Any:

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .actor import Actor
-from .actor_folder import find_mesh, hidden, read_actor, strays
+from .actor_folder import read_actor
 from .errors import AimError
 from .mesh import Mesh
 from .obj import read_points
+from .strays import find_mesh, hidden, strays
 
 _PREFIX_MARKS = ":|."
 _NOT_ON_WINDOWS = set('<>:"|?*')

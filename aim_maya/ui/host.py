@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from aim_maya.core.actor_check import Examination, examine
-from aim_maya.core.actor_folder import MESHES, find_mesh
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
+from aim_maya.core.strays import MESHES, find_mesh
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.actor_folder import strays
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import visible_files
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.obj import read_points
+from aim_maya.core.strays import strays
 from aim_maya.runtime import FaceModel
 from tests.helpers.real_heads import real_head
 from trainer.__main__ import main

@@ -40,9 +40,9 @@ def watch():
         window.installEventFilter(seen)
         return shown(widget, application, **options)
     app.show = show
-import trainer.commands.ui as command
-run = command.run
-command.run = lambda options: (watch(), run(options))[1]
+import trainer.commands.windows as command
+run = command.run_ui
+command.run_ui = lambda options: (watch(), run(options))[1]
 sys.exit(main(["ui"]))
 """
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-import trainer.commands.info as info
 from aim_maya.core.errors import Cancelled, first_line
 from tests.helpers.few_edits import few_edits
 from trainer.__main__ import main
+from trainer.commands import models
 
 NAMES = {"jawOpen": "口を開く", "eyeBlink_L": "a$b", "cheekPuff": r"\frac$x$", "eyeBlink_R": "$\\frac"}
 
@@ -126,7 +126,7 @@ def test_other_endings(
     def fails(_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(info, "run", fails)
+    monkeypatch.setattr(models, "run_info", fails)
     assert main(["info", "x.aim", "--json", str(tmp_path / "f.json")]) == code
     assert error_of(tmp_path / "f.json")["exit_code"] == code
     assert "Traceback" not in capsys.readouterr().err
@@ -136,14 +136,14 @@ def test_a_fault_of_the_program_keeps_its_traceback(tmp_path: Path, monkeypatch:
     def fails(_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(info, "run", fails)
+    monkeypatch.setattr(models, "run_info", fails)
     with pytest.raises(KeyError):
         main(["info", "x.aim", "--json", str(tmp_path / "f.json")])
     assert error_of(tmp_path / "f.json")["exit_code"] == 1
 
 
 def test_json_has_no_nan_and_spares_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(info, "run", lambda _: {"a": float("nan"), "b": [1.0, float("inf")]})
+    monkeypatch.setattr(models, "run_info", lambda _: {"a": float("nan"), "b": [1.0, float("inf")]})
     assert main(["info", "x.aim", "--json", str(tmp_path / "f.json")]) == 0
     assert json.loads((tmp_path / "f.json").read_text()) == {"a": None, "b": [1.0, None]}
     take = tmp_path / "take.csv"
@@ -171,7 +171,7 @@ def test_a_log_of_every_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert main(["trian", "--log", str(log)]) == 2
     with pytest.raises(SystemExit):
         main(["train", f"--log={log}"])
-    monkeypatch.setattr(info, "run", lambda _options: sys.stdout.write("half\x1b[1m a line") and 1 / 0)
+    monkeypatch.setattr(models, "run_info", lambda _options: sys.stdout.write("half\x1b[1m a line") and 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["info", "x.aim", "--log", str(log), "--json", str(tmp_path / "x.json")])
     lines = log.read_text(encoding="utf-8").splitlines()

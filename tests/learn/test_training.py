@@ -427,7 +427,7 @@ def test_the_two_loss_presets_are_what_they_say() -> None:
 def test_a_preset_named_on_the_command_line_sets_the_steps() -> None:
     import tyro
 
-    from trainer.commands.train import Options
+    from trainer.commands.trainings import TrainOptions as Options
 
     options = tyro.cli(Options, args=["actor", "-o", "x.aim", "--preset", "final"])
     assert options.config.skin_steps > 2 * TrainConfig().skin_steps

@@ -4,7 +4,6 @@ tells what was found beside the paper.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import threading
@@ -18,6 +17,7 @@ import tyro
 from aim_maya.core import rigid
 from benchmark import reproduce as script
 from benchmark.page import page
+from trainer.commands import command
 from trainer.commands.ablate import variants
 from trainer.research.methods import ROWS
 
@@ -47,7 +47,7 @@ def answered(words: list[str], *_: object) -> int:
     """In place of a command: its line is understood, and its figures are written."""
     name, *rest = words
     with _ONE_AT_A_TIME:  # steps run in threads here, and tyro's caches are one thread's
-        options = tyro.cli(importlib.import_module(f"trainer.commands.{name}").Options, args=rest)
+        options = tyro.cli(command(name).options, args=rest)
     if name == "ablate":
         assert set(options.only or ()) <= set(variants(options.config))
         keys = ("skin_mean", "skin_p999", "skin_max", "neutral", "jaw_mean", "bone_median", "bone_p95")

@@ -24,7 +24,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel, Performance
 from trainer.bake.take import check_rates, clock, is_performance, sampled, taken
 
-from .bake import Options as BakeOptions
+from .writers import BakeOptions
 
 if TYPE_CHECKING:
     from .retarget import Options as RetargetOptions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,22 +14,18 @@ import numpy as np
 
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.curves.take import parse_weights
-from aim_maya.core.dependencies import how_to_install
-from aim_maya.core.errors import AimError, first_line
-from aim_maya.core.files import atomic_path
-from aim_maya.core.progress import Progress
+from aim_maya.core.errors import AimError
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.edit import EditRecipe, preset, read_recipe
 from aim_maya.ui import app
 
 from .drawing import FaceScene, can_draw
 from .face import Map, ViewedFace
-from .sliders import Player
-from .window import ViewWindow, saved_picture, with_legend
+from .pictures import movie, picture_size, saved_picture
+from .timeline import Player
+from .window import ViewWindow
 
 ROUNDS, FRAMES = 7, 30
-_SMALLEST, _LARGEST = 16, 8192  # pixels
-_FPS, _TURN = 30.0, 180  # of a movie; frames of one turn about the face
 
 
 class Asked(Protocol):
@@ -103,77 +98,6 @@ def view(asked: Asked) -> dict[str, Any]:
     if asked.curves is not None:
         window.play_file(asked.curves)
     return {"exit_code": app.show(window, qt, picture=asked.screenshot), "device": face.scene.device}
-
-
-def picture_size(text: str) -> tuple[int, int]:
-    """(width, height) of '1920x1080', or of '2000' for a square. Raises AimError for what is no size."""
-    found = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
-    sides = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not all(_SMALLEST <= side <= _LARGEST for side in sides):
-        raise AimError(
-            f"The size is '{text}'.",
-            f"It is no number of pixels from {_SMALLEST} to {_LARGEST}, nor two of them with an x between.",
-            "Give for example 2000, or 1920x1080.",
-        )
-    return sides
-
-
-def movie(face: ViewedFace, player: Player, path: Path) -> int:
-    """Write the take that the player has, each frame at its moment, or one turn about the face, as MP4
-    (H.264); returns how many frames. Raises AimError where the encoder is missing or fails."""
-    try:
-        import imageio_ffmpeg
-    except ImportError as error:
-        raise AimError(
-            f"{path.name} cannot be written: there is no encoder.",
-            "The package imageio-ffmpeg is not installed.",
-            how_to_install("movie", "imageio-ffmpeg"),
-        ) from error
-    fps, moments = player.movie_frames(_FPS)
-    count = len(moments) or _TURN
-    width, height = (side // 2 * 2 for side in face.scene.window.GetSize())  # H.264 has pairs of pixels
-    face.scene.resize(width, height)
-    with Progress() as told, atomic_path(path) as temporary:
-        told.stage("movie", count)
-        writer = imageio_ffmpeg.write_frames(
-            str(temporary),
-            (width, height),
-            fps=fps,
-            quality=8,
-            macro_block_size=2,
-            output_params=["-f", "mp4"],
-        )
-        try:
-            writer.send(None)
-            for i in range(count):
-                if not len(moments):
-                    face.scene.orbit(360 / _TURN, 0)
-                elif player.performance is not None:
-                    face.perform(player.performance, float(moments[i]))
-                else:
-                    face.pose(player.weights_at(int(moments[i])))
-                writer.send(_frame(face))
-                told.step(i + 1, count)
-        except (OSError, RuntimeError) as error:
-            raise AimError(
-                f"{path.name} was not written: {first_line(error)}.",
-                "The encoder ended.",
-                "See whether the disk is full.",
-            ) from error
-        finally:
-            writer.close()
-    return count
-
-
-def _frame(face: ViewedFace) -> Any:
-    """(H, W, 3) uint8, its top row first, with the legend of the colours."""
-    if face.legend is None:
-        return np.ascontiguousarray(face.scene.picture()[::-1, :, :3])
-    image = with_legend(face)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return np.ascontiguousarray(
-        rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4)[..., :3]
-    )
 
 
 def _need_no_display() -> None:

@@ -7,21 +7,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QAction,
-    QColor,
-    QFont,
-    QImage,
-    QKeyEvent,
-    QKeySequence,
-    QLinearGradient,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QResizeEvent,
-    QWheelEvent,
-)
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -30,7 +17,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMessageBox,
     QPushButton,
-    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -38,209 +24,17 @@ from PySide6.QtWidgets import (
 
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.face_parts import controls
 from aim_maya.ui.app import dress, show_error
 
 from .drawing import CAMERAS
 from .edit_panel import EditPanel, PresetBox
-from .face import Grip, Legend, Pull, ViewedFace
-from .sliders import Player, TargetSliders, Timeline
-
-# The widget that shows a face's picture and turns the mouse and the keys into camera moves and weights.
-
-_STEP = 10.0  # degrees a key press
-_SURE = 5.0  # pixels that the mouse goes before it is said which control it moves
-
-
-class FaceView(QWidget):
-    """Draws when it is painted, however often it was asked to before; `drawn` gives the milliseconds.
-
-    A drag that begins on the face gives `pulled` (control, weight) until it ends; `took` comes before the
-    first.
-    """
-
-    drawn = Signal(float)
-    took = Signal()
-    pulled = Signal(int, float)
-
-    def __init__(self, face: ViewedFace, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._face, self._scene = face, face.scene
-        self._from, self._began = QPointF(), QPointF()
-        self._grip: Grip | None = None
-        self._pull: Pull | None = None
-        self.drags = True
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setToolTip(
-            "Drag on the face: moves it. Drag beside it, or with Alt: orbit. Right or middle drag: "
-            "pan. Wheel: "
-            "zoom. Arrows, + and - do the same; Home shows the whole face."
-        )
-        self.setAccessibleName("The face")
-
-    def sizeHint(self) -> QSize:
-        """As the benchmarks have it."""
-        return QSize(900, 700)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Draw the scene and show it."""
-        began = time.perf_counter()
-        painter = QPainter(self)
-        upright = upright_image(self._face)
-        upright.setDevicePixelRatio(self.devicePixelRatioF())
-        painter.drawImage(0, 0, upright)
-        if self._face.legend is not None:
-            draw_legend(painter, self._face.legend, self.height(), 1.0)
-        painter.end()
-        self.drawn.emit(1000 * (time.perf_counter() - began))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """As many pixels as the screen has."""
-        ratio = self.devicePixelRatioF()
-        self._scene.resize(round(event.size().width() * ratio), round(event.size().height() * ratio))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Remember where, and what of the face is there."""
-        self._from = self._began = event.position()
-        self._grip = self._pull = None
-        plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
-        if self.drags and plain:
-            ratio = self.devicePixelRatioF()
-            self._grip = self._face.grip(ratio * event.position().x(), ratio * event.position().y())
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Move the face, orbit or pan."""
-        moved = event.position() - self._from
-        self._from = event.position()
-        if self._grip is not None:
-            self._drag((event.position() - self._began) * self.devicePixelRatioF())
-            return
-        if (
-            event.buttons() & Qt.MouseButton.LeftButton
-            and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        ):
-            self._scene.orbit(180 * moved.x() / self.height(), -180 * moved.y() / self.height())
-        else:
-            self._scene.pan(moved.x() / self.height(), -moved.y() / self.height())
-        self.update()
-
-    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
-        """What was pulled stays."""
-        self._grip = self._pull = None
-
-    def _drag(self, way: QPointF) -> None:
-        assert self._grip is not None
-        drag = (way.x(), way.y())
-        if self._pull is None:
-            if max(abs(way.x()), abs(way.y())) < _SURE:
-                return
-            self._pull = self._face.pulled(self._grip, drag)
-            if self._pull is None:  # nothing moves that way here
-                return
-            self.took.emit()
-        self.pulled.emit(self._pull.control, self._pull.weight(drag))
-
-    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
-        """The whole face again."""
-        self._scene.reset_camera()
-        self.update()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Nearer or farther."""
-        self._scene.zoom(1.0015 ** event.angleDelta().y())
-        self.update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """The same without a mouse."""
-        turns = {
-            Qt.Key.Key_Left: (-_STEP, 0.0),
-            Qt.Key.Key_Right: (_STEP, 0.0),
-            Qt.Key.Key_Up: (0.0, _STEP),
-            Qt.Key.Key_Down: (0.0, -_STEP),
-        }
-        key = Qt.Key(event.key())
-        if key in turns:
-            self._scene.orbit(*turns[key])
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
-            self._scene.zoom(1 / 1.15 if key == Qt.Key.Key_Minus else 1.15)
-        elif key == Qt.Key.Key_Home:
-            self._scene.reset_camera()
-        else:
-            super().keyPressEvent(event)
-            return
-        self.update()
-
-
-def upright_image(face: ViewedFace) -> QImage:
-    """The scene's picture, its top row first; good until the next one is drawn."""
-    pixels = face.scene.picture()
-    image = QImage(
-        pixels.data, pixels.shape[1], pixels.shape[0], pixels.shape[1] * 4, QImage.Format.Format_RGBX8888
-    )
-    return image.flipped(Qt.Orientation.Vertical) if hasattr(image, "flipped") else image.mirrored()
-
-
-def draw_legend(painter: QPainter, legend: Legend, height: int, scale: float) -> None:
-    """A bar of the colours with its title above and numbers below, at the lower left of a picture so high."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    font = QFont(painter.font())
-    font.setPixelSize(round(12 * scale))
-    box = QRectF(18 * scale, height - 86 * scale, 250 * scale, 68 * scale)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(27, 31, 35, 220))
-    painter.drawRoundedRect(box, 10 * scale, 10 * scale)
-    inner = box.adjusted(14 * scale, 9 * scale, -14 * scale, -8 * scale)
-    bar = QRectF(inner.left(), inner.top() + 22 * scale, inner.width(), 8 * scale)
-    colours = QLinearGradient(bar.topLeft(), bar.topRight())
-    for i, colour in enumerate(legend.colours):
-        colours.setColorAt(i / (len(legend.colours) - 1), QColor(*(round(float(c)) for c in colour)))
-    painter.setBrush(colours)
-    painter.drawRoundedRect(bar, 4 * scale, 4 * scale)
-    painter.setFont(font)
-    painter.setPen(QColor("#98a2ab"))
-    below = QRectF(inner.left(), bar.bottom() + 3 * scale, inner.width(), 16 * scale)
-    places = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignRight)
-    for place, mark in zip(places, legend.marks, strict=True):
-        painter.drawText(below, place, mark)
-    font.setWeight(QFont.Weight.DemiBold)
-    painter.setFont(font)
-    painter.setPen(QColor("#e6e9ec"))
-    title = painter.fontMetrics().elidedText(legend.title, Qt.TextElideMode.ElideRight, round(inner.width()))
-    painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
-
-
-def with_legend(face: ViewedFace) -> QImage:
-    """The scene's picture with the legend of its colours, RGBX8888."""
-    image = upright_image(face).copy()
-    if face.legend is not None:
-        painter = QPainter(image)
-        draw_legend(painter, face.legend, image.height(), max(min(image.width(), image.height()) / 700, 0.5))
-        painter.end()
-    return image
-
-
-def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
-    """The face as PNG, of any size, with the legend of its colours. Raises AimError where it cannot be
-    written."""
-    before = face.scene.window.GetSize()
-    face.scene.resize(*size)
-    try:
-        if face.legend is None:
-            face.scene.save(path)
-            return
-        image = with_legend(face)
-    finally:
-        face.scene.resize(*before)
-    with atomic_path(path) as temporary:
-        if not image.save(str(temporary)):
-            raise AimError(f"Cannot write {path}.", "The disk may be full.", "Choose another place.")
-
-
-# The window: targets and edits on the left, the face with what is seen of it, and what is played.
+from .face import ViewedFace
+from .face_view import FaceView
+from .pictures import saved_picture
+from .sliders import TargetSliders
+from .timeline import Player, Timeline
 
 _MAPS = {
     "none": "Plain",

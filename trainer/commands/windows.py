@@ -1,5 +1,4 @@
-"""Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight, errors;
-curves and performances played; pictures and movies."""
+"""Windows that need no Maya: a training's, and a model's."""
 
 from __future__ import annotations
 
@@ -13,8 +12,37 @@ import tyro
 
 
 @dataclass
-class Options:
-    """What `aimface view` takes."""
+class UiOptions:
+    """Open the training window, without Maya: choose an actor, train it, watch it, stop and resume it."""
+
+    path: tyro.conf.Positional[Path | None] = None
+    """An actor folder to train, or the RUN folder of a training to follow."""
+    light: bool = False
+    """The system's colours instead of dark ones."""
+    screenshot: Path | None = None
+    """Save a picture of the window as PNG and close it."""
+    after_s: float = 0.5
+    """Seconds to wait before the picture."""
+    json: Path | None = None
+    """Write the exit code here as JSON."""
+
+
+def run_ui(options: UiOptions) -> dict[str, Any]:
+    """Show the window until it is closed."""
+    from aim_maya.ui.app import check_writable
+    from aim_maya.ui.training.window import train_window
+
+    check_writable(options.screenshot)
+    return {
+        "exit_code": train_window(options.path, options.screenshot, options.after_s, dark=not options.light)
+    }
+
+
+@dataclass
+class ViewOptions:
+    """Look at a model: a slider for every control, the learned skull and jaw, thickness, skinning weight,
+    errors; curves and performances played; pictures and movies.
+    """
 
     model: tyro.conf.Positional[Path]
     """The .aim file."""
@@ -58,7 +86,7 @@ class Options:
     """Write the figures here as JSON."""
 
 
-def run(options: Options) -> dict[str, Any]:
+def run_view(options: ViewOptions) -> dict[str, Any]:
     """Show the window until it is closed, or make the picture, or measure."""
     # before numpy: its idle threads spin, and take the processor from the drawing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

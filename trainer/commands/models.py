@@ -1,25 +1,29 @@
-"""Say what an actor.aim holds: controls, sizes, jaw, training figures, and whether every member is whole. Or
-what a performance holds."""
+"""What is said of a model: what its file holds, and a page about it."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
 
+from aim_maya.core.files import check_apart, read_json
 from aim_maya.core.performance import Flag, PerformanceData
+from aim_maya.core.progress import Progress
+from aim_maya.core.run_folder import RunFolder
 from aim_maya.runtime import FaceModel, Performance
 from trainer.bake.take import is_performance
 from trainer.evaluate.tables import markdown
 
 
 @dataclass
-class Options:
-    """What `aimface info` takes."""
+class InfoOptions:
+    """Say what an actor.aim holds: controls, sizes, jaw, training figures, and whether every member is whole.
+    Or what a performance holds.
+    """
 
     model: tyro.conf.Positional[Path]
     """The .aim or .aimperf file."""
@@ -27,7 +31,7 @@ class Options:
     """Write the whole manifest (of a performance: its figures) here as JSON."""
 
 
-def run(options: Options) -> dict[str, Any]:
+def run_info(options: InfoOptions) -> dict[str, Any]:
     """Print a summary; returns the manifest."""
     if is_performance(options.model):
         return _performance(options.model)
@@ -137,3 +141,49 @@ def _functions(data: PerformanceData) -> str:
             f"functions{' and offsets' if data.offsets is not None else ''}{fields}"
         )
     )
+
+
+@dataclass
+class ReportOptions:
+    """Write a self-contained HTML page about a model: face, learned bones, thickness, errors per target,
+    figures.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """The .aim file."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The page; MODEL with .html when not given."""
+    actor: Path | None = None
+    """Measure against this actor's shapes; else against those the file holds."""
+    metrics: Path | None = None
+    """metrics.json of the training, for anatomy figures and time; found in MODEL's run folder when there is
+    one."""
+    pictures: Path | None = None
+    """Also write the first pictures as PNG files into this folder."""
+    progress: Literal["auto", "bar", "lines", "json", "openjd", "none"] = "auto"
+    """How to report progress."""
+    json: Path | None = None
+    """Write the figures here as JSON."""
+
+
+def run_report(options: ReportOptions) -> dict[str, Any]:
+    """Write the page."""
+    # late: info needs neither scipy nor an actor's readers
+    from trainer.actor import load_actor
+    from trainer.evaluate.report import write_pictures, write_report
+
+    model = FaceModel.load(options.model, "cpu")
+    nearby = RunFolder(options.model.with_suffix(".run")).metrics
+    metrics = options.metrics or (nearby if nearby.exists() else None)
+    out = options.out or options.model.with_suffix(".html")
+    check_apart(out, options.model)
+    with Progress(options.progress) as progress:
+        if options.actor is not None:
+            progress.stage("reading the actor")
+        actor = load_actor(options.actor) if options.actor else None
+        figures = write_report(model, out, actor, read_json(metrics) if metrics else None, progress)
+        if options.pictures is not None:
+            progress.stage("pictures as files")
+            write_pictures(model, options.pictures, actor)
+    sys.stdout.write(f"wrote {out}\n")
+    return figures
