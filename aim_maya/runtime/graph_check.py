@@ -1,8 +1,7 @@
 """Graphs from a file, examined before any runtime opens them: a runtime trusts what it is given, and would
 end Maya with it.
 
-The bytes of an ONNX model (protobuf) are read by a small reader, since onnx itself is not needed to run a
-model. A graph passes when it has the inputs and outputs of its kind, no operator, attribute or constant of a
+A graph passes when it has the inputs and outputs of its kind, no operator, attribute or constant of a
 kind that this project does not write, nothing outside the file, and no value in it that is larger than the
 model explains: every shape is followed through the nodes.
 """
@@ -13,11 +12,13 @@ import contextlib
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from aim_maya.core.errors import AimError
+
+from .graph_bytes import Node, Refused, as_bytes, entries, named, read_node, tensor_type, whole_numbers
 
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 Shape = tuple[int, ...]
@@ -151,10 +152,6 @@ def refusing(kind: str, where: str) -> Iterator[None]:
         ) from error
 
 
-class Refused(Exception):
-    """Why a graph is not opened."""
-
-
 @dataclass
 class _Value:
     """What is known of a value of the graph before it runs."""
@@ -163,16 +160,6 @@ class _Value:
     shape: Shape
     # of small whole-number constants: the operands of Reshape, Slice and ReduceSum
     data: np.ndarray | None = None
-
-
-@dataclass
-class Node:
-    """One node of a graph, as it is written."""
-
-    operator: str = ""
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    attributes: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Checked:
@@ -231,7 +218,7 @@ class Checked:
             if number == 7 and body is None:
                 body = as_bytes(value)
             elif number == 8:
-                opsets.append(_named(value, {1: "domain", 2: "version"}))
+                opsets.append(named(value, {1: "domain", 2: "version"}))
             elif number not in (1, 2, 3, 5, 6):  # IR, producer, its version, the model's version, notes
                 raise Refused(f"it has an entry {number}, which this project does not write")
         if (
@@ -262,7 +249,7 @@ class Checked:
         name, kind, raw = "", 0, None
         for number, value in entries(tensor):
             if number == 1:
-                dims += [value] if isinstance(value, int) else list(_packed(value))
+                dims += [value] if isinstance(value, int) else list(whole_numbers(value))
             elif number == 2 and isinstance(value, int):
                 kind = value
             elif number == 8:
@@ -373,109 +360,3 @@ def reshaped(shape: Shape, wanted: list[int]) -> Shape:
     if math.prod(result) != math.prod(shape):
         raise Refused(f"a reshape of {shape} into {wanted} does not fit")
     return result
-
-
-def read_node(message: memoryview) -> Node:
-    """Raises Refused for what this project does not write."""
-    node = Node()
-    for number, value in entries(message):
-        if number in (1, 2):
-            (node.inputs if number == 1 else node.outputs).append(bytes(as_bytes(value)).decode())
-        elif number == 4:
-            node.operator = bytes(as_bytes(value)).decode()
-        elif number == 5:
-            name, numbers = _attribute(as_bytes(value))
-            node.attributes[name] = numbers
-        elif number == 7 and not len(as_bytes(value)):
-            continue
-        elif number not in (3, 6):  # name, notes
-            raise Refused(f"a node has an entry {number}, which this project does not write")
-    return node
-
-
-def _attribute(message: memoryview) -> tuple[str, list[int]]:
-    """Name and whole numbers of an attribute; subgraphs, tensors and texts are refused."""
-    name, numbers = "", []
-    for number, value in entries(message):
-        if number == 1:
-            name = bytes(as_bytes(value)).decode()
-        elif number in (3, 8):
-            numbers += [value] if isinstance(value, int) else list(_packed(value))
-        elif number != 20 or value not in (2, 7):  # its type: one whole number, or several
-            raise Refused(f"an attribute '{name[:40]}' holds a subgraph, tensor or text")
-    return name, numbers or [0]
-
-
-def tensor_type(message: memoryview) -> tuple[str, int]:
-    """Name and element type of an input or output. Raises Refused for anything but a dense tensor."""
-    name, kind = "", 0
-    for number, value in entries(message):
-        if number == 1:
-            name = bytes(as_bytes(value)).decode()
-        elif number == 2:
-            for which, inner in entries(as_bytes(value)):
-                if which != 1:
-                    raise Refused(f"'{name[:60]}' is no dense tensor")
-                for entry, element in entries(as_bytes(inner)):
-                    kind = element if entry == 1 and isinstance(element, int) else kind
-    return name, kind
-
-
-def _named(value: int | memoryview, names: dict[int, str]) -> dict[str, int | bytes]:
-    found: dict[str, int | bytes] = {}
-    for number, entry in entries(as_bytes(value)):
-        found[names[number]] = entry if isinstance(entry, int) else bytes(entry)
-    return found
-
-
-def as_bytes(value: int | memoryview) -> memoryview:
-    """An entry's bytes. Raises Refused for a number."""
-    if isinstance(value, int):
-        raise Refused("its bytes are damaged")
-    return value
-
-
-def entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(number, value) of every entry of a protobuf message: whole numbers, or bytes. Raises ValueError where
-    it is damaged."""
-    return ((number, value) for number, value, _, _ in spans(message))
-
-
-def spans(message: memoryview) -> Iterator[tuple[int, int | memoryview, int, int]]:
-    """And where each entry, its number included, begins and ends."""
-    at, end = 0, len(message)
-    while at < end:
-        begin = at
-        key, at = _varint(message, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(message, at)
-            yield number, value - 2**64 if value >= 2**63 else value, begin, at
-        elif wire in (1, 2, 5):
-            size, at = _varint(message, at) if wire == 2 else (8 if wire == 1 else 4, at)
-            if size > end - at:
-                raise ValueError("cut off")
-            at += size
-            yield number, message[at - size : at], begin, at
-        else:
-            raise ValueError("not protobuf")
-
-
-def _packed(message: memoryview) -> Iterator[int]:
-    at = 0
-    while at < len(message):
-        value, at = _varint(message, at)
-        yield value - 2**64 if value >= 2**63 else value
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at += 1
-        if byte < 128:
-            return value & (2**64 - 1), at
-        shift += 7
-        if shift > 63:
-            raise ValueError("not protobuf")

@@ -4,16 +4,14 @@ model."""
 from __future__ import annotations
 
 import threading
-import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats, Ints, check_faces, checked_array
+from aim_maya.core.arrays import Floats, Ints, checked_array
 from aim_maya.core.container import NO_BONES, read_aim, unpack_arrays
 from aim_maya.core.controls import Rig, rig_from_json
 from aim_maya.core.errors import AimError
@@ -27,14 +25,13 @@ from aim_maya.core.rigid import is_rigid
 
 from .edit import Sculpts
 from .graph_check import check_graph
-from .networks import displacements, with_constants
+from .model_arrays import LARGEST, kept_basis, read_mesh, read_owners, single, unpacked_detail, unpacked_seals
+from .networks import Networks, with_constants
 from .skin_field import MOST_NODES, SkinField, SkinRequest, TrainedPoses
 from .tables import SkinTables, dense_tables, difference_tables, sparse_tables
 
 HOLDS_LESS, HOLDS_ALL = "full_frame.onnx", "full.onnx"
 """Of these two graphs of a file the second holds the constants that both have."""
-_TOGETHER = 8  # targets of the networks that are formed at once: two take hardly longer than one
-_LARGEST = 1e7  # model units or radians: beyond, sums leave what float32 holds
 
 
 @dataclass(frozen=True)
@@ -45,55 +42,6 @@ class BakedJaw:
     gain: float = 1.0
     arc: float = 1.0
     pose: Floats | None = None
-
-
-class Networks:
-    """The displacements before skinning of T targets as the networks in fields.onnx give them: evaluated by
-    numpy when the first is asked for, and kept."""
-
-    def __init__(self, graph: bytes, template: Floats, targets: int, where: str) -> None:
-        """graph: fields.onnx, not examined yet; template (V, 3)."""
-        self._graph, self._template, self._targets, self._where = graph, template, targets, where
-        self._made: Columns | Floats | None = None
-        self._held: tuple[int, Floats] = -1, np.empty((0, 0, 3), np.float32)
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return self._targets
-
-    def __getitem__(self, i: int) -> Floats:
-        """(V, 3) float32 of target i, model unit. Raises AimError for a graph that is none of ours, and for
-        what no head moves by."""
-        made = self._evaluated()
-        if isinstance(made, Columns):
-            first, held = i - i % _TOGETHER, self._held
-            if held[0] != first:  # neighbours are often asked for one after the other
-                held = self._held = first, made.rows(first, first + _TOGETHER)
-            row = held[1][i - first]
-        else:
-            row = made[i]
-        most = float(np.abs(row).max(initial=0))
-        if not most <= _LARGEST:
-            raise AimError(
-                f"{self._where}: its networks displace points by {most:.3g}.",
-                "The file was altered.",
-                "Export it again.",
-            )
-        return row
-
-    def whole(self) -> Floats:
-        """(T, V, 3) float32, all at once, and kept so from then on."""
-        made = self._evaluated()
-        if isinstance(made, Columns):
-            made = self._made = made.rows(0, len(made))
-        return made
-
-    def _evaluated(self) -> Columns | Floats:
-        with self._lock:
-            if self._made is None:
-                sizes = {"V": len(self._template), "T": self._targets}
-                self._made = displacements(self._graph, self._where, sizes, self._template)
-            return self._made
 
 
 @dataclass(frozen=True)
@@ -311,8 +259,8 @@ def read_model(path: str | Path) -> ModelData:
         "thickness": (v,),
         "weight": (v,),
     }
-    fields = {name: _single(arrays, name, shape, where) for name, shape in shapes.items()}
-    learned = _learned(arrays, (t, v, 3), where)
+    fields = {name: single(arrays, name, shape, where) for name, shape in shapes.items()}
+    learned = kept_basis(arrays, (t, v, 3), where)
     networks = Networks(members.get("fields.onnx", b""), fields["template"], t, str(path))
     sites = about.fields("landmarks") if "landmarks" in about else None
     baked = _baked_jaw(about, manifest)
@@ -321,22 +269,22 @@ def read_model(path: str | Path) -> ModelData:
         modified=modified,
         manifest=manifest,
         rig=rig,
-        mesh=_mesh(arrays, where),
-        neutral=_single(arrays, "neutral", (v, 3), where),
+        mesh=read_mesh(arrays, where),
+        neutral=single(arrays, "neutral", (v, 3), where),
         template=fields["template"],
         bone=fields["bone"],
         normals=fields["normals"],
         thickness=fields["thickness"],
         weight=fields["weight"],
         learned=networks if learned is None else learned,
-        detail=_detail(arrays, "detail", (t, v, 3), where),
+        detail=unpacked_detail(arrays, "detail", (t, v, 3), where),
         motion=JawMotion(baked.gain * _trained_motion(manifest).twists),
         baked=baked,
         centre=about.numbers("centre", (3,)),
         graphs=members,
         landmarks=None if sites is None else _sites(manifest, where),
         region_maps=_regions(arrays, manifest, v, where),
-        owners=_owners(arrays, v, where),
+        owners=read_owners(arrays, v, where),
         pieces=checked_array(arrays, "pieces", (v,), where, kinds="i") if "pieces" in arrays else None,
         skin_request=_skin_request(arrays, about, v, t, where),
     )
@@ -367,8 +315,8 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
     for name in ("source", "report"):
         about.fields("jaw").text(name)
     twists = about.numbers("jaw_twists", (-1, 6))
-    if len(twists) and np.abs(twists).max() > _LARGEST:
-        raise about.fail("jaw_twists", f"within {_LARGEST:g}")
+    if len(twists) and np.abs(twists).max() > LARGEST:
+        raise about.fail("jaw_twists", f"within {LARGEST:g}")
     parity = about.fields("parity_mm")
     for name in manifest["parity_mm"]:
         parity.number(name, low=0)
@@ -389,110 +337,6 @@ def _checked_manifest(manifest: dict[str, Any], where: str) -> Fields:
         if not all(isinstance(recipe, dict) for recipe in edit.items("edits")):
             raise edit.fail("edits", "a list of edits")
     return about
-
-
-def _single(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...], where: str) -> Floats:
-    """A float32 array. Raises AimError for another type or shape, NaN, infinity, and numbers that no head
-    has."""
-    array = checked_array(arrays, name, shape, where)
-    if array.dtype != np.float32 or (array.size and float(np.abs(array).max()) > _LARGEST):
-        wrong = array.dtype if array.dtype != np.float32 else f"up to {np.abs(array).max():.3g}"
-        raise AimError(
-            f"{where}: '{name}' is {wrong}, not float32 of a head's size.",
-            "The file was altered.",
-            "Export it again.",
-        )
-    return array
-
-
-def _mesh(arrays: dict[str, Any], where: str) -> Mesh:
-    v = len(arrays["neutral"])
-    counts, corners = check_faces(arrays.get("counts"), arrays.get("corners"), v, where)
-    uvs = uv_corners = None
-    if "uvs" in arrays:
-        uvs = checked_array(arrays, "uvs", (None, 2), where)
-        uv_corners = checked_array(arrays, "uv_corners", (len(corners),), where, kinds="iu")
-        if len(uv_corners) and not -1 <= uv_corners.min() <= uv_corners.max() < len(uvs):
-            what = f"{where}: a face names texture point {uv_corners.max()}, and there are {len(uvs)}."
-            raise AimError(what, "The file was altered.", "Export it again.")
-    return Mesh(arrays["neutral"].astype(np.float64), counts, corners, uvs, uv_corners)
-
-
-def _detail(arrays: dict[str, Any], name: str, shape: tuple[int, ...], where: str) -> Detail:
-    """The displacements that `packed_detail` wrote under this name; whole ones, as before schema 2, too."""
-    (targets, vertices, _), size = shape, (None, 3)
-    scales = _single(arrays, f"{name}_scales", (targets,), where)
-    altered = AimError(f"{where}: its {name} is malformed.", "The file was altered.", "Export it again.")
-    if scales.size and scales.min() < 0:
-        raise altered
-    if f"{name}_moved" not in arrays:
-        steps = checked_array(arrays, f"{name}_steps", shape, where, kinds="fi")
-        if steps.dtype not in (np.int16, np.float32):
-            raise altered
-        if steps.dtype == np.float32:
-            _single(arrays, f"{name}_steps", shape, where)
-        return Detail.of_whole(steps, scales)
-
-    moved = _inflated(arrays, f"{name}_moved", targets * -(-vertices // 8), where)
-    moved = moved.reshape(targets, -(-vertices // 8))
-    exact = _single(arrays, f"{name}_exact", size, where)
-    if f"{name}_low" in arrays:
-        low = checked_array(arrays, f"{name}_low", size, where, kinds="u")
-        if low.dtype != np.uint8:
-            raise altered
-        steps = np.empty(low.shape, "<i2")
-        both = steps.view(np.uint8).reshape(*low.shape, 2)
-        both[..., 0], both[..., 1] = low, _inflated(arrays, f"{name}_high", low.size, where).reshape(3, -1).T
-    else:
-        steps = checked_array(arrays, f"{name}_steps", size, where, kinds="i")
-        if steps.dtype != np.int16:
-            raise altered
-    detail = Detail(moved, steps, exact, scales, vertices)
-    beyond = np.uint8(0xFF >> vertices % 8) if vertices % 8 else np.uint8(0)
-    exactly = scales == 0
-    fits = detail.counts[~exactly].sum() == len(steps) and detail.counts[exactly].sum() == len(exact)
-    if not fits or (moved.size and (moved[:, -1] & beyond).any()):
-        raise altered
-    return detail
-
-
-def _inflated(arrays: dict[str, Any], name: str, size: int, where: str) -> NDArray[np.uint8]:
-    """The bytes that zlib packed under this name: so many, or an AimError."""
-    packed = checked_array(arrays, name, (None,), where, kinds="u")
-    try:
-        whole = zlib.decompressobj().decompress(packed.tobytes(), size + 1)  # never more than belongs there
-    except zlib.error:
-        whole = b""
-    if len(whole) != size or packed.dtype != np.uint8:
-        raise AimError(f"{where}: '{name}' is malformed.", "The file was altered.", "Export it again.")
-    return np.frombuffer(whole, np.uint8)
-
-
-def _deflated(plane: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.frombuffer(zlib.compress(plane.tobytes(), 6), np.uint8)
-
-
-def packed_detail(detail: Detail, name: str) -> dict[str, Any]:
-    """The members of mesh.npz that `detail` is read from; by zlib the bits, and the steps' high bytes, most
-    of which are alike: coordinate after coordinate."""
-    both = detail.steps.astype("<i2").view(np.uint8).reshape(-1, 3, 2)
-    moved, high = _deflated(detail.moved), _deflated(both[..., 1].T)
-    kept = {"moved": moved, "low": both[..., 0], "high": high, "exact": detail.exact, "scales": detail.scales}
-    return {f"{name}_{part}": array for part, array in kept.items()}
-
-
-def _learned(arrays: dict[str, Any], shape: tuple[int, ...], where: str) -> Floats | Columns | Detail | None:
-    """What files before schema 3 keep of the networks' displacements; None where the networks are asked."""
-    if "basis" in arrays:
-        return _single(arrays, "basis", shape, where)
-    if "basis_columns" in arrays:
-        columns = checked_array(arrays, "basis_columns", (shape[1], None), where, kinds="i")
-        if columns.dtype != np.int16:
-            raise AimError(f"{where}: its basis is malformed.", "The file was altered.", "Export it again.")
-        count = columns.shape[1]
-        scales = _single(arrays, "basis_scales", (count,), where)
-        return Columns(columns, scales[:, None] * _single(arrays, "basis_mix", (count, 3 * shape[0]), where))
-    return _detail(arrays, "basis", shape, where) if "basis_scales" in arrays else None
 
 
 def _regions(
@@ -523,7 +367,7 @@ def _skin_request(
             "The file was altered.",
             "Export it again.",
         )
-    seals = _seals(arrays, v, targets, where)
+    seals = unpacked_seals(arrays, v, targets, where)
     entry = about.fields("skin")
     return SkinRequest(
         confidence,
@@ -534,50 +378,6 @@ def _skin_request(
         seals,
         entry.number("tissue_bending", 1.0, low=1, high=1e6),
     )
-
-
-def _seals(arrays: dict[str, Any], v: int, targets: int, where: str) -> Ints:
-    """SkinRequest.seals as `packed_seals` wrote them; files before schema 3 have the rows themselves, or
-    none."""
-    if "skin_seal_sizes" in arrays:
-        sizes = checked_array(arrays, "skin_seal_sizes", (None,), where, kinds="i")
-        groups = checked_array(arrays, "skin_seal_groups", (1 + targets,), where, kinds="i")
-        many = int(sizes.sum(dtype=np.int64))
-        held = ((sizes > 0) & (sizes <= v)).all() and ((groups >= 0) & (groups <= len(sizes))).all()
-        if not held or int(groups.sum(dtype=np.int64)) != len(sizes) or many > (1 + targets) * v:
-            raise AimError(
-                f"{where}: 'skin_seal_sizes' is malformed.", "The file was altered.", "Export it again."
-            )
-        seals = np.empty((many, 3), np.int32)
-        first = np.repeat(np.cumsum(groups) - groups, groups)  # each group's pose begins at this one
-        seals[:, 0] = np.repeat(np.repeat(np.arange(1 + targets), groups), sizes)
-        seals[:, 1] = np.repeat(np.arange(len(sizes)) - first, sizes)
-        seals[:, 2] = _inflated(arrays, "skin_seals", 4 * many, where).view("<i4")
-    elif "skin_seals" in arrays:
-        seals = checked_array(arrays, "skin_seals", (None, 3), where, kinds="i")
-    else:
-        return np.zeros((0, 3), np.int32)
-    most = [targets, len(seals), v - 1]
-    if len(seals) > (1 + targets) * v or (len(seals) and (seals.min() < 0 or (seals.max(0) > most).any())):
-        raise AimError(
-            f"{where}: 'skin_seals' names pose {seals[:, 0].max()} of {targets} or vertex "
-            f"{seals[:, 2].max()} of {v}.",
-            "The file was altered.",
-            "Export it again.",
-        )
-    return seals
-
-
-def packed_seals(seals: Ints, targets: int) -> dict[str, Any]:
-    """The members of mesh.npz that rows (S, 3) of SkinRequest.seals are read from: how many groups each pose
-    has, how many vertices each group, and the vertices by zlib: most poses have what the neutral has."""
-    rows = seals[np.lexsort((seals[:, 1], seals[:, 0]))]
-    named, sizes = np.unique(rows[:, :2], axis=0, return_counts=True)
-    return {
-        "skin_seal_groups": np.bincount(named[:, 0], minlength=1 + targets).astype(np.int32),
-        "skin_seal_sizes": sizes.astype(np.int32),
-        "skin_seals": _deflated(rows[:, 2].astype("<i4")),
-    }
 
 
 def _sites(manifest: dict[str, Any], where: str) -> FaceSites:
@@ -605,24 +405,3 @@ def _baked_jaw(about: Fields, manifest: dict[str, Any]) -> BakedJaw:
         entry.number("jaw_arc", 1.0, low=-1e6, high=1e6),
         pose,
     )
-
-
-def _owners(arrays: dict[str, Any], v: int, where: str) -> Ints | None:
-    """'owners' where the file has them, checked: nobody's owner comes after it, and every owner is its
-    own.
-    """
-    if "owners" not in arrays:
-        return None
-    owners: Ints = arrays["owners"]
-    whole = (
-        owners.shape == (v,)
-        and owners.dtype == np.int32
-        and bool(((owners >= 0) & (owners <= np.arange(v))).all())
-    )
-    if not whole or not np.array_equal(owners[owners], owners):
-        raise AimError(
-            f"{where}: 'owners' does not say which of its {v} vertices are the same.",
-            "The file was altered.",
-            "Export it again.",
-        )
-    return owners

@@ -6,32 +6,72 @@ A graph is checked as any graph from a file before anything of it is evaluated.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from aim_maya.core.arrays import Floats
+from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Columns
 
-from .graph_check import (
-    ELEMENTWISE,
-    GRAPHS,
-    Checked,
-    Node,
-    Refused,
-    Shape,
-    as_bytes,
-    entries,
-    read_node,
-    refusing,
-    reshaped,
-    spans,
-    tensor_type,
-)
+from .graph_bytes import Node, Refused, as_bytes, entries, read_node, spans, tensor_type
+from .graph_check import ELEMENTWISE, GRAPHS, Checked, Shape, refusing, reshaped
+from .model_arrays import LARGEST
 
 # What fields.onnx displaces, by numpy: nobody needs a runtime for it.
 
 _ROWS = 1024  # vertices at once: the widest layer's values then lie in a core's own cache
+_TOGETHER = 8  # targets of the networks that are formed at once: two take hardly longer than one
+
+
+class Networks:
+    """The displacements before skinning of T targets as the networks in fields.onnx give them: evaluated by
+    numpy when the first is asked for, and kept."""
+
+    def __init__(self, graph: bytes, template: Floats, targets: int, where: str) -> None:
+        """graph: fields.onnx, not examined yet; template (V, 3)."""
+        self._graph, self._template, self._targets, self._where = graph, template, targets, where
+        self._made: Columns | Floats | None = None
+        self._held: tuple[int, Floats] = -1, np.empty((0, 0, 3), np.float32)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._targets
+
+    def __getitem__(self, i: int) -> Floats:
+        """(V, 3) float32 of target i, model unit. Raises AimError for a graph that is none of ours, and for
+        what no head moves by."""
+        made = self._evaluated()
+        if isinstance(made, Columns):
+            first, held = i - i % _TOGETHER, self._held
+            if held[0] != first:  # neighbours are often asked for one after the other
+                held = self._held = first, made.rows(first, first + _TOGETHER)
+            row = held[1][i - first]
+        else:
+            row = made[i]
+        most = float(np.abs(row).max(initial=0))
+        if not most <= LARGEST:
+            raise AimError(
+                f"{self._where}: its networks displace points by {most:.3g}.",
+                "The file was altered.",
+                "Export it again.",
+            )
+        return row
+
+    def whole(self) -> Floats:
+        """(T, V, 3) float32, all at once, and kept so from then on."""
+        made = self._evaluated()
+        if isinstance(made, Columns):
+            made = self._made = made.rows(0, len(made))
+        return made
+
+    def _evaluated(self) -> Columns | Floats:
+        with self._lock:
+            if self._made is None:
+                sizes = {"V": len(self._template), "T": self._targets}
+                self._made = displacements(self._graph, self._where, sizes, self._template)
+            return self._made
 
 
 def displacements(graph: bytes, where: str, sizes: Mapping[str, int], template: Floats) -> Columns | Floats:

@@ -14,7 +14,8 @@ from aim_maya.core.arrays import pack_arrays
 from aim_maya.core.container import AIM, read_container, unpack_arrays, write_container
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail
-from aim_maya.runtime.model_data import packed_detail, read_model
+from aim_maya.runtime.model_arrays import packed_detail
+from aim_maya.runtime.model_data import read_model
 from tests.helpers.remeshed import Remeshed, remeshed
 
 

@@ -15,7 +15,7 @@ from aim_maya.core.container import write_aim
 from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, skin, solve_displacements, solve_twists, tolerance
-from aim_maya.runtime.model_data import packed_detail
+from aim_maya.runtime.model_arrays import packed_detail
 
 Floats = NDArray[np.floating]
 CENTRE = np.array(

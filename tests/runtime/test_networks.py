@@ -15,9 +15,8 @@ from aim_maya.core.controls import Control, Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Columns, JawMotion, LinearBlend
 from aim_maya.core.training_options import NetworkSize, TrainConfig
-from aim_maya.runtime import FaceModel, graph_check, model_data, networks
-from aim_maya.runtime.model_data import Networks
-from aim_maya.runtime.networks import displacements, with_constants, without_constants
+from aim_maya.runtime import FaceModel, graph_bytes, networks
+from aim_maya.runtime.networks import Networks, displacements, with_constants, without_constants
 from aim_maya.runtime.session import open_session
 from trainer.export.edited import GraphEdit, edited_graphs
 from trainer.export.graphs import fields_graph
@@ -108,13 +107,13 @@ def test_a_network_of_another_kind_is_evaluated_in_one_piece(template: np.ndarra
 def test_they_are_evaluated_once_and_when_they_are_asked_for(
     draft: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls, real = [], model_data.displacements
+    calls, real = [], networks.displacements
 
     def counted(*arguments: object) -> object:
         calls.append(1)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model_data, "displacements", counted)
+    monkeypatch.setattr(networks, "displacements", counted)
     model, found = FaceModel.load(draft, "cpu"), list[np.ndarray]()
     weights = np.linspace(0, 1, len(model.targets))
     model.points(weights)
@@ -217,4 +216,4 @@ def test_what_is_not_in_the_other_one_is_refused(draft: Path, tmp_path: Path) ->
 def test_numbers_of_protobuf() -> None:
     for number in (0, 1, 127, 128, 300, 2**21, 2**32 + 5):
         made = networks._as_varint(number)
-        assert graph_check._varint(memoryview(made), 0) == (number, len(made))
+        assert graph_bytes._varint(memoryview(made), 0) == (number, len(made))

@@ -19,7 +19,7 @@ from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, build_edits
-from aim_maya.runtime.model_data import _seals, packed_seals
+from aim_maya.runtime.model_arrays import packed_seals, unpacked_seals
 from aim_maya.runtime.skin_field import BentTables, BentWholes, Seals, SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
@@ -368,15 +368,15 @@ def test_seals_in_the_file() -> None:
     seals = np.array(rows, np.int32)
     for given in (seals, seals[:0]):
         packed = packed_seals(given, 7)
-        assert np.array_equal(_seals(packed, 90, 7, "a file"), given)
-    assert np.array_equal(_seals(packed_seals(np.roll(seals, 60, 0), 7), 90, 7, "a file"), seals)
+        assert np.array_equal(unpacked_seals(packed, 90, 7, "a file"), given)
+    assert np.array_equal(unpacked_seals(packed_seals(np.roll(seals, 60, 0), 7), 90, 7, "a file"), seals)
     many = np.concatenate([np.stack([np.full(500, p), np.zeros(500), np.arange(500)], 1) for p in range(400)])
     packed = packed_seals(many.astype(np.int32), 399)
     assert sum(array.nbytes for array in packed.values()) < 0.02 * many.astype(np.int32).nbytes
     beyond = packed | {"skin_seal_groups": packed["skin_seal_groups"][::-1] * 2}
     for wrong, where in ((packed, 499), (beyond, 500)):
         with pytest.raises(AimError, match="a file"):
-            _seals(wrong, where, 399, "a file")
+            unpacked_seals(wrong, where, 399, "a file")
 
 
 def with_seals(model: FaceModel, seals: np.ndarray) -> FaceModel:

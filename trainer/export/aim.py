@@ -24,7 +24,8 @@ from aim_maya.runtime import FaceModel
 from aim_maya.runtime.engine import Engine, FullEvaluator
 from aim_maya.runtime.frame import PoseFrame
 from aim_maya.runtime.graph_check import BASIS, CONTROLS, FIELDS, NUMPY_TYPES
-from aim_maya.runtime.model_data import HOLDS_ALL, HOLDS_LESS, packed_detail, packed_seals
+from aim_maya.runtime.model_arrays import packed_detail, packed_seals
+from aim_maya.runtime.model_data import HOLDS_ALL, HOLDS_LESS
 from aim_maya.runtime.networks import without_constants
 from aim_maya.runtime.session import open_session
 from aim_maya.runtime.skin_field import SkinRequest

@@ -26,7 +26,8 @@ from aim_maya.core.regions import REGIONS
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.edit import EditRecipe
-from aim_maya.runtime.model_data import ModelData, packed_detail
+from aim_maya.runtime.model_arrays import packed_detail
+from aim_maya.runtime.model_data import ModelData
 from aim_maya.runtime.skin_field import MovedSkin
 
 from .aim import request_arrays, request_entry, write_checked

@@ -25,7 +25,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, parse_json, read_text, write_text
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import Detail, JawMotion, solve_displacements, tolerance
-from aim_maya.runtime.model_data import packed_detail
+from aim_maya.runtime.model_arrays import packed_detail
 from aim_maya.runtime.session import open_session
 
 STEPS = 10_000  # in one unit of the actor's files: 0.0001 mm, as these heads were published
