@@ -22,6 +22,7 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
 
+from .bent_tables import bent_tables
 from .blocks import Scratch
 from .edit import Edit
 from .model_data import ModelData
@@ -284,7 +285,7 @@ def edited_tables(data: ModelData, edit: Edit, detail: bool, moved: MovedSkin | 
         return tables
     if edit.sculpts is not None:
         tables = sculpted_tables(tables, edit.sculpts, data.linear.matrix)
-    return tables if moved is None else moved.tables(tables, data.trained_poses)
+    return tables if moved is None else bent_tables(moved, tables, data.trained_poses)
 
 
 _LIKE = 96  # vertices: an offset of all is added to so many at once, since numpy is slow with rows of three

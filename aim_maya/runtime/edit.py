@@ -29,7 +29,7 @@ class Sculpts:
 
     shifts: Mapping[int, Floats]
     made: tuple[object, Any] | None = None
-    """The tables that `skin_field.sculpted_tables` formed last, and from which."""
+    """The tables that `tables.sculpted_tables` formed last, and from which."""
 
     def __reduce__(self) -> tuple[type[Sculpts], tuple[Mapping[int, Floats]]]:
         return Sculpts, (self.shifts,)

@@ -31,12 +31,13 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError, first_line
 from aim_maya.core.posing import displacement_form
 
+from .bent_tables import BentTables
 from .cached import edited_rest, edited_tables
 from .edit import Edit
 from .graph_check import GRAPHS
 from .model_data import ModelData
 from .session import Session, finite, import_onnxruntime, open_session
-from .skin_field import BentTables, MovedSkin
+from .skin_field import MovedSkin
 from .tables import SkinTables
 
 # What a frame brings.

@@ -25,9 +25,8 @@ products with a (V, nodes) matrix an edit, and one or two a target when it is fi
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -36,12 +35,9 @@ from numpy.typing import NDArray
 
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, triangle_areas
-from aim_maya.core.posing import tolerance
-from aim_maya.core.regions import smooth_step
 
-from .blocks import Steps
 from .edit import Edit
-from .plans import Ends, Layer, Named, Plan, SpreadPlan, Sums
+from .seals import Seals
 from .tables import SkinTables
 
 _POSED_BENDING = 1.4  # there skin is pressed together: bending counts so much more
@@ -50,15 +46,8 @@ _SLIDING_MM = 3.0  # skin displaced by this beside a moving jaw has the motion f
 _FAR_MM = 1.0
 MOST_NODES = 2000
 ADULT_RADIUS_MM = 60.0  # the kernel's of an adult face
-_FADE_MM = (8.0, 20.0)  # round a seal: half its reach, at least and at most this on an adult face
-_PIECE_MM = 24.0  # of a long seal: so far apart, on an adult face, are the places with a motion of their own
-_NEIGHBOURS = 12  # of a group have a say in what skin beside it does
-_THIN = 3e-4
 _PROBES = 2000  # vertices whose stretch is looked at, beside the nodes
 _ROWS = 8192  # points whose kernels are formed at once
-
-
-# The motion of an edit.
 
 
 @dataclass(frozen=True)
@@ -78,98 +67,6 @@ class SkinRequest:
     smoothness: float
     seals: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     tissue_bending: float = 1.0
-
-
-class Seals:
-    """Groups of vertices in one pose that move as one, each by an affine motion: what ends in it begins in
-    it. Round a group the motion goes over into what it would be without.
-
-    Affine, since that alone keeps every triangle of a group on its side of every other, to the last one. A
-    long group (the crease under a chin) bends: it has an affine motion for every piece of it, and goes over
-    from one into the next.
-    """
-
-    def __init__(
-        self, groups: Sequence[Ints], points: Floats, size: float, tied: Sequence[Ints] | None = None
-    ) -> None:
-        """groups: vertex ids each; points (V, 3) mm of the pose; size: of the face, an adult's is 1. tied:
-        those of the groups that are tied; all when not given."""
-        points = points.astype(np.float64)
-        self._parts = [
-            _sealed(
-                g, np.concatenate([np.zeros(0, np.intp), *(o for o in groups if o is not g)]), points, size
-            )
-            for g in (groups if tied is None else tied)
-        ]
-        near = [part[1] for part in self._parts]
-        self.near: Ints = np.unique(np.concatenate(near)) if near else np.zeros(0, np.intp)
-
-    def tie(self, motion: Floats) -> None:
-        """Motions (K, V, 3), any unit, changed in place."""
-        for ids, near, of, share, (onto, away) in self._parts:
-            own = motion[:, ids].astype(np.float64)
-            change = onto @ (away @ own) - own
-            motion[:, near] += np.einsum("nj,knjc->knc", share, change[:, of]).astype(motion.dtype)
-
-
-_Part = tuple[Ints, Ints, Ints, Floats, tuple[Floats, Floats]]
-
-
-def _sealed(ids: Ints, others: Ints, points: Floats, size: float) -> _Part:
-    """A group's ids (G,); the ids (N,) of all that moves with it, and (N, J) by which shares of what which of
-    the group do; from its motion to the affine ones nearest, as `_affine` has it. others: vertices of other
-    groups, which it leaves."""
-    group = points[ids]
-    reach = float(np.linalg.norm(group - group.mean(0), axis=1).max()) / 2
-    fade = min(max(reach, _FADE_MM[0] * size), _FADE_MM[1] * size)
-    if len(others):
-        fade = min(fade, max(float(np.sqrt(_nearest(points[others], group, 1)[1].min())), 1e-3))
-    near = np.flatnonzero(((points > group.min(0) - fade) & (points < group.max(0) + fade)).all(1))
-    of, square = _nearest(points[near], group, min(_NEIGHBOURS, len(ids)))
-    ramp = np.clip(1 - np.sqrt(square[:, 0]) / fade, 0, 1)
-    share = 1 / np.maximum(square, 1e-9) ** 2
-    share[square[:, 0] == 0] = np.eye(len(of.T))[0]  # a vertex of the group does what it does itself
-    share *= (ramp * ramp * (3 - 2 * ramp) / share.sum(1))[:, None]
-    some = ramp > 0
-    return ids, near[some], of[some], share[some], _affine(group, _PIECE_MM * size)
-
-
-def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
-    """(G, 4P) and (4P, G), whose product takes a motion of a group (G, 3) to the nearest affine one of every
-    piece, least squares, blended from piece to piece; apart: middles of pieces, at the most."""
-    left = np.linalg.norm(group - group.mean(0), axis=1)
-    weights: Floats = np.ones((len(group), 1))
-    if float(left.max()) > apart:
-        middles = [int(left.argmin())]
-        left = np.linalg.norm(group - group[middles[0]], axis=1)
-        while float(left.max()) > apart:
-            middles.append(int(left.argmax()))
-            left = np.minimum(left, np.linalg.norm(group - group[middles[-1]], axis=1))
-        away = np.linalg.norm(group[:, None] - group[middles], axis=2)
-        weights = smooth_step(away, 2 * apart, 0.0)
-    onto, of = [], []
-    for weight, share in zip(weights.T, (weights / weights.sum(1, keepdims=True)).T, strict=True):
-        even = weight / weight.sum()
-        about = group - even @ group
-        spread = about.T @ (even[:, None] * about)
-        spread += _THIN * max(float(np.trace(spread)), 1e-12) * np.eye(3)  # what is flat has no slope across
-        onto.append(share[:, None] * np.column_stack([np.ones(len(group)), about]))
-        of.append(np.vstack([even, np.linalg.solve(spread, about.T * even)]))
-    return np.concatenate(onto, 1), np.concatenate(of, 0)
-
-
-def _nearest(points: Floats, group: Floats, count: int) -> tuple[Ints, Floats]:
-    """(P, count) which of group (G, 3) are nearest, and their squared distances, exactly 0 where two are the
-    same; the nearest first."""
-    found = []
-    for some in np.array_split(points, 1 + len(points) * len(group) // 1_000_000):
-        square = np.zeros((len(some), len(group)))
-        for axis in range(3):
-            square += (some[:, None, axis] - group[:, axis]) ** 2
-        of = np.argpartition(square, count - 1, 1)[:, :count]
-        of = np.take_along_axis(of, np.take_along_axis(square, of, 1).argsort(1, kind="stable"), 1)
-        found.append((of, np.take_along_axis(square, of, 1)))
-    return np.concatenate([of for of, _ in found]), np.concatenate([square for _, square in found])
 
 
 class SkinField:
@@ -347,7 +244,8 @@ class TrainedPoses:
 
 
 class MovedSkin:
-    """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral."""
+    """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral. bent, under
+    lock: the tables that `bent_tables` formed last."""
 
     def __init__(
         self, field: SkinField, coefficients: Floats, rigid_offset: Floats, bending: float = 1.0
@@ -356,8 +254,8 @@ class MovedSkin:
         as much it weighed."""
         self.field, self.coefficients, self._rigid_offset = field, coefficients, rigid_offset
         self.bending = bending
-        self._lock = threading.Lock()
-        self._bent: BentTables | None = None
+        self.lock = threading.Lock()
+        self.bent: SkinTables | None = None
         tied = offset = field.kernels @ coefficients / np.float32(field.mm)
         seals = field.rest_seals
         if seals is not None:
@@ -385,14 +283,6 @@ class MovedSkin:
         """So much of it."""
         share = np.float32(amount)
         return MovedSkin(self.field, self.coefficients * share, self._rigid_offset * share, self.bending)
-
-    def tables(self, of: SkinTables, poses: TrainedPoses) -> BentTables:
-        """The trained shapes under this edit; the same object every time."""
-        with self._lock:
-            if self._bent is None or self._bent.of is not of:
-                kind = BentWholes if of.blocks.full else BentTables
-                self._bent = kind(of, self, poses)
-            return self._bent
 
 
 def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> Floats:
@@ -461,151 +351,3 @@ def carried(
             2, 0, 1
         )
     return displacement + at - offset
-
-
-class BentTables(SkinTables):
-    """Tables whose rows are carried by an edit's motion when they are first asked for: an animation uses a
-    few targets at a time, and a slider that is dragged forgets them again.
-
-    A combination's row is what its trained pose, carried, leaves over from its parents'.
-    """
-
-    def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
-        super().__init__(of.rest, of.count, of.blocks, of=of)
-        self._moved, self._poses = moved, poses
-        self._parents = (poses.matrix != 0).sum(1)
-        self._laid: tuple[Ints, Ends] | None = None  # of rows block after block, as SpreadPlan has them
-
-    def need(self, rows: NDArray[np.integer]) -> None:
-        """Carry those of these rows that are not there yet."""
-        if self._ready[rows].all():
-            return
-        need_together([self], rows)
-
-    def _spread(self, active: Ints) -> Sums | None:
-        """As of any table: rows lie as they were first used, and are put block after block where most are."""
-        with self._lock:
-            if self._laid is None or len(self._laid[0]) != self._used:
-                there = self._slots.T >= 0
-                table, slots = self._table[self._slots.T[there]], np.full_like(self._slots, -1)
-                slots.T[there] = np.arange(len(table))
-                self._table, self._slots, self._used, self._plans = table, slots, len(table), {}
-                after = np.cumsum(there.sum(1)).tolist()
-                self._laid = there.nonzero()[1], [*zip([0, *after], after, strict=False)]
-            targets, ends = self._laid
-            return SpreadPlan(
-                self._table,
-                targets,
-                ends,
-                self.blocks,
-                active,
-                lambda: Plan(self._layers(active, np.arange(len(active))), self.blocks),
-            )
-
-    def _layers(self, active: Ints, which: Ints) -> list[Layer]:
-        with self._lock:
-            return super()._layers(active, which)
-
-    def row(self, i: int) -> Floats:
-        """As of any table."""
-        with self._lock:
-            return super().row(i)
-
-    def at(self, vertex: int) -> Floats:
-        """As of any table."""
-        with self._lock:
-            return super().at(vertex)
-
-    def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
-        with self._lock:
-            yield from [*super()._by_coordinate(active)]
-
-    def _carry(self, i: int, carried: Floats) -> None:
-        """carried (V, 3): of the trained pose i, whose parents' rows are there."""
-        assert self.of is not None
-        share = self._poses.matrix[i]
-        for j in np.flatnonzero(share).tolist():
-            if j != i:
-                known = self._parents[j] < self._parents[i]
-                carried = carried - share[j] * (self if known else self.of).row(j)
-        row = (carried / share[i]).astype(np.float32)
-        ids = np.flatnonzero(row.any(1))
-        self._lay(i, ids, row[ids])
-
-
-class BentWholes(BentTables):
-    """Those of full blocks. A row is kept as a file keeps it, in steps of 16 bits, half as large, where these
-    are within tolerance; sealed skin, which micrometres put through itself, as it is. Frames copy steps to
-    where they sum them as fast as they copy rows."""
-
-    def __init__(self, of: SkinTables, moved: MovedSkin, poses: TrainedPoses) -> None:
-        super().__init__(of, moved, poses)
-        self._steps = [Steps.of(np.zeros(0, np.float32))] * of.count
-        self._scales = np.ones(of.count, np.float32)
-
-    def _lay(self, i: int, ids: Ints, values: Floats) -> None:
-        row = np.zeros((self.blocks.order.size, 3), np.float32)
-        row[ids] = values
-        within, sealed = tolerance(self.rest, self._moved.field.mm), self._moved.field.sealed
-        scale = np.float32(max(float(np.abs(values).max(initial=0)) / 32767, within / 16))
-        if scale <= within / 2:
-            self._scales[i] = scale
-            self._steps[i] = Steps.of(row.reshape(-1), scale, sealed[1 + i if 1 + i < len(sealed) else 0])
-        else:
-            self._steps[i] = Steps.of(row.reshape(-1))
-        self._own[i] = self._ready[i] = True
-
-    def _named(self, active: Ints) -> Named:
-        return active + self._number * self.count, {self._number: self._steps}, self._scales.take(active)
-
-    def row(self, i: int) -> Floats:
-        """As of any table."""
-        self.need(np.array([i]))
-        row = np.empty(len(self._steps[i].steps), np.float32)
-        self._steps[i].into(row)
-        return (self._scales[i] * row[: self.rest.size]).reshape(self.rest.shape)
-
-    def at(self, vertex: int) -> Floats:
-        """As of any table."""
-        return np.array([row[vertex] for row in self.rows()], np.float32)
-
-    def _by_coordinate(self, active: Ints) -> Iterator[tuple[Ints | slice, Ints, Floats]]:
-        if len(active):
-            yield slice(None), active, np.array([self.row(i).T for i in active.tolist()])
-
-    @property
-    def nbytes(self) -> int:
-        """As of any table."""
-        return sum(row.steps.nbytes + row.exact.nbytes for row in self._steps)
-
-
-def need_together(tables: Sequence[BentTables], rows: NDArray[np.integer]) -> None:
-    """Make sure of these rows in the tables of several edits of one model."""
-    tables = sorted(set(tables), key=id)  # one order, so that no two threads wait for each other
-    if not tables:
-        return
-    poses, parents = tables[0]._poses, tables[0]._parents
-    with contextlib.ExitStack() as locks:
-        for each in tables:
-            locks.enter_context(each._lock)
-        needed, asked = set(), rows.tolist()
-        while asked:
-            if (i := asked.pop()) not in needed:
-                needed.add(i)
-                asked += [j for j in np.flatnonzero(poses.matrix[i]).tolist() if parents[j] < parents[i]]
-        for i in sorted(needed, key=lambda i: int(parents[i])):
-            lacking = [each for each in tables if not each._ready[i]]
-            while lacking:
-                first = lacking[0]
-                alike = [e for e in lacking if e.of is first.of and e._moved.bending == first._moved.bending]
-                active = np.flatnonzero(poses.matrix[i])
-                share = poses.matrix[i][active].astype(np.float32)
-                of = alike[0].of
-                assert of is not None
-                total = np.zeros(of.rest.shape, np.float32)
-                for j, amount in zip(active.tolist(), share, strict=True):
-                    total += amount * of.row(j)
-                made = carried([t._moved for t in alike], alike[0].rest, total, poses, i)
-                for each, row in zip(alike, made, strict=True):
-                    each._carry(i, row)
-                lacking = [each for each in lacking if each not in alike]

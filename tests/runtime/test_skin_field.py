@@ -16,11 +16,13 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.posing import skin, tolerance
 from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.bent_tables import BentTables, BentWholes, bent_tables
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import EditRecipe, preset
 from aim_maya.runtime.edit_build import build_edit, build_edits
 from aim_maya.runtime.model_arrays import packed_seals, unpacked_seals
-from aim_maya.runtime.skin_field import BentTables, BentWholes, Seals, SkinField
+from aim_maya.runtime.seals import Seals
+from aim_maya.runtime.skin_field import SkinField
 from trainer.__main__ import main
 from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose
@@ -162,9 +164,8 @@ def test_rows_are_carried_once_and_only_where_they_are_used(
     rig = model.data.rig
     assert sorted(seen) == np.flatnonzero(rig.activations({"jawOpen": 0.2, "mouthSmile_L": 1.0})).tolist()
     assert edited.moved is not None
-    assert edited.moved.tables(model.data.tables(True), model.data.trained_poses) is edited.moved.tables(
-        model.data.tables(True), model.data.trained_poses
-    )
+    of, poses = model.data.tables(True), model.data.trained_poses
+    assert bent_tables(edited.moved, of, poses) is bent_tables(edited.moved, of, poses)
 
 
 def test_rows_under_an_edit_are_kept_as_steps(model: FaceModel, field: SkinField) -> None:
@@ -174,7 +175,7 @@ def test_rows_under_an_edit_are_kept_as_steps(model: FaceModel, field: SkinField
     assert of.blocks.full
     edits = [Edit(thickness=1.3), Edit(thickness=0.8)]
     plain = BentTables(of, field.moved(edits[0]), poses)
-    tables = field.moved(edits[0]).tables(of, poses)
+    tables = bent_tables(field.moved(edits[0]), of, poses)
     assert isinstance(tables, BentWholes)
     true, within = plain.displacements, tolerance(of.rest, model.mm_per_unit) / 4
     off = np.abs(tables.displacements - true).max((1, 2))

@@ -19,11 +19,11 @@ from aim_maya.core.container import AIM, read_container, unpack_arrays, write_co
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import Detail, tolerance
 from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime.bent_tables import BentTables
 from aim_maya.runtime.edit import Sculpts
 from aim_maya.runtime.model_arrays import packed_detail
 from aim_maya.runtime.model_data import ModelData
 from aim_maya.runtime.plans import Plan, SpreadPlan
-from aim_maya.runtime.skin_field import BentTables
 from aim_maya.runtime.tables import SkinTables, dense_tables, sculpted_tables, sparse_tables
 from trainer.__main__ import main
 

@@ -15,14 +15,17 @@ SHARED = {
     "view": "windows",
     "sample": "built_in",
     "demo": "built_in",
-    "bones": "estimates",
-    "jaw": "estimates",
+    "check": "actors",
+    "bones": "actors",
+    "jaw": "actors",
     "bake": "writers",
     "rig": "writers",
     "train": "trainings",
     "accuracy": "trainings",
     "info": "models",
     "report": "models",
+    "doctor": "machine",
+    "bench": "machine",
 }
 """{command: its file}, where that has another name."""
 
@@ -41,6 +44,7 @@ def command(name: str) -> Command:
     """Import a command. Raises ModuleNotFoundError for a package that it needs."""
     module: Any = importlib.import_module(f"trainer.commands.{SHARED.get(name, name)}")
     if name not in SHARED:
-        return Command(module.__doc__, module.Options, module.run, getattr(module, "exit_code", None))
+        return Command(module.__doc__, module.Options, module.run, None)
     options = getattr(module, f"{name.capitalize()}Options")
-    return Command(options.__doc__, options, getattr(module, f"run_{name}"), None)
+    judge = getattr(module, f"exit_code_{name}", None)
+    return Command(options.__doc__, options, getattr(module, f"run_{name}"), judge)

@@ -25,10 +25,10 @@ from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.bent_tables import BentTables, need_together
 from aim_maya.runtime.cached import edited_rest, edited_tables
 from aim_maya.runtime.face_parts import controls, outwards, sure_bone
 from aim_maya.runtime.model_data import ModelData
-from aim_maya.runtime.skin_field import BentTables, need_together
 
 _STEP_MM = 0.0005  # of displacements
 _BENT_STEP_MM = 0.0015  # of what an edit changes about them

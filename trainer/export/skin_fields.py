@@ -23,10 +23,11 @@ from aim_maya.core.handles import HANDLES
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
 from aim_maya.core.regions import smooth_step, soft_regions
 from aim_maya.runtime import FaceModel
+from aim_maya.runtime.bent_tables import bent_tables, need_together
 from aim_maya.runtime.cached import CachedEvaluator
 from aim_maya.runtime.edit import Edit
 from aim_maya.runtime.model_data import ModelData
-from aim_maya.runtime.skin_field import ADULT_RADIUS_MM, SkinRequest, need_together
+from aim_maya.runtime.skin_field import ADULT_RADIUS_MM, SkinRequest
 from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import Surface
 
@@ -243,7 +244,8 @@ def handle_ends(model: FaceModel) -> dict[str, list[float]]:
         return {}
     triangles, open_jaw = data.sewn.triangles, widest(model)[1]
     edited = {name: model.edited({"bones": {name: 1.0}}) for name in HANDLES}
-    tables = [e.moved.tables(data.tables(True), data.trained_poses) for e in edited.values() if e.moved]
+    whole, poses_of = data.tables(True), data.trained_poses
+    tables = [bent_tables(e.moved, whole, poses_of) for e in edited.values() if e.moved]
     need_together(tables, np.flatnonzero(data.rig.activations(open_jaw)))
     poses = []
     for weights in (np.zeros(len(model.targets)), open_jaw):

@@ -1,5 +1,4 @@
-"""Measure a model on this machine: cached frames against a bare numpy blendshape, performances, all networks
-every frame, load, memory."""
+"""This machine: what is installed on it, and how fast a model is there."""
 
 from __future__ import annotations
 
@@ -10,14 +9,41 @@ from typing import Any, Literal
 
 import tyro
 
-from aim_maya.runtime import FaceModel
-from trainer.evaluate.tables import markdown
-from trainer.research.bench import bench, performance_frames
+from aim_maya.checks import as_figures, as_text
+from aim_maya.doctor import examine
 
 
 @dataclass
-class Options:
-    """What `aimface bench` takes."""
+class DoctorOptions:
+    """Examine this installation and say what to do: packages, CUDA, folders, Maya; with a model, which device
+    it gets and the time of a frame.
+    """
+
+    model: tyro.conf.Positional[Path | None] = None
+    """An actor.aim to try as well."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """cuda: it counts as a failure when CUDA cannot be had."""
+    json: Path | None = None
+    """Write the findings here as JSON."""
+
+
+def run_doctor(options: DoctorOptions) -> dict[str, Any]:
+    """Print the findings; returns them."""
+    checks = examine(options.model, options.device)
+    sys.stdout.write(as_text(checks))
+    return as_figures(checks)
+
+
+def exit_code_doctor(figures: dict[str, Any]) -> int:
+    """1 when something fails."""
+    return int(figures["worst"] == "fail")
+
+
+@dataclass
+class BenchOptions:
+    """Measure a model on this machine: cached frames against a bare numpy blendshape, performances, all
+    networks every frame, load, memory.
+    """
 
     model: tyro.conf.Positional[Path]
     """The .aim file."""
@@ -44,8 +70,13 @@ _COLUMNS = {
 }
 
 
-def run(options: Options) -> dict[str, Any]:
+def run_bench(options: BenchOptions) -> dict[str, Any]:
     """Measure and print."""
+    # late: a doctor comes where these do not start
+    from aim_maya.runtime import FaceModel
+    from trainer.evaluate.tables import markdown
+    from trainer.research.bench import bench, performance_frames
+
     figures = bench(options.model, options.rounds, options.device)
     figures["performance"] = performance_frames(
         FaceModel.load(options.model, "cpu"), max(options.rounds // 10, 1)

@@ -1,22 +1,93 @@
-"""What is estimated from the skin alone: skull and jaw, and the jaw's motion."""
+"""An actor before it is trained: looked at, and what is estimated from its skin alone: skull and jaw, and the
+jaw's motion.
+"""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from aim_maya.core.actor import Actor
+from aim_maya.core.actor_check import Examination, examine
 from aim_maya.core.errors import AimError
 from trainer.actor import load_actor
-from trainer.actor.bones import WITHOUT, estimate_bones, with_bones
-from trainer.actor.constraints import find_constraints
-from trainer.actor.weld import weld
-from trainer.evaluate.anatomy import bone_accuracy, bones_summary, write_bones
-from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.evaluate.tables import markdown
+
+
+@dataclass
+class CheckOptions:
+    """Look at an actor as training would, in seconds: what was found, what is not used and why, and whether
+    it can be trained.
+    """
+
+    actor: tyro.conf.Positional[Path]
+    """Actor folder, a dataset.npz, or a USD file with UsdSkel blend shapes."""
+    mm_per_unit: float | None = None
+    """Millimetres in one unit of the actor's files; overrides actor.json."""
+    any_size: bool = False
+    """Skip the check that the neutral is the size of a head."""
+    bones: Literal["auto", "none"] = "auto"
+    """none: whether its expressions can be trained alone, as train --bones none does."""
+    json: Path | None = None
+    """Write the report here as JSON."""
+
+
+def run_check(options: CheckOptions) -> dict[str, Any]:
+    """Print the report; the reason why it cannot be trained goes to standard error, as errors do. Returns the
+    report."""
+    loaded: list[Actor] = []
+
+    def load(path: Path, **how: Any) -> Actor:
+        loaded.append(load_actor(path, **how))
+        return loaded[0]
+
+    found = examine(options.actor, mm_per_unit=options.mm_per_unit, any_size=options.any_size, load=load)
+    if found.trainable and options.bones == "none":
+        found.found |= dict.fromkeys(("skull", "jaw", "jaw_motion", "landmarks"), "not used (--bones none)")
+    elif found.trainable:
+        _try_anatomy(found, loaded[0])
+    sys.stdout.write(found.text())
+    sys.stdout.flush()
+    if found.reason is not None:
+        parts = (
+            ("Cannot be trained", found.reason.what),
+            ("  Likely cause", found.reason.cause),
+            ("  What to do", found.reason.remedy),
+        )
+        sys.stderr.write("".join(f"{title}: {text}\n" for title, text in parts if text))
+    return found.figures()
+
+
+def exit_code_check(figures: dict[str, Any]) -> int:
+    """0 when it can be trained, 2 when not."""
+    return 0 if figures["trainable"] else 2
+
+
+def _try_anatomy(found: Examination, actor: Actor) -> None:
+    """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
+    from trainer.actor.bones import with_constraints
+    from trainer.actor.jaw import find_jaw
+    from trainer.actor.weld import weld
+
+    welded = weld(actor)
+    if welded.notes:
+        found.found["learned"] = ". ".join(welded.notes)
+    try:
+        whole, bones, constraints = with_constraints(welded.actor)
+        jaw = find_jaw(whole, constraints)
+    except AimError as error:
+        found.reason = error
+        return
+    found.found["constraints"] = (
+        f"{len(constraints.used)} of {len(whole.neutral.points)} vertices lie over bone"
+    )
+    found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
+    if bones is not None:
+        found.found["landmarks"] = bones.landmarks.report
 
 
 @dataclass
@@ -39,6 +110,13 @@ class BonesOptions:
 def run_bones(options: BonesOptions) -> dict[str, Any]:
     """Estimate and write; prints the error to expect of every region, and the error found where the actor has
     bones."""
+    from trainer.actor.bones import (  # late, as below: a check needs them only at its end
+        WITHOUT,
+        estimate_bones,
+    )
+    from trainer.actor.weld import weld
+    from trainer.evaluate.anatomy import bone_accuracy, bones_summary, write_bones
+
     actor = load_actor(options.actor, mm_per_unit=options.mm_per_unit)
     try:
         bones = estimate_bones(weld(actor).actor)
@@ -85,6 +163,11 @@ class JawOptions:
 
 def run_jaw(options: JawOptions) -> dict[str, Any]:
     """Print the table; returns {actor: {row: figures}}."""
+    from trainer.actor.bones import with_bones
+    from trainer.actor.constraints import find_constraints
+    from trainer.actor.weld import weld
+    from trainer.evaluate.score import jaw_estimate_accuracy
+
     if not options.actors:
         raise AimError(
             "No actor was named.",
