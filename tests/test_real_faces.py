@@ -16,7 +16,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import Edit, FaceModel
-from aim_maya.runtime.cached import tied
+from aim_maya.runtime.edit_build import tied
 from tests.helpers.once import made_once
 from trainer.__main__ import main
 from trainer.actor.bones import estimate_bones, with_constraints

@@ -28,9 +28,9 @@ from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 from aim_maya.core.posing import tolerance
 
-from .cached import CachedEvaluator, clamped, moved_skin, tied, tissue_left
+from .cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from .edit import Edit, EditRecipe, Sculpts, checked_jaw, recipe_from_json
-from .edit_build import before_skinning, build_edit, checked_sculpt, target_named
+from .edit_build import before_skinning, build_edit, checked_sculpt, target_named, tied
 from .engine import EVALUATIONS, Engine
 from .model_data import ModelData, read_model
 from .performance import Performance, Playing

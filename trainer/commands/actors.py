@@ -1,6 +1,4 @@
-"""An actor before it is trained: looked at, and what is estimated from its skin alone: skull and jaw, and the
-jaw's motion.
-"""
+"""An actor before it is trained: looked at, and the bones and the jaw's motion estimated from its skin."""
 
 from __future__ import annotations
 
@@ -137,12 +135,9 @@ def run_bones(options: BonesOptions) -> dict[str, Any]:
     ]
     sys.stdout.write(f"Landmarks: {bones.landmarks.report}.\n{markdown(head, rows)}\n")
     if found:
-        sys.stdout.write(
-            "".join(
-                f"{bone}: median {found[bone]['median']:.2f} mm, p90 {found[bone]['p90']:.2f} mm\n"
-                for bone in ("skull", "jaw")
-            )
-        )
+        for bone in ("skull", "jaw"):
+            middle, most = found[bone]["median"], found[bone]["p90"]
+            sys.stdout.write(f"{bone}: median {middle:.2f} mm, p90 {most:.2f} mm\n")
     sys.stdout.write(f"wrote {out}. To use or mend them, put skull.obj and jaw.obj beside neutral.obj.\n")
     return bones_summary(bones) | {"compared": found}
 

@@ -5,6 +5,7 @@ actors; what a window shows while training. Every picture of a face goes through
 from __future__ import annotations
 
 import base64
+import html
 import io
 import time
 import warnings
@@ -247,6 +248,14 @@ def png(made: Figure) -> bytes:
 def embedded(made: Figure, alt: str) -> str:
     """An <img> that carries the picture itself."""
     return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(png(made)).decode()}">'
+
+
+def jpeg(picture: NDArray[np.uint8], alt: str) -> str:
+    """An <img> that carries a picture (height, width, 3) itself."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=84)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img loading=lazy alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
 
 
 # Edits in a row: the presets on one actor, at rest and with the jaw open.

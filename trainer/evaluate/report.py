@@ -4,9 +4,7 @@ moved, the targets that deserve a look first, and everything else in folds.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import atomic_path, write_text
-from aim_maya.core.json_fields import Fields
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.native_rig import RigidPart
@@ -29,9 +25,7 @@ from . import pictures
 from .anatomy import anatomy_figure, anatomy_section, roughness
 from .page import FaceInPage, Shown, asset, face_in_page, policy_tag
 from .score import distribution, target_rows
-from .tables import verdict
-
-# The page.
+from .tables import check_metrics, place_in_words, verdict
 
 WORST = 4
 _ANATOMY = (
@@ -39,10 +33,6 @@ _ANATOMY = (
     ("unseen_hit_median", "bone point to the ray's hit, unseen, median"),
     ("unseen_surface_median", "bone point to the bone, unseen, median"),
     ("unseen_surface_p95", "bone point to the bone, unseen, p95"),
-)
-_WORDS, _MIDDLE = (
-    {"eyes": "eye", "cheeks": "cheek", "jaw_line": "jaw line"},
-    ("forehead", "nose", "lips", "chin"),
 )
 _SHEET_VIEWS, _SHEET_SIZE = ((0, 35.0), (1, 35.0), (2, 0.0)), (230, 250)  # of the edits' pictures
 _STILL_TARGET_MM = 0.5  # a target that moves less is no reason to worry
@@ -85,7 +75,7 @@ def write_report(
     """
     told = progress or Progress("none")
     if metrics is not None:
-        _check_metrics(metrics)
+        check_metrics(metrics)
     measured = _measured(model, actor, told)
     shown = Shown(parts=_parts(actor), errors=measured.error.astype(np.float32))
     face = face_in_page(model, shown, embedded=True, progress=told)
@@ -186,29 +176,8 @@ def _rows(model: FaceModel, measured: Measured) -> list[dict[str, Any]]:
     motion = np.linalg.norm(measured.truth - model.mesh.points, axis=2) * model.mm_per_unit
     rows = target_rows(model.data.rig.targets, measured.error, motion)
     for row, error in zip(rows, measured.error, strict=True):
-        row["where"] = _place(model, int(error.argmax()))
+        row["where"] = place_in_words(model, int(error.argmax()))
     return sorted(rows, key=lambda r: (r["motion_max"] < _STILL_TARGET_MM, -r["relative"]))
-
-
-def _place(model: FaceModel, vertex: int) -> str:
-    """Where a vertex is, in words; '' where nobody knows."""
-    data = model.data
-    try:
-        regions, sites = (data.regions, data.sites) if data.has_anatomy else ({}, None)
-    except AimError:
-        return ""
-    if not regions or sites is None:
-        return ""
-    shares = {name: float(region[vertex]) for name, region in regions.items()}
-    name = max(shares, key=lambda n: shares[n])
-    if sum(shares.values()) < 0.2:
-        return "inside or back of the head"
-    across = float(sites.to_head(data.neutral[vertex])[0]) / sites.size
-    word = _WORDS.get(name, name)
-    if abs(across) < 6:
-        return word
-    side = "left" if across > 0 else "right"
-    return f"{side} side of the {word}" if name in _MIDDLE else f"{side} {word}"
 
 
 # The sections.
@@ -235,18 +204,6 @@ def _jaw_section(model: FaceModel) -> str:
     made, jaw = jaw_figure(model), model.manifest["jaw"]
     note = f"<p class=note>Jaw from {html.escape(jaw['source'])}: {html.escape(jaw['report'])}.</p>"
     return ("" if made is None else pictures.embedded(made, "the jaw at 0, 0.5 and 1")) + note
-
-
-def _check_metrics(metrics: dict[str, Any]) -> None:
-    """Raises AimError for a file that is no metrics.json, before anything is measured."""
-    found = Fields(metrics, "The metrics")
-    found.fields("seconds").number("total", low=0)
-    found.text("device")
-    if "anatomy" in found:
-        found.fields("anatomy")
-    for point in found.objects("curve", ()):
-        for name in ("step", "error_mm", "loss"):
-            point.number(name)
 
 
 def _measured(model: FaceModel, actor: Actor | None, progress: Progress) -> Measured:
@@ -364,7 +321,7 @@ def _edits(model: FaceModel, progress: Progress) -> str:
         f"<tr><td><b>{html.escape(row.name)}</b><p class=note>{html.escape(row.about)}</p>"
         f"<p class=note>{'<br>'.join(f'{html.escape(p)}: {n} red' for p, n in row.red.items())}</p></td>"
         + "".join(
-            f"<td class=left>{_jpeg(cell, f'{row.name}, {c}')}</td>"
+            f"<td class=left>{pictures.jpeg(cell, f'{row.name}, {c}')}</td>"
             for c, cell in zip(sheet_columns(model, _SHEET_VIEWS), row.pictures, strict=True)
         )
         + "</tr>"
@@ -379,16 +336,6 @@ def _edits(model: FaceModel, progress: Progress) -> str:
         "<code>aimface edit MODEL --check --sheet FILE</code>.</p>"
         f"<table class=sheet><tr><th></th>{heads}</tr>{body}</table>"
     )
-
-
-def _jpeg(picture: NDArray[np.uint8], alt: str) -> str:
-    """An <img> that carries a picture (height, width, 3) itself."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=84)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img loading=lazy alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
 
 
 def _errors(model: FaceModel, measured: Measured) -> str:

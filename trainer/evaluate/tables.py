@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aim_maya.core.errors import AimError
+from aim_maya.core.json_fields import Fields
+
 if TYPE_CHECKING:
     from aim_maya.core.arrays import Floats
     from aim_maya.runtime import FaceModel
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 # Up to what a face is good, and usable: mean error of the skin in mm, and the share of its motion that the
 # worst target misses.
 _GOOD, _USABLE = (0.1, 0.10), (0.3, 0.25)
+_WORDS = {"eyes": "eye", "cheeks": "cheek", "jaw_line": "jaw line"}
+_MIDDLE = ("forehead", "nose", "lips", "chin")
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -132,3 +137,36 @@ def _of_bones(model: FaceModel, metrics: dict[str, Any] | None) -> list[str]:
     if error:
         said.append(f"The jaw is {error['mean']:.2g} mm off at the lower teeth.")
     return said
+
+
+def place_in_words(model: FaceModel, vertex: int) -> str:
+    """Where a vertex is, in words; '' where nobody knows."""
+    data = model.data
+    try:
+        regions, sites = (data.regions, data.sites) if data.has_anatomy else ({}, None)
+    except AimError:
+        return ""
+    if not regions or sites is None:
+        return ""
+    shares = {name: float(region[vertex]) for name, region in regions.items()}
+    name = max(shares, key=lambda n: shares[n])
+    if sum(shares.values()) < 0.2:
+        return "inside or back of the head"
+    across = float(sites.to_head(data.neutral[vertex])[0]) / sites.size
+    word = _WORDS.get(name, name)
+    if abs(across) < 6:
+        return word
+    side = "left" if across > 0 else "right"
+    return f"{side} side of the {word}" if name in _MIDDLE else f"{side} {word}"
+
+
+def check_metrics(metrics: dict[str, Any]) -> None:
+    """Raises AimError for a file that is no metrics.json, before anything is measured."""
+    found = Fields(metrics, "The metrics")
+    found.fields("seconds").number("total", low=0)
+    found.text("device")
+    if "anatomy" in found:
+        found.fields("anatomy")
+    for point in found.objects("curve", ()):
+        for name in ("step", "error_mm", "loss"):
+            point.number(name)
