@@ -375,105 +375,18 @@ def _numbers(name: str, value: Any, where: str) -> Any:
     return array.astype(np.float64).tolist()
 
 
-# Edits that come with the product: a name, what it does, and its recipe. They fit any model, since they name
-# regions and handles only.
-
-# An amount of -1 is the other end of each: gaunt becomes fleshy, aged younger, a longer jaw shorter.
-
-# Scenes store a preset by its place here: new ones go to the end.
-
-PRESETS: dict[str, tuple[str, EditRecipe]] = {}
+# Edits that come with the product, as edit files have them: they fit any model, since they name regions and
+# handles only. An amount of -1 is the other end of each: gaunt becomes fleshy, aged younger, a longer jaw
+# shorter. Scenes store a preset by its place: in presets.json new ones go to the end.
 
 
-def _preset(name: str, about: str, bones: dict[str, float] | None = None, **thickness: float) -> None:
-    PRESETS[name] = (about, EditRecipe(bones=bones or {}, thickness=thickness or 1.0))
+def _presets(path: Path) -> dict[str, tuple[str, EditRecipe]]:
+    entries: dict[str, dict[str, Any]] = read_json(path)
+    return {name: (e.pop("about"), recipe_from_json(e, f"{path}: {name}")) for name, e in entries.items()}
 
 
-_preset(
-    "thinner",
-    "Less tissue on cheeks and jaw line",
-    cheeks=0.72,
-    jaw_line=0.72,
-    temple=0.85,
-    chin=0.88,
-    forehead=0.95,
-)
-_preset(
-    "heavier",
-    "More tissue on cheeks, jaw line and chin",
-    cheeks=1.35,
-    jaw_line=1.38,
-    temple=1.18,
-    chin=1.3,
-    lips=1.08,
-    nose=1.08,
-    brow=1.08,
-    forehead=1.08,
-)
-_preset("long_jaw", "The chin 5 mm further from the hinge", {"jaw_longer_mm": 5.0})
-_preset("wide_jaw", "The angles of the jaw 5 mm further out on each side", {"jaw_wider_mm": 5.0})
-_preset("strong_chin", "The chin 5 mm forward", {"chin_forward_mm": 5.0})
-_preset("high_cheekbones", "Cheekbones 4 mm outwards", {"cheekbones_out_mm": 4.0}, cheeks=0.92)
-_preset("heavy_brow", "The brow ridge 3 mm forward", {"brow_forward_mm": 3.0})
-_preset(
-    "gaunt",
-    "Hollow cheeks and temples, skin close to the bone",
-    cheeks=0.62,
-    temple=0.7,
-    jaw_line=0.75,
-    chin=0.85,
-    lips=0.88,
-    brow=0.9,
-    nose=0.93,
-    forehead=0.93,
-)
-_preset(
-    "fleshy",
-    "Full cheeks, lips and nose, soft all over",
-    cheeks=1.3,
-    jaw_line=1.25,
-    chin=1.18,
-    temple=1.15,
-    lips=1.15,
-    nose=1.14,
-    brow=1.1,
-    forehead=1.08,
-)
-_preset(
-    "underbite",
-    "The jaw and the lower lip 4.5 mm forward; the other way an overbite",
-    {"bite_forward_mm": 4.5},
-)
-_preset("long_nose", "The tip of the nose 4 mm forward", {"nose_forward_mm": 4.0})
-_preset(
-    "wide_nose", "The wings of the nose 2.5 mm further out on each side", {"nose_wider_mm": 2.5}, nose=1.05
-)
-_preset(
-    "broken_nose",
-    "The nose bent to the left by 3.5 mm, with a hump; the other way to the right, with a saddle",
-    {"nose_bent_mm": 3.5, "nose_bridge_mm": 1.5},
-)
-_preset(
-    "aged",
-    "Tissue thins over temples, lips and cheekbones and hangs at the jaw line",
-    {"nose_forward_mm": 1.0},
-    temple=0.75,
-    cheeks=0.85,
-    lips=0.8,
-    forehead=0.9,
-    brow=0.9,
-    jaw_line=1.22,
-    nose=1.06,
-)
-_preset(
-    "child_like",
-    "A small jaw, nose and brow, full cheeks and lips",
-    {"jaw_longer_mm": -4.0, "brow_forward_mm": -1.0, "nose_forward_mm": -2.5, "nose_bridge_mm": -1.5},
-    cheeks=1.12,
-    lips=1.12,
-    forehead=1.06,
-    jaw_line=1.06,
-)
+PRESETS = _presets(Path(__file__).with_name("presets.json"))
+"""{name: (what it does, its recipe)}"""
 
 
 def preset(name: str, amount: float = 1.0) -> EditRecipe:

@@ -244,8 +244,8 @@ class TrainedPoses:
 
 
 class MovedSkin:
-    """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral. bent, under
-    lock: the tables that `bent_tables` formed last."""
+    """One edit's motion. offset (V, 3) float32, model unit: what it adds to the skin of the neutral. bent,
+    under lock: the tables that `bent_tables` formed last."""
 
     def __init__(
         self, field: SkinField, coefficients: Floats, rigid_offset: Floats, bending: float = 1.0
