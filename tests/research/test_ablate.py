@@ -13,8 +13,8 @@ from aim_maya.core.actor_folder import write_actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.training_options import TrainConfig, config_from_json
 from trainer import train as train_module
-from trainer.commands import ablate as command
-from trainer.commands.ablate import variants
+from trainer.commands import trainings as command
+from trainer.commands.trainings import variants
 from trainer.learn.problem import prepare
 
 
@@ -83,8 +83,8 @@ def test_the_table_has_every_row_and_names_what_failed(
     monkeypatch.setattr(command, "variants", lambda _: chosen)
     actor, out = tmp_path / "actor", tmp_path / "out"
     with pytest.raises(AimError, match="Did you mean 'as configured'"):
-        command.run(command.Options(actor, out, "none", None, config, ("as configurd",)))
-    figures = command.run(command.Options(actor, out, "none", None, config, wanted))
+        command.run_ablate(command.AblateOptions(actor, out, "none", None, config, ("as configurd",)))
+    figures = command.run_ablate(command.AblateOptions(actor, out, "none", None, config, wanted))
     assert tuple(figures) == wanted
     assert figures["as configured"]["jaw_mean"] < 1e-6
     assert "jaw_poses.json" in figures["jaw: poses"]["error"]

@@ -18,7 +18,7 @@ from aim_maya.core import rigid
 from benchmark import reproduce as script
 from benchmark.page import page
 from trainer.commands import command
-from trainer.commands.ablate import variants
+from trainer.commands.trainings import variants
 from trainer.research.methods import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,6 +22,7 @@ SHARED = {
     "rig": "writers",
     "train": "trainings",
     "accuracy": "trainings",
+    "ablate": "trainings",
     "info": "models",
     "report": "models",
     "doctor": "machine",
