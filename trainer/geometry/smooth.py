@@ -1,5 +1,5 @@
 """Smooth fields on a mesh: the graph Laplacian, least-squares extension of values known at some vertices,
-directions without small forms, and fields no steeper than they may be."""
+what pushes vertices apart, directions without small forms, and fields no steeper than they may be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import SuperLU, splu
 
-from aim_maya.core.arrays import Floats
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, triangle_areas
 
 
@@ -70,6 +70,22 @@ _ROUNDS = 8
 # times the forms that go: directions are evened over an edge, where it is no longer than this
 _LONG_EDGE = 3.0
 _ACROSS = 0.2  # cosine between a direction and the one it came from
+
+
+def pushed_apart(mesh: Mesh, pairs: Ints, apart: Floats) -> Floats:
+    """(V, 3) smooth field u that moves the first vertex of every pair (P, 2) by `apart` (P, 3) against the
+    second.
+
+    min |L u|^2 + mu |u|^2 + sum |u_i - u_j - apart_ij|^2
+    """
+    n, p = len(mesh.points), len(pairs)
+    differences = sp.csr_matrix(
+        (np.r_[np.ones(p), -np.ones(p)], (np.r_[np.arange(p), np.arange(p)], pairs.T.ravel())), shape=(p, n)
+    )
+    bending = laplacian(mesh)
+    system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
+    field: Floats = splu(sp.csc_matrix(system)).solve(differences.T @ apart)
+    return field
 
 
 def smooth_directions(

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, vertex_normals
-from trainer.geometry.smooth import edge_graph, extend, laplacian
+from trainer.geometry.smooth import edge_graph, extend, pushed_apart
 from trainer.geometry.surface import Mirror
 
 NEAR = 0.02  # of the head's extent: how close two sheets are to count as touching
@@ -177,9 +176,8 @@ def _open_cluster(
         opened = float(np.median(opening(symmetric, cluster, away)))
         amplitude = float(np.clip(wanted / max(opened, 1e-9), 0.1, 1.0))
         return amplitude * symmetric, f"opened by {amplitude:.2f} x {actor.rig.targets[best]}"
-    return push_apart(
-        actor.neutral, base, cluster, gap
-    ), "no shape opens them: pushed apart along a smooth field"
+    pushed = pushed_apart(actor.neutral, cluster, gap[:, None] * away)
+    return pushed, "no shape opens them: pushed apart along a smooth field"
 
 
 def _symmetrised(mesh: Mesh, mirror: Mirror, delta: Floats) -> Floats:
@@ -192,19 +190,3 @@ def _symmetrised(mesh: Mesh, mirror: Mirror, delta: Floats) -> Floats:
     if np.abs(added).max() < 1e-4 * np.abs(delta).max():
         return delta + added
     return delta + extend(mesh, added, np.ones(len(delta)), 300.0)
-
-
-def push_apart(mesh: Mesh, base: Floats, pairs: Ints, gap: Floats) -> Floats:
-    """(V, 3) smooth field u that takes both vertices of every pair their gap (P,) apart, away from each
-    other's surface.
-
-    min |L u|^2 + mu |u|^2 + sum |u_i - u_j - gap away_ij|^2
-    """
-    away = gap[:, None] * away_directions(mesh, base, pairs)
-    n, p = len(base), len(pairs)
-    differences = sp.csr_matrix(
-        (np.r_[np.ones(p), -np.ones(p)], (np.r_[np.arange(p), np.arange(p)], pairs.T.ravel())), shape=(p, n)
-    )
-    bending = laplacian(mesh)
-    system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
-    return splu(sp.csc_matrix(system)).solve(differences.T @ away)
