@@ -6,9 +6,11 @@ from pathlib import Path
 
 from aim_maya.core import lazy
 from aim_maya.core.actor import Actor, check_actor
+from aim_maya.core.actor_check import Examination
 from aim_maya.core.actor_folder import read_actor
+from aim_maya.core.errors import AimError
 
-__all__ = ["estimate_bones", "find_constraints", "find_jaw", "find_landmarks", "load_actor"]
+__all__ = ["estimate_bones", "find_constraints", "find_jaw", "find_landmarks", "load_actor", "try_anatomy"]
 
 __getattr__ = lazy(
     __name__,
@@ -31,3 +33,26 @@ def load_actor(path: str | Path, *, mm_per_unit: float | None = None, any_size: 
         actor.mm_per_unit = mm_per_unit
     check_actor(actor, any_size=any_size)
     return actor
+
+
+def try_anatomy(found: Examination, actor: Actor) -> None:
+    """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
+    from .bones import with_constraints
+    from .jaw import find_jaw
+    from .weld import weld
+
+    welded = weld(actor)
+    if welded.notes:
+        found.found["learned"] = ". ".join(welded.notes)
+    try:
+        whole, bones, constraints = with_constraints(welded.actor)
+        jaw = find_jaw(whole, constraints)
+    except AimError as error:
+        found.reason = error
+        return
+    found.found["constraints"] = (
+        f"{len(constraints.used)} of {len(whole.neutral.points)} vertices lie over bone"
+    )
+    found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
+    if bones is not None:
+        found.found["landmarks"] = bones.landmarks.report

@@ -1,4 +1,4 @@
-"""The jaw's rigid motion in every target, and the skinning weight that goes with it.
+"""The jaw's rigid motion in every target.
 
 Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estimate from the skin
 (jaw_estimate.py; docs/research/jaw.md); 'free' leaves it to the paper's losses, which do not determine it.
@@ -15,7 +15,6 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
-from trainer.geometry.smooth import extend
 
 from .constraints import JAW, Constraints
 from .jaw_estimate import bone_motion, find_mandible, fit_target
@@ -163,33 +162,6 @@ def rigid_fits(actor: Actor, constraints: Constraints) -> dict[str, Floats]:
         still = np.median(np.linalg.norm(moved - rest, axis=1)) * actor.mm_per_unit < 1.0
         poses[target] = np.eye(4) if still else pose
     return poses
-
-
-def skinning_labels(actor: Actor, constraints: Constraints, jaw: Jaw) -> Floats:
-    """(V,) smooth weights k in [0, 1] under which the jaw explains as much of the shapes as it can, robustly.
-
-    min over k of sum_p |S_p - s0 - k (T_p s0 - s0)|_1 + smoothness, by iterative reweighting; where the jaw
-    hardly moves the skin, the bone that lies below decides.
-    """
-    rest, mm = actor.neutral.points, actor.mm_per_unit
-    prior = np.zeros(len(rest))
-    sure = np.zeros(len(rest))
-    used = constraints.covered[constraints.used]
-    prior[used], sure[used] = constraints.which[constraints.used] == JAW, 1.0
-    moving = [
-        (rigid.apply(pose, rest) - rest, actor.shapes[t] - rest)
-        for t, pose in jaw.poses.items()
-        if not np.array_equal(pose, np.eye(4))
-    ]
-    k = np.clip(extend(actor.neutral, prior, sure, 10.0), 0, 1)
-    for _ in range(8 if moving else 0):
-        top, bottom = sure * prior, sure.copy()
-        for carried, delta in moving:
-            weight = 1 / np.maximum(np.linalg.norm(delta - k[:, None] * carried, axis=1) * mm, 0.3)
-            top += weight * (carried * delta).sum(1) * mm * mm
-            bottom += weight * (carried * carried).sum(1) * mm * mm
-        k = np.clip(extend(actor.neutral, top / np.maximum(bottom, 1e-12), bottom, 30.0), 0, 1)
-    return k
 
 
 def trained_transforms(actor: Actor, jaw: Jaw) -> Floats:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from aim_maya.core.actor import Actor
-from aim_maya.core.actor_check import Examination, examine
+from aim_maya.core.actor_check import examine
 from aim_maya.core.errors import AimError
-from trainer.actor import load_actor
+from trainer.actor import load_actor, try_anatomy
 from trainer.evaluate.tables import markdown
 
 
@@ -47,7 +47,7 @@ def run_check(options: CheckOptions) -> dict[str, Any]:
     if found.trainable and options.bones == "none":
         found.found |= dict.fromkeys(("skull", "jaw", "jaw_motion", "landmarks"), "not used (--bones none)")
     elif found.trainable:
-        _try_anatomy(found, loaded[0])
+        try_anatomy(found, loaded[0])
     sys.stdout.write(found.text())
     sys.stdout.flush()
     if found.reason is not None:
@@ -63,29 +63,6 @@ def run_check(options: CheckOptions) -> dict[str, Any]:
 def exit_code_check(figures: dict[str, Any]) -> int:
     """0 when it can be trained, 2 when not."""
     return 0 if figures["trainable"] else 2
-
-
-def _try_anatomy(found: Examination, actor: Actor) -> None:
-    """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
-    from trainer.actor.bones import with_constraints
-    from trainer.actor.jaw import find_jaw
-    from trainer.actor.weld import weld
-
-    welded = weld(actor)
-    if welded.notes:
-        found.found["learned"] = ". ".join(welded.notes)
-    try:
-        whole, bones, constraints = with_constraints(welded.actor)
-        jaw = find_jaw(whole, constraints)
-    except AimError as error:
-        found.reason = error
-        return
-    found.found["constraints"] = (
-        f"{len(constraints.used)} of {len(whole.neutral.points)} vertices lie over bone"
-    )
-    found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
-    if bones is not None:
-        found.found["landmarks"] = bones.landmarks.report
 
 
 @dataclass

@@ -17,9 +17,10 @@ from aim_maya.core.mesh import boundary_vertices
 from aim_maya.core.posing import pose_matrix
 from aim_maya.core.training_options import TrainConfig
 from trainer.actor.bones import EstimatedBones, with_constraints
-from trainer.actor.constraints import Constraints, no_constraints
-from trainer.actor.jaw import Jaw, find_jaw, skinning_labels, trained_transforms
+from trainer.actor.constraints import JAW, Constraints, no_constraints
+from trainer.actor.jaw import Jaw, find_jaw, trained_transforms
 from trainer.actor.weld import Welded, weld
+from trainer.geometry.smooth import extend
 from trainer.geometry.surface import Mirror, facial_plane, mirror_map
 
 from .model import JawPoses
@@ -278,3 +279,30 @@ def _jawless(problem: Problem) -> NDArray[np.integer]:
     if not moved.any():  # nothing tells: take the skin over the skull alone, above every jaw hit
         still = np.isin(np.arange(len(rest)), problem.constraints.covered[problem.constraints.which == 0])
     return np.flatnonzero(still)
+
+
+def skinning_labels(actor: Actor, constraints: Constraints, jaw: Jaw) -> Floats:
+    """(V,) smooth weights k in [0, 1] under which the jaw explains as much of the shapes as it can, robustly.
+
+    min over k of sum_p |S_p - s0 - k (T_p s0 - s0)|_1 + smoothness, by iterative reweighting; where the jaw
+    hardly moves the skin, the bone that lies below decides.
+    """
+    rest, mm = actor.neutral.points, actor.mm_per_unit
+    prior = np.zeros(len(rest))
+    sure = np.zeros(len(rest))
+    used = constraints.covered[constraints.used]
+    prior[used], sure[used] = constraints.which[constraints.used] == JAW, 1.0
+    moving = [
+        (rigid.apply(pose, rest) - rest, actor.shapes[t] - rest)
+        for t, pose in jaw.poses.items()
+        if not np.array_equal(pose, np.eye(4))
+    ]
+    k = np.clip(extend(actor.neutral, prior, sure, 10.0), 0, 1)
+    for _ in range(8 if moving else 0):
+        top, bottom = sure * prior, sure.copy()
+        for carried, delta in moving:
+            weight = 1 / np.maximum(np.linalg.norm(delta - k[:, None] * carried, axis=1) * mm, 0.3)
+            top += weight * (carried * delta).sum(1) * mm * mm
+            bottom += weight * (carried * carried).sum(1) * mm * mm
+        k = np.clip(extend(actor.neutral, top / np.maximum(bottom, 1e-12), bottom, 30.0), 0, 1)
+    return k
