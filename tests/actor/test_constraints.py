@@ -12,11 +12,11 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import vertex_normals
 from tests.conftest import grid_mesh
-from trainer.actor.constraints import JAW, SKULL, find_constraints, ways_out
+from trainer.actor.constraints import JAW, SKULL, find_constraints
 from trainer.actor.jaw import find_jaw
 from trainer.evaluate.anatomy import roughness
 from trainer.geometry.smooth import extend, slope_below, slope_limited, smooth_directions
-from trainer.geometry.surface import Surface, spread
+from trainer.geometry.surface import Surface, spread, ways_out
 from trainer.learn.problem import skinning_labels
 from trainer.sample import true_jaw_poses
 

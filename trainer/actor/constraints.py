@@ -16,8 +16,7 @@ from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
-from trainer.geometry.smooth import smooth_directions
-from trainer.geometry.surface import Surface, exposed, spread
+from trainer.geometry.surface import LONGEST_MM, Surface, exposed, spread, ways_out
 
 from .weld import pieces
 
@@ -59,15 +58,12 @@ def check_bones(actor: Actor) -> None:
         )
 
 
-LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
 SHORTEST_MM = 0.5
 ASTRAY = 2.0  # times as far as the nearest bone: a ray that goes further has missed that one's edge
 STEEPEST = 0.4  # cosine between the ray and the bone's normal: flatter hits slide along the bone
 FRACTION = 0.10  # of the skin's vertices that carry a constraint in training
 _DEPTH = 0.5  # how much a difference in depth counts where these are spread, against one along the skin
 SKULL, JAW = 0, 1
-_FORMS_MM = 3.0  # forms of this size and less do not turn the rays: wings of the nose, lips, rims of ears
-_TURN, _ASTRAY = np.radians(11.0), np.radians(45.0)  # along an edge; away from the skin's own normal
 
 
 @dataclass(frozen=True)
@@ -136,18 +132,6 @@ def find_constraints(actor: Actor) -> Constraints:
     normal = normals[covered]
     bone = skin.points[covered] - d[:, None] * normal
     return Constraints(covered, bone, d, normal, which, used, bones, len(actor.skull.counts))
-
-
-def ways_out(skin: Mesh, mm_per_unit: float) -> tuple[NDArray[np.bool_], Floats]:
-    """(V,) outer skin, and the anatomy normals (V, 3): the skin's own without its small forms there, its own
-    elsewhere.
-
-    Rays along the skin's very normals cross each other below a fold and meet bones far apart; what is learned
-    from them is as rough.
-    """
-    own = vertex_normals(skin)
-    outer = exposed(skin, own, LONGEST_MM / mm_per_unit)
-    return outer, smooth_directions(skin, own, outer, _FORMS_MM / mm_per_unit, _TURN, _ASTRAY)
 
 
 def no_constraints() -> Constraints:

@@ -66,12 +66,6 @@ def extend(mesh: Mesh, values: Floats, confidence: Floats, smoothness: float = 1
     return _factorised(system).solve(flat + 1e-9 * mean).reshape(values.shape)
 
 
-_ROUNDS = 8
-# times the forms that go: directions are evened over an edge, where it is no longer than this
-_LONG_EDGE = 3.0
-_ACROSS = 0.2  # cosine between a direction and the one it came from
-
-
 def pushed_apart(mesh: Mesh, pairs: Ints, apart: Floats) -> Floats:
     """(V, 3) smooth field u that moves the first vertex of every pair (P, 2) by `apart` (P, 3) against the
     second.
@@ -86,6 +80,12 @@ def pushed_apart(mesh: Mesh, pairs: Ints, apart: Floats) -> Floats:
     system = 30.0 * (bending.T @ bending) + 1e-4 * sp.identity(n) + differences.T @ differences
     field: Floats = splu(sp.csc_matrix(system)).solve(differences.T @ apart)
     return field
+
+
+_ROUNDS = 8
+# times the forms that go: directions are evened over an edge, where it is no longer than this
+_LONG_EDGE = 3.0
+_ACROSS = 0.2  # cosine between a direction and the one it came from
 
 
 def smooth_directions(

@@ -18,6 +18,12 @@ from scipy.spatial import cKDTree
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, vertex_normals
 
+from .smooth import smooth_directions
+
+LONGEST_MM = 30.0  # tissue over facial bone is 2 to 20 mm; beyond this the ray has missed
+_FORMS_MM = 3.0  # forms of this size and less do not turn the rays: wings of the nose, lips, rims of ears
+_TURN, _ASTRAY = np.radians(11.0), np.radians(45.0)  # along an edge; away from the skin's own normal
+
 # Rays that meet a surface, and the closest points on it.
 
 
@@ -86,6 +92,18 @@ def exposed(skin: Mesh, normals: Floats, reach: float) -> NDArray[np.bool_]:
     start = 1e-3 * float(np.ptp(skin.points, axis=0).max())
     way = Surface.of(skin).cast(skin.points + start * normals, normals)[1]
     return np.asarray(way > reach)
+
+
+def ways_out(skin: Mesh, mm_per_unit: float) -> tuple[NDArray[np.bool_], Floats]:
+    """(V,) outer skin, and the anatomy normals (V, 3): the skin's own without its small forms there, its own
+    elsewhere.
+
+    Rays along the skin's very normals cross each other below a fold and meet bones far apart; what is learned
+    from them is as rough.
+    """
+    own = vertex_normals(skin)
+    outer = exposed(skin, own, LONGEST_MM / mm_per_unit)
+    return outer, smooth_directions(skin, own, outer, _FORMS_MM / mm_per_unit, _TURN, _ASTRAY)
 
 
 # The facial plane of a head, and where each vertex has its mirror image.

@@ -19,10 +19,10 @@ from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, vertex_normals
 from trainer.actor.bones import expected_depth
-from trainer.actor.constraints import LONGEST_MM, Constraints, ways_out
+from trainer.actor.constraints import Constraints
 from trainer.actor.landmarks import Landmarks, find_landmarks
 from trainer.geometry.smooth import bent_least, edge_lengths, extend, slope_below, slope_limited
-from trainer.geometry.surface import Plane, inward_room, outside
+from trainer.geometry.surface import LONGEST_MM, Plane, inward_room, outside, ways_out
 
 # confidence in the table at every vertex, of a constraint's own: it decides centimetres away from them, not
 # between them
