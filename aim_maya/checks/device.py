@@ -82,7 +82,7 @@ def _session(device: str) -> tuple[str, Check]:
         import numpy as np
 
         x = np.array([[1, 2], [3, 4]], np.float32)
-        (y,) = session.handle.run(None, {"x": x})
+        (y,) = session.do(lambda: session.handle.run(None, {"x": x}))
     except AimError as error:
         return "", Check("session", "fail", f"asked for {device}: {error.what}", error.remedy)
     except Exception as error:  # noqa: BLE001 - onnxruntime's own untyped exceptions

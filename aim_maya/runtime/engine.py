@@ -16,17 +16,18 @@ import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aim_maya.core.arrays import Floats
-from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.errors import AimError
 
 from .cached import edited_tables
 from .edit import Edit
 from .frame import FrameGraph, FullFrame, PoseFrame
 from .model_data import ModelData
-from .session import Session, finite, import_onnxruntime, open_session
+from .session import Session, finite, import_onnxruntime, keep_for_good, open_session, told
 from .skin_field import MovedSkin
 from .tables import SkinTables
 
@@ -49,10 +50,11 @@ class BoundGraph:
         self.session: Session = open_session(data.graph(self.graph), device)
         self._lock = threading.Lock()
         v = len(data.neutral)
+        self._waiting, self._bound = dict[str, Floats](), dict[str, Any]()
         self._ones, self._no_offset = np.ones((v, 1), np.float32), np.zeros((v, 3), np.float32)
         self._summed: tuple[Edit | None, Floats] = (None, self._no_offset)
         self._binding = self.session.handle.io_binding()
-        self._bound: dict[str, tuple[object, object]] = {}
+        self._kept: dict[str, object] = {}
 
     def points(
         self,
@@ -73,24 +75,30 @@ class BoundGraph:
                 "jaw_gain": np.float64(edit.jaw_gain),
                 "jaw_arc": np.float32(edit.jaw_arc),
             }
-            for name, value in small.items():
-                self._binding.bind_cpu_input(name, np.array(value, order="C"))
-            self._binding.bind_output("points", self.session.device)
-            self.session.handle.run_with_iobinding(self._binding)
-            return finite(self._binding.copy_outputs_to_cpu()[0], (len(self._data.neutral), 3))
+            answer = self.session.do(lambda: self._run(small))
+            return finite(answer, (len(self._data.neutral), 3))
+
+    def _run(self, small: dict[str, Any]) -> Any:
+        """In the device's thread: (V, 3)."""
+        from onnxruntime import OrtValue
+
+        while self._waiting:
+            name, array = self._waiting.popitem()
+            self._bound[name] = OrtValue.ortvalue_from_numpy(array, self.session.device, 0)
+            self._binding.bind_ortvalue_input(name, self._bound[name])
+        for name, number in small.items():
+            self._binding.bind_cpu_input(name, np.array(number, order="C"))
+        self._binding.bind_output("points", self.session.device)
+        self.session.handle.run_with_iobinding(self._binding)
+        return self._binding.copy_outputs_to_cpu()[0]
 
     def _bind_fields(self, activations: Floats, tables: SkinTables) -> None:
         raise NotImplementedError
 
     def _keep(self, name: str, key: object, array: Floats) -> None:
         """Bind `array` on the device, unless what is bound under `name` came with the same `key` object."""
-        if name in self._bound and self._bound[name][0] is key:
-            return
-        from onnxruntime import OrtValue
-
-        value = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self.session.device, 0)
-        self._binding.bind_ortvalue_input(name, value)
-        self._bound[name] = (key, value)
+        if self._kept.get(name) is not key:
+            self._kept[name], self._waiting[name] = key, np.ascontiguousarray(array)
 
     def _bind_edit(self, edit: Edit, moved: MovedSkin | None) -> None:
         """A motion of the skin holds what thickness and bones ask for."""
@@ -160,7 +168,8 @@ def evaluated_fields(data: ModelData, device: str) -> ModelData:
     """The model with the fields that its networks give on `device`, in place of the stored ones. Raises
     AimError as open_session does."""
     names = ("bone_points", "thickness", "normals", "skinning_weight", "basis")
-    given = open_session(data.graph("fields.onnx"), device).handle.run(names, {"template": data.template})
+    session = open_session(data.graph("fields.onnx"), device)
+    given = session.do(lambda: session.handle.run(names, {"template": data.template}))
     v, t = len(data.neutral), len(data.rig.targets)
     shapes = ((v, 3), (v, 1), (v, 3), (v, 1), (v, t, 3))
     bone, thickness, normals, weight, basis = (
@@ -195,7 +204,7 @@ class ResidentEvaluator(BoundGraph):
 
     # the fields do not depend on the frame
     def _bind_fields(self, activations: Floats, tables: SkinTables) -> None:  # noqa: ARG002
-        if self._bound.get("basis", (None,))[0] is tables:
+        if self._kept.get("basis") is tables:
             return
         self._keep("bone_points", tables, tables.rest - self._data.thickness[:, None] * self._data.normals)
         tables.need(np.arange(tables.count))
@@ -294,7 +303,9 @@ class Engine:
         with self._lock:
             if self._graph is not failed:
                 return self._graph
-            reason = f"{failed.session.device.upper()} failed while running ({first_line(error)})"
+            reason = f"{failed.session.device.upper()} failed while running ({told(error)})"
+            if failed.session.device == "cuda":
+                keep_for_good()
             self._graph, self.status = None, f"{_NUMPY}, since {reason}"
             if self.evaluation == "full" and failed.session.device != "cpu":
                 self._graph = full_evaluator(self._data, "cpu")

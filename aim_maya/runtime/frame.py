@@ -28,7 +28,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core.arrays import Floats, Ints
-from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.errors import AimError
 from aim_maya.core.posing import displacement_form
 
 from .bent_tables import BentTables
@@ -36,7 +36,7 @@ from .cached import edited_rest, edited_tables
 from .edit import Edit
 from .graph_check import GRAPHS
 from .model_data import ModelData
-from .session import Session, finite, import_onnxruntime, open_session
+from .session import Session, finite, import_onnxruntime, open_session, told
 from .skin_field import MovedSkin
 from .tables import SkinTables
 
@@ -92,38 +92,54 @@ class Memory(Protocol):
 BLOCK = 256
 """Vertices that the CPU takes at once: the widest layer's values are then a quarter of a megabyte."""
 
-_DEVICE_LOCK = threading.RLock()
-# of the process: while one thread records a CUDA graph, a copy by another would spoil the recording
-
 
 class DeviceMemory:
     """Everything whole in the memory of the session's device."""
 
     def __init__(self, session: Session, shapes: Mapping[str, tuple[int, ...]], vertices: int) -> None:
-        values = import_onnxruntime().OrtValue
-        self._session, device = session.handle, session.device
-        self.lock = _DEVICE_LOCK if device == "cuda" else threading.RLock()
-        self._binding = self._session.io_binding()
-        with self.lock:
-            self._values = {
-                name: values.ortvalue_from_numpy(np.zeros(shape, np.float32), device, 0)
-                for name, shape in shapes.items()
-            }
-            self._points = values.ortvalue_from_numpy(np.zeros((vertices, 3), np.float32), device, 0)
-            for name, value in self._values.items():
-                self._binding.bind_ortvalue_input(name, value)
-            self._binding.bind_ortvalue_output("points", self._points)
-            self._host = HostPoints(vertices, device)
+        self._session, self._shapes, self.lock = session, shapes, threading.RLock()
+        self._waiting: dict[str, Floats] = {}
+        session.do(lambda: self._bind(vertices))
+
+    def _bind(self, vertices: int) -> None:
+        values, device = import_onnxruntime().OrtValue, self._session.device
+        self._binding = self._session.handle.io_binding()
+        self._values = {
+            name: values.ortvalue_from_numpy(np.zeros(shape, np.float32), device, 0)
+            for name, shape in self._shapes.items()
+        }
+        self._points = values.ortvalue_from_numpy(np.zeros((vertices, 3), np.float32), device, 0)
+        for name, value in self._values.items():
+            self._binding.bind_ortvalue_input(name, value)
+        self._binding.bind_ortvalue_output("points", self._points)
+        self._host = HostPoints(vertices, device)
 
     def put(self, name: str, value: Floats) -> None:
-        """See Memory."""
-        shape = self._values[name].shape()
-        self._values[name].update_inplace(np.ascontiguousarray(value, np.float32).reshape(shape))
+        """See Memory. It is copied by the next run, in one visit to the device's thread."""
+        self._waiting[name] = np.ascontiguousarray(value, np.float32).reshape(self._shapes[name])
 
     def run(self) -> Floats:
-        """See Memory."""
-        self._session.run_with_iobinding(self._binding)
+        """See Memory. It is over for the device, too, when it returns."""
+        return self._session.do(self._run)
+
+    def _run(self) -> Floats:
+        self.copy_in()
+        self.evaluate()
+        return self.copy_out()
+
+    def copy_in(self) -> None:
+        """In the device's thread: what was put, to its addresses."""
+        while self._waiting:
+            name, value = self._waiting.popitem()
+            self._values[name].update_inplace(value)
+
+    def evaluate(self) -> None:
+        """In the device's thread: replay or run the graph, and wait for its end."""
+        self._session.handle.run_with_iobinding(self._binding)
         self._binding.synchronize_outputs()
+
+    def copy_out(self) -> Floats:
+        """In the device's thread: the points, in memory of the host."""
         return self._host.copied(self._points)
 
 
@@ -271,17 +287,21 @@ class FrameGraph:
         graph, vertices = self._data.graph(self.graph), len(self._data.neutral)
         session = open_session(graph, device, threads=0 if whole else 1, capture=capture)
         if session.device == "cuda":
+            memory = None
             try:
                 memory = DeviceMemory(session, self._shapes, vertices)
-                with memory.lock:
-                    memory.run()  # records
+                memory.run()  # records
             except Exception as error:  # onnxruntime's own, untyped
                 if not capture:
                     raise
-                session = open_session(graph, device)
-                why = f"{session.report}, each kernel by itself (recording failed: {first_line(error)})"
-                session = Session(session.handle, session.device, why)
-                memory = DeviceMemory(session, self._shapes, vertices)
+                reason = told(error)
+            else:
+                return session, memory
+            del session, memory  # first: a recording that failed half-way may not be over while it is there
+            session = open_session(graph, device)
+            why = f"{session.report}, each kernel by itself (recording failed: {reason})"
+            session = Session(session.handle, session.device, why)
+            memory = DeviceMemory(session, self._shapes, vertices)
             return session, memory
         if whole:
             return session, DeviceMemory(session, self._shapes, vertices)

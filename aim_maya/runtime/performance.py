@@ -18,12 +18,12 @@ import numpy as np
 
 from aim_maya.core import rigid
 from aim_maya.core.arrays import Floats
-from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.errors import AimError
 from aim_maya.core.performance import PerformanceData, checked, read_performance
 
 from .graph_check import check_graph
 from .model_data import ModelData
-from .session import Session, open_session
+from .session import Session, keep_for_good, open_session, told
 
 # Coefficients that vary over the face: from a spatial basis by numpy, or from a network by onnxruntime, on
 # the GPU where there is one.
@@ -134,9 +134,9 @@ class CoefficientNetwork:
         session = self._sessions[device]
         inputs = {"code": self._data.codes[frame : frame + 1], "template": template}  # type: ignore[index]
         try:
-            answer = session.handle.run(["coefficients"], inputs)[0]
+            answer = session.do(lambda: session.handle.run(["coefficients"], inputs))[0]
         except Exception as error:
-            reason = first_line(error)
+            reason = told(error)
             if session.device == "cpu":
                 raise AimError(
                     f"The network of {self._name} does not run ({reason}).",
@@ -149,6 +149,7 @@ class CoefficientNetwork:
                 session.device.upper(),
                 reason,
             )
+            keep_for_good()
             self._sessions[device] = open_session(self._graph, "cpu")
             return self._run(frame, template, device)
         return self._checked(answer, len(template))

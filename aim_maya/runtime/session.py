@@ -3,15 +3,19 @@ what was got; numpy's BLAS held to one thread while a host evaluates."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +24,7 @@ from aim_maya.core.dependencies import add_dependency_folder, driver_version, mi
 from aim_maya.core.errors import AimError, first_line
 
 DEVICES = ("auto", "cpu", "cuda")
+_Got = TypeVar("_Got")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,41 @@ class Session:
     device: str
     report: str
     captures: bool = False
+
+    def do(self, work: Callable[[], _Got]) -> _Got:
+        """What `work` gives, which talks to the session's device: on CUDA in the thread that does so."""
+        return on_card(work) if self.device == "cuda" else work()
+
+
+# One thread of the process talks to CUDA, whoever asks. For every thread that runs a session onnxruntime keeps
+# handles of cuBLAS and cuDNN, with memory of the card, and a recording of its own, and a host evaluates a node
+# in another thread every frame; and while one records, what another allocates or copies spoils the recording
+# (docs/research/benchmarks.md).
+
+_open: weakref.WeakSet[Any] = weakref.WeakSet()  # onnxruntime's sessions on CUDA
+
+
+@cache
+def _card() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "aim_cuda")
+
+
+def on_card(work: Callable[[], _Got]) -> _Got:
+    """What `work` gives, done in the thread that talks to CUDA. It must not wait for a lock that a caller
+    may hold. Raises what it raises."""
+    if threading.current_thread().name.startswith("aim_cuda"):
+        return work()
+    return _card().submit(work).result()
+
+
+@atexit.register
+def keep_for_good() -> None:
+    """Never take down what is open on CUDA now. Once the device has failed, or its libraries are on their way
+    out, onnxruntime ends the process in the destructor of a session with a recorded graph; the driver frees
+    what a process leaves."""
+    for handle in list(_open):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
+        _open.discard(handle)
 
 
 def import_onnxruntime() -> Any:
@@ -74,7 +114,7 @@ def open_session(
     if device != "cpu":
         why = f"onnxruntime {runtime.__version__} has no CUDA provider (onnxruntime-gpu has)"
         if "CUDAExecutionProvider" in runtime.get_available_providers():
-            session, why = _cuda_session(runtime, graph, options, capture)
+            session, why = on_card(lambda: _cuda_session(runtime, graph, options, capture))
             options.enable_mem_pattern = True
             if session is not None:
                 replayed = ", frames replayed as a CUDA graph" if capture else ""
@@ -110,14 +150,22 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tu
         options.enable_mem_pattern = False
     providers = [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     try:
-        session = runtime.InferenceSession(graph, options, providers=providers)
+        # on the CPU it is opened by open_session, without what onnxruntime prints when it falls back
+        session = runtime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
     # onnxruntime raises its own untyped exceptions for a driver or library that is missing
     except Exception as error:  # noqa: BLE001
-        return None, f"opening a CUDA session failed ({first_line(error)})"
+        return None, f"opening a CUDA session failed ({told(error)})"
     if "CUDAExecutionProvider" in session.get_providers():  # a failed CUDA falls back silently
+        _open.add(session)
         return session, ""
     lacks = f"missing: {', '.join(missing)}" if missing else "its libraries load, and no session came up"
     return None, f"the CUDA provider is installed and did not load ({lacks})"
+
+
+def told(error: Exception) -> str:
+    """What an exception of onnxruntime says, without the places in its source that stand before it."""
+    found = re.search(r"\b(CUDA|CUDNN|CUBLAS|CURAND|CUFFT) (failure|error) [^;\n]*", str(error))
+    return first_line(found[0].strip() if found else error)
 
 
 def finite(answer: Any, shape: tuple[int, ...]) -> Floats:

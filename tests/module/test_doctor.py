@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -267,12 +268,18 @@ class FakeRuntime(ModuleType):
     def preload_dlls(self) -> None:
         sys.stdout.write(self.said)
 
-    def InferenceSession(self, graph: bytes, options: Any, providers: list[Any]) -> Any:
+    def InferenceSession(self, graph: bytes, options: Any, providers: list[Any], **_: Any) -> Any:
         names = [p if isinstance(p, str) else p[0] for p in providers]
         got = names if self.cuda or "CUDAExecutionProvider" not in names else ["CPUExecutionProvider"]
-        return SimpleNamespace(
-            get_providers=lambda: got, run=lambda outputs, feeds: [feeds["x"] @ feeds["x"]]
-        )
+        return Opened(got, lambda x: x @ x)
+
+
+class Opened:
+    """A session of it."""
+
+    def __init__(self, providers: list[str], gives: Callable[[Any], Any]) -> None:
+        self.get_providers = lambda: providers
+        self.run = lambda outputs, feeds: [gives(feeds["x"])]
 
 
 LACKS = """\
@@ -328,9 +335,7 @@ def test_cuda_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_session_that_computes_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = FakeRuntime("", cuda=True)
-    nonsense = SimpleNamespace(
-        get_providers=lambda: ["CUDAExecutionProvider"], run=lambda *a: [np.zeros((2, 2))]
-    )
+    nonsense = Opened(["CUDAExecutionProvider"], np.zeros_like)
     monkeypatch.setattr(FakeRuntime, "InferenceSession", lambda *a, **k: nonsense)
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
     for module in (device, session):

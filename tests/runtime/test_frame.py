@@ -4,6 +4,8 @@ where it is."""
 from __future__ import annotations
 
 import ctypes
+import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,35 +159,47 @@ def test_an_edited_file_answers_in_one_piece(model: FaceModel, tmp_path: Path) -
 def test_where_a_cuda_graph_cannot_be_recorded_the_kernels_run_by_themselves(
     model: FaceModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order of things on CUDA, with the CPU's memory under its name: recorded before the first frame,
-    under the lock that all share; and once more without, where that fails."""
-    opened, real = [], frame.open_session
+    """The order of things on CUDA, with the CPU's memory under its name: recorded before the first frame, by
+    the one thread that talks to the device whoever asks for frames; and once more without, where that
+    fails, with nothing of the first left by then."""
+    opened, real, threads, before = [], frame.open_session, set[str](), list[Any]()
 
     def pretend(graph: bytes, device: str, **options: Any) -> Session:
+        assert all(handle() is None for handle in before)
         opened.append(options.get("capture", False))
         handle = real(graph, "cpu").handle
+        before.append(weakref.ref(handle))
         return Session(handle, "cuda", "pretended CUDA", options.get("capture", False))
 
     class Pretended(DeviceMemory):
         def __init__(self, session: Session, *shapes: Any) -> None:
             super().__init__(Session(session.handle, "cpu", ""), *shapes)
-            self.fails = session.captures and failing
+            self.fails, self._session = session.captures and failing, session
 
-        def run(self) -> np.ndarray:
+        def evaluate(self) -> None:
+            threads.add(threading.current_thread().name)
             if self.fails:
-                raise RuntimeError("CUDA error 900: operation not permitted when stream is capturing")
-            return super().run()
+                raise RuntimeError(
+                    "cuda_call.cc:154 CudaCall CUDA failure 900: not permitted ; GPU=0 ; file=x"
+                )
+            super().evaluate()
 
     monkeypatch.setattr(frame, "open_session", pretend)
     monkeypatch.setattr(frame, "DeviceMemory", Pretended)
     weights = weights_of(model, 8)
     for failing, sessions in ((False, [True]), (True, [True, False])):
         opened.clear()
+        before.clear()
         graph = FullFrame(model.data, "cuda")
         assert opened == sessions
-        assert ("recording failed: CUDA error 900" in graph.session.report) is failing
-        got = graph.points(model.data.rig.activations(weights), None, model.edit, True)
-        assert np.abs(got - model.points(weights)).max() < 1e-3
+        assert ("(recording failed: CUDA failure 900: not permitted)" in graph.session.report) is failing
+        with ThreadPoolExecutor(3) as pool:
+            active = model.data.rig.activations(weights)
+            asked = [pool.submit(graph.points, active, None, model.edit, True) for _ in range(6)]
+        for got in asked:
+            assert np.abs(got.result() - model.points(weights)).max() < 1e-3
+    assert len(threads) == 1
+    assert threading.current_thread().name not in threads
 
 
 class Runtime:
