@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,18 +13,22 @@ from aim_maya.core import rigid
 from aim_maya.core.arrays import Floats
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.runtime.engine import Engine, FullEvaluator, ResidentEvaluator
-from aim_maya.runtime.frame import FullFrame, PoseFrame
+from aim_maya.runtime.frame import DeviceMemory, FullFrame, PoseFrame
 from aim_maya.runtime.model_data import ModelData
+from aim_maya.runtime.session import Session
 from aim_maya.runtime.skin_field import MovedSkin
 
 from .machine import memory_mib
 
 PARITY_MM = 1e-3
+_SPLIT = 12  # frames whose parts are measured apart
 _JAW = rigid.exp([0.2, 0.05, -0.1, 1.0, -2.0, 3.0])
 
 
 class Evaluator(Protocol):
     """What forms points on a device."""
+
+    session: Session
 
     def points(
         self,
@@ -73,18 +78,29 @@ def parity(model: FaceModel, device: str) -> list[dict[str, Any]]:
     """A row a way: the largest difference in mm from numpy's cached points over edits, detail and jaws, in an
     order in which nothing of a frame may stay for the next."""
     faces = [model.edited(edit) for edit in edits(model)]
+    asked = [
+        (face, _weights(model, seed), detail, jaw)
+        for seed, face in enumerate([*faces, faces[0]])
+        for detail in (True, False)
+        for jaw in (None, _JAW)
+    ]
+    wanted = [face.points(weights, jaw=jaw, detail=detail) for face, weights, detail, jaw in asked]
     rows = []
     for name, way in WAYS.items():
         evaluator, worst = way(model.data, device), 0.0
-        for seed, face in enumerate([*faces, faces[0]]):
-            weights = _weights(model, seed)
+        for (face, weights, detail, jaw), right in zip(asked, wanted, strict=True):
             active = model.data.rig.activations(weights)
-            for detail in (True, False):
-                for jaw in (None, _JAW):
-                    got = evaluator.points(active, jaw, face.edit, detail, face.moved)
-                    wanted = face.points(weights, jaw=jaw, detail=detail)
-                    worst = max(worst, float(np.abs(got - wanted).max()) * model.mm_per_unit)
-        rows.append({"way": name, "mm": worst, "right": worst <= PARITY_MM})
+            got = evaluator.points(active, jaw, face.edit, detail, face.moved)
+            worst = max(worst, float(np.abs(got - right).max()) * model.mm_per_unit)
+        rows.append(
+            {
+                "way": name,
+                "mm": worst,
+                "report": evaluator.session.report,
+                "right": worst <= PARITY_MM and "recording failed" not in evaluator.session.report,
+            }
+        )
+        del evaluator
     return rows
 
 
@@ -131,14 +147,49 @@ def times(model: FaceModel, device: str, frames: int, seconds: float) -> list[di
         }
     ]
     for name, way in WAYS.items():
+        gc.collect()  # what the way before held is given back first
         before, begin = memory_mib(), time.perf_counter()
         evaluator = way(model.data, device)
+        opened = time.perf_counter() - begin
         evaluator.points(active[0], None, edit, True)
         first, after = time.perf_counter() - begin, memory_mib()
         measured = _measured(lambda a, e=evaluator: e.points(a, None, edit, True), active, frames, seconds)
         taken = None if before is None or after is None else after - before
-        rows.append({"vertices": v, "way": name, **measured, "first_s": first, "memory_mib": taken})
+        measured |= {"opened_s": opened, "first_s": first, "memory_mib": taken}
+        rows.append({"vertices": v, "way": name, **measured, **_parts(evaluator, active, edit)})
+        del evaluator
     return rows
+
+
+def _parts(evaluator: Evaluator, active: list[Floats], edit: Edit) -> dict[str, float]:
+    """ms of a frame's parts, medians: copies to the device, the run, the copy back, and the rest, which is
+    numpy and Python; nothing where the memory is not bound once."""
+    memory = getattr(evaluator, "memory", None)
+    if not isinstance(memory, DeviceMemory):
+        return {}
+    names, spent = ("copy_in", "evaluate", "copy_out"), dict[str, float]()
+
+    def timed(name: str) -> Callable[[], Any]:
+        work = getattr(memory, name)
+
+        def call() -> Any:
+            begin = time.perf_counter_ns()
+            found = work()
+            spent[name] = (time.perf_counter_ns() - begin) / 1e6
+            return found
+
+        return call
+
+    for name in names:
+        setattr(memory, name, timed(name))
+    frames = []
+    for weights in active[:_SPLIT]:
+        begin = time.perf_counter_ns()
+        evaluator.points(weights, None, edit, True)
+        whole = (time.perf_counter_ns() - begin) / 1e6
+        frames.append([*(spent[name] for name in names), whole - sum(spent.values())])
+    middle = np.median(frames, axis=0).tolist()
+    return dict(zip(("copies_in_ms", "run_ms", "copy_out_ms", "rest_ms"), middle, strict=True))
 
 
 def _measured(

@@ -3,7 +3,9 @@ record."""
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -15,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from aim_maya.core.dependencies import driver_version, missing_libraries
+from aim_maya.runtime.frame import _cuda_runtime
 from aim_maya.runtime.graph_check import GRAPHS, NUMPY_TYPES
 from aim_maya.runtime.model_data import ModelData
-from aim_maya.runtime.session import import_onnxruntime, open_session
+from aim_maya.runtime.session import import_onnxruntime, on_card, open_session
 
 OF_A_FRAME = ("full_frame.onnx", "pose_frame.onnx")
 GRAPHS_OF_A_MODEL = (*OF_A_FRAME, "full.onnx", "pose.onnx", "fields.onnx")
@@ -29,6 +32,7 @@ def versions() -> dict[str, str]:
     driver = driver_version()
     found = {
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
         "numpy": np.__version__,
         "onnxruntime": runtime.__version__,
         "providers": ", ".join(
@@ -66,9 +70,13 @@ def asked(what: str) -> list[str]:
 
 
 def memory_mib() -> float | None:
-    """MiB in use on the first card, by all processes."""
-    rows = asked("memory.used")
-    return float(rows[0]) if rows else None
+    """MiB in use on the card, by all processes, as the CUDA runtime of this one knows it: nvidia-smi may take
+    a second to answer. None where there is none."""
+    runtime = _cuda_runtime()
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    if runtime is None or on_card(lambda: runtime.cudaMemGetInfo(ctypes.byref(free), ctypes.byref(total))):
+        return None
+    return (total.value - free.value) / 2**20
 
 
 def placement(data: ModelData, device: str) -> list[dict[str, Any]]:
@@ -77,7 +85,8 @@ def placement(data: ModelData, device: str) -> list[dict[str, Any]]:
     for name in GRAPHS_OF_A_MODEL:
         with tempfile.TemporaryDirectory() as folder:
             session = open_session(data.graph(name), device, profile=str(Path(folder) / "nodes"))
-            session.handle.run(None, _inputs(data, name))
+            given = _inputs(data, name)
+            session.do(lambda session=session, given=given: session.handle.run(None, given))
             events = json.loads(Path(session.handle.end_profiling()).read_text())
         nodes = {
             event["name"]: (
