@@ -199,14 +199,22 @@ def _pool() -> ThreadPoolExecutor:
 
 class HostPoints:
     """(vertices, 3) float32 that points on a device are copied to: page-locked on CUDA where its runtime can
-    be reached, which the device then writes without a detour."""
+    be reached, which the device then writes without a detour. It has its pages for itself: one that is locked
+    for two arrays is refused."""
 
     def __init__(self, vertices: int, device: str) -> None:
-        self._array = np.zeros((vertices, 3), np.float32)
+        size = 12 * vertices
+        room = np.zeros(-(-size // _PAGE) * _PAGE + _PAGE, np.uint8)
+        begin = -room.ctypes.data % _PAGE
+        self._array = room[begin : begin + size].view(np.float32).reshape(vertices, 3)
         self._cuda = _cuda_runtime() if device == "cuda" else None
-        if self._cuda is not None and self._cuda.cudaHostRegister(*self._at(), 0) == 0:
-            weakref.finalize(self, self._cuda.cudaHostUnregister, self._at()[0])
+        if self._cuda is None:
+            return
+        pages = ctypes.c_size_t(len(room) - _PAGE)
+        if self._cuda.cudaHostRegister(self._at, pages, 0) == 0:
+            weakref.finalize(self, self._cuda.cudaHostUnregister, self._at)
         else:
+            self._cuda.cudaGetLastError()  # forgotten: onnxruntime would take it for its next kernel's
             self._cuda = None
 
     @property
@@ -214,22 +222,24 @@ class HostPoints:
         """Whether the memory is page-locked."""
         return self._cuda is not None
 
-    def _at(self) -> tuple[ctypes.c_void_p, ctypes.c_size_t]:
-        return ctypes.c_void_p(self._array.ctypes.data), ctypes.c_size_t(self._array.nbytes)
+    @property
+    def _at(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self._array.ctypes.data)
 
     def copied(self, value: Any) -> Floats:
         """What an OrtValue on the device holds. Raises AimError when CUDA does not copy."""
         if self._cuda is None:
             points: Floats = value.numpy()
             return points
-        to, size = self._at()
-        error = self._cuda.cudaMemcpy(to, ctypes.c_void_p(value.data_ptr()), size, _DEVICE_TO_HOST)
+        size = ctypes.c_size_t(self._array.nbytes)
+        error = self._cuda.cudaMemcpy(self._at, ctypes.c_void_p(value.data_ptr()), size, _DEVICE_TO_HOST)
         if error:
             raise AimError(f"CUDA did not copy the points (error {error})")
         return self._array
 
 
 _DEVICE_TO_HOST = 2  # cudaMemcpyKind
+_PAGE = 4096
 _RUNTIMES = ("libcudart.so.13", "libcudart.so.12", "cudart64_13.dll", "cudart64_12.dll")
 
 

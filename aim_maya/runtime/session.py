@@ -43,10 +43,10 @@ class Session:
         return on_card(work) if self.device == "cuda" else work()
 
 
-# One thread of the process talks to CUDA, whoever asks. For every thread that runs a session onnxruntime keeps
-# handles of cuBLAS and cuDNN, with memory of the card, and a recording of its own, and a host evaluates a node
-# in another thread every frame; and while one records, what another allocates or copies spoils the recording
-# (docs/research/benchmarks.md).
+# One thread of the process talks to CUDA, whoever asks. For every thread that runs a session onnxruntime
+# keeps handles of cuBLAS and cuDNN, with memory of the card, and a recording of its own, and a host evaluates
+# a node in another thread every frame; and while one records, what another allocates or copies spoils the
+# recording (docs/research/benchmarks.md).
 
 _open: weakref.WeakSet[Any] = weakref.WeakSet()  # onnxruntime's sessions on CUDA
 
@@ -146,7 +146,7 @@ def _cuda_session(runtime: Any, graph: bytes, options: Any, capture: bool) -> tu
     cuda = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
     if capture:
         cuda["enable_cuda_graph"] = "1"
-        # its one large block would be allocated by the run that is recorded
+        # its one large block would be allocated by a later run than the first, beside the first one's
         options.enable_mem_pattern = False
     providers = [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     try:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from aim_maya.runtime.session import open_session
 from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.export.graphs import pose_frame_graph
+from trainer.learn import solvers
 from trainer.research.bench import subdivided
 from trainer.sample import ict_head, sample_actor, write_ict_model
 from trainer.train import train
@@ -31,6 +33,7 @@ from . import frames, machine
 
 PACKED = Path(__file__).resolve().parents[2] / "aim_maya" / "sample" / "sample.aim"
 GOALS = {"full": ("median_ms", 1.0), "cached resident": ("median_ms", 0.3)}
+_PLAIN, _AS_GOOD = "training, kernel by kernel", 1.2  # times its mean error
 _RIGHT, _WRONG = "everything right", "SOMETHING IS WRONG"
 _COLUMNS = ("median_ms", "p99_ms", "frames", "first_s", "memory_mib")
 _PARTS = ("copies_in_ms", "run_ms", "copy_out_ms", "rest_ms")
@@ -69,7 +72,10 @@ class Stages:
             self._stage("times", lambda: self._times(model))
             self._stage("times, fine", lambda: self._times(_finer(model)))
         if options.model is None:
-            self._stage("training", self._trained)
+            self._stage("training", lambda: self._trained("trained"))
+            if device == "cuda":  # what the recorded steps are to be judged by
+                with mock.patch.object(solvers, "_stream_aside", return_value=None):
+                    self._stage(_PLAIN, lambda: self._trained("trained_plain"))
         figures["seconds"] = round(time.perf_counter() - self._begin, 1)
         self._write()
 
@@ -99,26 +105,33 @@ class Stages:
             *figures.get("parity", []),
             *figures.get("failing", []),
         ]
+        recorded, plain = figures.get("training"), figures.get(_PLAIN)
+        if recorded and plain:
+            recorded["right"] = recorded["mean_mm"] <= _AS_GOOD * plain["mean_mm"]
+            rows.append(recorded)
         figures["right"] = not figures["errors"] and all(row["right"] for row in rows)
         out.mkdir(parents=True, exist_ok=True)
-        (out / "gpu_check.md").write_text(report(figures), encoding="utf-8")
         write_json(out / "gpu_check.json", figures)
+        (out / "gpu_check.md").write_text(report(figures), encoding="utf-8")
 
     def _model(self) -> FaceModel:
         """The finished head of the package, so that nothing depends on a training."""
         path = self._options.model or (PACKED if self._options.coarse else self._options.out / "head.aim")
         if not path.exists():
             write_ict_model(path)
-        return FaceModel.load(path, "cpu")
+        model = FaceModel.load(path, "cpu")
+        if path.name == "head.aim":
+            self.figures["head_mm"] = model.manifest["training"]["skin"]["mean"]
+        return model
 
     def _times(self, model: FaceModel) -> list[dict[str, Any]]:
         count, seconds = (5, 0.2) if self._options.coarse else (500, 4.0)
         return frames.times(model, self._options.device, count, seconds)
 
-    def _trained(self) -> dict[str, Any]:
+    def _trained(self, name: str) -> dict[str, Any]:
         options = self._options
         config = TrainConfig(preset="draft" if options.coarse else options.preset, device=options.device)
-        path = options.out / "trained.aim"
+        path = options.out / f"{name}.aim"
         begin = time.perf_counter()
         actor = self._actor()
         metrics = train(actor, path, config, RunFolder(path.with_suffix(".run")), style="none").metrics
@@ -130,7 +143,7 @@ class Stages:
             "parts": metrics["seconds"],
             "mean_mm": metrics["skin"]["mean"],
             "max_mm": metrics["skin"]["max"],
-            "parity_mm": metrics["parity_mm"],
+            "parity_mm": max(metrics["parity_mm"].values()),
         }
 
     def _actor(self) -> Actor:
@@ -154,11 +167,22 @@ def report(figures: dict[str, Any]) -> str:
     if figures["errors"]:
         rows = [[name, text.replace("|", "/")] for name, text in figures["errors"].items()]
         parts.append(markdown(["stage that FAILED", "what it said"], rows))
-    if trained := figures.get("training"):
+    trainings = {name: figures[name] for name in ("training", _PLAIN) if name in figures}
+    if trainings:
         parts.append(
-            f"Training of {trained['actor']} ({trained['preset']}) on {trained['device']}: "
-            f"{trained['seconds']} s, skin mean {trained['mean_mm']:.3g}, max {trained['max_mm']:.3g} mm, "
-            f"exported to {trained['parity_mm']:.1e} mm; {_laps(trained)}.\n"
+            markdown(
+                ["", "head", "preset", "on", "s", "skin mean mm", "max mm", "exported mm", "of it", "right"],
+                [
+                    [
+                        name,
+                        *(row[key] for key in ("actor", "preset", "device", "seconds", "mean_mm", "max_mm")),
+                        f"{row['parity_mm']:.1e}",
+                        _laps(row),
+                        _yes(row.get("right", True)),
+                    ]
+                    for name, row in trainings.items()
+                ],
+            )
         )
     parts += [
         markdown(
@@ -225,6 +249,8 @@ def _goals(figures: dict[str, Any], times: list[dict[str, Any]]) -> str:
     trained = figures.get("training")
     if trained is not None and trained["preset"] == "standard":
         goal(f"training of {trained['actor']}, s", _TRAINING, trained["seconds"], _laps(trained))
+        if known := figures.get("head_mm"):  # of the package's, which a processor trained
+            goal(f"training of {trained['actor']}, mean mm", _AS_GOOD * known, trained["mean_mm"], "")
     return markdown(["goal (H100 or H200)", "at most", "measured", "reached", "where the time goes"], rows)
 
 

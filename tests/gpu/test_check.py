@@ -18,16 +18,23 @@ TIMES = ["times", "times, fine"]
 PARTS = {"copies_in_ms", "run_ms", "copy_out_ms", "rest_ms"}
 
 
-def test_the_whole_check_on_the_cpu(
-    small_draft: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = ["--device", "cpu", "--coarse", "--model", str(small_draft), "--out", str(tmp_path)]
-    assert main(given) == 0
+def test_the_whole_check_on_the_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--device", "cpu", "--coarse", "--out", str(tmp_path)]) == 0
     said, figures = capsys.readouterr(), json.loads((tmp_path / "gpu_check.json").read_text())
     text = said.out
     assert (tmp_path / "gpu_check.md").read_text() == text
     assert [line.split(":")[0] for line in said.err.splitlines()] == [*figures["stages"]]
-    assert list(figures["stages"]) == ["versions", "model", "placement", "parity", "failing", *TIMES]
+    assert list(figures["stages"]) == [
+        "versions",
+        "model",
+        "placement",
+        "parity",
+        "failing",
+        *TIMES,
+        "training",
+    ]
+    assert figures["training"]["mean_mm"] < 1 > 1e3 * figures["training"]["parity_mm"]
+    assert "draft" in text
     assert figures["versions"]["onnxruntime"] in text
     assert {row["way"] for row in figures["parity"]} == set(frames.WAYS)
     assert all(row["mm"] < 1e-3 for row in [*figures["parity"], *figures["failing"]])
@@ -51,7 +58,7 @@ def test_the_whole_check_on_the_cpu(
 def test_a_stage_that_fails_leaves_the_others_their_figures(
     small_draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def lost(*_: object) -> None:
+    def lost(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA failure 2: out of memory")
 
     monkeypatch.setattr(frames, "parity", lost)

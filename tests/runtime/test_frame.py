@@ -206,11 +206,18 @@ class Runtime:
     """Stands in for CUDA's runtime library: device memory is memory."""
 
     def __init__(self, pins: int = 0, copies: int = 0) -> None:
-        self.pins, self.copies, self.pinned = pins, copies, 0
+        self.pins, self.copies, self.pinned, self.last = pins, copies, 0, 0
 
-    def cudaHostRegister(self, _at: object, size: ctypes.c_size_t, _flags: int) -> int:
+    def cudaHostRegister(self, at: ctypes.c_void_p, size: ctypes.c_size_t, _flags: int) -> int:
+        assert at.value is not None
+        assert at.value % 4096 == size.value % 4096 == 0
         self.pinned += size.value if not self.pins else 0
+        self.last = self.pins
         return self.pins
+
+    def cudaGetLastError(self) -> int:
+        last, self.last = self.last, 0
+        return last
 
     def cudaHostUnregister(self, _at: object) -> int:
         self.pinned = 0
@@ -234,7 +241,8 @@ def test_points_are_copied_to_page_locked_memory(monkeypatch: pytest.MonkeyPatch
         assert host.pinned is (runtime is not None and not runtime.pins)
         assert np.array_equal(host.copied(value), points)
         if runtime is not None:
-            assert runtime.pinned == (600 if host.pinned else 0)
+            assert runtime.pinned == (4096 if host.pinned else 0)
+            assert not runtime.last  # onnxruntime would take it for its next kernel's
             del host
             assert runtime.pinned == 0
     monkeypatch.setattr(frame, "_cuda_runtime", lambda: Runtime(copies=700))

@@ -25,7 +25,7 @@ from trainer.geometry.surface import outside
 from . import losses
 from .model import FaceNetworks, JawPoses
 from .problem import LABELS, Problem, TrainingTables, pieces
-from .solvers import Adam, Learner
+from .solvers import Adam, Evaluated, Learner
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 
@@ -158,13 +158,17 @@ class TissueLearner:
         """Steps up to number `until`; the loss of the last one."""
         config, tables, learner, loss = self._config, self._tables, self._learner, 0.0
         inside = int(config.batch * config.face_share)
-        while self.step < until:
+
+        def evaluate() -> Evaluated:
             terms = losses.Terms(config.weights)
             asked = losses.AnatomyTerms(terms, tables, self._networks, learner.draw)
             ids = learner.draw(len(tables.c), max(config.batch // 2 - inside, 0))
-            asked.labels(*tables.drawn(ids, inside, learner.generator))
+            asked.labels(*tables.drawn(ids, inside, learner.generator, learner.place))
             asked.tissue()
-            loss = learner.take(terms.total(), self.step, self.steps, ADAM)
+            return terms.total(), None
+
+        while self.step < until:
+            loss = learner.take(("tissue",), evaluate, self.step, self.steps, ADAM)[0]
             self.step += 1
         return loss
 

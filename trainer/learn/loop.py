@@ -21,6 +21,7 @@ from .fields import ADAM, TissueLearner, bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
 from .solvers import (
+    Evaluated,
     Learner,
     count_the_worst,
     misses,
@@ -133,7 +134,7 @@ class Training:
                 self.tissue.go_on_in(self.networks)
         seed = config.seed + 500 + 1000 * self.restarts
         self.learner = Learner([*parts.values(), self.jaw], self.rate, seed)
-        self.hardness = torch.ones(len(t.c))
+        self.hardness, self._drawn = torch.ones(len(t.c)), torch.zeros(0, dtype=torch.int64)
         self.pairs: Tensor | None = None
 
     def run(
@@ -288,35 +289,53 @@ class Training:
 
     def _one_step(self) -> float:
         """One step of K, then of the skin, or of all where all learn together. Returns the loss."""
-        config, learner, batch = self.config, self.learner, self.config.batch
-        terms = losses.Terms(config.weights)
-        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, learner.draw)
+        config, learner = self.config, self.learner
         if self.step < self.skinning_first:
-            inside = int(MORE * batch * config.face_share)
-            ids = learner.draw(len(self.tables.c), MORE * batch - inside)
-            anatomy.skinning_label(*self.tables.drawn(ids, inside, learner.generator))
-            anatomy.skinning()
-            return learner.take(terms.total(), self.step, self.skinning_first, ADAM)
+            return learner.take(
+                ("K", self.tables.rows), self._evaluated_k, self.step, self.skinning_first, ADAM
+            )[0]
         done = self.step - self.skinning_first
         self._take_up_skin()
         if self._principal and done % SOLVE == 0:
             solve_columns(self.tables, self.networks, self._density())
             late = done >= LATE * config.skin_steps and (self.pairs is None or done % WEIGH == 0)
             if late and self.networks.columns == 3 * self.tables.targets:
-                self.pairs = worst_pairs(misses(self.tables, self.networks))
+                found = worst_pairs(misses(self.tables, self.networks))
+                self.pairs = (
+                    found if self.pairs is None else self.pairs.copy_(found)
+                )  # a step recorded goes on
         early = self._principal and done < UNTIL * config.skin_steps
-        batch = self._points[0 if early else 1]
-        c, rows, ids = self._draw(batch, int(batch * config.hard_share), int(batch * config.face_share))
+        points = self._points[0 if early else 1]
+        rates = (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
+        kind = (points, self.tables.rows, self.pairs)
+        loss, miss = learner.take(kind, lambda: self._evaluated_skin(points), done, config.skin_steps, *rates)
+        if miss is not None:
+            ids = self._drawn
+            self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
+        return loss
+
+    def _evaluated_k(self) -> Evaluated:
+        config, learner = self.config, self.learner
+        terms = losses.Terms(config.weights)
+        anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, learner.draw)
+        inside = int(MORE * config.batch * config.face_share)
+        ids = learner.draw(len(self.tables.c), MORE * config.batch - inside)
+        anatomy.skinning_label(*self.tables.drawn(ids, inside, learner.generator, learner.place))
+        anatomy.skinning()
+        return terms.total(), None
+
+    def _evaluated_skin(self, points: int) -> Evaluated:
+        """Of so many points, and how far each misses, or None where no term has a weight."""
+        config = self.config
+        terms = losses.Terms(config.weights)
+        c, rows, ids = self._draw(points, int(points * config.hard_share), int(points * config.face_share))
         miss = self._skin_terms(terms, c, rows, ids)
         if self.tissue is None:
+            anatomy = losses.AnatomyTerms(terms, self.tables, self.networks, self.learner.draw)
             anatomy.tissue()
             anatomy.skinning()
         total = terms.total()
-        rates = (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
-        loss = learner.take(total, done, config.skin_steps, *rates)
-        if total is not None:
-            self.hardness[ids] = 0.7 * self.hardness[ids] + 0.3 * miss[: len(ids)].cpu().clamp_min(1e-10)
-        return loss
+        return total, None if total is None else miss
 
     def _finish(self, progress: Progress) -> None:
         """At the end: the worst pairs of vertex and target count more in the last layer, and bone points are
@@ -360,14 +379,18 @@ class Training:
 
     def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, `hard` vertices by their error so far,
-        points inside faces; and the vertices."""
-        inside = min(inside, count - hard)
-        ids = self.learner.draw(len(self.tables.c), count - hard - inside)
-        if hard:
-            g = self.learner.generator
-            by_error = torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)
-            ids = torch.cat([ids, by_error])
-        return *self.tables.drawn(ids, inside, self.learner.generator), ids
+        points inside faces; and the vertices, which are kept for the processor, too."""
+        inside, g = min(inside, count - hard), self.learner.generator
+
+        def vertices() -> Tensor:
+            self._drawn = torch.randint(len(self.hardness), (count - hard - inside,), generator=g)
+            if hard:
+                by_error = torch.multinomial(self._drawn_for_error(), hard, replacement=True, generator=g)
+                self._drawn = torch.cat([self._drawn, by_error])
+            return self._drawn
+
+        ids = self.learner.place(vertices)
+        return *self.tables.drawn(ids, inside, g, self.learner.place), ids
 
     def _drawn_for_error(self) -> Tensor:
         """(V,) how likely each vertex is drawn for its error so far, mean about 1. Where the last layer is
@@ -395,7 +418,7 @@ class Training:
         off = (learned - truth).square()
         if self.pairs is not None:
             off = off.view(len(c), t.targets, 3).sum(2)
-            more = self.pairs[ids.to(off.device)] * off[: len(ids)]
+            more = self.pairs[ids] * off[: len(ids)]
             off = torch.cat([off[: len(ids)] + more, off[len(ids) :]])
         off = off.sum(1)
         size = t.motion_size * t.targets**0.5  # a mean over the targets, of a sum over columns

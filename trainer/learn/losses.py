@@ -115,13 +115,13 @@ class Asked:
 
 
 class AnatomyTerms:
-    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows."""
+    """The terms of D, N and K in one step. draw(N, count): places (count,) among N rows, where the tables
+    are."""
 
     def __init__(
         self, terms: Terms, tables: TrainingTables, networks: FaceNetworks, draw: Callable[[int, int], Tensor]
     ) -> None:
-        self._terms, self._tables, self._networks = terms, tables, networks
-        self._draw = lambda rows, count: draw(rows, count).to(tables.c.device)
+        self._terms, self._tables, self._networks, self._draw = terms, tables, networks, draw
         self._asked = Asked()
 
     def labels(self, c: Tensor, rows: Tensor) -> None:

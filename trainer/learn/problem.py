@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -153,14 +154,22 @@ class TrainingTables:
             "pn,pnk->pk", shares, self.rows[ids]
         )
 
-    def drawn(self, ids: Tensor, inside: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def drawn(
+        self,
+        ids: Tensor,
+        inside: int,
+        generator: torch.Generator,
+        place: Callable[[Callable[[], Tensor]], Tensor],
+    ) -> tuple[Tensor, Tensor]:
         """Template points and rows of vertices `ids` and of so many random points in faces behind them, so
-        that the fields hold between the vertices."""
-        device = self.c.device
-        faces = torch.randint(len(self.corners), (inside,), generator=generator).to(device)
-        shares = torch.rand(inside, self.corners.shape[1], generator=generator).clamp_min(1e-12)
-        c, rows = self.face_points(faces, -torch.log(shares).to(device))
-        ids = ids.to(device)
+        that the fields hold between the vertices. place: as Passes.place."""
+        corners = self.corners.shape
+
+        def shares() -> Tensor:
+            return -torch.log(torch.rand(inside, corners[1], generator=generator).clamp_min(1e-12))
+
+        faces = place(lambda: torch.randint(corners[0], (inside,), generator=generator))
+        c, rows = self.face_points(faces, place(shares))
         return torch.cat([self.c[ids], c]), torch.cat([self.rows[ids], rows])
 
     def unpack(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:

@@ -12,6 +12,8 @@ preset, the row printed beside every training, and what a plateau is judged agai
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aim_maya.core.errors import first_line
 from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 
 from .model import STILL, FaceNetworks, JawPoses, Siren, networks_for
@@ -93,6 +96,121 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     return x
 
 
+# Forward and backward passes. A step of ours is hundreds of kernels of microseconds each, which on a card
+# take longer to start one by one than to run: those of one kind are recorded as a CUDA graph, and replayed.
+
+Evaluated = tuple[Tensor | None, Tensor | None]
+WARM = 3  # steps of a kind before it is recorded: what is made at first is made by then
+_log = logging.getLogger("aim_maya")
+
+
+class Passes:
+    """Evaluates losses and their gradients on one device. Whatever a step draws is drawn on the processor by
+    `place`, in the same order whether recorded or not."""
+
+    def __init__(self, device: torch.device, forget: Callable[[], None]) -> None:
+        """forget: lets go of all gradients."""
+        self._device, self._forget, self._stream = device, forget, _stream_aside(device)
+        self._kind: tuple[object, ...] = ()
+        self._seen, self._next, self._drawn = 0, 0, False
+        self._placed: list[tuple[Callable[[], Tensor], Tensor]] = []
+        self._given: Evaluated = (None, None)
+        self._replay: Callable[[], None] | None = None
+
+    def place(self, draw: Callable[[], Tensor]) -> Tensor:
+        """What `draw` gives, where the networks are. While a step is recorded it was drawn already; replayed,
+        it is drawn again and written to the same place."""
+        if self._drawn:
+            self._next += 1
+            return self._placed[self._next - 1][1]
+        there = draw().to(self._device)
+        if self._stream is not None:
+            self._placed.append((draw, there))
+        return there
+
+    def run(self, kind: tuple[object, ...], evaluate: Callable[[], Evaluated]) -> Evaluated:
+        """The loss that `evaluate` gives, None where it has no terms, and what it gives beside it, without
+        gradients; those of the loss are with the parameters. kind: tensors, by identity, and values, on which
+        the kernels of a step depend besides the parameters and the draws."""
+        if self._stream is None:
+            return self._passed(evaluate)
+        if not _alike(kind, self._kind):
+            self._kind, self._seen, self._given, self._replay = kind, 0, (None, None), None
+        self._seen += 1
+        if self._replay is None and self._seen <= WARM:
+            self._placed = []
+            with aside(self._stream):
+                given = self._passed(evaluate)
+            self._seen *= given[0] is not None
+            return given
+        for draw, there in self._placed:
+            there.copy_(draw())
+        if self._replay is None:
+            self._record(evaluate)
+            if self._replay is None:
+                return self._again(evaluate)
+        self._replay()
+        return self._given
+
+    def _passed(self, evaluate: Callable[[], Evaluated]) -> Evaluated:
+        self._forget()
+        loss, beside = evaluate()
+        if loss is None:
+            return None, beside
+        loss.backward()
+        return loss.detach(), beside
+
+    def _again(self, evaluate: Callable[[], Evaluated]) -> Evaluated:
+        """With what is drawn already."""
+        self._drawn, self._next = True, 0
+        try:
+            return self._passed(evaluate)
+        finally:
+            self._drawn = False
+
+    def _record(self, evaluate: Callable[[], Evaluated]) -> None:
+        self._forget()
+        try:
+            self._given, self._replay = captured(lambda: self._again(evaluate), self._stream)
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is a way without
+            self._stream = None
+            _log.warning("Steps start their kernels one by one: recording failed (%s)", first_line(error))
+
+
+def _alike(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(
+        a is b or (not (isinstance(a, Tensor) or isinstance(b, Tensor)) and a == b)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _stream_aside(device: torch.device) -> Any:
+    """A stream to record on; None where nothing is recorded."""
+    if device.type != "cuda":
+        return None
+    try:
+        return torch.cuda.Stream(device)
+    except Exception:  # noqa: BLE001 - a torch without CUDA, for example
+        return None
+
+
+@contextlib.contextmanager
+def aside(stream: Any) -> Iterator[None]:
+    """Work inside the block is done on a stream of its own, in order with what is before and after it."""
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream().wait_stream(stream)
+
+
+def captured(work: Callable[[], Evaluated], stream: Any) -> tuple[Evaluated, Callable[[], None]]:
+    """What `work` gives, not computed yet, and what computes it into the same memory each time."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        given = work()
+    return given, graph.replay
+
+
 class Learner:
     """Some of the networks, their optimisers and random numbers of their own: what becomes of them depends on
     no other learner, however the two take turns."""
@@ -108,25 +226,39 @@ class Learner:
         if matrices:  # Muon on the square matrices reaches in a third of the time what Adam alone does
             self.optimisers.append(Muon(matrices, lr=rate))
         self.generator = torch.Generator().manual_seed(seed)
+        self._passes = Passes(wanted[0].device, self._forget_gradients)
+        self.place = self._passes.place
 
     def draw(self, rows: int, count: int) -> Tensor:
-        """(count,) places among so many rows."""
-        return torch.randint(rows, (count,), generator=self.generator)
+        """(count,) places among so many rows, where the networks are."""
+        return self.place(lambda: torch.randint(rows, (count,), generator=self.generator))
 
-    def take(self, loss: Tensor | None, at: int, of: int, adam: float = 1.0, muon: float = 1.0) -> float:
+    def take(
+        self,
+        kind: tuple[object, ...],
+        evaluate: Callable[[], Evaluated],
+        at: int,
+        of: int,
+        adam: float = 1.0,
+        muon: float = 1.0,
+    ) -> tuple[float, Tensor | None]:
         """Step `at` of a schedule of so many: the rate warms up over 100 steps, then falls along a cosine to
-        a hundredth; adam, muon: times the rate. Returns the loss; None is that of terms all left out."""
+        a hundredth; adam, muon: times the rate. kind, evaluate: as of Passes.run. Returns the loss, 0 where
+        all terms are left out and nothing is stepped, and what evaluate gave beside it."""
         rate = self.rate * min(1.0, (at + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at / of)))
-        if loss is None:
-            return 0.0
         for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
             for group in optimiser.param_groups:
                 group["lr"] = rate * (muon if isinstance(optimiser, Muon) else adam)
-        loss.backward()
+        loss, beside = self._passes.run(kind, evaluate)
+        if loss is None:
+            return 0.0, beside
         for optimiser in self.optimisers:
             optimiser.step()
-        return float(loss.detach())
+        return float(loss), beside
+
+    def _forget_gradients(self) -> None:
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)  # a network without a gradient keeps still
 
     def state(self) -> dict[str, Any]:
         """For torch.save: all but the networks."""
