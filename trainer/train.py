@@ -109,8 +109,8 @@ def _train(
         )
     if problem.bones is not None:
         progress.note(
-            f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better "
-            "ones into the actor folder.",
+            f"No {' or '.join(problem.bones.wanted)} given: {problem.bones.report}. Look at what was "
+            f"estimated in {run.bones}; put better bones into the actor folder.",
             warning=True,
         )
         write_bones(run.bones, actor, problem.bones)

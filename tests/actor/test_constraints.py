@@ -10,7 +10,7 @@ import pytest
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import vertex_normals
+from aim_maya.core.mesh import joined, vertex_normals
 from tests.conftest import grid_mesh
 from trainer.actor.constraints import JAW, SKULL, find_constraints
 from trainer.actor.jaw import find_jaw
@@ -72,6 +72,21 @@ def test_skull_outside_the_skin(sample: Actor) -> None:
     big = sample.skull.with_points(sample.skull.points * 1.25)
     with pytest.raises(AimError, match="outside the skin, by up to"):
         find_constraints(replace(sample, skull=big))
+
+
+def test_eyes_and_teeth_of_the_same_mesh_are_not_the_skin(sample: Actor) -> None:
+    """They lie deeper than the bones: measured against them, bones stood outside, for another unit."""
+    assert sample.skull is not None
+    assert sample.jaw is not None
+    sheet = grid_mesh(7, 13)
+    up, round_ = np.pi * sheet.points[:, 1] / 6, 2 * np.pi * sheet.points[:, 0] / 12
+    ball = 7 * np.stack([np.sin(up) * np.cos(round_), np.cos(up), np.sin(up) * np.sin(round_)], 1)
+    bones, neutral = joined(sample.skull, sample.jaw).points, sample.neutral
+    for at in bones[:: len(bones) // 60]:
+        neutral = joined(neutral, sheet.with_points(ball + at - [0, 0, 11]))
+    alone, beside = find_constraints(sample), find_constraints(replace(sample, neutral=neutral))
+    assert len(beside.covered) > 0.9 * len(alone.covered)
+    assert beside.covered.max() < len(sample.neutral.points)
 
 
 def test_skull_in_another_place(sample: Actor) -> None:

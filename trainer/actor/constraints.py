@@ -168,8 +168,10 @@ def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]
 
 
 def _check_inside(actor: Actor, bones: Mesh) -> None:
+    skin = np.flatnonzero(pieces(actor.neutral) == 0)  # teeth and eyes lie deeper than bone: they tell nothing
     normals = vertex_normals(actor.neutral)
-    distance, nearest = cKDTree(actor.neutral.points).query(bones.points)
+    distance, nearest = cKDTree(actor.neutral.points[skin]).query(bones.points)
+    nearest = skin[nearest]
     height = ((bones.points - actor.neutral.points[nearest]) * normals[nearest]).sum(1)
     limit = 2.0 / actor.mm_per_unit
     outside = (height > limit) & (height > 0.5 * distance) & ~boundary_vertices(actor.neutral)[nearest]
