@@ -9,6 +9,7 @@ import pytest
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import joined, vertex_normals
 from tests.conftest import grid_mesh
@@ -198,3 +199,23 @@ def test_rays_go_in_along_smooth_ways(sample: Actor) -> None:
     assert turned[outer].min() > 0
     assert np.median(turned[outer]) > np.cos(np.radians(5))
     assert turned[~outer] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("source", ["teeth", "poses"])
+def test_an_in_between_without_teeth_lies_on_the_jaw_s_way(sample: Actor, source: str) -> None:
+    """It kept the jaw still: half the slider did nothing, the other half opened it twice as fast."""
+    truth = true_jaw_poses()
+    knots = [
+        Control("jawOpen", 0, ((0.4, "part"), (1.0, "jawOpen"), (1.5, "wide"))),
+        Control("x", 1, ((1.0, "x"),)),
+    ]
+    rig = Rig(tuple(knots), (Pose("both", {"jawOpen": 1.0, "x": 1.0}),))
+    shapes = dict.fromkeys(rig.targets, sample.neutral.points)
+    assert sample.lower_teeth is not None
+    teeth = {"jawOpen": rigid.apply(truth["jawOpen"], sample.lower_teeth.points)}
+    given = {"jawOpen": truth["jawOpen"]}
+    actor = replace(sample, rig=rig, shapes=shapes, lower_teeth_shapes=teeth, jaw_poses=given)
+    jaw = find_jaw(actor, find_constraints(sample), source)
+    assert jaw.poses["part"] == pytest.approx(rigid.part(truth["jawOpen"], 0.4), abs=1e-9)
+    assert set(jaw.poses) == {"jawOpen", "part"}  # what lies beyond, and what has nothing, is still
+    assert "1 in-between(s) without lie on the way; 2 target(s) without keep the jaw still" in jaw.report
