@@ -114,7 +114,8 @@ def _train(
             warning=True,
         )
         write_bones(run.bones, actor, problem.bones)
-    progress.note(f"{problem.tissue.note}.")
+    lost = problem.tissue.landmarks is None and config.bones != "none"
+    progress.note(f"{problem.tissue.note}.", warning=lost)
     progress.note(
         f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: "
         f"{problem.jaw.report}."
