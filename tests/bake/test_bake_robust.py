@@ -79,7 +79,7 @@ def test_missing_files(
         )
         assert "no upper_teeth.obj" in capsys.readouterr().err
     (tmp_path / "teeth" / "face.usda").touch()
-    words = ["bake", str(draft), str(take), "-o", str(tmp_path / "o.npz"), "--actor"]
+    words = ["bake", str(draft), str(take), "-o", str(tmp_path / "o.usdc"), "--actor"]
     assert main([*words, str(tmp_path / "teeth" / "face.usda")]) == 2
     assert "is one file; teeth are read from the OBJ files of an actor folder" in capsys.readouterr().err
     assert [f.name for f in tmp_path.iterdir()] == ["teeth"]
