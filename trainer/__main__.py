@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from aim_maya import __version__
-from aim_maya.core.errors import AimError, Cancelled, first_line, nearest_name
+from aim_maya.core.errors import AimError, Cancelled, MachineError, first_line, nearest_name
 
 COMMANDS = {
     "demo": "the whole line on the head that comes with the package, in minutes",
@@ -87,7 +87,7 @@ def _main(given: list[str]) -> int:
         code = _run(given[0], given[1:])
     except AimError as error:
         _complain(error)
-        return _ended(given, BAD_INPUT, error)
+        return _ended(given, FAILED if isinstance(error, MachineError) else BAD_INPUT, error)
     except (Cancelled, KeyboardInterrupt, BrokenPipeError) as stopped:
         return _ended(given, STOPPED, _stopped(stopped))
     except (MemoryError, OSError) as error:

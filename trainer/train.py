@@ -64,10 +64,11 @@ def train(
     asked to stop.
     """
     device = pick_device(config.device)
-    state = run.load() if resume else None
+    state, unlike = run.load() if resume else None, ""
     if state is not None:
         begun_with = _config_of(state, run)
         _check_same(state, actor, run)
+        unlike = _told_otherwise(begun_with, config)
         config = replace(begun_with, device=config.device)
     run.begin()
     write_json(run.config, config.to_json())
@@ -81,6 +82,8 @@ def train(
     ):
         progress.cancelled = lambda: interruption.asked() or heartbeat.asked.is_set()
         with reported(progress, actor.name, out, int(state.get("shown", 0)) if state else 0, source):
+            if unlike:
+                progress.note(unlike, warning=True)
             return _train(actor, out, config, run, state, device, progress, leave_out)
 
 
@@ -109,12 +112,13 @@ def _train(
         )
     if problem.bones is not None:
         progress.note(
-            f"No skull or jaw given: {problem.bones.report}. Look at them in {run.bones}; put better "
-            "ones into the actor folder.",
+            f"No {' or '.join(problem.bones.wanted)} given: {problem.bones.report}. Look at what was "
+            f"estimated in {run.bones}; put better bones into the actor folder.",
             warning=True,
         )
         write_bones(run.bones, actor, problem.bones)
-    progress.note(f"{problem.tissue.note}.")
+    lost = problem.tissue.landmarks is None and config.bones != "none"
+    progress.note(f"{problem.tissue.note}.", warning=lost)
     progress.note(
         f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: "
         f"{problem.jaw.report}."
@@ -217,6 +221,23 @@ def _config_of(state: dict[str, Any], run: RunFolder) -> TrainConfig:
     if wrong:
         raise run.damaged(f"its configuration has '{wrong}' of another kind", "It was altered.")
     return config
+
+
+def _told_otherwise(begun: TrainConfig, told: TrainConfig) -> str:
+    """What is said where a training is to go on with other settings than it was begun with; '' without. The
+    networks' sizes follow from the targets, and are not looked at."""
+    settings = told.to_json()
+    other = [
+        f"{name} {value}, not {settings[name]}"
+        for name, value in begun.to_json().items()
+        if name != "device" and not isinstance(value, dict) and value != settings[name]
+    ]
+    if not other:
+        return ""
+    return (
+        f"It goes on with the settings that it was begun with: {'; '.join(other)}. Without --resume it begins "
+        "anew."
+    )
 
 
 def _misfit(error: Exception) -> str:

@@ -20,6 +20,11 @@ class AimError(Exception):
         super().__init__(" ".join(part for part in (self.what, cause, remedy) if part))
 
 
+class MachineError(AimError):
+    """The machine gave way, and not the request: a disk that takes no more. Commands end with exit code 1; the
+    same again may succeed."""
+
+
 class Cancelled(Exception):
     """The user asked long work to stop; whatever is on disk is whole and usable."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import AimError
+from .errors import AimError, MachineError
 
 try:
     import fcntl
@@ -166,7 +166,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, final)
     except OSError as error:
-        raise AimError(
+        raise MachineError(
             f"Writing {final} failed: {error.strerror}.",
             "The disk may be full.",
             "Nothing was left behind; try again.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .errors import AimError
+from .errors import AimError, MachineError
 from .files import atomic_path, write_text
 from .progress import SCHEMA
 
@@ -141,7 +141,7 @@ class RunFolder:
             with atomic_path(self.checkpoint) as temporary:
                 torch.save(state, temporary)
         except RuntimeError as error:  # torch's own, for a stream that takes no more
-            raise AimError(
+            raise MachineError(
                 f"The checkpoint {self.checkpoint} cannot be written ({told_by(error)}).",
                 "The disk may be full.",
                 "Free some space.",

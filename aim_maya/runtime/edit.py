@@ -309,8 +309,8 @@ def recipe_from_json(data: Any, where: str, folder: Path = Path()) -> EditRecipe
         if name not in known:
             raise AimError(
                 f"{where} has the unknown entry '{name}'.",
-                nearest_name(str(name), known),
-                f"Known entries: {', '.join(known)}.",
+                nearest_name(str(name), [*known, *HANDLES]),
+                f"Known entries: {', '.join(known)}. Handles, in mm: {', '.join(HANDLES)}.",
             )
     return EditRecipe(
         **{name: _checked(name, value, where) for name, value in entries.items()}, folder=folder

@@ -12,11 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QLibraryInfo, QLoggingCategory, QSettings, Qt, QTimer
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import QBuffer, QIODevice, QLibraryInfo, QLoggingCategory, QSettings, Qt, QTimer
+from PySide6.QtGui import QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.files import atomic_path
 
 # An error as people should meet it: what, why, what to do, and where the log is.
 
@@ -224,16 +225,33 @@ def dress(window: QWidget) -> None:
 
 
 def show(window: QWidget, app: QApplication, *, picture: Path | None = None, after_s: float = 0.5) -> int:
-    """Show a window until it is closed; with a picture, save one after some seconds and close."""
+    """Show a window until it is closed; with a picture, save one after some seconds and close. Raises AimError
+    where that cannot be written."""
+    failed: list[AimError] = []
+
+    def save(picture: Path) -> None:
+        try:
+            save_png(window.grab().toImage(), picture)
+        except AimError as error:  # nothing catches it here, inside Qt
+            failed.append(error)
+        window.close()
+
     window.show()
     if picture is not None:
-        QTimer.singleShot(round(1000 * after_s), lambda: _save(window, picture))
-    return app.exec()
+        QTimer.singleShot(round(1000 * after_s), lambda: save(picture))
+    code = app.exec()
+    if failed:
+        raise failed[0]
+    return code
 
 
-def _save(window: QWidget, picture: Path) -> None:
-    window.grab().save(str(picture))
-    window.close()
+def save_png(image: QImage, path: Path) -> None:
+    """A picture as PNG, whole or not at all: Qt's own file tells of no full disk. Raises AimError."""
+    stream = QBuffer()
+    stream.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(stream, "PNG")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(bytes(stream.data().data()))
 
 
 def check_writable(picture: Path | None, ending: str = ".png") -> None:

@@ -40,6 +40,27 @@ def test_a_head_that_looks_backwards(sample: Actor) -> None:
         find_constraints(turned(sample, [0, np.pi, 0, 0, 0, 0]))
 
 
+@pytest.mark.parametrize(("angle", "axis"), [(np.pi / 2, "+x"), (-np.pi / 2, "-x")])
+def test_a_head_that_looks_aside(sample: Actor, angle: float, axis: str) -> None:
+    """It was trained, without landmarks: regions and handles lay anywhere."""
+    with pytest.raises(AimError, match="lies aside of its jaw joints") as error:
+        find_constraints(turned(sample, [0, angle, 0, 0, 0, 0]))
+    assert f"looks along {axis}" in error.value.cause
+
+
+@pytest.mark.parametrize(("angle", "says"), [(0.0, ""), (np.pi / 2, "looks along +x"), (np.pi, "along +y")])
+def test_heads_with_z_up_are_looked_at_as_well(sample: Actor, angle: float, says: str) -> None:
+    lying = replace(turned(turned(sample, [0, angle, 0, 0, 0, 0]), [np.pi / 2, 0, 0, 0, 0, 0]), up="z")
+    if not says:
+        check_bones(lying)
+        return
+    with pytest.raises(AimError) as error:
+        check_bones(lying)
+    assert says in error.value.cause
+    assert "about z" in error.value.remedy
+    assert "along -y" in error.value.remedy
+
+
 @pytest.mark.parametrize(
     "twist", [[-np.pi / 2, 0, 0, 0, 0, 0], [np.pi / 2, 0, 0, 0, 0, 0], [np.pi, 0, 0, 0, 0, 0]]
 )

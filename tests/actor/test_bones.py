@@ -39,6 +39,7 @@ from trainer.evaluate.anatomy import (
     outside_skin,
     region_of,
     roughness,
+    write_bones,
 )
 from trainer.evaluate.score import jaw_estimate_accuracy
 from trainer.geometry.surface import facial_plane, inward_room, outside
@@ -85,12 +86,18 @@ def test_the_sample_head_without_bones(sample: Actor) -> None:
     assert bones.jaw.points[:, 1].mean() < bones.skull.points[:, 1].mean()
 
 
-def test_only_what_lacks_is_estimated(sample: Actor) -> None:
+def test_only_what_lacks_is_estimated(sample: Actor, tmp_path: Path) -> None:
     assert with_bones(sample) == (sample, None)
     mended, bones = with_bones(replace(sample, jaw=None))
     assert bones is not None
     assert mended.skull is sample.skull
     assert mended.jaw is bones.jaw
+    assert bones.report.startswith("jaw estimated from the skin")
+    assert ", skull given; error to expect" in bones.report
+    assert "forehead" not in bones.report
+    assert "chin" in bones.report
+    write_bones(tmp_path / "bones", sample, bones)
+    assert {file.name for file in (tmp_path / "bones").iterdir()} == {"jaw.obj", "bones.json", "bones.png"}
 
 
 @pytest.mark.parametrize("name", ["ict_rig", "actor_a", "actor_b"])

@@ -9,8 +9,9 @@ import pytest
 
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
+from aim_maya.core.controls import Control, Pose, Rig
 from aim_maya.core.errors import AimError
-from aim_maya.core.mesh import vertex_normals
+from aim_maya.core.mesh import joined, vertex_normals
 from tests.conftest import grid_mesh
 from trainer.actor.constraints import JAW, SKULL, find_constraints
 from trainer.actor.jaw import find_jaw
@@ -72,6 +73,21 @@ def test_skull_outside_the_skin(sample: Actor) -> None:
     big = sample.skull.with_points(sample.skull.points * 1.25)
     with pytest.raises(AimError, match="outside the skin, by up to"):
         find_constraints(replace(sample, skull=big))
+
+
+def test_eyes_and_teeth_of_the_same_mesh_are_not_the_skin(sample: Actor) -> None:
+    """They lie deeper than the bones: measured against them, bones stood outside, for another unit."""
+    assert sample.skull is not None
+    assert sample.jaw is not None
+    sheet = grid_mesh(7, 13)
+    up, round_ = np.pi * sheet.points[:, 1] / 6, 2 * np.pi * sheet.points[:, 0] / 12
+    ball = 7 * np.stack([np.sin(up) * np.cos(round_), np.cos(up), np.sin(up) * np.sin(round_)], 1)
+    bones, neutral = joined(sample.skull, sample.jaw).points, sample.neutral
+    for at in bones[:: len(bones) // 60]:
+        neutral = joined(neutral, sheet.with_points(ball + at - [0, 0, 11]))
+    alone, beside = find_constraints(sample), find_constraints(replace(sample, neutral=neutral))
+    assert len(beside.covered) > 0.9 * len(alone.covered)
+    assert beside.covered.max() < len(sample.neutral.points)
 
 
 def test_skull_in_another_place(sample: Actor) -> None:
@@ -183,3 +199,23 @@ def test_rays_go_in_along_smooth_ways(sample: Actor) -> None:
     assert turned[outer].min() > 0
     assert np.median(turned[outer]) > np.cos(np.radians(5))
     assert turned[~outer] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("source", ["teeth", "poses"])
+def test_an_in_between_without_teeth_lies_on_the_jaw_s_way(sample: Actor, source: str) -> None:
+    """It kept the jaw still: half the slider did nothing, the other half opened it twice as fast."""
+    truth = true_jaw_poses()
+    knots = [
+        Control("jawOpen", 0, ((0.4, "part"), (1.0, "jawOpen"), (1.5, "wide"))),
+        Control("x", 1, ((1.0, "x"),)),
+    ]
+    rig = Rig(tuple(knots), (Pose("both", {"jawOpen": 1.0, "x": 1.0}),))
+    shapes = dict.fromkeys(rig.targets, sample.neutral.points)
+    assert sample.lower_teeth is not None
+    teeth = {"jawOpen": rigid.apply(truth["jawOpen"], sample.lower_teeth.points)}
+    given = {"jawOpen": truth["jawOpen"]}
+    actor = replace(sample, rig=rig, shapes=shapes, lower_teeth_shapes=teeth, jaw_poses=given)
+    jaw = find_jaw(actor, find_constraints(sample), source)
+    assert jaw.poses["part"] == pytest.approx(rigid.part(truth["jawOpen"], 0.4), abs=1e-9)
+    assert set(jaw.poses) == {"jawOpen", "part"}  # what lies beyond, and what has nothing, is still
+    assert "1 in-between(s) without lie on the way; 2 target(s) without keep the jaw still" in jaw.report

@@ -68,6 +68,8 @@ def test_unit_place_and_tilt_do_not_matter(sample: Actor) -> None:
         ([-np.pi / 2, 0, 0, 0, 0, 0], "lies on its back"),
         ([np.pi / 2, 0, 0, 0, 0, 0], "lies on its face"),
         ([0, 0, np.pi, 0, 0, 0], "upside down"),
+        ([0, np.pi / 2, 0, 0, 0, 0], "looks to its left"),
+        ([0, -np.pi / 2, 0, 0, 0, 0], "looks to its right"),
     ],
 )
 def test_a_head_the_wrong_way_round(sample: Actor, twist: list[float], words: str) -> None:

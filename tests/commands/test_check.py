@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from aim_maya.core.actor import Actor
 from aim_maya.core.actor_check import Examination, examine, pieces
-from aim_maya.core.actor_folder import read_actor, write_dataset
+from aim_maya.core.actor_folder import read_actor, write_actor, write_dataset
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, joined
 from aim_maya.core.obj import write_obj
@@ -318,3 +320,25 @@ def test_the_windows_form(folder: Path, qtbot: object) -> None:
     assert form.check.box is not None
     assert "it should be skull.obj" in form.check.box.text()
     form.check.box.close()
+
+
+def test_a_face_whose_landmarks_are_not_found_says_so(
+    sample: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With bones it is trained all the same; that they would be "found by themselves" was not true."""
+    from trainer.actor.landmarks import find_landmarks
+
+    write_actor(sample, tmp_path / "face")
+    assert main(["check", str(tmp_path / "face")]) == 0
+    assert f"landmarks      {find_landmarks(sample).report}" in capsys.readouterr().out
+    points = sample.neutral.points.copy()
+    points[:, 2] = np.minimum(points[:, 2], np.quantile(points[:, 2], 0.85))  # no nose, no lips
+    flat = replace(
+        sample, neutral=sample.neutral.with_points(points), shapes=dict.fromkeys(sample.shapes, points + 1.0)
+    )
+    write_actor(flat, tmp_path / "flat")
+    out = tmp_path / "flat.json"
+    main(["check", str(tmp_path / "flat"), "--json", str(out)])
+    report = json.loads(out.read_text())
+    assert report["found"]["landmarks"] == "not found"
+    assert any("Regions and handles of edits are placed roughly" in warning for warning in report["warnings"])

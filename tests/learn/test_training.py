@@ -226,7 +226,10 @@ def test_cancel_file_leaves_a_checkpoint_and_no_model(small: Actor, tmp_path: Pa
     )
     with pytest.raises(AimError, match=f"is of '{small.name}', not of 'other'"):
         train(other, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
-    train(small, tmp_path / "x.aim", QUICK, folder, resume=True, style="none")
+    told = replace(QUICK, seed=7)
+    train(small, tmp_path / "x.aim", told, folder, resume=True, style="none")
+    said = (folder.path / "progress.jsonl").read_text()
+    assert f"It goes on with the settings that it was begun with: seed {QUICK.seed}, not 7." in said
     assert FaceModel.load(tmp_path / "x.aim").points({"jawOpen": 1.0}).shape == small.neutral.points.shape
 
 

@@ -97,7 +97,7 @@ FAULTS = [
     Fault(
         "a name that differs by case is lost",
         ATTACH,
-        "        elif control.lower() in lowered:\n",
+        "        elif as_alias(control).lower() in lowered:\n",
         "        elif False:\n",
         ("attach",),
     ),

@@ -81,6 +81,7 @@ def test_a_handle_is_read_by_its_first_name(model: FaceModel) -> None:
         ({"thicknes": 2}, "Did you mean 'thickness'"),
         ({"thickness": {"cheek": 1.2}}, "Did you mean 'cheeks'"),
         ({"bones": {"jaw_longer": 5}}, "Did you mean 'jaw_longer_mm'"),
+        ({"jaw_longr_mm": 5}, "Did you mean 'jaw_longer_mm'"),
         ({"bones": 5}, "not handles and their mm"),
         ({"bones": {"jaw_longer_mm": "5"}}, "not a number"),
         ({"thickness": {"lips": None}}, "not a number"),

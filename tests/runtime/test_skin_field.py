@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import aim_maya
 from aim_maya.core.arrays import Floats, pack_arrays
 from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
@@ -28,6 +29,8 @@ from trainer.evaluate import edit_check
 from trainer.evaluate.edit_check import Case, Pose
 from trainer.export import skin_fields
 from trainer.export.skin_fields import request_of, skin_seals, widest
+
+SHIPPED = Path(aim_maya.__file__).parent / "sample" / "sample.aim"
 
 
 @pytest.fixture(scope="module")
@@ -554,4 +557,25 @@ def test_the_check_prints_every_figure(
     red = json.loads(out.read_text())["red"]
     assert list(red) == ["unedited", "thickness 1.3", "long_jaw +1", "long_jaw -1"]
     assert set(red["unedited"].values()) == {0}
-    assert list(red["unedited"]) == ["rest", "jawOpen", "lids closed"]
+    assert list(red["unedited"]) == ["rest", "jawOpen", "no target closes the lids"]  # four vertices a lid
+
+
+def test_what_lifts_a_lid_along_with_a_cheek_does_not_close_it(model: FaceModel) -> None:
+    """Of a face with one blink the other lid was to be closed by a smile, and the sheet showed that."""
+    sample = FaceModel.load(SHIPPED, "cpu")
+    name, weights = edit_check.closed_lids(sample)
+    assert name == "lids closed"
+    assert {sample.targets[i] for i in np.flatnonzero(weights)} <= {
+        "eyesLookDown",
+        "eyeBlink_L",
+        "eyeBlink_R",
+    }
+    name, weights = edit_check.closed_lids(model)  # so coarse that no target moves lids alone
+    assert name == "no target closes the lids"
+    assert not weights.any()
+
+
+def test_names_with_umlauts_are_written_on_a_sheet() -> None:
+    """PIL's own font has none: boxes, one like the other."""
+    one, other = (edit_check._written((60, 30), [(letter, 20)]) for letter in ("ö", "ü"))
+    assert not np.array_equal(one, other)

@@ -557,6 +557,32 @@ def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -
         assert out.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("extra", [[], ["--window"]])
+def test_a_picture_that_does_not_fit_on_the_disk(tmp_path: Path, extra: list[str]) -> None:
+    """Half a PNG was left, with "wrote" and exit code 0. Files may grow to 20 kB here."""
+    resource = pytest.importorskip("resource")
+    shipped = Path(app.__file__).parents[2] / "sample" / "sample.aim"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "trainer",
+            "view",
+            str(shipped),
+            "--screenshot",
+            str(tmp_path / "p.png"),
+            *extra,
+        ],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "The disk may be full" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [

@@ -39,6 +39,7 @@ def try_anatomy(found: Examination, actor: Actor) -> None:
     """Bones, constraints and the jaw's motion, as training makes them: what a face lacks shows here."""
     from .bones import with_constraints
     from .jaw import find_jaw
+    from .landmarks import find_landmarks
     from .weld import weld
 
     welded = weld(actor)
@@ -54,5 +55,13 @@ def try_anatomy(found: Examination, actor: Actor) -> None:
         f"{len(constraints.used)} of {len(whole.neutral.points)} vertices lie over bone"
     )
     found.found["jaw_motion"] = f"{jaw.source}: {jaw.report}"
-    if bones is not None:
-        found.found["landmarks"] = bones.landmarks.report
+    try:
+        at = find_landmarks(whole) if bones is None else bones.landmarks
+    except AimError as error:  # training goes on: the bones are given
+        found.found["landmarks"] = "not found"
+        found.warnings.append(
+            f"{error.what} Regions and handles of edits are placed roughly then, and tissue depths are not "
+            f"known. {error.remedy}"
+        )
+    else:
+        found.found["landmarks"] = at.report

@@ -173,13 +173,14 @@ placing."""
 @dataclass(frozen=True)
 class EstimatedBones:
     """skull and jaw in the neutral's object space and unit; landmarks; vertices {region: how many};
-    expected_mm {region: error to expect}."""
+    expected_mm {region: error to expect}; wanted: which of 'skull' and 'jaw' the actor lacks."""
 
     skull: Mesh
     jaw: Mesh
     landmarks: Landmarks
     vertices: dict[str, int]
     expected_mm: dict[str, float]
+    wanted: tuple[str, ...] = ("skull", "jaw")
 
     @property
     def hinge(self) -> Floats:
@@ -191,10 +192,13 @@ class EstimatedBones:
     @property
     def report(self) -> str:
         """One sentence for logs and manifests."""
-        rough = ", ".join(f"{name} {mm:g}" for name, mm in self.expected_mm.items())
+        regions = {"skull": SKULL_REGIONS, "jaw": JAW_REGIONS}
+        wanted = [name for bone in self.wanted for name in regions[bone]]
+        rough = ", ".join(f"{name} {mm:g}" for name, mm in self.expected_mm.items() if name in wanted)
+        given = "".join(f", {bone} given" for bone in regions if bone not in self.wanted)
         return (
-            "skull and jaw estimated from the skin by tissue depth (landmarks: "
-            f"{self.landmarks.report}); error to expect, mm: {rough}"
+            f"{' and '.join(self.wanted)} estimated from the skin by tissue depth (landmarks: "
+            f"{self.landmarks.report}){given}; error to expect, mm: {rough}"
         )
 
 
@@ -240,9 +244,10 @@ def _doubt(region: str, at: Landmarks) -> float:
 def with_bones(actor: Actor) -> tuple[Actor, EstimatedBones | None]:
     """The actor with what it lacks of skull and jaw estimated, and the estimate; the actor itself and None
     when it lacks nothing."""
-    if actor.skull is not None and actor.jaw is not None:
+    wanted = tuple(name for name in ("skull", "jaw") if getattr(actor, name) is None)
+    if not wanted:
         return actor, None
-    bones = estimate_bones(actor)
+    bones = replace(estimate_bones(actor), wanted=wanted)
     return replace(actor, skull=actor.skull or bones.skull, jaw=actor.jaw or bones.jaw), bones
 
 

@@ -18,43 +18,54 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 from trainer.geometry.surface import LONGEST_MM, Surface, exposed, spread, ways_out
 
+from .landmark_search import directions
 from .weld import pieces
 
 # Are skull and jaw what their names say, and does the head look the way heads do here: y up, z forward?
 
 
 def check_bones(actor: Actor) -> None:
-    """Raises AimError when skull and jaw are swapped, or the jaw shows that the head looks backwards or lies
-    down.
+    """Raises AimError when skull and jaw are swapped, or the jaw shows that the head looks backwards or aside,
+    or lies down.
 
-    A mandible's condyles are its highest points and lie behind its chin. Only for heads with y up.
+    A mandible's condyles are its highest points and lie behind its chin.
     """
-    if actor.skull is None or actor.jaw is None or actor.up != "y":
+    if actor.skull is None or actor.jaw is None:
         return
-    skull, jaw = actor.skull.points, actor.jaw.points
+    top, front = directions(actor.up)
+    x, y, z = ("x", "y", "+z") if actor.up == "y" else ("x", "z", "-y")
+    axes = np.stack([np.cross(top, front), top, front], 1)
+    skull, jaw = actor.skull.points @ axes, actor.jaw.points @ axes
     above = skull.mean(0) - jaw.mean(0)
     if abs(above[2]) > 1.2 * abs(above[1]):
         raise AimError(
             f"The skull of '{actor.name}' does not lie above its jaw: its middle is {above[1]:.4g} "
-            f"higher and {above[2]:.4g} further along z.",
-            "The head lies on its back or face: it was exported with z up.",
-            "Turn neutral, shapes and bones to y up and z forward.",
+            f"higher and {above[2]:.4g} further along {z.lstrip('+')}.",
+            f"The head lies on its back or face: it was exported with {'z' if y == 'y' else 'y'} up.",
+            f'Turn neutral, shapes and bones to {y} up and {z} forward, or name the "up" axis in actor.json.',
         )
     if above[1] < 0:
         raise AimError(
-            f"The jaw of '{actor.name}' lies above its skull (middles at y = {jaw[:, 1].mean():.4g} "
+            f"The jaw of '{actor.name}' lies above its skull (middles at {y} = {jaw[:, 1].mean():.4g} "
             f"and {skull[:, 1].mean():.4g}).",
             "skull.obj and jaw.obj are swapped, or the head hangs upside down.",
-            "Exchange the two files, or turn the head to y up.",
+            f"Exchange the two files, or turn the head to {y} up.",
         )
     height = np.ptp(jaw[:, 1])
     high, low = jaw[:, 1] > jaw[:, 1].max() - 0.15 * height, jaw[:, 1] < jaw[:, 1].min() + 0.25 * height
-    behind, front = float(jaw[high, 2].mean()), float(jaw[low, 2].mean())
-    if behind > front + 0.1 * float(np.ptp(jaw[:, 2])):
+    chin, joints = jaw[low].mean(0), jaw[high].mean(0)
+    aside, ahead = float(chin[0] - joints[0]), float(chin[2] - joints[2])
+    if abs(aside) > max(abs(ahead), 0.1 * float(np.ptp(jaw[:, 0]))):
         raise AimError(
-            f"The chin of '{actor.name}' lies behind its jaw joints (z = {front:.4g} and {behind:.4g}).",
-            "The head looks along -z.",
-            "Turn neutral, shapes and bones by 180 degrees about y, so that the face looks along +z.",
+            f"The chin of '{actor.name}' lies aside of its jaw joints ({x} = {chin[0]:.4g} and {joints[0]:.4g}).",
+            f"The head looks along {'+' if aside > 0 else '-'}{x}.",
+            f"Turn neutral, shapes and bones by 90 degrees about {y}, so that the face looks along {z}.",
+        )
+    if ahead < -0.1 * float(np.ptp(jaw[:, 2])):
+        raise AimError(
+            f"The chin of '{actor.name}' lies behind its jaw joints ({chin[2]:.4g} and {joints[2]:.4g} along {z}).",
+            f"The head looks along {'-z' if y == 'y' else '+y'}.",
+            f"Turn neutral, shapes and bones by 180 degrees about {y}, so that the face looks along {z}.",
         )
 
 
@@ -168,8 +179,12 @@ def _blocked(skin: Mesh, normals: Floats, distance: Floats) -> NDArray[np.bool_]
 
 
 def _check_inside(actor: Actor, bones: Mesh) -> None:
+    skin = np.flatnonzero(
+        pieces(actor.neutral) == 0
+    )  # teeth and eyes lie deeper than bone: they tell nothing
     normals = vertex_normals(actor.neutral)
-    distance, nearest = cKDTree(actor.neutral.points).query(bones.points)
+    distance, nearest = cKDTree(actor.neutral.points[skin]).query(bones.points)
+    nearest = skin[nearest]
     height = ((bones.points - actor.neutral.points[nearest]) * normals[nearest]).sum(1)
     limit = 2.0 / actor.mm_per_unit
     outside = (height > limit) & (height > 0.5 * distance) & ~boundary_vertices(actor.neutral)[nearest]

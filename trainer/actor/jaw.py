@@ -13,6 +13,7 @@ import numpy as np
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
+from aim_maya.core.controls import Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
 
@@ -69,13 +70,7 @@ def find_jaw(
         return _from_teeth(actor, loose_teeth)
     if source == "poses" or (source == "auto" and actor.jaw_poses is not None):
         given = {t: m for t, m in (actor.jaw_poses or {}).items() if t in actor.rig.targets}
-        missing = len(actor.rig.targets) - len(given)
-        return Jaw(
-            given,
-            "poses",
-            "given in jaw_poses.json"
-            + (f"; {missing} target(s) without one keep the jaw still" if missing else ""),
-        )
+        return _whole(actor.rig, given, "poses", "given in jaw_poses.json")
     if source == "free":
         return Jaw({}, "free", "left to training: the paper's losses do not determine it")
     if not len(constraints.covered):
@@ -114,13 +109,34 @@ def _from_teeth(actor: Actor, loose: bool) -> Jaw:
             "Give rigid teeth or jaw_poses.json; --loose-teeth takes the best rigid motion all the "
             "same; --jaw estimate does without them.",
         )
-    missing = [t for t in actor.rig.targets if t not in poses]
-    report = f"rigid fit of the lower teeth, worst residual {worst:.4f} mm"
-    return Jaw(
-        poses,
-        "teeth",
-        report + (f"; {len(missing)} target(s) without teeth keep the jaw still" if missing else ""),
-    )
+    return _whole(actor.rig, poses, "teeth", f"rigid fit of the lower teeth, worst residual {worst:.4f} mm")
+
+
+def _whole(rig: Rig, given: dict[str, Floats], source: str, report: str) -> Jaw:
+    """The jaw of the poses given. An in-between without one lies on the way between its neighbours, as teeth
+    do that have no shape there: still, it would open the jaw in the second half of the slider alone."""
+    poses, between = dict(given), 0
+    for control in rig.controls:
+        known = sorted(
+            [(0.0, np.eye(4))] + [(v, given[t]) for v, t in control.knots if t in given],
+            key=lambda knot: knot[0],
+        )
+        for value, target in control.knots:
+            below = [knot for knot in known if knot[0] < value]
+            above = [knot for knot in known if knot[0] > value]
+            if target in given or not below or not above:
+                continue
+            (low, first), (high, second) = below[-1], above[0]
+            if not np.array_equal(first, second):
+                poses[target] = rigid.between(first, second, (value - low) / (high - low))
+                between += 1
+    alone = {pose.target for pose in rig.poses}
+    still = sum(target not in poses and target not in alone for target in rig.targets)
+    if between:
+        report += f"; {between} in-between(s) without lie on the way"
+    if still:
+        report += f"; {still} target(s) without keep the jaw still"
+    return Jaw(poses, source, report)
 
 
 def _estimated(actor: Actor, constraints: Constraints) -> Jaw:

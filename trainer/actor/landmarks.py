@@ -211,6 +211,8 @@ def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Flo
     say = 'Say so in actor.json: "up": "z" (or "y"), or turn neutral, shapes and bones.'
     return [
         ("looks backwards", turn, up, -front),
+        ("looks to its left", turn, up, np.cross(up, front)),
+        ("looks to its right", turn, up, -np.cross(up, front)),
         ("lies on its back", say, -front, up),
         ("lies on its face", say, front, -up),
         ("hangs upside down", turn, -up, front),

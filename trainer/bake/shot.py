@@ -191,6 +191,11 @@ TEETH: dict[str, Literal["jaw", "skull"]] = {"upper_teeth": "skull", "lower_teet
 def teeth_files(actor: Path) -> list[Path]:
     """The files of an actor folder that hold teeth. Raises AimError when it has none."""
     found = [file for name in TEETH if (file := actor / f"{name}.obj").is_file()]
+    if actor.is_file():
+        raise AimError(
+            f"{actor} is one file; teeth are read from the OBJ files of an actor folder.",
+            remedy="Give a folder with lower_teeth.obj and upper_teeth.obj, or leave --actor out.",
+        )
     if not found:
         raise AimError(
             f"{actor} has no upper_teeth.obj and no lower_teeth.obj.",

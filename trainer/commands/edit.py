@@ -93,13 +93,10 @@ def run(options: Options) -> dict[str, Any]:
 
         if options.out.exists() and options.out.resolve() == options.model.resolve():
             raise AimError(f"{options.out} is the model that is edited.", remedy="Choose another output.")
-        figures["parity_mm"] = bake_edit(
-            model,
-            edited,
-            recipes,
-            options.out,
-            options.name or f"{str(model.manifest['name']).removesuffix(' edited')} edited",
-        )
+        name = options.name or f"{str(model.manifest['name']).removesuffix(' edited')} edited"
+        with Progress(options.progress) as progress:
+            progress.stage("export")  # half a minute on a busy machine
+            figures["parity_mm"] = bake_edit(model, edited, recipes, options.out, name)
     if options.save is not None:
         recipes[-1].write(options.save)
     if options.obj is not None:

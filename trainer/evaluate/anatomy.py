@@ -246,9 +246,10 @@ def _summary(distance: Floats) -> dict[str, float]:
 
 
 def write_bones(folder: Path, actor: Actor, bones: EstimatedBones) -> None:
-    """skull.obj, jaw.obj, bones.json (landmarks in object space, error to expect a region), bones.png."""
-    write_obj(folder / "skull.obj", bones.skull)
-    write_obj(folder / "jaw.obj", bones.jaw)
+    """skull.obj and jaw.obj, of these what was wanted; bones.json (landmarks in object space, error to expect
+    a region), bones.png."""
+    for name in bones.wanted:
+        write_obj(folder / f"{name}.obj", getattr(bones, name))
     write_json(folder / "bones.json", bones_summary(bones))
     with atomic_path(folder / "bones.png") as temporary:
         temporary.write_bytes(pictures.png(bones_picture(actor, bones)))

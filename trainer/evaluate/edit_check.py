@@ -36,6 +36,7 @@ _TOUCHING_MM, _SKIN_MM = 1.0, 0.02  # skin this close before other skin touches 
 _SEAM_MM = 10.0  # from the line between the lips: their inner sides
 _OPPOSED = -0.3  # cosine between normals of skin that touches
 _ASKED_MM = 0.2  # less than this asked of a vertex says nothing of what was done of it
+_OF_LIDS = 0.3  # of all that a target moves: blinks 0.9, squints 0.5, smiles, sneers and brows 0.03 to 0.16
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def check_edits(model: FaceModel, progress: Progress, only: Sequence[str] = ()) 
     follows edits."""
     _check_file(model)
     rest = Pose(model, "rest", np.zeros(len(model.targets)))
-    wide, lids = Pose(model, *widest(model)), Pose(model, "lids closed", _closed_lids(model))
+    wide, lids = Pose(model, *widest(model)), Pose(model, *closed_lids(model))
     targets = list(_closing(model))
     rows, asked = [], cases(model, only)
     progress.stage("edits checked", len(asked))
@@ -319,7 +320,7 @@ def sheet_edits(only: Sequence[str] = ()) -> dict[str, tuple[str, EditRecipe]]:
 
 def sheet_columns(model: FaceModel, views: Sequence[tuple[int, float]] = VIEWS) -> list[str]:
     """What every view is called."""
-    names = ("rest", widest(model)[0], "lids closed")
+    names = ("rest", widest(model)[0], closed_lids(model)[0])
     return [f"{names[pose]}, {_SIDES[turn]}" for pose, turn in views]
 
 
@@ -340,7 +341,7 @@ def sheet_rows(
             "This machine cannot draw.", "It has no display, no EGL and no OSMesa.", "Install libegl1."
         )
     poses = [Pose(model, "rest", np.zeros(len(model.targets))), Pose(model, *widest(model))]
-    poses.append(Pose(model, "lids closed", _closed_lids(model)))
+    poses.append(Pose(model, *closed_lids(model)))
     scene, skin, edits = FaceScene(str(model.manifest["up"]), size), ShownMesh(model.mesh), sheet_edits(only)
     scene.add(skin)
     progress.stage("edits drawn", len(edits))
@@ -394,13 +395,14 @@ def write_sheet(
 
 def _written(size: tuple[int, int], lines: Sequence[tuple[str, int]]) -> NDArray[np.uint8]:
     """(height, width, 3) dark words on white: texts, and each one's height in pixels."""
+    from matplotlib.font_manager import findfont
     from PIL import Image, ImageDraw, ImageFont
 
     image, down = Image.new("RGB", size, "white"), 7
     draw = ImageDraw.Draw(image)
     for text, height in lines:
-        font = ImageFont.load_default(height)
-        fits = max(int((size[0] - 14) / (0.54 * height)), 1)
+        font = ImageFont.truetype(findfont("DejaVu Sans"), height)  # PIL's own has no umlauts
+        fits = max(int((size[0] - 14) / (0.58 * height)), 1)
         for line in [part for given in text.split("\n") for part in textwrap.wrap(given, fits)]:
             draw.text((8, down), line, (25, 32, 38), font)
             down += height + 4
@@ -408,16 +410,21 @@ def _written(size: tuple[int, int], lines: Sequence[tuple[str, int]]) -> NDArray
     return np.asarray(image)
 
 
-def _closed_lids(model: FaceModel) -> Floats:
-    """(C,) weights of the targets that bring upper and lower lids together most, one a side or one for
-    both."""
+def closed_lids(model: FaceModel) -> tuple[str, Floats]:
+    """What the pose is called, and (C,) weights of the targets that bring upper and lower lids together most,
+    one a side or one for both. Smiles and sneers lift lids, too: most of what a blink moves is lids."""
     data, weights = model.data, np.zeros(len(model.targets))
     tables, points = data.tables(True), data.sites.to_head(data.neutral)
     lids = data.regions["eyes"] * (1.0 if data.pieces is None else data.pieces == 0)
+
+    def of_lids(e: Floats) -> bool:
+        moved = np.linalg.norm(e, axis=1)
+        return bool((moved * lids).sum() > _OF_LIDS * moved.sum())
+
     for side, name in ((points[:, 0] > 0, "_l"), (points[:, 0] < 0, "_r")):
         corners = [data.sites.points[f"{corner}{name}"][1] for corner in ("endocanthion", "exocanthion")]
         above = np.where(points[:, 1] > np.mean(corners), 1.0, -1.0) * lids * side
-        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) for e in tables.rows()]
+        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) * of_lids(e) for e in tables.rows()]
         if closing and max(closing) > 0:
             weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[int(np.argmax(closing))]))
-    return weights
+    return ("lids closed" if weights.any() else "no target closes the lids"), weights

@@ -129,7 +129,8 @@ def _of_bones(model: FaceModel, metrics: dict[str, Any] | None) -> list[str]:
     anatomy, error = (metrics or {}).get("anatomy", {}), (metrics or {}).get("jaw", {}).get("error")
     said = []
     if str(model.manifest.get("bones")) != "given":
-        said.append(f"Its bones are {model.manifest.get('bones')}, not given: take skull and jaw as a guess.")
+        bones = model.manifest.get("bones")
+        said.append(f"Not all bones were given ({bones}): take what was estimated as a guess.")
     elif "unseen_surface_median" in anatomy:
         said.append(
             f"Learned bone lies {anatomy['unseen_surface_median']:.2g} mm from the given bone (median)."

@@ -21,7 +21,7 @@ import numpy as np
 
 from aim_maya.core.arrays import Floats
 from aim_maya.core.dependencies import how_to_install
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, MachineError
 from aim_maya.core.files import check_regular
 
 # USD files: opened with their faults told in one sentence, and written with time samples that go to disk as
@@ -60,7 +60,7 @@ def usd_errors(what: str) -> Iterator[None]:
     try:
         yield
     except usd_failures() as error:
-        raise AimError(
+        raise MachineError(
             f"{what}: {_said(error)}.", "The disk may be full.", "Nothing was left behind; try again."
         ) from error
 
@@ -231,7 +231,7 @@ class CrateStream:
         """Write what waits. Raises AimError when the disk is full."""
         with usd_errors(f"Writing {self._path} failed"):
             if not self.layer.Save():
-                raise AimError(
+                raise MachineError(
                     f"Writing {self._path} failed.",
                     "The disk may be full.",
                     "Nothing was left behind; try again.",

@@ -23,6 +23,7 @@ from aim_maya.scene.node.registration import load
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import (
     Structure,
+    as_alias,
     base_weights,
     find_native,
     mesh_shape,
@@ -220,17 +221,18 @@ def _check_aliases(structure: Structure) -> None:
 
 
 def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list[str]]:
-    """Controls to weight indices by name, then by name without regard to case; who finds no partner is
-    listed."""
+    """Controls to weight indices by name, then by the name as Maya can have it and without regard to case;
+    who finds no partner is listed."""
     exact = {w.alias: w.index for w in structure.weights}
-    lowered = {w.alias.lower(): w.index for w in structure.weights}
+    lowered = {w.alias.lower(): w.index for w in structure.weights if w.alias not in model.targets}
     matched, notes = {}, []
     for control in model.targets:
         if control in exact:
             matched[control] = exact[control]
-        elif control.lower() in lowered:
-            matched[control] = lowered[control.lower()]
-            notes.append(f"control '{control}' of the model was matched to a weight that differs by case")
+        elif as_alias(control).lower() in lowered:
+            matched[control] = lowered.pop(as_alias(control).lower())
+            if control == as_alias(control):
+                notes.append(f"control '{control}' of the model was matched to a weight that differs by case")
         else:
             notes.append(
                 (
@@ -238,7 +240,7 @@ def _match(structure: Structure, model: FaceModel) -> tuple[dict[str, int], list
                     f"zero. {nearest_name(control, exact)}"
                 ).strip()
             )
-    used, poses = set(matched.values()), {p.target for p in model.data.rig.poses}
+    used, poses = set(matched.values()), {as_alias(p.target) for p in model.data.rig.poses}
     for weight in structure.weights:
         if weight.index not in used and weight.alias not in poses:
             notes.append(

@@ -21,7 +21,7 @@ from aim_maya.scene.maya.session import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.registration import load
 from aim_maya.scene.node.settings import positions
-from aim_maya.scene.rig.blend_shape import find_node
+from aim_maya.scene.rig.blend_shape import as_alias, find_node
 from aim_maya.scene.rig.meshes import copy_mesh, loose_mesh, shaded_copy, shape_after, short, transform_of
 from aim_maya.scene.rig.plugs import connect, key_linear, source_of
 
@@ -86,7 +86,7 @@ def _build(base: str, baked: BakedBack) -> str:
             )
             cmds.delete(mesh)
         if control.knots:
-            cmds.aliasAttr(control.name, f"{node}.weight[{control.index}]")
+            cmds.aliasAttr(as_alias(control.name), f"{node}.weight[{control.index}]")
         index = max(index, control.index)
     for pose in baked.rig.poses:
         index += 1
@@ -95,7 +95,7 @@ def _build(base: str, baked: BakedBack) -> str:
         cmds.delete(mesh)
         combiner = str(
             cmds.createNode(
-                "combinationShape", name=f"{short(base)}_{pose.target}_combination", skipSelect=True
+                "combinationShape", name=as_alias(f"{short(base)}_{pose.target}_combination"), skipSelect=True
             )
         )
         cmds.setAttr(f"{combiner}.combinationMethod", ("multiply", "lowest").index(pose.method))

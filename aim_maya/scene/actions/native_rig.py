@@ -28,6 +28,7 @@ from aim_maya.scene.rig.blend_shape import (
     NATIVE,
     NATIVE_FOR,
     NATIVE_PARTS,
+    as_alias,
     base_weights,
     find_native,
     find_node,
@@ -164,7 +165,7 @@ class _Builder:
         for target in self._native.targets:
             if not isinstance(target.drive, Combination):
                 continue
-            index = driven.get(target.name)
+            index = driven.get(as_alias(target.name), driven.get(target.name))
             if index is None:
                 index, free = free, free + 1
                 taken = {name.lower() for name in rig.names}
@@ -188,7 +189,7 @@ class _Builder:
 
     def _add_weight(self, index: int, name: str) -> None:
         cmds.setAttr(f"{self._node}.weight[{index}]", 0.0)
-        cmds.aliasAttr(name, f"{self._node}.weight[{index}]")
+        cmds.aliasAttr(as_alias(name), f"{self._node}.weight[{index}]")
         self._own.append(index)
 
     def _put(self, index: int, value: float, ids: Ints, deltas: Floats) -> None:

@@ -4,6 +4,7 @@ holds still, and the aimDeformer beside it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,6 +149,12 @@ def _geometry_index(node: str, shape: str) -> int:
         f"It deforms {', '.join(shapes_after(node)) or 'nothing'}.",
         "Select that mesh, or name another blendShape.",
     )
+
+
+def as_alias(name: str) -> str:
+    """What Maya can call an attribute or a mesh of that name: letters, digits and underscores."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"_{plain}" if plain[:1].isdigit() else plain
 
 
 def _aliases(node: str) -> dict[int, str]:

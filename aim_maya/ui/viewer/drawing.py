@@ -242,9 +242,10 @@ class FaceScene:
         grabbed.SetInput(self.window)
         grabbed.ReadFrontBufferOff()
         writer.SetInputConnection(grabbed.GetOutputPort())
+        writer.WriteToMemoryOn()  # what VTK writes itself may be half a file, and it says nothing
+        writer.Write()
         with atomic_path(path) as temporary:
-            writer.SetFileName(str(temporary))
-            writer.Write()
+            temporary.write_bytes(bytes(vtk_to_numpy(writer.GetResult())))
 
     def reset_camera(self, turn: float = 20.0) -> None:
         """The whole face from the front, turned by some degrees."""

@@ -11,9 +11,10 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter
 
 from aim_maya.core.dependencies import how_to_install
-from aim_maya.core.errors import AimError, first_line
+from aim_maya.core.errors import AimError, MachineError, first_line
 from aim_maya.core.files import atomic_path
 from aim_maya.core.progress import Progress
+from aim_maya.ui.app import save_png
 
 from .face import Legend, ViewedFace
 from .timeline import Player
@@ -82,9 +83,7 @@ def saved_picture(face: ViewedFace, path: Path, size: tuple[int, int]) -> None:
         image = with_legend(face)
     finally:
         face.scene.resize(*before)
-    with atomic_path(path) as temporary:
-        if not image.save(str(temporary)):
-            raise AimError(f"Cannot write {path}.", "The disk may be full.", "Choose another place.")
+    save_png(image, path)
 
 
 def picture_size(text: str) -> tuple[int, int]:
@@ -137,7 +136,7 @@ def movie(face: ViewedFace, player: Player, path: Path) -> int:
                 writer.send(_frame(face))
                 told.step(i + 1, count)
         except (OSError, RuntimeError) as error:
-            raise AimError(
+            raise MachineError(
                 f"{path.name} was not written: {first_line(error)}.",
                 "The encoder ended.",
                 "See whether the disk is full.",
