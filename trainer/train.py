@@ -235,8 +235,8 @@ def _told_otherwise(begun: TrainConfig, told: TrainConfig) -> str:
     if not other:
         return ""
     return (
-        f"It goes on with the settings that it was begun with: {'; '.join(other)}. Without --resume it begins "
-        "anew."
+        f"It goes on with the settings that it was begun with: {'; '.join(other)}. "
+        "Without --resume it begins anew."
     )
 
 

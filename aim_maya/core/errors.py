@@ -21,8 +21,8 @@ class AimError(Exception):
 
 
 class MachineError(AimError):
-    """The machine gave way, and not the request: a disk that takes no more. Commands end with exit code 1; the
-    same again may succeed."""
+    """The machine gave way, and not the request: a disk that takes no more. Commands end with exit code 1;
+    the same again may succeed."""
 
 
 class Cancelled(Exception):

@@ -12,8 +12,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QBuffer, QIODevice, QLibraryInfo, QLoggingCategory, QSettings, Qt, QTimer
-from PySide6.QtGui import QColor, QImage, QPalette
+from PySide6.QtCore import (
+    QBuffer,
+    QByteArray,
+    QIODevice,
+    QLibraryInfo,
+    QLoggingCategory,
+    QSettings,
+    Qt,
+    QTimer,
+)
+from PySide6.QtGui import QColor, QImage, QImageWriter, QPalette
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from aim_maya.core.errors import AimError, first_line
@@ -225,8 +234,8 @@ def dress(window: QWidget) -> None:
 
 
 def show(window: QWidget, app: QApplication, *, picture: Path | None = None, after_s: float = 0.5) -> int:
-    """Show a window until it is closed; with a picture, save one after some seconds and close. Raises AimError
-    where that cannot be written."""
+    """Show a window until it is closed; with a picture, save one after some seconds and close. Raises
+    AimError where that cannot be written."""
     failed: list[AimError] = []
 
     def save(picture: Path) -> None:
@@ -249,7 +258,7 @@ def save_png(image: QImage, path: Path) -> None:
     """A picture as PNG, whole or not at all: Qt's own file tells of no full disk. Raises AimError."""
     stream = QBuffer()
     stream.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(stream, "PNG")
+    QImageWriter(stream, QByteArray(b"png")).write(image)
     with atomic_path(path) as temporary:
         temporary.write_bytes(bytes(stream.data().data()))
 

@@ -25,8 +25,8 @@ from .weld import pieces
 
 
 def check_bones(actor: Actor) -> None:
-    """Raises AimError when skull and jaw are swapped, or the jaw shows that the head looks backwards or aside,
-    or lies down.
+    """Raises AimError when skull and jaw are swapped, or the jaw shows that the head looks backwards or
+    aside, or lies down.
 
     A mandible's condyles are its highest points and lie behind its chin.
     """
@@ -57,13 +57,15 @@ def check_bones(actor: Actor) -> None:
     aside, ahead = float(chin[0] - joints[0]), float(chin[2] - joints[2])
     if abs(aside) > max(abs(ahead), 0.1 * float(np.ptp(jaw[:, 0]))):
         raise AimError(
-            f"The chin of '{actor.name}' lies aside of its jaw joints ({x} = {chin[0]:.4g} and {joints[0]:.4g}).",
+            f"The chin of '{actor.name}' lies aside of its jaw joints "
+            f"({x} = {chin[0]:.4g} and {joints[0]:.4g}).",
             f"The head looks along {'+' if aside > 0 else '-'}{x}.",
             f"Turn neutral, shapes and bones by 90 degrees about {y}, so that the face looks along {z}.",
         )
     if ahead < -0.1 * float(np.ptp(jaw[:, 2])):
         raise AimError(
-            f"The chin of '{actor.name}' lies behind its jaw joints ({chin[2]:.4g} and {joints[2]:.4g} along {z}).",
+            f"The chin of '{actor.name}' lies behind its jaw joints "
+            f"({chin[2]:.4g} and {joints[2]:.4g} along {z}).",
             f"The head looks along {'-z' if y == 'y' else '+y'}.",
             f"Turn neutral, shapes and bones by 180 degrees about {y}, so that the face looks along {z}.",
         )
