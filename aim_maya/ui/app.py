@@ -249,7 +249,7 @@ def save_png(image: QImage, path: Path) -> None:
     """A picture as PNG, whole or not at all: Qt's own file tells of no full disk. Raises AimError."""
     stream = QBuffer()
     stream.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(stream, "PNG")
+    image.save(stream, b"PNG")
     with atomic_path(path) as temporary:
         temporary.write_bytes(bytes(stream.data().data()))
 
