@@ -107,7 +107,8 @@ def run_bench(options: BenchOptions) -> dict[str, Any]:
         f"a moment of a performance, {played['targets']} targets on {played['columns']} spatial "
         f"functions, ms: {moments}",
         *[
-            f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} ({f['graph']}; {f['report']})"
+            f"all networks every frame, {f['device']}: {_ms(f['median_ms'])} "
+            f"({'; '.join(part for part in (f['graph'], f['report'].rstrip('.')) if part)})"
             for f in figures["full"]
         ],
         f"fresh process: import {cold['import_s']:.3f} s, to first points "
