@@ -111,7 +111,7 @@ def _one(
     ]:
         names = ", ".join(idle[:_NAMED]) + (" ..." if len(idle) > _NAMED else "")
         progress.note(
-            f"without a counterpart on {out.stem} are {len(idle)} of the source's "
+            f"without a counterpart on {pair.target.data.path.stem} are {len(idle)} of the source's "
             f"{len(pair.mapping.used)} targets ({names}): what they do is carried as displacements"
             + ("; --suggest proposes a mapping" if by_names else "")
         )
