@@ -142,20 +142,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     folder cannot be written, or `path` is a folder itself.
     """
     final = Path(path)
-    if final.is_dir():
-        raise AimError(f"Cannot write {final}: a folder has that name.", remedy="Choose another output.")
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(final)
-        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise AimError(
-            f"Cannot write {final}: {why}.",
-            "The folder is read-only, or a file stands in its place.",
-            "Choose another output.",
-        ) from error
-    temporary = Path(name)
+    handle, temporary = _beside(final)
     try:
         if fcntl is None:
             os.close(handle)  # Windows renames no file that is open
@@ -175,6 +162,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if fcntl is not None:
             os.close(handle)
+
+
+def check_output(path: str | Path) -> None:
+    """Raises AimError as atomic_path would, before long work for a file that cannot be written then."""
+    if Path(path).parent.is_dir():  # one that is to be made may still turn out not to be needed
+        handle, temporary = _beside(Path(path))
+        os.close(handle)
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(final: Path) -> tuple[int, Path]:
+    """A new file beside the one that is to be written: its descriptor and path."""
+    if final.is_dir():
+        raise AimError(f"Cannot write {final}: a folder has that name.", remedy="Choose another output.")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(final)
+        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=final.suffix, dir=final.parent)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise AimError(
+            f"Cannot write {final}: {why}.",
+            "The folder is read-only, or a file stands in its place.",
+            "Choose another output.",
+        ) from error
+    return handle, Path(name)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -196,6 +196,24 @@ def test_bad_input_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_written_is_said_before_the_work(
+    small_draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Minutes passed before a read-only folder was found out."""
+
+    def work(*_: object) -> None:
+        raise AssertionError("the work was begun")
+
+    monkeypatch.setattr(FaceModel, "edited", work)
+    for name in ("edit", "report"):
+        (tmp_path / name).mkdir()
+    assert main(["edit", str(small_draft), "--preset", "heavier", "-o", str(tmp_path / "edit")]) == 2
+    assert main(["edit", str(small_draft), "--sheet", str(tmp_path / "edit")]) == 2
+    assert main(["report", str(small_draft), "-o", str(tmp_path / "report")]) == 2
+    assert capsys.readouterr().err.count("a folder has that name") == 3
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
 def test_the_model_itself_is_never_overwritten(draft: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["edit", str(draft), "--preset", "heavier", "-o", str(draft)]) == 2
     assert "is the model that is edited" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import tyro
 
 from aim_maya.core.curves.take import parse_weights
 from aim_maya.core.errors import AimError
-from aim_maya.core.files import atomic_path
+from aim_maya.core.files import atomic_path, check_output
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.obj import write_obj
 from aim_maya.core.progress import Progress, Style
@@ -84,6 +84,9 @@ def run(options: Options) -> dict[str, Any]:
     recipes = _recipes(options)
     if options.out is None and options.picture is None and options.obj is None and options.save is None:
         raise AimError("There is nothing to write.", remedy="Give -o NEW.aim, --picture, --obj or --save.")
+    for path in (options.out, options.save, options.obj, options.picture):
+        if path is not None:
+            check_output(path)
     edited = model.edited(build_edits(recipes, model.data))
     for note in edited.edit_notes:
         sys.stdout.write(f"note: {note}\n")
@@ -120,6 +123,8 @@ def _examined(model: FaceModel, options: Options) -> dict[str, Any]:
         preset(name)  # one that there is not is named before anything is measured
     if not 90 <= options.sheet_height <= 1000:
         raise AimError(f"--sheet-height is {options.sheet_height}.", remedy="Give 90 to 1000 pixels.")
+    if options.sheet:
+        check_output(options.sheet)
     with Progress(options.progress) as progress:
         if options.check:
             figures |= check_edits(model, progress, only)

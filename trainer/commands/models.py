@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from aim_maya.core.files import check_apart, read_json
+from aim_maya.core.files import check_apart, check_output, read_json
 from aim_maya.core.performance import Flag, PerformanceData
 from aim_maya.core.progress import Progress
 from aim_maya.core.run_folder import RunFolder
@@ -177,6 +177,7 @@ def run_report(options: ReportOptions) -> dict[str, Any]:
     metrics = options.metrics or (nearby if nearby.exists() else None)
     out = options.out or options.model.with_suffix(".html")
     check_apart(out, options.model)
+    check_output(out)
     with Progress(options.progress) as progress:
         if options.actor is not None:
             progress.stage("reading the actor")
