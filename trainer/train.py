@@ -346,8 +346,8 @@ class _Interruption:
 
 @contextmanager
 def _interruptible() -> Iterator[_Interruption]:
-    """Ctrl-C sets a flag that training looks at between steps; a second Ctrl-C interrupts at once. Off the
-    main thread, nothing."""
+    """Ctrl-C, or a farm's end of the job (SIGTERM), sets a flag that training looks at between steps; a
+    second one interrupts at once. Off the main thread, nothing."""
     asked: list[bool] = []
     interrupted: list[bool] = []
 
@@ -362,7 +362,7 @@ def _interruptible() -> Iterator[_Interruption]:
         _thread.interrupt_main()
 
     try:
-        before = signal.signal(signal.SIGINT, ask)
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:
         yield _Interruption(lambda: bool(asked), None)
         return
@@ -375,4 +375,5 @@ def _interruptible() -> Iterator[_Interruption]:
             raise Cancelled("interrupted") from error
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -257,6 +257,35 @@ def test_a_training_that_was_interrupted_writes_the_same_file(
     assert 0 < begun[1]["resumed_at"] < 90
 
 
+def test_a_farm_that_ends_a_training_leaves_a_checkpoint() -> None:
+    """The first SIGTERM asks, as Ctrl-C does; a second one ends it at once; then all is as before."""
+    from trainer.train import _interruptible
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Cancelled), _interruptible() as interruption:
+        signal.raise_signal(signal.SIGTERM)
+        assert interruption.asked()
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_checkpoints_come_by_the_clock(few: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine a training that was killed began again after five minutes."""
+    saved = list[int]()
+
+    def run() -> Training:
+        saved.clear()
+        training = Training(few, replace(QUICK, check_every=1000), 1e9, torch.device("cpu"))
+        training.run(Progress("none"), lambda: saved.append(training.step))
+        return training
+
+    training = run()
+    assert saved == [training.skinning_first, training.total]
+    monkeypatch.setattr(loop, "SAVE_S", -1.0)
+    run()
+    assert saved == [*range(1, training.total + 1), training.total]
+
+
 def test_a_plateau_is_noticed_and_mended(problem: Problem, tmp_path: Path) -> None:
     """A rate at which nothing can be learned: the trainer begins again with a smaller one, and says so."""
     config = replace(QUICK, rate=0.3, restarts=2)

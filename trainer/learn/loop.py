@@ -4,6 +4,7 @@ asked."""
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -47,6 +48,7 @@ FEWER, MORE = 5, 2  # K learns in so many times fewer steps than D and N, of so 
 CHUNK = 10  # steps in which D and N are given a share of theirs
 ASIDE = 1.1  # of a step's time: solutions and looks at the errors besides
 FASTER = 1.4  # on twice the cores
+SAVE_S = 60.0  # of the clock from one checkpoint to the next, at the most
 LOOK, LAST = (0.35, 1.0), 3  # where in the schedule to judge, and by how many looks at the errors
 
 
@@ -154,6 +156,7 @@ class Training:
             self._beside.share(halved=True)  # as when it was begun: the last bit follows from it
             self._take_up_skin()
         progress.stage("train", self.shown[1], self.shown[0])
+        saved = time.monotonic()
         try:
             while self.step < self.total:
                 self._give_tissue_its_share(progress)
@@ -168,12 +171,13 @@ class Training:
                     progress.step(*self.shown, loss=loss, error_mm=error)
                     if self._stalled(error, loss):
                         self._restart(progress, error)
-                    elif done % (5 * self.config.check_every) == 0:
-                        save()
                 else:
                     at_look = done <= 0 and done % self.config.check_every == 0
                     at, of = self.shown
                     progress.step(at, of, **({"loss": loss} if at_look else {}))
+                if done == 0 or time.monotonic() - saved > SAVE_S:
+                    save()
+                    saved = time.monotonic()
             self._finish(progress)
         finally:
             try:
