@@ -120,7 +120,7 @@ def refuse_wrong_cameras(
         raise AimError(
             f"The cameras contradict each other: {now:.3g} mm between landmarks and face, "
             f"{then[best]:.3g} mm with {words}.",
-            "That is what they are.",
+            "They were written that way.",
             remedy,
         )
 
