@@ -4,6 +4,7 @@
 # make docs: the pages as a site in out/site, every link checked.  make sbom: what is installed, as CycloneDX.
 # make reproduce: the benchmark of benchmark/, from training to the page; QUICK=1 is done in ten minutes.
 # make gpu-check: whether and how fast a face runs on this machine's NVIDIA card; ORT='onnxruntime-gpu[cuda,cudnn]<1.27' for CUDA 12.
+# make gpu-rehearsal: what onnxruntime-gpu and torch call on a card, seen on Linux without one; needs gcc.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -12,7 +13,7 @@ FUZZ ?= 2000
 GPU ?= out/gpu-venv
 ORT ?= onnxruntime-gpu[cuda,cudnn]
 
-.PHONY: venv face demo test fuzz matrix gpu-check audit lint module dist docs sbom reproduce clean
+.PHONY: venv face demo test fuzz matrix gpu-check gpu-rehearsal audit lint module dist docs sbom reproduce clean
 
 venv: $(VENV)/.ready
 
@@ -47,6 +48,9 @@ matrix: venv
 
 gpu-check: $(GPU)/.ready
 	$(GPU)/bin/python -m tests.gpu.check
+
+gpu-rehearsal: $(GPU)/.ready
+	$(GPU)/bin/python -m tests.gpu.without_card --training
 
 $(GPU)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(GPU)
