@@ -28,6 +28,8 @@ from tests.gpu import machine
 from . import calls
 
 if TYPE_CHECKING:
+    import torch
+
     from trainer.learn.loop import Training
 
 FRAMES = 300  # of which the median is taken
@@ -142,6 +144,9 @@ def training() -> dict[str, Any]:
 
     # of matrices that nothing computed: they are singular
     torch.linalg.solve = lambda a, b: torch.linalg.solve_ex(a, b)[0]
+    torch.linalg.inv = lambda a: torch.linalg.inv_ex(a)[0]
+    torch.linalg.eigh = _by_the_host(torch.linalg.eigh)
+    torch.unique, torch.nonzero = _by_the_host(torch.unique), _by_the_host(torch.nonzero)
     device, config = torch.device("cuda"), TrainConfig(device="cuda")
     calls.quiet(True)
     problem = prepare(ict_head(), config)
@@ -152,7 +157,35 @@ def training() -> dict[str, Any]:
             config, _ = solvers.with_width(problem, tables, config)
             learned = Training(problem, config, 1.0, device, tables)
         found |= _steps(name, learned)
+    calls.quiet(False)
+    calls.mark("loop")
+    _loop(device)
+    calls.mark("over")
     return found
+
+
+def _by_the_host(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a tensor whose result is as large as its values say, computed on the processor."""
+
+    def computed(tensor: torch.Tensor, *given: Any, **named: Any) -> Any:
+        result = function(tensor.cpu(), *given, **named)
+        several = isinstance(result, tuple)
+        there = [part.to(tensor.device) for part in (result if several else (result,))]
+        return tuple(there) if several else there[0]
+
+    return computed
+
+
+def _loop(device: torch.device) -> None:
+    """From the first step to the last, on a coarse head."""
+    from aim_maya.core.progress import Progress
+    from trainer.learn.loop import Training
+    from trainer.learn.problem import make_tables, prepare
+    from trainer.sample import sample_actor
+
+    config = TrainConfig(device="cuda", anatomy_steps=60, steps=120, check_every=20, batch=256, restarts=0)
+    problem = prepare(sample_actor((20, 26)), config)
+    Training(problem, config, 1.0, device, make_tables(problem, device)).run(Progress("none"), lambda: None)
 
 
 def _steps(name: str, learned: Training) -> dict[str, float]:
