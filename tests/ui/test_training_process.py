@@ -197,7 +197,7 @@ def test_a_disk_that_takes_no_more(small_folder: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 1, done.stderr  # the machine gave way, and not the request
     assert "Traceback" not in done.stderr
     assert done.stdout.endswith("loaded: set()\n")
     assert (
