@@ -275,3 +275,12 @@ def test_a_wider_network_draws_more_points(
     training.run(Progress("none"), lambda: None)
     assert (drawn[0], drawn[-1]) == points
     assert drawn == [points[0]] * 6 + [points[1]] * 4
+
+
+def test_a_finished_training_shows_all_of_its_steps(problem: Problem) -> None:
+    """One in twenty ended a step short of it: 2,799 of 2,800."""
+    training = Training(problem, TrainConfig(bones="none"), 1.0, CPU)
+    for steps in range(300, 500):
+        training.config = replace(training.config, steps=steps)
+        training.step = training.total
+        assert training.shown == (1500 + steps, 1500 + steps)

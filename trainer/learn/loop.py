@@ -251,7 +251,7 @@ class Training:
         if self.tissue is None:
             return self.step, self.total
         steps = self.tissue.steps + self.config.skin_steps
-        return int(steps * self._time(self.step) / self._time(self.total)), steps
+        return int(steps * (self._time(self.step) / self._time(self.total))), steps
 
     def _time(self, step: int) -> float:
         """Until a step: with all cores the skin is this much faster."""
