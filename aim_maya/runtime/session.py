@@ -11,10 +11,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,20 +48,43 @@ class Session:
 # a node in another thread every frame; and while one records, what another allocates or copies spoils the
 # recording (docs/research/benchmarks.md).
 
+_CARD = "aim_cuda"
 _open: weakref.WeakSet[Any] = weakref.WeakSet()  # onnxruntime's sessions on CUDA
 
 
-@cache
-def _card() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "aim_cuda")
+# Not an executor: on idle cores its locks take 0.1 to 0.2 ms there and back, and queues half of it, of a frame
+# of 0.3.
+_asked: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Any]]] = SimpleQueue()
+_first = threading.Lock()  # taken for good by who starts the thread
+
+
+def _serve() -> None:
+    while True:
+        work, answer = _asked.get()
+        try:
+            answer.put((work(), None))
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked
+            answer.put((None, error))
+        del work, answer  # nothing is kept until the next question
 
 
 def on_card(work: Callable[[], _Got]) -> _Got:
     """What `work` gives, done in the thread that talks to CUDA. It must not wait for a lock that a caller
     may hold. Raises what it raises."""
-    if threading.current_thread().name.startswith("aim_cuda"):
+    if threading.current_thread().name == _CARD:
         return work()
-    return _card().submit(work).result()
+    if _first.acquire(blocking=False):
+        threading.Thread(target=_serve, name=_CARD, daemon=True).start()
+    answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+    _asked.put((work, answer))
+    given, error = answer.get()
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # which knows this frame, so that what failed would stay until a collection
+    got: _Got = given
+    return got
 
 
 @atexit.register

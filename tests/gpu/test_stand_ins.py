@@ -3,11 +3,13 @@ read."""
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
+import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -86,12 +88,19 @@ def test_every_file_compiles(name: str, tmp_path: Path) -> None:
     assert made.stat().st_size > 0
 
 
-@gcc
-def test_what_cuda_refuses_while_a_stream_is_captured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ctypes.CDLL]:
+    """The stand-in for the runtime, which leaves the process again: other tests look whether one is there."""
     monkeypatch.setenv("CARD_LOG", str(tmp_path / "log"))
-    cuda = ctypes.CDLL(str(build.library(tmp_path, "libcudart.so.13", {"cudaStreamQuery"})))
+    library = ctypes.CDLL(str(build.library(tmp_path, "libcudart.so.13", {"cudaStreamQuery"})))
+    yield library
+    _ctypes.dlclose(library._handle)
+    with pytest.raises(OSError, match="dlopen|libcudart"):
+        ctypes.CDLL("libcudart.so.13", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+
+
+@gcc
+def test_what_cuda_refuses_while_a_stream_is_captured(cuda: ctypes.CDLL, tmp_path: Path) -> None:
     place, stream, graph = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
 
     def allocate() -> int:
