@@ -95,7 +95,7 @@ def cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ctypes.CDL
     library = ctypes.CDLL(str(build.library(tmp_path, "libcudart.so.13", {"cudaStreamQuery"})))
     yield library
     _ctypes.dlclose(library._handle)
-    with pytest.raises(OSError, match="dlopen|libcudart"):
+    with pytest.raises(OSError, match=r"dlopen|libcudart"):
         ctypes.CDLL("libcudart.so.13", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
 
 
