@@ -305,9 +305,8 @@ class Training:
             late = done >= LATE * config.skin_steps and (self.pairs is None or done % WEIGH == 0)
             if late and self.networks.columns == 3 * self.tables.targets:
                 found = worst_pairs(misses(self.tables, self.networks))
-                self.pairs = (
-                    found if self.pairs is None else self.pairs.copy_(found)
-                )  # a step recorded goes on
+                # in the same memory: a step that was recorded for CUDA goes on with it
+                self.pairs = found if self.pairs is None else self.pairs.copy_(found)
         early = self._principal and done < UNTIL * config.skin_steps
         points = self._points[0 if early else 1]
         rates = (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
