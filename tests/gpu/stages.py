@@ -24,7 +24,7 @@ from aim_maya.runtime.session import open_session
 from trainer.actor import load_actor
 from trainer.evaluate.tables import markdown
 from trainer.export.graphs import pose_frame_graph
-from trainer.learn import solvers
+from trainer.learn import passes
 from trainer.research.bench import subdivided
 from trainer.sample import ict_head, sample_actor, write_ict_model
 from trainer.train import train
@@ -74,7 +74,7 @@ class Stages:
         if options.model is None:
             self._stage("training", lambda: self._trained("trained"))
             if device == "cuda":  # what the recorded steps are to be judged by
-                with mock.patch.object(solvers, "_stream_aside", return_value=None):
+                with mock.patch.object(passes, "_stream_aside", return_value=None):
                     self._stage(_PLAIN, lambda: self._trained("trained_plain"))
         figures["seconds"] = round(time.perf_counter() - self._begin, 1)
         self._write()

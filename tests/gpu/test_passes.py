@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_flatten
 from aim_maya.core.actor import Actor
 from aim_maya.core.run_folder import RunFolder
 from aim_maya.core.training_options import TrainConfig
-from trainer.learn import loop, solvers
+from trainer.learn import loop, passes
 from trainer.train import train
 
 CONFIG = TrainConfig(device="cpu", anatomy_steps=24, steps=40, check_every=10, batch=256, restarts=0)
@@ -69,9 +69,9 @@ def test_recorded_steps_are_those_started_one_by_one(
         recorded.append(stream)
         return taped(work, stream)
 
-    monkeypatch.setattr(solvers, "_stream_aside", lambda device: object())
-    monkeypatch.setattr(solvers, "aside", lambda stream: contextlib.nullcontext())
-    monkeypatch.setattr(solvers, "captured", counted)
+    monkeypatch.setattr(passes, "_stream_aside", lambda device: object())
+    monkeypatch.setattr(passes, "aside", lambda stream: contextlib.nullcontext())
+    monkeypatch.setattr(passes, "captured", counted)
     replayed = learned(small, tmp_path / "recorded")
     assert len(recorded) == 4  # K; D and N; the skin with few points; with all, worst pairs told twice
     assert all(torch.equal(a, b) for a, b in zip(plain, replayed, strict=True))
@@ -80,6 +80,6 @@ def test_recorded_steps_are_those_started_one_by_one(
         work()
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(solvers, "captured", fails)
+    monkeypatch.setattr(passes, "captured", fails)
     assert all(torch.equal(a, b) for a, b in zip(plain, learned(small, tmp_path / "failing"), strict=True))
     assert "recording failed (operation not permitted" in caplog.text

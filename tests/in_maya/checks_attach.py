@@ -391,7 +391,7 @@ def check_names_that_the_node_has_itself_are_refused(lab: Lab) -> None:
 
 def check_an_action_that_fails_at_once_undoes_nothing_of_the_user_s(lab: Lab) -> None:
     """The last undo step is the user's own when the action never came to change anything."""
-    from aim_maya.scene.maya.session import undo_chunk
+    from aim_maya.scene.maya import undo_chunk
 
     made = cmds.createNode("transform", name="mine")
     try:

@@ -13,7 +13,7 @@ from aim_maya.runtime import FaceModel
 from aim_maya.runtime.edit import preset
 from aim_maya.scene.actions.anatomy import edit_from_sculpt, sculpt_target, set_preset, show
 from aim_maya.scene.actions.attach import attach
-from aim_maya.scene.maya.buffers import from_list
+from aim_maya.scene.maya import from_list
 from aim_maya.scene.node.attributes import BY_NAME, HANDLES
 from aim_maya.scene.node.geometry import as_point_array
 from aim_maya.scene.rig.meshes import dag_path

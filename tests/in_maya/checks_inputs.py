@@ -10,7 +10,7 @@ from maya import cmds
 from aim_maya.core import rigid
 from aim_maya.runtime import FaceModel
 from aim_maya.scene.actions.attach import attach
-from aim_maya.scene.maya.buffers import from_list
+from aim_maya.scene.maya import from_list
 from aim_maya.scene.node.attributes import ATTRIBUTES, TYPE_NAME
 
 from .lab import Floats, Lab, Rig, close

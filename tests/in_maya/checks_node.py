@@ -12,7 +12,7 @@ from aim_maya.core.posing import tolerance
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.deformation import open_models
 from aim_maya.scene.actions.attach import attach
-from aim_maya.scene.maya.buffers import from_list, to_list
+from aim_maya.scene.maya import from_list, to_list
 from aim_maya.scene.node.models import reload_models
 
 from .lab import Lab, close

@@ -12,7 +12,7 @@ from aim_maya.core.performance import write_performance
 from aim_maya.runtime import FaceModel, Performance
 from aim_maya.scene.actions.attach import attach
 from aim_maya.scene.actions.performances import key_performance, load_performance
-from aim_maya.scene.maya.buffers import from_list
+from aim_maya.scene.maya import from_list
 from aim_maya.scene.node.models import reload_models
 
 from .lab import Lab, close, refused

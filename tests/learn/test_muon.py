@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from trainer.learn.solvers import Muon, orthogonalised
+from trainer.learn.optimisers import Muon, orthogonalised
 
 
 def test_singular_vectors_stay_and_values_come_near_one() -> None:

@@ -1,4 +1,4 @@
-"""Faults in what the node does while Maya evaluates: aim_maya/scene/node, scene/maya/buffers, the runtime."""
+"""Faults in what the node does while Maya evaluates: aim_maya/scene/node, scene/maya, the runtime."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SETTINGS = "aim_maya/scene/node/settings.py"
 MODELS = "aim_maya/scene/node/models.py"
 DEFINITION = "aim_maya/scene/node/registration.py"
 ATTRIBUTES = "aim_maya/scene/node/attributes.py"
-BUFFERS = "aim_maya/scene/maya/buffers.py"
+HOST = "aim_maya/scene/maya.py"
 DEFORM = "aim_maya/runtime/deformation.py"
 SHARED = "aim_maya/runtime/deformation.py"
 SESSION = "aim_maya/runtime/session.py"
@@ -69,7 +69,7 @@ FAULTS = [
         "the input's memory is written",
         NODE,
         "        offset += source.points()\n",
-        "        from aim_maya.scene.maya.buffers import view\n        base = view(source.mesh.getRawPoints(), 3 * source.count, np.float32).reshape(-1, 3)\n        base += offset\n        offset = base.copy()\n",
+        "        from aim_maya.scene.node.geometry import view\n        base = view(source.mesh.getRawPoints(), 3 * source.count, np.float32).reshape(-1, 3)\n        base += offset\n        offset = base.copy()\n",
         ("node",),
     ),
     Fault(
@@ -363,21 +363,21 @@ FAULTS = [
     ),
     Fault(
         "memory that nobody owns",
-        BUFFERS,
+        GEOMETRY,
         "        self.util = OpenMaya.MScriptUtil()\n        self.util.createFromList([0.0] * size, size)\n        self.pointer = getattr(self.util, pointer)()\n",
         "        util = OpenMaya.MScriptUtil()\n        util.createFromList([0.0] * size, size)\n        self.pointer = getattr(util, pointer)()\n",
         ("node", "twin"),
     ),
     Fault(
         "a buffer that is too short",
-        BUFFERS,
+        GEOMETRY,
         "        if len(buffer.view) < self._width * count:\n",
         "        if False:\n",
         ("twin", "attach", "node"),
     ),
     Fault(
         "a buffer lent twice",
-        BUFFERS,
+        GEOMETRY,
         "            self._free.append(buffer)",
         "            self._free.append(buffer)\n            self._free.append(buffer)",
         ("twin",),
@@ -385,19 +385,19 @@ FAULTS = [
     ),
     Fault(
         "matrices transposed on the way in",
-        BUFFERS,
+        HOST,
         "[[matrix(column, row) for column",
         "[[matrix(row, column) for column",
         ("node",),
     ),
     Fault(
         "matrices transposed on the way out",
-        BUFFERS,
+        HOST,
         "np.asarray(matrix, np.float64).T.ravel()",
         "np.asarray(matrix, np.float64).ravel()",
         ("node",),
     ),
-    Fault("lists transposed", BUFFERS, ".reshape(4, 4).T", ".reshape(4, 4)", ("node",)),
+    Fault("lists transposed", HOST, ".reshape(4, 4).T", ".reshape(4, 4)", ("node",)),
     # settings and models
     Fault(
         "an enum beyond its fields",

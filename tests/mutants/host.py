@@ -8,8 +8,8 @@ from . import Fault
 REGISTRATION = "aim_maya/scene/node/registration.py"
 PLUGIN = "plug-ins/aim_deformer.py"
 PATHS = "aim_maya/scene/node/paths.py"
-SESSION = "aim_maya/scene/maya/session.py"
-BUFFERS = "aim_maya/scene/maya/buffers.py"
+HOST = "aim_maya/scene/maya.py"
+PERFORMANCES = "aim_maya/scene/actions/performances.py"
 FILES = "aim_maya/scene/batch/files.py"
 RUN = "aim_maya/scene/batch/run.py"
 EXPORT = "aim_maya/scene/batch/export.py"
@@ -51,8 +51,8 @@ FAULTS = [
     Fault(
         "callbacks outlive the plug-in",
         REGISTRATION,
-        "    paths.remove()\n    session.end_log()\n",
-        "    session.end_log()\n",
+        "    paths.remove()\n    host.end_log()\n",
+        "    host.end_log()\n",
         ("life",),
     ),
     Fault(
@@ -217,74 +217,74 @@ FAULTS = [
     # undo, units, the log
     Fault(
         "a failed action is not taken back",
-        SESSION,
+        HOST,
         "            cmds.undo()\n",
         "            pass\n",
         ("twin", "attach"),
     ),
     Fault(
         "the user's last step is undone",
-        SESSION,
+        HOST,
         "        if cmds.undoInfo(query=True, undoName=True) == name:\n",
         "        if True:\n",
         ("attach", "twin", "scene"),
     ),
     Fault(
         "a chunk stays open",
-        SESSION,
+        HOST,
         "    else:\n        cmds.undoInfo(closeChunk=True)\n",
         "    else:\n        pass\n",
         ("attach",),
     ),
     Fault(
         "undo stays on",
-        SESSION,
+        HOST,
         "        if not was_on:\n            cmds.undoInfo(stateWithoutFlush=False)\n",
         "        pass\n",
         ("twin",),
     ),
     Fault(
         "the undo queue is lost",
-        SESSION,
+        HOST,
         "    cmds.undoInfo(stateWithoutFlush=False)\n    try:\n        yield\n",
         "    cmds.undoInfo(state=False)\n    try:\n        yield\n",
         ("capture",),
     ),
     Fault(
         "quiet stretches leave steps",
-        SESSION,
+        HOST,
         "    cmds.undoInfo(stateWithoutFlush=False)\n    try:\n        yield\n",
         "    try:\n        yield\n",
         ("capture",),
     ),
-    Fault("metres as centimetres", BUFFERS, '"m": 100.0', '"m": 1.0', ("twin",)),
-    Fault("millimetres as centimetres", BUFFERS, '{"mm": 0.1', '{"mm": 1.0', ("twin",)),
-    Fault("a rate by another name", BUFFERS, '"film": 24.0', '"film": 25.0', ("twin",)),
+    Fault("metres as centimetres", PERFORMANCES, '"m": 100.0', '"m": 1.0', ("twin",)),
+    Fault("millimetres as centimetres", PERFORMANCES, '{"mm": 0.1', '{"mm": 1.0', ("twin",)),
+    Fault("a rate by another name", PERFORMANCES, '"film": 24.0', '"film": 25.0', ("twin",)),
     Fault(
         "a rate by its number",
-        BUFFERS,
+        PERFORMANCES,
         'float(name.removesuffix("fps").removesuffix("df"))',
         "24.0",
         ("twin",),
     ),
-    Fault("radians as degrees", BUFFERS, '"rad": 57.29577951308232', '"rad": 1.0', ("twin",)),
+    Fault("radians as degrees", PERFORMANCES, '"rad": 57.29577951308232', '"rad": 1.0', ("twin",)),
     Fault(
         "evaluation writes to the script editor",
-        SESSION,
+        HOST,
         "        utils.executeDeferred(logger.handle, record)\n        return False\n",
         "        return True\n",
         ("twin", "window"),
     ),
     Fault(
         "batch waits for an idle moment",
-        SESSION,
+        HOST,
         "    if not cmds.about(batch=True):\n        logger.addFilter(_filter)\n",
         "    logger.addFilter(_filter)\n",
         ("twin", "window"),
     ),
     Fault(
         "two Mayas on one log",
-        SESSION,
+        HOST,
         "        except OSError:\n            self.maxBytes",
         "        except ZeroDivisionError:\n            self.maxBytes",
         ("window",),
@@ -466,8 +466,8 @@ FAULTS = [
     Fault(
         "a menu in batch",
         MENU,
-        "    if cmds.about(batch=True):\n        return\n    session.keep_log()\n",
-        "    session.keep_log()\n",
+        "    if cmds.about(batch=True):\n        return\n    host.keep_log()\n",
+        "    host.keep_log()\n",
         ("window", "life"),
     ),
     Fault(

@@ -19,7 +19,7 @@ def restarted(maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Maya with an interface, after a restart: the module is on its paths, and no plug-in was loaded."""
     from maya import cmds
 
-    from aim_maya.scene.maya import session
+    from aim_maya.scene import maya as host
 
     if cmds.pluginInfo("aim_deformer", query=True, loaded=True):
         cmds.unloadPlugin("aim_deformer")
@@ -27,9 +27,9 @@ def restarted(maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(maya, "batch", False)
     assert maya.violations == []
     yield maya
-    for handler in [h for h in session.logger.handlers if hasattr(h, "baseFilename")]:
+    for handler in [h for h in host.logger.handlers if hasattr(h, "baseFilename")]:
         handler.close()
-        session.logger.removeHandler(handler)
+        host.logger.removeHandler(handler)
     maya.ui.clear()
     maya.extras.clear()
     maya.dialog_answers.clear()
@@ -318,7 +318,7 @@ def test_a_failure_half_way_leaves_nothing_registered(
     from maya import OpenMaya, cmds
 
     from aim_maya.core.errors import AimError
-    from aim_maya.scene.maya import session
+    from aim_maya.scene import maya as host
     from aim_maya.scene.node import registration
 
     def fails(*_: object, **flags: object) -> None:
@@ -338,7 +338,7 @@ def test_a_failure_half_way_leaves_nothing_registered(
         if where == "addCallback":
             patch.setattr(OpenMaya.MSceneMessage, "addCallback", staticmethod(fails_late))
         elif where == "log":
-            patch.setattr(session, "begin_log", fails)
+            patch.setattr(host, "begin_log", fails)
         else:
             patch.setattr(registration.cmds, "makePaintable", fails)
         with pytest.raises(AimError, match="no more"):

@@ -19,14 +19,14 @@ SHELF = ("Train", "Attach", "Restore", "View anatomy", "Drive teeth", "Batch exp
 @pytest.fixture
 def shown(maya: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Maya with an interface, and a user folder of its own."""
-    from aim_maya.scene.maya import session
+    from aim_maya.scene import maya as host
 
     monkeypatch.setenv("MAYA_APP_DIR", str(tmp_path / "maya"))
     monkeypatch.setattr(maya, "batch", False)
     yield maya
-    for handler in [h for h in session.logger.handlers if hasattr(h, "baseFilename")]:
+    for handler in [h for h in host.logger.handlers if hasattr(h, "baseFilename")]:
         handler.close()
-        session.logger.removeHandler(handler)
+        host.logger.removeHandler(handler)
     maya.ui.clear()
     maya.extras.clear()
 
@@ -155,22 +155,22 @@ def test_a_log_that_another_maya_has_open_grows_on(
     shown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Windows lets nobody rename a file that another process has open."""
-    from aim_maya.scene.maya import session
+    from aim_maya.scene import maya as host
 
     def refused(*_: object) -> None:
         raise PermissionError(32, "the file is used by another process")
 
-    session.keep_log()
-    path = session.log_file()
+    host.keep_log()
+    path = host.log_file()
     assert path is not None
     with monkeypatch.context() as other_maya:
         other_maya.setattr(os, "rename", refused)
         for i in range(1200):
-            session.logger.error("%04d %s", i, "x" * 1000)
+            host.logger.error("%04d %s", i, "x" * 1000)
     assert "Logging error" not in capsys.readouterr().err
     assert "1199" in path.read_text()[-1100:]
     for i in range(1200):
-        session.logger.error("again %04d %s", i, "x" * 1000)
+        host.logger.error("again %04d %s", i, "x" * 1000)
     assert "again 1199" in path.read_text()[-1100:]
     assert path.stat().st_size < 2 * 2**20, "the file is renamed again once it can be"
 

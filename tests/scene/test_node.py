@@ -122,7 +122,7 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
 ) -> None:
     """Parallel playback evaluates on other threads, where the script editor may not be written to; in batch
     nothing is ever idle."""
-    from aim_maya.scene.maya import session
+    from aim_maya.scene import maya as host
 
     said: list[bool] = []
 
@@ -133,8 +133,8 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
 
     editor = Editor()
     monkeypatch.setattr(maya, "batch", batch)
-    session.begin_log()
-    session.logger.addHandler(editor)
+    host.begin_log()
+    host.logger.addHandler(editor)
     try:
         for frame in (1, 2):
             bench.cmds.setKeyframe(f"{bench.node}.weight[0]", time=frame, value=float(frame))
@@ -144,8 +144,8 @@ def test_what_evaluation_says_waits_for_the_main_thread_unless_in_batch(
         maya.idle()
         assert said == [not batch]
     finally:
-        session.logger.removeHandler(editor)
-        session.end_log()
+        host.logger.removeHandler(editor)
+        host.end_log()
 
 
 def test_two_contexts_at_once(maya: Any, bench: Bench) -> None:
@@ -733,17 +733,17 @@ def test_painted_maps_of_a_large_head_are_read_and_held_in_bulk(maya: Any) -> No
 def test_the_units_of_the_user(maya: Any) -> None:
     from maya import cmds
 
-    from aim_maya.scene.maya import buffers
+    from aim_maya.scene.actions import performances
 
     before = {kind: cmds.currentUnit(query=True, **{kind: True}) for kind in ("linear", "angle", "time")}
     for kind, name, expected, asked in (
-        ("linear", "mm", 0.1, buffers.centimetres),
-        ("linear", "m", 100.0, buffers.centimetres),
-        ("linear", "in", 2.54, buffers.centimetres),
-        ("angle", "rad", 180 / np.pi, buffers.degrees),
-        ("angle", "deg", 1.0, buffers.degrees),
-        ("time", "film", 24.0, buffers.frames_per_second),
-        ("time", "60fps", 60.0, buffers.frames_per_second),
+        ("linear", "mm", 0.1, performances.centimetres),
+        ("linear", "m", 100.0, performances.centimetres),
+        ("linear", "in", 2.54, performances.centimetres),
+        ("angle", "rad", 180 / np.pi, performances.degrees),
+        ("angle", "deg", 1.0, performances.degrees),
+        ("time", "film", 24.0, performances.frames_per_second),
+        ("time", "60fps", 60.0, performances.frames_per_second),
     ):
         cmds.currentUnit(**{kind: name})
         assert asked() == pytest.approx(expected), name

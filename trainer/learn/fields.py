@@ -24,8 +24,9 @@ from trainer.geometry.surface import outside
 
 from . import losses
 from .model import FaceNetworks, JawPoses
+from .optimisers import Adam, Learner
+from .passes import Evaluated
 from .problem import LABELS, Problem, TrainingTables, pieces
-from .solvers import Adam, Evaluated, Learner
 
 # The networks' fields as plain arrays in the model unit: what scoring, export and pictures share.
 

@@ -20,17 +20,10 @@ from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
 from . import losses
 from .fields import ADAM, TissueLearner, bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
+from .optimisers import Learner
+from .passes import Evaluated
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import (
-    Evaluated,
-    Learner,
-    count_the_worst,
-    misses,
-    principal_columns,
-    solve_columns,
-    with_best_last,
-    worst_pairs,
-)
+from .solvers import count_the_worst, misses, principal_columns, solve_columns, with_best_last, worst_pairs
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0

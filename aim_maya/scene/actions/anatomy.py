@@ -20,8 +20,7 @@ from aim_maya.runtime import FaceModel
 from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.edit import EditRecipe, read_recipe
 from aim_maya.runtime.edit_build import OFFSET_KEY, target_named
-from aim_maya.scene.maya.buffers import from_list, to_list
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import from_list, to_list, undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.models import edited_model
 from aim_maya.scene.node.settings import positions

@@ -16,7 +16,7 @@ from aim_maya.core.container import model_hash
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.deformation import current_model
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.node.registration import load

@@ -17,7 +17,7 @@ from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.obj import read_obj
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.deformation import current_model
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.registration import load
 from aim_maya.scene.node.settings import positions

@@ -18,8 +18,7 @@ from aim_maya.core.controls import METHODS
 from aim_maya.core.errors import AimError
 from aim_maya.runtime.deformation import current_model
 from aim_maya.runtime.native_rig import JOINTS, Combination, Knot, NativeRig, reach
-from aim_maya.scene.maya.buffers import from_list, to_list
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import from_list, to_list, undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.node.models import edited_model

@@ -16,9 +16,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.rigid import translations_rotations
 from aim_maya.runtime import FaceModel, Performance
 from aim_maya.runtime.deformation import current_model
-from aim_maya.scene.maya import buffers
-from aim_maya.scene.maya.buffers import from_list, to_list
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import from_list, to_list, undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.settings import positions
 from aim_maya.scene.rig.blend_shape import find_node
@@ -107,7 +105,7 @@ def _opened(node: str, path: str | Path) -> tuple[Performance, FaceModel]:
 def _times(performance: Performance, start: float | None) -> list[float]:
     """Scene frames of the performance's frames."""
     first = float(cmds.playbackOptions(query=True, minTime=True)) if start is None else start
-    return [first + f * buffers.frames_per_second() / performance.fps for f in range(performance.frame_count)]
+    return [first + f * frames_per_second() / performance.fps for f in range(performance.frame_count)]
 
 
 def _slider_plugs(node: str, model: FaceModel) -> dict[str, int]:
@@ -167,7 +165,30 @@ def _head_locator(node: str, performance: Performance, times: Sequence[float]) -
 def _keyed_locator(name: str, motions: Floats, times: Sequence[float]) -> str:
     locator = str(cmds.createNode("transform", name=name, skipSelect=True))
     cmds.createNode("locator", name=f"{name}Shape", parent=locator, skipSelect=True)
-    values = translations_rotations(motions) / np.repeat([buffers.centimetres(), buffers.degrees()], 3)
+    values = translations_rotations(motions) / np.repeat([centimetres(), degrees()], 3)
     for channel, column in zip(_CHANNELS, values.T, strict=True):
         key_linear(f"{locator}.{channel}", times, column.tolist())
     return locator
+
+
+# The user's units: what values of `cmds`, keys among them, are counted in.
+
+_CENTIMETRES = {"mm": 0.1, "cm": 1.0, "m": 100.0, "km": 1e5, "in": 2.54, "ft": 30.48, "yd": 91.44}
+_RATES = {"game": 15.0, "film": 24.0, "pal": 25.0, "ntsc": 30.0, "show": 48.0, "palf": 50.0, "ntscf": 60.0}
+_DEGREES = {"deg": 1.0, "rad": 57.29577951308232}
+
+
+def frames_per_second() -> float:
+    """Of the scene's time slider: 'film' is 24, '29.97fps' is what it says."""
+    name = str(cmds.currentUnit(query=True, time=True))
+    return _RATES[name] if name in _RATES else float(name.removesuffix("fps").removesuffix("df"))
+
+
+def centimetres() -> float:
+    """In one user unit of length."""
+    return _CENTIMETRES[str(cmds.currentUnit(query=True, linear=True))]
+
+
+def degrees() -> float:
+    """In one user unit of angle."""
+    return _DEGREES[str(cmds.currentUnit(query=True, angle=True))]

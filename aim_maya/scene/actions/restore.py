@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from maya import cmds
 
 from aim_maya.core.errors import AimError
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import undo_chunk
 from aim_maya.scene.node.attributes import TYPE_NAME
 from aim_maya.scene.rig import chain
 from aim_maya.scene.rig.blend_shape import NATIVE, NATIVE_FOR, find_native, find_node, native_parts

@@ -1,9 +1,11 @@
 """The geometry a deformer is given and gives: read through raw pointers fetched anew, written in one call
-that honours membership."""
+that honours membership; and the memory that numpy and Maya both see."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +16,6 @@ from maya import OpenMaya
 from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh
-from aim_maya.scene.maya import buffers
-from aim_maya.scene.maya.buffers import view
 
 from .registration import base_attribute
 
@@ -128,10 +128,60 @@ def write(iterator: Any, points: Floats) -> None:
         iterator.setAllPositions(array)
 
 
+# Memory that numpy and Maya's arrays both see. MScriptUtil owns it, so it has to be kept alive: pools do
+# that.
+
+
+class _Doubles:
+    """`size` doubles: the MScriptUtil that owns them, its pointer, and a numpy view."""
+
+    def __init__(self, size: int, pointer: str) -> None:
+        self.util = OpenMaya.MScriptUtil()
+        self.util.createFromList([0.0] * size, size)
+        self.pointer = getattr(self.util, pointer)()
+        self.view = view(self.pointer, size, np.float64)
+
+
+class Pool:
+    """Buffers that grow on demand and are used again, the last one first: filling an MScriptUtil from a list
+    is the slow part.
+
+    Lent, not thread-local: what Python keeps for a thread that Maya made is gone when the callback returns.
+    """
+
+    def __init__(self, width: int, pointer: str) -> None:
+        self._width, self._pointer, self._free = width, pointer, deque[_Doubles]()
+
+    @contextlib.contextmanager
+    def lend(self, count: int) -> Iterator[tuple[Any, Floats]]:
+        """A pointer for the API and its memory as (count, width) float64; both are taken back at the end of
+        the block."""
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            buffer = _Doubles(self._width * max(count, 64), self._pointer)
+        if len(buffer.view) < self._width * count:
+            buffer = _Doubles(self._width * count, self._pointer)
+        try:
+            yield buffer.pointer, buffer.view[: self._width * count].reshape(count, self._width)
+        finally:
+            self._free.append(buffer)
+
+
+def view(pointer: Any, size: int, dtype: Any) -> Floats:
+    """(size,) array over the memory behind a SWIG pointer."""
+    item = np.dtype(dtype)
+    memory = (ctypes.c_char * (size * item.itemsize)).from_address(int(pointer))
+    return np.frombuffer(memory, item)
+
+
+_POINTS = Pool(4, "asDouble4Ptr")
+
+
 @contextlib.contextmanager
 def as_point_array(points: Floats) -> Iterator[Any]:
     """An MPointArray of points (N, 3)."""
-    with buffers.points.lend(len(points)) as (pointer, memory):
+    with _POINTS.lend(len(points)) as (pointer, memory):
         for axis in range(3):  # numpy copies long columns twice as fast as many short rows
             memory[:, axis] = points[:, axis]
         memory[:, 3] = 1.0

@@ -24,7 +24,7 @@ from aim_maya.runtime.edit import EditRecipe, preset, read_recipe
 from aim_maya.runtime.edit_build import build_edits
 from aim_maya.runtime.face_model import blended_jaw
 from aim_maya.runtime.performance import Playing
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import undo_chunk
 
 from . import paths
 from .attributes import HANDLES, TYPE_NAME

@@ -20,7 +20,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.runtime.face_model import blended_head
 from aim_maya.runtime.performance import Playing
 from aim_maya.runtime.session import one_thread
-from aim_maya.scene.maya.buffers import to_maya
+from aim_maya.scene.maya import to_maya
 
 from . import geometry, paths
 from .attributes import HEAD, JAW, PAINT, STATUS, TYPE_NAME

@@ -14,7 +14,7 @@ from maya import OpenMaya, OpenMayaMPx, cmds
 
 from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.errors import AimError
-from aim_maya.scene.maya import session
+from aim_maya.scene import maya as host
 
 from . import paths
 from .attributes import ATTRIBUTES, BY_NAME, GEOMETRY, HEAD, JAW, PAINT, STATUS, TYPE_ID, TYPE_NAME, Attribute
@@ -179,7 +179,7 @@ def register(plugin: Any, deformer: Callable[[], Any]) -> None:
         for attribute in _PAINTABLE:
             cmds.makePaintable(TYPE_NAME, attribute, attrType="multiFloat", shapeMode="deformer")
         paths.install()
-        session.begin_log()
+        host.begin_log()
     except BaseException:
         _take_back(plugin)
         raise
@@ -204,7 +204,7 @@ def deregister(plugin: Any) -> None:
 def _take_back(plugin: Any) -> None:
     """Callbacks first: one that is left ends Maya when its code is gone (MSceneMessage)."""
     paths.remove()
-    session.end_log()
+    host.end_log()
     plugin.deregisterNode(OpenMaya.MTypeId(TYPE_ID))
     for attribute in _PAINTABLE:
         with contextlib.suppress(RuntimeError):  # it never was paintable: what was begun is taken back

@@ -15,7 +15,7 @@ from aim_maya.core.arrays import Floats
 from aim_maya.core.controls import Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.rigid import driven_jaw
-from aim_maya.scene.maya.buffers import from_maya
+from aim_maya.scene.maya import from_maya
 
 from .attributes import BY_NAME, HANDLES
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from maya import cmds
 
 from aim_maya.core.errors import AimError
-from aim_maya.scene.maya.session import undo_chunk
+from aim_maya.scene.maya import undo_chunk
 
 from .blend_shape import Structure
 from .chain import stack

@@ -17,11 +17,10 @@ from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
 from aim_maya.core.mesh import Mesh
 from aim_maya.runtime.deformation import current_model
-from aim_maya.scene.maya.buffers import from_list, view
-from aim_maya.scene.maya.session import without_undo
+from aim_maya.scene.maya import from_list, without_undo
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.attributes import TYPE_NAME
-from aim_maya.scene.node.geometry import as_point_array, integers, polygons
+from aim_maya.scene.node.geometry import as_point_array, integers, polygons, view
 from aim_maya.scene.node.registration import load
 
 from . import chain

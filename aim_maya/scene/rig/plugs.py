@@ -11,7 +11,7 @@ from typing import Any
 from maya import cmds
 
 from aim_maya.core.errors import AimError
-from aim_maya.scene.maya.session import without_undo
+from aim_maya.scene.maya import without_undo
 
 
 def source_of(plug: str) -> str | None:

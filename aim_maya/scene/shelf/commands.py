@@ -18,7 +18,7 @@ from maya import cmds
 from aim_maya.core.dependencies import MODULE_ROOT
 from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.install import find_python
-from aim_maya.scene.maya import session
+from aim_maya.scene import maya as host
 from aim_maya.ui.training.process import detached
 
 from .window import attach_to
@@ -86,7 +86,7 @@ def reported(action: Callable[[], Any]) -> Callable[[], Any]:
         except AimError as error:
             _show(error)
         except Cancelled:
-            session.logger.info("stopped")
+            host.logger.info("stopped")
         return None
 
     return run
@@ -98,8 +98,8 @@ def _show(error: AimError) -> None:
         f"Likely cause: {error.cause}" if error.cause else "",
         f"What to do: {error.remedy}" if error.remedy else "",
     ]
-    lines += [f"Log: {session.log_file()}"] if session.log_file() else []
-    session.logger.error("%s", error)
+    lines += [f"Log: {host.log_file()}"] if host.log_file() else []
+    host.logger.error("%s", error)
     if not cmds.about(batch=True):
         cmds.confirmDialog(
             title="AIM for Maya",
@@ -172,9 +172,7 @@ def sculpt() -> str:
     face, bones = _selected(2, "the face first, then its sculpted bones, have to be")[:2]
     path = _ask_file("Write the edit to", 0, "Edit (*.json)")
     done = edit_from_sculpt(face, bones, path)
-    session.logger.info(
-        "%d bone points moved by up to %.1f mm: %s", done["vertices"], done["largest_mm"], path
-    )
+    host.logger.info("%d bone points moved by up to %.1f mm: %s", done["vertices"], done["largest_mm"], path)
     return path
 
 
@@ -187,7 +185,7 @@ def sculpt_target() -> str:
     face, sculpted = _selected(2, "the face first, then its sculpted duplicate, have to be")[:2]
     path = _ask_file("Write the edit to", 0, "Edit (*.json)")
     done = give(face, sculpted, path)
-    session.logger.info("%s sculpted by up to %.1f mm: %s", done["target"], done["largest_mm"], path)
+    host.logger.info("%s sculpted by up to %.1f mm: %s", done["target"], done["largest_mm"], path)
     return path
 
 
@@ -215,7 +213,7 @@ def key_performance() -> list[str]:
 
     keyed = key(_selected(1, "the face has to be")[0])
     for note in keyed.notes:
-        session.logger.warning("%s", note)
+        host.logger.warning("%s", note)
     return keyed.plugs
 
 
@@ -232,7 +230,7 @@ def capture() -> str:
     result = read(mesh, parts=find_parts(mesh))
     write_actor(result.actor, folder)
     for note in [*result.notes, *result.actor.warnings]:
-        session.logger.warning("%s", note)
+        host.logger.warning("%s", note)
     return folder
 
 
@@ -249,7 +247,7 @@ def native_rig() -> str:
     attached = any(cmds.nodeType(slot.node) == TYPE_NAME for slot in stack(mesh_shape(mesh)))
     made = build(mesh, None if attached else _ask_file("Make a native rig of a model", 1, _MODEL_FILTER))
     for note in made.notes:
-        session.logger.warning("%s", note)
+        host.logger.warning("%s", note)
     return made.blend_shape
 
 
@@ -259,7 +257,7 @@ def bake_back() -> str:
     from aim_maya.scene.actions.native import bake_native
 
     made = bake_native(_selected(1, "the face has to be")[0])
-    session.logger.info(
+    host.logger.info(
         "%s follows the model within %.2f mm (rms %.3f)",
         made.blend_shape,
         made.residual["max"],
@@ -274,7 +272,7 @@ def sample_face() -> str:
     from aim_maya.scene.actions.native import sample_face as build
 
     made = build()
-    session.logger.info("%s is ready: play frames %g to %g, or move its sliders", made.mesh, *made.frames)
+    host.logger.info("%s is ready: play frames %g to %g, or move its sliders", made.mesh, *made.frames)
     return made.mesh
 
 
@@ -284,7 +282,7 @@ def load_with_maya() -> None:
     from aim_maya.scene.node.registration import load_with_maya as keep
 
     keep()
-    session.logger.info("Maya loads the plug-in at every start now; the Plug-in Manager takes that back")
+    host.logger.info("Maya loads the plug-in at every start now; the Plug-in Manager takes that back")
 
 
 @reported
@@ -296,7 +294,7 @@ def batch_bake() -> str:
     if not scenes:
         raise Cancelled("no scene chosen")
     written = start_batch([str(scene) for scene in scenes], Path(_ask_file("Folder for the caches", 3, "")))
-    session.logger.info("Exporting %d scenes in the background; %s tells how far it is", len(scenes), written)
+    host.logger.info("Exporting %d scenes in the background; %s tells how far it is", len(scenes), written)
     return str(written)
 
 
@@ -315,7 +313,7 @@ def doctor() -> None:
 
     checks = examine()
     for check in checks:
-        session.logger.info("%s: %s %s", check.name, check.state, check.found)
+        host.logger.info("%s: %s %s", check.name, check.state, check.found)
     worst = [f"{c.name}: {c.found}\n{c.remedy}" for c in checks if c.state in ("warn", "fail")]
     cmds.confirmDialog(
         title="AIM for Maya", message="\n\n".join(worst) or "Everything works here.", button=["OK"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from maya import cmds, mel
 
 from aim_maya.runtime.edit import PRESETS
-from aim_maya.scene.maya import session
+from aim_maya.scene import maya as host
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def install() -> None:
     """Add the menu and the shelf; does nothing in batch."""
     if cmds.about(batch=True):
         return
-    session.keep_log()
+    host.keep_log()
     add_menu()
     add_shelf()
 

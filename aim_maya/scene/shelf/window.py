@@ -11,8 +11,8 @@ from maya import OpenMayaUI, cmds
 
 from aim_maya.core.actor_folder import write_dataset
 from aim_maya.core.errors import AimError, Cancelled
+from aim_maya.scene import maya as host
 from aim_maya.scene.actions.capture import MM_PER_CENTIMETRE, capture, find_parts
-from aim_maya.scene.maya import session
 from aim_maya.scene.rig.blend_shape import find_blend_shapes, mesh_shape
 from aim_maya.ui.host import Source
 
@@ -29,7 +29,7 @@ def attach_to(mesh: str, model: str, blend_shape: str | None = None) -> str:
         mesh, path, blend_shape, double_jaw=_ask_double_jaw(plan.double_jaw) if plan.double_jaw else None
     )
     for note in [*done.notes, str(attach_report(done.node))]:
-        session.logger.info("%s", note)
+        host.logger.info("%s", note)
     cmds.select(mesh)
     return done.node
 
@@ -95,7 +95,7 @@ class MayaHost:
         unit = source.mm_per_unit or MM_PER_CENTIMETRE
         read = capture(source.mesh, source.blend_shape or None, parts, mm_per_unit=unit, progress=progress)
         for note in [*read.notes, *read.actor.warnings]:
-            session.logger.warning("%s", note)
+            host.logger.warning("%s", note)
         path = out.with_name(f"{out.stem}_actor.npz")
         write_dataset(read.actor, path)
         return path
@@ -110,7 +110,7 @@ class MayaHost:
 
     def log_file(self) -> Path | None:
         """Where errors are kept between sessions."""
-        return session.log_file()
+        return host.log_file()
 
 
 # The training window in a workspace control, so that it docks, and comes back with the workspace when Maya

@@ -137,7 +137,7 @@ def training() -> dict[str, Any]:
     """Steps of each kind on the ICT head of the package, started kernel by kernel, and recorded."""
     import torch
 
-    from trainer.learn import solvers
+    from trainer.learn import passes, solvers
     from trainer.learn.loop import Training
     from trainer.learn.problem import make_tables, prepare
     from trainer.sample import ict_head
@@ -151,8 +151,8 @@ def training() -> dict[str, Any]:
     calls.quiet(True)
     problem = prepare(ict_head(), config)
     found: dict[str, Any] = {}
-    for name, aside in (("kernel by kernel", lambda device: None), ("recorded", solvers._stream_aside)):
-        with mock.patch.object(solvers, "_stream_aside", aside):
+    for name, aside in (("kernel by kernel", lambda device: None), ("recorded", passes._stream_aside)):
+        with mock.patch.object(passes, "_stream_aside", aside):
             tables = make_tables(problem, device)
             config, _ = solvers.with_width(problem, tables, config)
             learned = Training(problem, config, 1.0, device, tables)
@@ -190,7 +190,7 @@ def _loop(device: torch.device) -> None:
 
 def _steps(name: str, learned: Training) -> dict[str, float]:
     """ms of a step of each kind; what one calls is after its mark."""
-    from trainer.learn.solvers import WARM
+    from trainer.learn.passes import WARM
 
     tissue, tables, found = learned.tissue, learned.tables, dict[str, float]()
     assert tissue is not None

@@ -28,7 +28,7 @@ from aim_maya.core.progress import Progress
 from trainer.fit.equations import complete
 from trainer.fit.options import FitOptions, NeuralOptions
 from trainer.fit.scans import Frames
-from trainer.learn.solvers import Adam, Muon
+from trainer.learn.optimisers import Adam, Muon
 
 from .networks import CoefficientNetwork, MotionNetwork, NeuralFace, chained
 

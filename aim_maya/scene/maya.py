@@ -1,5 +1,6 @@
-"""What a session of Maya keeps of ours: undo steps, one for each action of a user; and messages, which are
-said on its main thread, where alone its script editor may be written to, and kept in a file."""
+"""The host's small things: matrices in Maya's way and in ours; undo steps, one for each action of a user; and
+messages, which are said on its main thread, where alone its script editor may be written to, and kept in a
+file."""
 
 from __future__ import annotations
 
@@ -9,10 +10,48 @@ import threading
 from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from maya import cmds, utils
+from maya import OpenMaya, cmds, utils
 
 from aim_maya.core.dependencies import maya_app_folder
+
+if TYPE_CHECKING:
+    from aim_maya.core.arrays import Floats
+
+# Maya's matrices and ours: row vectors and MMatrix there, column vectors (p' = M p) and numpy here. The one
+# place that converts. numpy is imported late: the node type is registered where it is missing, too.
+
+
+def from_maya(matrix: Any) -> Floats:
+    """MMatrix (row vectors, translation in the last row) -> (4, 4) float64 column vectors, centimetres."""
+    import numpy as np
+
+    return np.array([[matrix(column, row) for column in range(4)] for row in range(4)], np.float64)
+
+
+def from_list(values: Any) -> Floats:
+    """Sixteen numbers as cmds gives a matrix attribute -> (4, 4) float64 column vectors."""
+    import numpy as np
+
+    return np.asarray(values, np.float64).reshape(4, 4).T
+
+
+def to_maya(matrix: Floats) -> Any:
+    """(4, 4) column vectors -> MMatrix."""
+    made = OpenMaya.MMatrix()
+    OpenMaya.MScriptUtil.createMatrixFromList(to_list(matrix), made)
+    return made
+
+
+def to_list(matrix: Floats) -> list[float]:
+    """(4, 4) column vectors -> sixteen numbers, row vectors, as cmds takes them."""
+    import numpy as np
+
+    return [float(x) for x in np.asarray(matrix, np.float64).T.ravel()]
+
+
+# Undo.
 
 
 @contextlib.contextmanager

@@ -1,1 +1,0 @@
-"""The host's small things: memory, matrices, units, undo, messages."""
