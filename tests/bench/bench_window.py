@@ -40,7 +40,7 @@ def watch():
         window.installEventFilter(seen)
         return shown(widget, application, **options)
     app.show = show
-import trainer.commands.windows as command
+import trainer.commands.machine as command
 run = command.run_ui
 command.run_ui = lambda options: (watch(), run(options))[1]
 sys.exit(main(["ui"]))

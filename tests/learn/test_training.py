@@ -27,8 +27,9 @@ from aim_maya.core.training_options import LOSSES, LossWeights, NetworkSize, Tra
 from aim_maya.runtime import FaceModel
 from trainer.learn import fields as learned_fields
 from trainer.learn import loop, losses
+from trainer.learn.beside import Beside
 from trainer.learn.fields import TissueLearner
-from trainer.learn.loop import Beside, Training
+from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses, Siren, networks_for
 from trainer.learn.problem import Problem, prepare
 from trainer.train import train

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 SHARED = {
-    "ui": "windows",
-    "view": "windows",
     "sample": "built_in",
     "demo": "built_in",
     "check": "actors",
@@ -25,6 +23,8 @@ SHARED = {
     "ablate": "trainings",
     "info": "models",
     "report": "models",
+    "ui": "machine",
+    "view": "machine",
     "doctor": "machine",
     "bench": "machine",
 }

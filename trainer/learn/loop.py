@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +14,10 @@ from torch import Tensor
 
 from aim_maya.core.errors import Cancelled
 from aim_maya.core.progress import Progress
-from aim_maya.core.training_options import WIDTH, NetworkSize, TrainConfig
+from aim_maya.core.training_options import NetworkSize, TrainConfig
 
 from . import losses
+from .beside import MORE, Beside, Schedule
 from .fields import ADAM, TissueLearner, bring_inside
 from .model import FaceNetworks, JawPoses, networks_for
 from .optimisers import Learner
@@ -28,65 +28,14 @@ from .solvers import count_the_worst, misses, principal_columns, solve_columns, 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
 SKIN_MUON = 0.6  # times the rate: the hidden layers of the skin, whose last layer is solved
-# of its points a step takes at first, in so much of a schedule: they do as well, while there are so many for
-# each of E's features, of which WIDTH has three; of fewer a wider E learns little more than their noise
-START, UNTIL = 0.5, 0.6
 SOLVE = 50  # steps from one solution of the last layer to the next
 LATE, WEIGH = (
     0.5,
     100,
 )  # of the skin's steps, from where the worst pairs count more; steps between two readings
 MOST = 8.0  # times the mean
-FEWER, MORE = 5, 2  # K learns in so many times fewer steps than D and N, of so many times the skin's points
-CHUNK = 10  # steps in which D and N are given a share of theirs
-ASIDE = 1.1  # of a step's time: solutions and looks at the errors besides
-FASTER = 1.4  # on twice the cores
 SAVE_S = 60.0  # of the clock from one checkpoint to the next, at the most
 LOOK, LAST = (0.35, 1.0), 3  # where in the schedule to judge, and by how many looks at the errors
-
-
-class Beside:
-    """A thread for what nothing else waits for, and half of the cores for either side while it is there. On
-    one core, and beside a GPU, all is done in turn."""
-
-    def __init__(self, alone: bool) -> None:
-        self._cores = torch.get_num_threads()
-        own = self._cores // 2
-        self._pool = None
-        if not alone and own:
-            self._pool = ThreadPoolExecutor(1, "aim-tissue", torch.set_num_threads, (own,))
-        self._job: Future[Any] | None = None
-
-    def share(self, halved: bool) -> None:
-        """Half of the cores for this side, or all."""
-        if self._pool is not None:
-            torch.set_num_threads(self._cores - self._cores // 2 * halved)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job is not done."""
-        return self._job is not None and not self._job.done()
-
-    def do(self, job: Callable[[], Any]) -> None:
-        """Begin a job, once the one before is done."""
-        self.join()
-        if self._pool is None:
-            job()
-        else:
-            self._job = self._pool.submit(job)
-
-    def join(self) -> None:
-        """Wait for the job's end. Raises what it raised."""
-        if self._job is not None:
-            wait([self._job])
-            job, self._job = self._job, None
-            job.result()
-
-    def close(self) -> None:
-        """Wait, and give the cores back."""
-        if self._pool is not None:
-            self._pool.shutdown()
-        self.share(False)
 
 
 class Training:
@@ -152,7 +101,7 @@ class Training:
         saved = time.monotonic()
         try:
             while self.step < self.total:
-                self._give_tissue_its_share(progress)
+                self._beside.give_share(self.schedule, self.step, progress)
                 loss = self._one_step()
                 self.step += 1
                 done = self.step - self.skinning_first
@@ -186,70 +135,27 @@ class Training:
             loss = self.tissue.learn(self.tissue.step + 1)
             at_look = self.tissue.step % self.config.check_every == 0
             progress.step(self.tissue.step, self.tissue.steps, **({"loss": loss} if at_look else {}))
-        self._end_tissue(progress)
-
-    def _give_tissue_its_share(self, progress: Progress) -> None:
-        """D and N take so many of their steps beside so many of K's and the skin's that both sides are busy;
-        then what is outside is brought in; then the skin has all cores."""
-        tissue, beside = self.tissue, self._beside
-        if tissue is None:
-            return
-        spent = self._spent(self.step)
-        beside.share(halved=spent < self._window)
-        if spent >= self._window:
-            self._end_tissue(progress)
-        elif self.step % CHUNK == 0 and not (beside.busy and self._due(self.step) == tissue.steps):
-            beside.join()
-            until = self._due(self.step + CHUNK)
-            if tissue.step < until:
-                beside.do(lambda: tissue.learn(until))
-            elif tissue.step == tissue.steps and not tissue.ended:
-                beside.do(lambda: tissue.settle(progress.cancelled))
-
-    def _end_tissue(self, progress: Progress) -> None:
-        """Wait until D and N have all of their steps and are inside. Raises Cancelled."""
-        tissue, beside = self.tissue, self._beside
-        beside.join()
-        while tissue is not None and not tissue.ended:
-            beside.do(lambda: tissue.learn(tissue.steps))
-            beside.do(lambda: tissue.settle(progress.cancelled))
-            beside.join()
-            progress.step(*self.shown)
-
-    def _spent(self, step: int) -> float:
-        """What K's and the skin's steps up to a number cost, in the unit of Siren.effort."""
-        effort, batch = self.networks.effort, self.config.batch
-        alone = min(step, self.skinning_first) * effort("skinning", MORE * batch)
-        done = max(step - self.skinning_first, 0)
-        few = min(done, math.ceil(UNTIL * self.config.skin_steps)) if self._principal else 0
-        first, whole = (effort("expression", points) for points in self._points)
-        return ASIDE * (alone + few * first + (done - few) * whole)
+        self._beside.end(self.schedule, self.step, progress)
 
     @property
-    def _window(self) -> float:
-        """How much the others have cost when D and N are to be inside: as much as they, at the most all."""
-        assert self.tissue is not None
-        return min(self.tissue.work * self.tissue.effort, self._spent(self.total - 1))
+    def schedule(self) -> Schedule:
+        """As the settings and the networks have it now."""
+        return Schedule(self.config, self.networks, self.tissue, self._principal)
 
-    def _due(self, step: int) -> int:
-        """How many steps D and N have when K and the skin have so many."""
-        assert self.tissue is not None
-        part = self._spent(step) / max(self._window, 1e-9)
-        return min(self.tissue.steps, math.ceil(self.tissue.work * part))
+    @property
+    def skinning_first(self) -> int:
+        """Steps given to K alone before the skin begins."""
+        return self.schedule.skinning_first
+
+    @property
+    def total(self) -> int:
+        """Steps of K and then of the skin; those of D and N are beside them."""
+        return self.schedule.total
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Steps done and steps in all, for people: those of D and N and of the skin, which are by turns
-        together and alone, counted evenly over the time that they take."""
-        if self.tissue is None:
-            return self.step, self.total
-        steps = self.tissue.steps + self.config.skin_steps
-        return int(steps * (self._time(self.step) / self._time(self.total))), steps
-
-    def _time(self, step: int) -> float:
-        """Until a step: with all cores the skin is this much faster."""
-        spent, window = self._spent(step), self._window
-        return min(spent, window) + max(spent - window, 0.0) / FASTER
+        """Steps done and steps in all, for people."""
+        return self.schedule.shown(self.step)
 
     @property
     def whole(self) -> FaceNetworks:
@@ -300,8 +206,7 @@ class Training:
                 found = worst_pairs(misses(self.tables, self.networks))
                 # in the same memory: a step that was recorded for CUDA goes on with it
                 self.pairs = found if self.pairs is None else self.pairs.copy_(found)
-        early = self._principal and done < UNTIL * config.skin_steps
-        points = self._points[0 if early else 1]
+        points = self.schedule.points(done)
         rates = (ADAM, SKIN_MUON) if self._principal else (1.0, 1.0)
         kind = (points, self.tables.rows, self.pairs)
         loss, miss = learner.take(kind, lambda: self._evaluated_skin(points), done, config.skin_steps, *rates)
@@ -355,23 +260,6 @@ class Training:
         except BaseException:  # an interrupt, too
             self._solved = None
             raise
-
-    @property
-    def skinning_first(self) -> int:
-        """Steps given to K alone before the skin begins, while D and N begin, too; none in a form where all
-        learn together."""
-        return 0 if self.tissue is None else math.ceil(self.config.anatomy_steps / FEWER)
-
-    @property
-    def total(self) -> int:
-        """Steps of K and then of the skin; those of D and N are beside them."""
-        return self.skinning_first + self.config.skin_steps
-
-    @property
-    def _points(self) -> tuple[int, int]:
-        """Points of a step of the skin, at first and later."""
-        first = START * max(1.0, self.config.network("expression").width / WIDTH)
-        return int(first * self.config.batch), int(max(first, 1.0) * self.config.batch)
 
     def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:
         """Template points and rows of one batch: vertices evenly, `hard` vertices by their error so far,
