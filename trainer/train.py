@@ -29,7 +29,7 @@ from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses
 from trainer.learn.problem import Problem, make_tables, prepare
 from trainer.learn.run import Heartbeat, pick_device, reported
-from trainer.learn.solvers import known_jaw, ridge_config, solve, with_width
+from trainer.learn.solvers import known_jaw, ridge_config, settle, solve, with_width
 
 _SAME_MM = 0.1  # between two readings of one neutral
 RIDGE_FEATURES = {"draft": 1536, "standard": 1024, "final": 1024}
@@ -133,7 +133,8 @@ def _train(
     clock.lap("linear_s")
     if config.preset == "draft":
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
-        figures = linear_accuracy
+        problem = settle(problem, tables, *trained)
+        figures = accuracy(problem, *trained, preview.show_all)
     else:
         config, note = with_width(problem, tables, config)
         if note:
@@ -146,7 +147,7 @@ def _train(
                 raise run.damaged(_misfit(error)) from error
             progress.note("Resuming at step {} of {}.".format(*training.shown))
         training.run(progress, lambda: _save(run, training, actor, progress), preview.show)
-        trained = (training.whole, training.jaw)
+        trained, problem = (training.whole, training.jaw), training.problem
         extra = {"steps": training.shown[0], "restarts": training.restarts, "curve": training.curve}
         clock.lap("train_s")
         progress.stage("score")

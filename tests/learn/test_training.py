@@ -31,7 +31,7 @@ from trainer.learn.beside import Beside
 from trainer.learn.fields import TissueLearner
 from trainer.learn.loop import Training
 from trainer.learn.model import FaceNetworks, JawPoses, Siren, networks_for
-from trainer.learn.problem import Problem, prepare
+from trainer.learn.problem import Problem, make_tables, prepare
 from trainer.train import train
 
 SMALL = NetworkSize(64, 2, 20.0, 60.0)
@@ -173,8 +173,9 @@ def test_tissue_learned_beside_the_skin_is_what_it_is_in_turn(
         assert torch.equal(x, y)
 
 
-def test_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
-    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("doing", ["vertices were placed", "bones were brought inside"])
+def test_vertices_settle_and_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doing: str
 ) -> None:
     """Stopped on the way, the checkpoint knows nothing of it, and resuming does it once."""
 
@@ -187,14 +188,14 @@ def test_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
     monkeypatch.setattr(loop, "bring_inside", bring)
     config, folder = replace(QUICK, steps=20, anatomy_steps=5, without=()), RunFolder(tmp_path)
     whole = trained(problem, config)
-    first, looks = Training(problem, config, 1e9, torch.device("cpu")), []
-
-    def stop() -> bool:
-        looks.append(first.step)
-        return looks.count(first.total) == 2  # once after the last step
-
-    with Progress("none", cancelled=stop) as progress, pytest.raises(Cancelled, match="inside"):
-        first.run(progress, lambda: folder.save(first.state()))
+    first, stages = Training(problem, config, 1e9, torch.device("cpu")), [""]
+    last = "settle" if doing == "vertices were placed" else "bones inside"
+    with Progress("none", cancelled=lambda: stages[-1] == last) as progress:
+        monkeypatch.setattr(progress, "stage", lambda name, *_: stages.append(name))
+        with pytest.raises(Cancelled, match=doing):
+            first.run(progress, lambda: folder.save(first.state()))
+    assert first.problem is problem
+    assert torch.equal(first.tables.c, make_tables(problem, torch.device("cpu")).c)
     second = Training(problem, config, 1e9, torch.device("cpu"))
     second.restore(folder.load())
     assert second.step == second.total
@@ -202,6 +203,8 @@ def test_bones_are_brought_inside_at_the_end_whole_or_not_at_all(
         second.run(progress, lambda: None)
     for a, b in zip(whole.whole.parameters(), second.whole.parameters(), strict=True):
         assert torch.equal(a, b)
+    assert np.array_equal(whole.problem.template.points, second.problem.template.points)
+    assert not np.array_equal(whole.problem.template.points, problem.template.points)
     bias = [x.nets["thickness"].last.bias for x in (first.networks, second.whole)]  # type: ignore[union-attr]
     assert float((bias[1] - bias[0]).detach()) == pytest.approx(1.0, abs=1e-5)  # type: ignore[operator,union-attr]
 

@@ -96,7 +96,7 @@ def test_every_stage_says_what_happens_what_comes_and_how_long(qtbot: Any) -> No
     panel = LivePanel()
     qtbot.addWidget(panel)
     panel.show()
-    for stage in ("starting", "prepare", "linear solution", "score", "export"):
+    for stage in ("starting", "prepare", "linear solution", "settle", "score", "export"):
         panel.show_state(Snapshot("running", actor="anna", stage=stage, lines=[f"{stage} ..."]))
         assert stage not in panel.heading.text()
         assert panel.next.text().startswith("Then: ")

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,15 @@ from .model import FaceNetworks, JawPoses, networks_for
 from .optimisers import Learner
 from .passes import Evaluated
 from .problem import LABELS, Problem, TrainingTables, make_tables, normalised_shapes, pieces
-from .solvers import count_the_worst, misses, principal_columns, solve_columns, with_best_last, worst_pairs
+from .solvers import (
+    count_the_worst,
+    misses,
+    principal_columns,
+    settle,
+    solve_columns,
+    with_best_last,
+    worst_pairs,
+)
 
 # times the linear solution's error: a network that is still above this at a third of its steps has stalled
 PLATEAU = 4.0
@@ -239,26 +248,31 @@ class Training:
         return total, None if total is None else miss
 
     def _finish(self, progress: Progress) -> None:
-        """At the end: the worst pairs of vertex and target count more in the last layer, and bone points are
-        brought inside below the skin as the networks place it, a hair beside the neutral. Stopped half-way,
-        it begins anew from the checkpoint, which knows nothing of it."""
+        """At the end: the template's vertices settle where the networks miss least, the worst pairs of vertex
+        and target count more in the last layer, and bone points are brought inside below the skin as the
+        networks place it, a hair beside the neutral. Stopped half-way, it begins anew from the checkpoint,
+        which knows nothing of it."""
         if not self._principal:
             return
         self._take_up_skin()
-        if self._mixing is None:
-            count_the_worst(self.tables, self.whole, self._density())
-        if not (self.config.weights.inside and len(self.tables.anchors)):
-            return
-        progress.stage("bones inside")
 
-        def look() -> None:
+        def look(doing: str) -> None:
             if progress.cancelled():
-                raise Cancelled("stopped while bones were brought inside")
+                raise Cancelled(f"stopped while {doing}")
 
+        before = self.problem, self.tables.c
+        progress.stage("settle")
         try:
-            bring_inside(self.problem, self.whole, self.tables, look, placed=True)
+            placing = partial(look, "vertices were placed")
+            self.problem = settle(self.problem, self.tables, self.whole, self.jaw, placing)
+            if self._mixing is None:
+                count_the_worst(self.tables, self.whole, self._density())
+            if self.config.weights.inside and len(self.tables.anchors):
+                progress.stage("bones inside")
+                bringing = partial(look, "bones were brought inside")
+                bring_inside(self.problem, self.whole, self.tables, bringing, placed=True)
         except BaseException:  # an interrupt, too
-            self._solved = None
+            self._solved, (self.problem, self.tables.c) = None, before
             raise
 
     def _draw(self, count: int, hard: int, inside: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -78,6 +78,14 @@ class Problem:
         actor = self.actor
         return np.stack([actor.shapes[t][ids] for t in actor.rig.targets], axis=1)
 
+    def shortest_edges(self) -> Floats:
+        """(V,) length of the shortest edge at each vertex, in template space, normalised; 0 without any."""
+        edges, at = self.actor.neutral.edges, self.template.coordinates
+        shortest = np.full(len(at), np.inf)
+        for end in edges.T:
+            np.minimum.at(shortest, end, np.linalg.norm(at[edges[:, 0]] - at[edges[:, 1]], axis=1))
+        return np.where(np.isfinite(shortest), shortest, 0.0)
+
 
 def prepare(actor: Actor, config: TrainConfig) -> Problem:
     """Constraints, template, jaw and labels of an actor, each by its own module. Raises AimError for what

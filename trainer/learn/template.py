@@ -11,7 +11,7 @@ along a smooth field.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,6 +48,11 @@ class Template:
     def coordinates(self) -> Floats:
         """(V, 3) float64 in [-1, 1]."""
         return (self.points - self.centre) / self.scale
+
+    def settled(self, coordinates: Floats) -> Template:
+        """The same space with its vertices at other coordinates (V, 3)."""
+        points = coordinates * self.scale + self.centre
+        return replace(self, points=points, offset=points - (self.points - self.offset))
 
 
 def make_template(points: Floats, neutral: Floats, openings: list[str]) -> Template:

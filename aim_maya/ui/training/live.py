@@ -132,6 +132,7 @@ _STAGES = {  # the trainer's word: what happens, what comes then, how many secon
     "prepare": ("Looking at the face", "A first rough fit. Its errors are then shown on the face.", 10),
     "linear solution": ("First rough fit", "The networks learn the face; that takes most of the time.", 15),
     "train": ("Learning the face", "The errors of all targets are measured, and the model is written.", 0),
+    "settle": ("Placing the vertices", "The errors of all targets are measured.", 6),
     "bones inside": ("Bringing bones inside", "The errors of all targets are measured.", 3),
     "score": ("Measuring the errors", "The model is written, and checked against the training.", 5),
     "export": ("Writing the model", "It can be attached, viewed, and reported on.", 15),
