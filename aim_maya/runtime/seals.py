@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -57,10 +57,13 @@ def _sealed(ids: Ints, others: Ints, points: Floats, size: float) -> _Part:
     group = points[ids]
     reach = float(np.linalg.norm(group - group.mean(0), axis=1).max()) / 2
     fade = min(max(reach, _FADE_MM[0] * size), _FADE_MM[1] * size)
-    if len(others):
-        fade = min(fade, max(float(np.sqrt(_nearest(points[others], group, 1)[1].min())), 1e-3))
-    near = np.flatnonzero(((points > group.min(0) - fade) & (points < group.max(0) + fade)).all(1))
-    of, square = _nearest(points[near], group, min(_NEIGHBOURS, len(ids)))
+    beside = others[_round(group, fade, points[others])]
+    if len(beside):
+        least = min(float(square.min()) for square in _squares(points[beside], group))
+        fade = min(fade, max(float(np.sqrt(least)), 1e-3))
+    near = _round(group, fade, points)
+    left, of, square = _nearest(points[near], group, min(_NEIGHBOURS, len(ids)), fade)
+    near = near[left]
     ramp = np.clip(1 - np.sqrt(square[:, 0]) / fade, 0, 1)
     share = 1 / np.maximum(square, 1e-9) ** 2
     share[square[:, 0] == 0] = np.eye(len(of.T))[0]  # a vertex of the group does what it does itself
@@ -93,15 +96,37 @@ def _affine(group: Floats, apart: float) -> tuple[Floats, Floats]:
     return np.concatenate(onto, 1), np.concatenate(of, 0)
 
 
-def _nearest(points: Floats, group: Floats, count: int) -> tuple[Ints, Floats]:
-    """(P, count) which of group (G, 3) are nearest, and their squared distances, exactly 0 where two are the
-    same; the nearest first."""
-    found = []
+def _round(group: Floats, reach: float, points: Floats) -> Ints:
+    """Which of points (V, 3) are in the box of a group (G, 3), so much wider on every side."""
+    found, low, high = np.arange(len(points)), group.min(0) - reach, group.max(0) + reach
+    for axis in range(3):
+        at = points[found, axis]
+        found = found[(at > low[axis]) & (at < high[axis])]
+    return found
+
+
+def _squares(points: Floats, group: Floats) -> Iterator[Floats]:
+    """(some of P, G) squared distances of points (P, 3) from all of group (G, 3), exactly 0 where two are the
+    same."""
     for some in np.array_split(points, 1 + len(points) * len(group) // 1_000_000):
-        square = np.zeros((len(some), len(group)))
+        square, apart = np.zeros((2, len(some), len(group)))
         for axis in range(3):
-            square += (some[:, None, axis] - group[:, axis]) ** 2
+            np.subtract(some[:, None, axis], group[:, axis], out=apart)
+            apart *= apart
+            square += apart
+        yield square
+
+
+def _nearest(points: Floats, group: Floats, count: int, within: float) -> tuple[Ints, Ints, Floats]:
+    """Which of points (P, 3) have any of group (G, 3) within a distance, (N,), all of them at least; which
+    those are (N, count), the nearest first, and their squared distances."""
+    left, found, squares, first = list[Ints](), list[Ints](), list[Floats](), 0
+    for square in _squares(points, group):
+        here = np.flatnonzero(square.min(1) < (1 + 1e-6) * within**2)
+        left.append(first + here)
+        first, square = first + len(square), square[here]
         of = np.argpartition(square, count - 1, 1)[:, :count]
         of = np.take_along_axis(of, np.take_along_axis(square, of, 1).argsort(1, kind="stable"), 1)
-        found.append((of, np.take_along_axis(square, of, 1)))
-    return np.concatenate([of for of, _ in found]), np.concatenate([square for _, square in found])
+        found.append(of)
+        squares.append(np.take_along_axis(square, of, 1))
+    return np.concatenate(left), np.concatenate(found), np.concatenate(squares)

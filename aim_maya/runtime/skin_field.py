@@ -26,14 +26,14 @@ products with a (V, nodes) matrix an edit, and one or two a target when it is fi
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.arrays import Floats, Ints, not_zero
 from aim_maya.core.mesh import Mesh, triangle_areas
 
 from .edit import Edit
@@ -126,20 +126,28 @@ class SkinField:
         """What is sealed in a pose: 0 at rest, 1 + i at the trained pose i, whose skin is at points (V, 3),
         model unit; None for nothing. moves (V,): groups of which nothing does are tied as at rest, and
         left."""
-        rows = self._request.seals[self._request.seals[:, 0] == pose]
-        if not len(rows):
+        rows = self._sealed_in.get(pose)
+        if rows is None:
             return None
         groups = [rows[rows[:, 1] == number, 2] for number in np.unique(rows[:, 1])]
         tied = [g for g in groups if moves is None or moves[g].any()]
         return Seals(groups, self._in_mm(points), self._radius / ADULT_RADIUS_MM, tied) if tied else None
 
     @cached_property
+    def _sealed_in(self) -> dict[int, Ints]:
+        """The rows (S, 3) of every pose that has any: files of many targets hold half a million."""
+        rows = self._request.seals[np.argsort(self._request.seals[:, 0], kind="stable")]
+        poses, first = np.unique(rows[:, 0], return_index=True)
+        return dict(zip(poses.tolist(), np.split(rows, first[1:]), strict=False))
+
+    @cached_property
     def sealed(self) -> list[Ints]:
         """Of every pose, rest first, where the coordinates of all lie among (3V,) that is sealed there or at
         rest."""
-        pose, ids = self._request.seals[:, 0], self._request.seals[:, 2]
-        found = [np.unique(ids[(pose == 0) | (pose == p)]) for p in range(int(pose.max(initial=0)) + 1)]
-        return [(3 * some[:, None] + np.arange(3)).ravel() for some in found]
+        none = self._request.seals[:0]
+        rest, last = self._sealed_in.get(0, none), max(self._sealed_in, default=0)
+        rows = (np.concatenate([rest, self._sealed_in.get(p, none)]) for p in range(last + 1))
+        return [(3 * np.unique(some[:, 2])[:, None] + np.arange(3)).ravel() for some in rows]
 
     @cached_property
     def rest_seals(self) -> Seals | None:
@@ -212,15 +220,18 @@ class SkinField:
             counts[start : start + _ROWS] = (ramp * slides).max(1)
         return fitted, np.minimum(counts, 1)
 
-    def gradient(self, coefficients: Floats, at: Ints) -> Floats:
-        """(S, 3, 3) du_a / dx_b at vertices (S,), how the motion turns and stretches the skin there, less the
-        identity: the kernel's is -20 (1 - r)^3 (x - z) / R^2."""
-        q, ramp = coefficients, self._ramps[at]
-        together = np.concatenate([q, (q[:, :, None] * self.nodes[:, None, :]).reshape(len(q), 9)], 1)
-        sums = (ramp * ramp * ramp) @ together
-        turn = sums[:, :3, None] * self.points[at][:, None, :] - sums[:, 3:].reshape(-1, 3, 3)
-        turn[self.rigid[at]] = 0
-        return np.float32(-20 / self._radius**2) * turn
+    def gradients(self, motions: Iterable[Floats], at: Ints) -> Iterator[Floats]:
+        """Of every motion's coefficients (M, 3): (S, 3, 3) du_a / dx_b at vertices (S,), how it turns and
+        stretches the skin there, less the identity: the kernel's is -20 (1 - r)^3 (x - z) / R^2."""
+        ramp = self._ramps[at]
+        slope = ramp * ramp
+        slope *= ramp
+        for q in motions:
+            together = np.concatenate([q, (q[:, :, None] * self.nodes[:, None, :]).reshape(len(q), 9)], 1)
+            sums = slope @ together
+            turn = sums[:, :3, None] * self.points[at][:, None, :] - sums[:, 3:].reshape(-1, 3, 3)
+            turn[self.rigid[at]] = 0
+            yield np.float32(-20 / self._radius**2) * turn
 
 
 def _kernel(ramp: Floats) -> Floats:
@@ -276,7 +287,7 @@ class MovedSkin:
         """Vertex ids (S,), spread over the mesh, and how much the motion stretches or turns the skin there
         (S,), as a share of its length (Frobenius norm of the gradient): where it is below 1 nothing can
         turn over."""
-        gradient = self.field.gradient(self.coefficients, self.field.probes)
+        gradient = next(self.field.gradients([self.coefficients], self.field.probes))
         return self.field.probes, np.sqrt((gradient * gradient).sum((1, 2)))
 
     def scaled(self, amount: float) -> MovedSkin:
@@ -291,9 +302,9 @@ def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> 
     field, e = moves[0].field, displacement
     ends: Floats = np.stack([m.offset for m in moves])
     moves_far = ((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid
-    near, far = np.flatnonzero(e.any(1) & ~moves_far), np.flatnonzero(moves_far)
-    for end, m in zip(ends, moves, strict=True):
-        end[near] += np.einsum("vab,vb->va", field.gradient(m.coefficients, near), e[near])
+    near, far = np.flatnonzero(not_zero(e) & ~moves_far), np.flatnonzero(moves_far)
+    for end, gradient in zip(ends, field.gradients([m.coefficients for m in moves], near), strict=True):
+        end[near] += np.einsum("vab,vb->va", gradient, e[near])
     if len(far):
         coefficients = np.concatenate([m.coefficients for m in moves], 1)
         ends[:, far] = _each(field.at(rest[far] + e[far], coefficients) / np.float32(field.mm))
@@ -325,7 +336,7 @@ def carried(
     )
     turn, shift = poses.turns[i], poses.offsets[i]
     if not turn.any() and not shift.any():
-        seals = field.seals(1 + i, rest + displacement, np.asarray(displacement.any(1)))
+        seals = field.seals(1 + i, rest + displacement, not_zero(displacement))
         if seals is not None:
             seals.tie(at)
             at = np.where(field.rigid[:, None], offset, at)

@@ -298,12 +298,12 @@ _RED = np.array([215.0, 30.0, 25.0])
 @dataclass(frozen=True, eq=False)
 class SheetRow:
     """One edit as the sheet shows it. red: {pose: triangles that turned by more than 20 degrees}; pictures:
-    (height, width, 3) uint8, one a view."""
+    what a view is called and (height, width, 3) uint8, one a view."""
 
     name: str
     about: str
     red: dict[str, int]
-    pictures: list[NDArray[np.uint8]]
+    pictures: list[tuple[str, NDArray[np.uint8]]]
 
 
 def sheet_edits(only: Sequence[str] = ()) -> dict[str, tuple[str, EditRecipe]]:
@@ -316,12 +316,6 @@ def sheet_edits(only: Sequence[str] = ()) -> dict[str, tuple[str, EditRecipe]]:
         about, recipe = PRESETS[name]
         found |= {f"{name} +1": (about, recipe), f"{name} -1": ("The other end", recipe.scaled(-1.0))}
     return found
-
-
-def sheet_columns(model: FaceModel, views: Sequence[tuple[int, float]] = VIEWS) -> list[str]:
-    """What every view is called."""
-    names = ("rest", widest(model)[0], closed_lids(model)[0])
-    return [f"{names[pose]}, {_SIDES[turn]}" for pose, turn in views]
 
 
 def sheet_rows(
@@ -346,7 +340,7 @@ def sheet_rows(
     scene.add(skin)
     progress.stage("edits drawn", len(edits))
     for i, (name, (about, recipe)) in enumerate(edits.items()):
-        edited, shown, pictures = model.edited(recipe), -1, []
+        edited, shown, pictures = model.edited(recipe), -1, list[tuple[str, NDArray[np.uint8]]]()
         red = {pose.name: pose.turned(edited) for pose in poses}
         for number, turn in views:
             if number != shown:
@@ -359,7 +353,8 @@ def sheet_rows(
                 skin.paint(colours)
                 shown = number
             scene.show_face(model.data.sites, turn)
-            pictures.append(scene.picture()[::-1, :, :3].copy())
+            view = f"{poses[number].name}, {_SIDES[turn]}"
+            pictures.append((view, scene.picture()[::-1, :, :3].copy()))
         yield SheetRow(name, about, {pose: int(of.sum()) for pose, of in red.items()}, pictures)
         progress.step(i + 1, len(edits))
 
@@ -379,13 +374,14 @@ def write_sheet(
 
     size, big, small = (height * 10 // 11, height), max(height // 14, 11), max(height // 22, 10)
     beside = 200 if height > 200 else 130
-    rows, counts = [], dict[str, dict[str, int]]()
+    rows, counts, views = [], dict[str, dict[str, int]](), list[str]()
     for row in sheet_rows(model, progress, only, size=size):
         counts[row.name] = row.red
         words = "\n".join(f"{pose}: {count} red" for pose, count in row.red.items())
         label = _written((beside, height), [(row.name, big), (row.about, small), (words, small)])
-        rows.append(np.concatenate([label, *row.pictures], 1))
-    heads = [_written((size[0], 3 * small + 20), [(name, small + 2)]) for name in sheet_columns(model)]
+        rows.append(np.concatenate([label, *(picture for _, picture in row.pictures)], 1))
+        views = [view for view, _ in row.pictures]
+    heads = [_written((size[0], 3 * small + 20), [(view, small + 2)]) for view in views]
     head = _written((beside, 3 * small + 20), [(str(model.manifest["name"])[:18], small + 2)])
     image = Image.fromarray(np.concatenate([np.concatenate([head, *heads], 1), *rows], 0))
     with atomic_path(out) as temporary:
@@ -416,15 +412,20 @@ def closed_lids(model: FaceModel) -> tuple[str, Floats]:
     data, weights = model.data, np.zeros(len(model.targets))
     tables, points = data.tables(True), data.sites.to_head(data.neutral)
     lids = data.regions["eyes"] * (1.0 if data.pieces is None else data.pieces == 0)
+    some, sides = np.flatnonzero(lids), []
+    for side, name in ((points[:, 0] > 0, "_l"), (points[:, 0] < 0, "_r")):
+        corners = [data.sites.points[f"{corner}{name}"][1] for corner in ("endocanthion", "exocanthion")]
+        sides.append((np.where(points[:, 1] > np.mean(corners), -1.0, 1.0) * lids * side)[some])
+    up, sign = data.sites.axes[1], np.array(sides).T
+    closing = np.array([(e[some] @ up) @ sign for e in tables.rows()]).reshape(-1, 2)
 
     def of_lids(e: Floats) -> bool:
         moved = np.linalg.norm(e, axis=1)
         return bool((moved * lids).sum() > _OF_LIDS * moved.sum())
 
-    for side, name in ((points[:, 0] > 0, "_l"), (points[:, 0] < 0, "_r")):
-        corners = [data.sites.points[f"{corner}{name}"][1] for corner in ("endocanthion", "exocanthion")]
-        above = np.where(points[:, 1] > np.mean(corners), 1.0, -1.0) * lids * side
-        closing = [-float(((e @ data.sites.axes[1]) * above).sum()) * of_lids(e) for e in tables.rows()]
-        if closing and max(closing) > 0:
-            weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[int(np.argmax(closing))]))
+    for lid in closing.T:
+        most = (i for i in np.argsort(-lid, kind="stable").tolist() if lid[i] > 0)
+        found = next((i for i in most if of_lids(tables.row(i))), None)
+        if found is not None:
+            weights = np.maximum(weights, data.rig.trained_pose(data.rig.targets[found]))
     return ("lids closed" if weights.any() else "no target closes the lids"), weights

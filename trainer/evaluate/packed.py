@@ -21,9 +21,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core.actor_check import connected
-from aim_maya.core.arrays import Floats
+from aim_maya.core.arrays import Floats, not_zero
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.bent_tables import BentTables, need_together
 from aim_maya.runtime.cached import edited_rest, edited_tables
@@ -104,13 +105,17 @@ def packed(
     parts: Iterable[Beside] = (),
     take: PlayedTake | None = None,
     detail: bool = True,
+    progress: Progress | None = None,
 ) -> Block:
     """A model and what is shown with it. edits: {name: (what it does, the model under it)}; errors (T, V)
-    mm, of the networks at every target's trained pose."""
-    data = model.data
-    tables, block = data.tables(detail), Block({})
+    mm, of the networks at every target's trained pose. Raises Cancelled where a stop is asked for."""
+    data, told = model.data, progress or Progress("none")
+    tables, block, targets = data.tables(detail), Block({}), len(data.rig.targets)
     bent = [edited_tables(data, under.edit, detail, under.moved) for _, under in edits.values()]
-    need_together([t for t in bent if isinstance(t, BentTables)], np.arange(len(data.rig.targets)))
+    told.stage("the interactive face", targets)
+    for i in range(targets):  # each at once under all edits
+        need_together([t for t in bent if isinstance(t, BentTables)], np.array([i]))
+        told.step(i + 1, targets)
     block.head = {
         "name": str(data.manifest["name"]),
         "mm": model.mm_per_unit,
@@ -153,7 +158,7 @@ def moved(block: Block, row: Floats, mm: float, finest: float = _STEP_MM) -> dic
     step = max(finest, most / 32767)
     plain = step > max(_COARSEST_MM, finest)  # more than 33 mm before skinning: kept as it is
     steps = row if plain else np.rint(row.astype(np.float64) * (mm / step))
-    moves = steps.any(1)
+    moves = not_zero(steps)
     return {
         "mask": block.add(np.packbits(moves, bitorder="little"), "uint8"),
         "steps": block.add(steps[moves].T, "float32" if plain else "int16"),

@@ -86,10 +86,11 @@ def face_in_page(
 ) -> FaceInPage:
     """The pieces. embedded: among other things in a page that scrolls. Raises AimError as FaceModel.edited
     does."""
-    told = progress or Progress("none")
-    told.stage("the interactive face")
-    errors = network_errors(model, told) if shown.errors is None else shown.errors
-    block = packed(model, _edits(model, shown.edits), errors, shown.parts, shown.take, shown.detail)
+    errors = shown.errors
+    if errors is None:
+        errors = network_errors(model, progress or Progress("none"))
+    edits = _edits(model, shown.edits)
+    block = packed(model, edits, errors, shown.parts, shown.take, shown.detail, progress)
     if shown.initial is not None:
         block.head["initial"] = [e["name"] for e in block.head["edits"]].index(shown.initial)
     block.head["groups"] = GROUPS
@@ -115,6 +116,7 @@ def network_errors(
     """(T, V) mm: what the networks alone miss of every target at its trained pose; of `shapes` {target: (V,
     3)}, or of those that the file holds."""
     rig = model.data.rig
+    progress.stage("errors of the networks", len(rig.targets))
     errors = np.zeros((len(rig.targets), len(model.mesh.points)), np.float32)
     for i, target in enumerate(rig.targets):
         pose = rig.trained_pose(target)

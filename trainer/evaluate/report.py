@@ -28,6 +28,7 @@ from .score import distribution, target_rows
 from .tables import check_metrics, place_in_words, verdict
 
 WORST = 4
+MOST_NAMED = 120  # bars: more names than these would lie on each other; the table names all
 _ANATOMY = (
     ("used_mean", "bone point at the constraints used, mean"),
     ("unseen_hit_median", "bone point to the ray's hit, unseen, median"),
@@ -52,12 +53,13 @@ def write_pictures(model: FaceModel, folder: Path, actor: Actor | None = None) -
 
 @dataclass(frozen=True)
 class Measured:
-    """The shapes at their trained poses (T, V, 3), the networks' errors (T, V) mm with detail off, and the
-    largest with it, mm.
+    """shape: (V, 3) of the i-th target at its trained pose; the networks' errors there, detail off, and how far
+    it moves, both (T, V) mm; the largest error with detail, mm.
     """
 
-    truth: Floats
+    shape: Callable[[int], Floats]
     error: Floats
+    motion: Floats
     exact_mm: float
 
 
@@ -173,8 +175,7 @@ def _parts(actor: Actor | None) -> tuple[RigidPart, ...]:
 
 def _rows(model: FaceModel, measured: Measured) -> list[dict[str, Any]]:
     """target_rows with `where`, those first that miss most of their motion; hardly moving targets last."""
-    motion = np.linalg.norm(measured.truth - model.mesh.points, axis=2) * model.mm_per_unit
-    rows = target_rows(model.data.rig.targets, measured.error, motion)
+    rows = target_rows(model.data.rig.targets, measured.error, measured.motion)
     for row, error in zip(rows, measured.error, strict=True):
         row["where"] = place_in_words(model, int(error.argmax()))
     return sorted(rows, key=lambda r: (r["motion_max"] < _STILL_TARGET_MM, -r["relative"]))
@@ -223,17 +224,24 @@ def _measured(model: FaceModel, actor: Actor | None, progress: Progress) -> Meas
             "It was trained on a neutral alone.",
             "There is nothing to report on.",
         )
+
+    def shape(i: int) -> Floats:
+        target = rig.targets[i]
+        if actor is not None:
+            return actor.shapes[target]
+        return model.points(rig.trained_pose(target)).astype(np.float64)
+
     progress.stage("errors of the networks", len(rig.targets))
-    truth, error = [], []
+    error, motion = (np.empty((len(rig.targets), len(model.mesh.points))) for _ in range(2))
     exact = 0.0
     for i, target in enumerate(rig.targets):
-        pose = rig.trained_pose(target)
-        whole = model.points(pose).astype(np.float64)
-        truth.append(whole if actor is None else actor.shapes[target])
-        exact = max(exact, float(np.linalg.norm(whole - truth[-1], axis=1).max()))
-        error.append(np.linalg.norm(model.points(pose, detail=False) - truth[-1], axis=1) * model.mm_per_unit)
-        progress.step(i + 1, len(rig.targets), mean_mm=float(error[-1].mean()))
-    return Measured(np.stack(truth), np.stack(error), exact * model.mm_per_unit)
+        pose, truth = rig.trained_pose(target), shape(i)
+        if actor is not None:
+            exact = max(exact, float(np.linalg.norm(model.points(pose) - truth, axis=1).max()))
+        error[i] = np.linalg.norm(model.points(pose, detail=False) - truth, axis=1) * model.mm_per_unit
+        motion[i] = np.linalg.norm(truth - model.mesh.points, axis=1) * model.mm_per_unit
+        progress.step(i + 1, len(rig.targets), mean_mm=float(error[i].mean()))
+    return Measured(shape, error, motion, exact * model.mm_per_unit)
 
 
 def _up(model: FaceModel) -> str:
@@ -305,7 +313,7 @@ def jaw_figure(model: FaceModel) -> Any | None:
 def _edits(model: FaceModel, progress: Progress) -> str:
     """The sheet of `aimface edit --sheet`, smaller: a row an edit. Nothing for a face that has no edits to
     show."""
-    from .edit_check import sheet_columns, sheet_rows
+    from .edit_check import sheet_rows
 
     if not model.data.has_anatomy or model.data.skin_field is None:
         return ""
@@ -316,13 +324,12 @@ def _edits(model: FaceModel, progress: Progress) -> str:
     except (AimError, ImportError) as why:
         what = why.what if isinstance(why, AimError) else "VTK is not installed (the extra `view` has it)."
         return f"<p class=note>No pictures: {html.escape(what)}</p>"
-    heads = "".join(f"<th class=left>{html.escape(c)}</th>" for c in sheet_columns(model, _SHEET_VIEWS))
+    heads = "".join(f"<th class=left>{html.escape(view)}</th>" for view, _ in made[0].pictures)
     body = "".join(
         f"<tr><td><b>{html.escape(row.name)}</b><p class=note>{html.escape(row.about)}</p>"
         f"<p class=note>{'<br>'.join(f'{html.escape(p)}: {n} red' for p, n in row.red.items())}</p></td>"
         + "".join(
-            f"<td class=left>{pictures.jpeg(cell, f'{row.name}, {c}')}</td>"
-            for c, cell in zip(sheet_columns(model, _SHEET_VIEWS), row.pictures, strict=True)
+            f"<td class=left>{pictures.jpeg(cell, f'{row.name}, {view}')}</td>" for view, cell in row.pictures
         )
         + "</tr>"
         for row in made
@@ -343,12 +350,9 @@ def _errors(model: FaceModel, measured: Measured) -> str:
     order = np.argsort(-error.mean(1))
     bars, axis = pictures.chart(13, 3.4)
     axis.bar(range(len(order)), error[order].mean(1), color="#4a7ba6")
+    named = range(0, len(order), -(-len(order) // MOST_NAMED))
     axis.set_xticks(
-        range(len(order)),
-        [pictures.label(rig.targets[i]) for i in order],
-        rotation=70,
-        ha="right",
-        fontsize=7,
+        named, [pictures.label(rig.targets[order[at]]) for at in named], rotation=70, ha="right", fontsize=7
     )
     axis.set_ylabel("mean error, mm")
     worst = np.argsort(-error.max(1))[:WORST]
@@ -356,7 +360,7 @@ def _errors(model: FaceModel, measured: Measured) -> str:
     limits = (0.0, max(float(np.quantile(error, 0.999)), 1e-3))
     for a, i in zip(axes, worst, strict=True):
         pictures.draw(
-            a, model.mesh, measured.truth[i], up=_up(model), heat=error[i], limits=limits, colours="inferno"
+            a, model.mesh, measured.shape(i), up=_up(model), heat=error[i], limits=limits, colours="inferno"
         )
         a.set_title(f"{pictures.label(rig.targets[i])}: max {error[i].max():.2f} mm")
     pictures.scale(made, axes, limits, "error, mm", "inferno")
