@@ -119,6 +119,8 @@ def _train(
         write_bones(run.bones, actor, problem.bones)
     lost = problem.tissue.landmarks is None and config.bones != "none"
     progress.note(f"{problem.tissue.note}.", warning=lost)
+    if problem.tissue.landmarks is not None and problem.tissue.landmarks.warning:
+        progress.note(problem.tissue.landmarks.warning, warning=True)
     progress.note(
         f"Template: {'; '.join(problem.template.openings)}. Jaw from {problem.jaw.source}: "
         f"{problem.jaw.report}."

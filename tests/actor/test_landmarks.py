@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_folder import read_actor
 from aim_maya.core.errors import AimError
 from aim_maya.core.face_sites import NAMES
 from tests.conftest import head_data, turned
 from tests.helpers.real_heads import real_head
+from trainer.actor.bones import with_constraints
+from trainer.actor.jaw import find_jaw
 from trainer.actor.landmark_search import STEP, Profile, _peaks, nose_tip
 from trainer.actor.landmarks import MULTI_PIE, Landmarks, find_landmarks
 from trainer.sample.head import EYE_X, MOUTH_HALF, MOUTH_Y
@@ -162,3 +165,71 @@ def test_a_file_is_read_with_the_folder(sample_folder: Path, tmp_path: Path) -> 
     (folder / "landmarks.json").write_text('{"pronasale": 999999}')
     with pytest.raises(AimError, match="outside the mesh"):
         find_landmarks(read_actor(folder))
+
+
+@pytest.mark.parametrize(
+    ("twist", "words"),
+    [
+        ([0, 0.52, 0], "turned to its left by about 30 degrees"),
+        ([0, -0.8, 0], "turned to its right by about 46 degrees"),
+        ([0, 0, 0.61], "leans to its right by about 35 degrees"),
+        ([0.6, 0, 0], "looks down"),
+        ([-0.5, 0, 0], "looks up"),
+    ],
+)
+@pytest.mark.parametrize("name", ["sample", "actor_b"])
+def test_a_head_that_does_not_look_straight_ahead(
+    sample: Actor, name: str, twist: list[float], words: str
+) -> None:
+    head = sample if name == "sample" else real_head(name)
+    with pytest.raises(AimError, match=words) as error:
+        find_landmarks(turned(head, [*twist, 0, 0, 0]))
+    assert "landmarks.json" in error.value.remedy
+
+
+@pytest.mark.parametrize("twist", [[0, 0.3, 0], [0, -0.4, 0], [0, 0, 0.4], [0.2, 0, 0], [-0.1, 0, 0]])
+def test_a_head_that_hardly_turns_is_found_as_it_stands(twist: list[float]) -> None:
+    assert find_landmarks(turned(real_head("actor_a"), [*twist, 0, 0, 0])).warning == ""
+
+
+@pytest.mark.parametrize("twist", [[0, 0.6, 0], [0, 1.6, 0], [0, 3.1, 0], [-0.7, 0.4, 0], [1.57, 0, 0]])
+def test_sixty_eight_points_serve_at_any_turn(twist: list[float]) -> None:
+    """Landmarks, bones from them and the jaw's motion, without given bones or teeth."""
+    marked = json.loads((head_data("ict_rig") / "landmarks68.json").read_text())
+    motion = rigid.exp([*twist, 20, -30, 5])
+    straight = replace(real_head("actor_a"), landmarks=marked, skull=None, jaw=None, lower_teeth=None)
+    aside = replace(
+        turned(straight, [*twist, 20, -30, 5]),
+        shapes={name: rigid.apply(motion, points) for name, points in straight.shapes.items()},
+    )
+    before, after = find_landmarks(straight), find_landmarks(aside)
+    assert after.guessed == ()
+    for name in NAMES:
+        there = rigid.apply(motion, in_object(before, name)[None])[0]
+        assert np.linalg.norm(in_object(after, name) - there) < 6.0, name
+    poses = []
+    for actor in (straight, aside):
+        whole, _, constraints = with_constraints(actor)
+        poses.append(find_jaw(whole, constraints, "estimate").poses)
+    chin = in_object(before, "menton")
+    for name, pose in poses[0].items():
+        back = rigid.inverse(motion) @ poses[1][name] @ motion
+        assert np.linalg.norm(rigid.apply(back - pose, chin[None])) < 1.5, name
+
+
+def test_exchanged_sides_are_said_at_any_turn(sample: Actor) -> None:
+    found = find_landmarks(sample)
+    other = {"_l": "_r", "_r": "_l"}
+    points = {
+        name[:-2] + other[name[-2:]] if name[-2:] in other else name: in_object(found, name) for name in NAMES
+    }
+    marks = {name: points[name].tolist() for name in NAMES if name not in found.guessed}
+    with pytest.raises(AimError, match="other side of the face"):
+        find_landmarks(replace(sample, landmarks=marks))
+
+
+def test_a_mouth_that_is_not_seen_is_said(sample: Actor) -> None:
+    found = find_landmarks(sample)
+    assert found.warning == ""
+    hidden = replace(found, guessed=(*found.guessed, "stomion", "cheilion_l"))
+    assert "(cheilion_l, stomion not found)" in hidden.warning

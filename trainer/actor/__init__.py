@@ -65,3 +65,5 @@ def try_anatomy(found: Examination, actor: Actor) -> None:
         )
     else:
         found.found["landmarks"] = at.report
+        if at.warning:
+            found.warnings.append(at.warning)

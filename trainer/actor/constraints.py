@@ -18,7 +18,7 @@ from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, boundary_vertices, joined, vertex_normals
 from trainer.geometry.surface import LONGEST_MM, Surface, exposed, spread, ways_out
 
-from .landmark_search import directions
+from .landmarks import standing
 from .weld import pieces
 
 # Are skull and jaw what their names say, and does the head look the way heads do here: y up, z forward?
@@ -32,9 +32,8 @@ def check_bones(actor: Actor) -> None:
     """
     if actor.skull is None or actor.jaw is None:
         return
-    top, front = directions(actor.up)
     x, y, z = ("x", "y", "+z") if actor.up == "y" else ("x", "z", "-y")
-    axes = np.stack([np.cross(top, front), top, front], 1)
+    axes = standing(actor).T
     skull, jaw = actor.skull.points @ axes, actor.jaw.points @ axes
     above = skull.mean(0) - jaw.mean(0)
     if abs(above[2]) > 1.2 * abs(above[1]):

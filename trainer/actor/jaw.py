@@ -6,7 +6,7 @@ Sources: the lower teeth (rigid with the mandible), jaw_poses.json, or an estima
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from aim_maya.core.posing import JawMotion, pose_matrix, solve_twists
 
 from .constraints import JAW, Constraints
 from .jaw_estimate import bone_motion, find_mandible, fit_target
+from .landmarks import standing
 
 SOURCES = ("auto", "teeth", "poses", "estimate", "free")
 LOOSE_MM = 2.0  # teeth that end further than this from a rigid motion are no teeth
@@ -142,17 +143,28 @@ def _whole(rig: Rig, given: dict[str, Floats], source: str, report: str) -> Jaw:
 def _estimated(actor: Actor, constraints: Constraints) -> Jaw:
     """From the skin, by what anatomy allows; where there is too little skin over the chin for that, by rigid
     fits."""
-    mandible = find_mandible(actor, constraints) if actor.up == "y" else None
+    assert actor.jaw is not None
+    to_head = np.eye(4)  # the estimate knows up and front as axes
+    to_head[:3, :3] = turn = standing(actor)
+    upright = replace(
+        actor,
+        neutral=actor.neutral.with_points(actor.neutral.points @ turn.T),
+        jaw=actor.jaw.with_points(actor.jaw.points @ turn.T),
+        up="y",
+    )
+    hinge = None if constraints.hinge is None else turn @ constraints.hinge
+    mandible = find_mandible(upright, replace(constraints, hinge=hinge))
     if mandible is None:
         return Jaw(
             rigid_fits(actor, constraints),
             "estimate",
             "robust rigid fit of the skin over the mandible: expect millimetres of error at the teeth",
         )
-    poses, moving = {}, []
+    poses: dict[str, Floats] = {}
+    moving: list[str] = []
     for target in actor.rig.targets:
-        fit = fit_target(actor, mandible, actor.shapes[target])
-        poses[target] = bone_motion(fit, mandible, actor.mm_per_unit)
+        fit = fit_target(upright, mandible, actor.shapes[target] @ turn.T)
+        poses[target] = to_head.T @ bone_motion(fit, mandible, actor.mm_per_unit) @ to_head
         moving += [target] if fit.moves else []
     listed = f": {', '.join(moving[:12])}" if moving else ""
     return Jaw(

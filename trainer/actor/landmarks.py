@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError, nearest_name
@@ -49,7 +50,7 @@ def given_landmarks(data: Any, skin: Floats, frame: HeadFrame) -> dict[str, Floa
     """{name: point (3,)} head frame, mm, from what landmarks.json holds; skin (V, 3) head frame.
 
     Raises AimError naming the entry: unknown names, ids that the mesh does not have, points away from the
-    skin, sides exchanged.
+    skin.
     """
     listed = data.get("vertex_ids") if isinstance(data, dict) and "vertex_ids" in data else data
     if isinstance(listed, list):
@@ -74,7 +75,6 @@ def given_landmarks(data: Any, skin: Floats, frame: HeadFrame) -> dict[str, Floa
             "landmarks.json holds neither a list nor names.",
             remedy='Give 68 vertex ids, or {"pronasale": 1234, ...}.',
         )
-    _check_sides(found)
     return found
 
 
@@ -114,8 +114,43 @@ def _check_sides(found: dict[str, Floats]) -> None:
             )
 
 
+_TURNED_DEGREES = 20.0  # up to here the facial plane, and what is up, serve as well
+
+
+def _turn(given: dict[str, Floats]) -> Floats | None:
+    """(3, 3) rows x, y and z of the head as its given landmarks (3,) tell them; None where these are too few
+    to tell, or the head stands about as the frame they are in."""
+    pairs = [name[:-2] for name in given if name.endswith("_l") and f"{name[:-2]}_r" in given]
+    if not pairs or not {"nasion", "pronasale", "menton"} <= set(given):
+        return None
+    y = given["nasion"] - given["menton"]
+    x = sum((given[f"{name}_l"] - given[f"{name}_r"] for name in pairs), np.zeros(3))
+    x = x - (x @ y) / max(float(y @ y), 1e-12) * y
+    if min(np.linalg.norm(x), np.linalg.norm(y)) < 1.0:
+        return None
+    axes = np.stack([x / np.linalg.norm(x), y / np.linalg.norm(y), np.zeros(3)])
+    axes[2] = np.cross(axes[0], axes[1])
+    if (given["pronasale"] - 0.5 * (given["nasion"] + given["menton"])) @ axes[2] < 0:
+        return None  # left and right are exchanged, which `_check_sides` says
+    angle = np.degrees(np.arccos(np.clip(0.5 * (np.trace(axes) - 1.0), -1.0, 1.0)))
+    return axes if angle > _TURNED_DEGREES else None
+
+
+def standing(actor: Actor) -> Floats:
+    """(3, 3) rows: where the head's left, up and front are in object space. As the actor's up axis has it;
+    for a head that is turned as its given landmarks have it."""
+    up, front = directions(actor.up)
+    axes = np.stack([np.cross(up, front), up, front])
+    if actor.landmarks is None:
+        return axes
+    frame = HeadFrame(axes, np.zeros(3), actor.mm_per_unit)
+    turn = _turn(given_landmarks(actor.landmarks, frame.to_head(actor.neutral.points), frame))
+    return axes if turn is None else turn @ axes
+
+
 # The landmarks of an actor: those given in landmarks.json, and the rest found from the neutral's form.
 
+LOWER = {"stomion", "menton", "cheilion_l", "cheilion_r"}  # a head that shows none of them shows no face
 ANCHORS = ("nasion", "pronasale", "subnasale", "menton")  # what the rest of a midline can be placed by
 _MOST_GUESSED = 7  # closed eyes and hidden ears, not more; what a mask has no skin for does not count
 
@@ -144,6 +179,30 @@ class Landmarks:
     def sites(self) -> FaceSites:
         """The points as a file keeps them."""
         return FaceSites(self.frame.axes, self.frame.origin, self.frame.mm_per_unit, self.points)
+
+    @property
+    def lacking(self) -> set[str]:
+        """Of mouth and chin, what only proportions placed."""
+        return LOWER & set(self.guessed)
+
+    @property
+    def may_guess(self) -> bool:
+        """Whether no more was placed by proportion than closed eyes and hidden ears explain."""
+        return sum(not name.startswith(("zygion", "gonion")) for name in self.guessed) <= _MOST_GUESSED
+
+    @property
+    def warning(self) -> str:
+        """What a user has to know where the mouth does not show; '' where it does. A chin that turns under
+        gently is placed by proportion well enough."""
+        if not self.lacking - {"menton"}:
+            return ""
+        named = ", ".join(sorted(self.lacking))
+        return (
+            f"Mouth or chin do not show on the skin ({named} not found) and are placed by the proportions of "
+            "adult faces: edits, regions and estimated bones may be centimetres off there. The head may be "
+            "turned, the mouth open or hidden. Give a landmarks.json, or look at what came of it in "
+            "`aimface report`."
+        )
 
     def height(self, name: str) -> float:
         """y of a landmark, mm."""
@@ -178,36 +237,74 @@ def find_landmarks(actor: Actor, plane: Plane | None = None) -> Landmarks:
     plane = plane or facial_plane(actor.neutral.points)
     if actor.landmarks is not None:
         return _find(actor, plane, up, front)
+    found, what, cause = None, "", ""
     try:
         found = _find(actor, plane, up, front)
     except AimError as error:
         what, cause = error.what, error.cause
     else:
-        if (
-            len([name for name in found.guessed if not name.startswith(("zygion", "gonion"))])
-            <= _MOST_GUESSED
-        ):
+        if not found.lacking - {"menton"}:
             return found
         what = (
             f"No nose was found on the neutral of '{actor.name}' with a mouth below it and eyes and "
             f"ears beside it (not found: {', '.join(found.guessed)})."
         )
         cause = "The nose is flat or stylised, or the head is turned or covered."
-    for words, mend, other_up, other_front in _orientations(up, front):
+    ways = [(*way, True) for way in _turns(plane, up, front)]
+    ways += [(*way, False) for way in _orientations(up, front)]
+    for words, mend, other_up, other_front, upright in ways:
         if "upside down" in words and _neck(actor, up) < 1:
             continue
-        if _surely_a_face(actor, plane, other_up, other_front):
-            raise AimError(f"The head of '{actor.name}' {words}.", "It was exported with other axes.", mend)
+        # open lids and lips can put most of the border of a head that is upright into its upper half
+        if (upright or _neck(actor, other_up) < 1) and _shows_a_face(actor, plane, other_up, other_front):
+            why = (
+                "The neutral does not look straight ahead." if upright else "It was exported with other axes."
+            )
+            raise AimError(f"The head of '{actor.name}' {words}.", why, mend)
+    if found is not None and found.lacking < LOWER and found.may_guess:
+        return found
     raise AimError(what, cause, GIVE_ANCHORS)
+
+
+_UPRIGHT = (
+    "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z "
+    "(y up), or along -y (z up)"
+)
+_ACROSS = (0.4, 0.9)  # cosines between a turned head's left and the axis where it should be
+_NODS = (15.0, 30.0, 45.0)  # degrees
+
+
+def _turns(plane: Plane, up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
+    """As `_orientations`: a head that looks aside, leans to a side, or looks up or down."""
+    aside = np.cross(up, front)
+    left = plane.normal * np.sign(plane.normal @ aside)
+    mend = (
+        f"{_UPRIGHT}. Or put a landmarks.json with the 68 points into the actor folder: "
+        "any turn will do then."
+    )
+    turns: list[tuple[str, str, Floats, Floats]] = []
+    if float(left @ aside) < _ACROSS[0]:
+        left = aside
+    above = up - (up @ left) * left
+    above /= np.linalg.norm(above)
+    ahead = np.cross(left, above)
+    if left @ aside <= _ACROSS[1]:
+        looks = float(np.degrees(np.arctan2(ahead @ aside, ahead @ front)))
+        leans = float(np.degrees(np.arctan2(above @ aside, above @ up)))
+        verb, angle = ("is turned", looks) if abs(looks) > abs(leans) else ("leans", leans)
+        side = "left" if angle > 0 else "right"
+        turns.append((f"{verb} to its {side} by about {abs(angle):.0f} degrees", mend, above, ahead))
+    for angle in _NODS:
+        for sign, word in ((1.0, "down"), (-1.0, "up")):
+            nod = rigid.exp([*(sign * np.radians(angle) * left), 0.0, 0.0, 0.0])[:3, :3]
+            turns.append((f"looks {word}", mend, nod @ above, nod @ ahead))
+    return turns
 
 
 def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Floats]]:
     """What a head might do instead of looking to the front, what mends it, and where its up and front then
     are."""
-    turn = (
-        "Turn neutral, shapes and bones so that the head stands upright and the face looks along +z "
-        "(y up), or along -y (z up)."
-    )
+    turn = f"{_UPRIGHT}."
     say = 'Say so in actor.json: "up": "z" (or "y"), or turn neutral, shapes and bones.'
     return [
         ("looks backwards", turn, up, -front),
@@ -220,18 +317,13 @@ def _orientations(up: Floats, front: Floats) -> list[tuple[str, str, Floats, Flo
     ]
 
 
-def _surely_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
-    """Whether the head looks that way beyond doubt: nose, lips and chin show, and the neck is not on top.
-
-    A chin seen from below has a profile much like a nose's, so that a nose alone tells nothing.
-    """
-    if _neck(actor, up) > 0:
-        return False
+def _shows_a_face(actor: Actor, plane: Plane, up: Floats, front: Floats) -> bool:
+    """Whether nose, lips and chin show that way. A chin seen from below has a profile much like a nose's, so
+    that a nose alone tells nothing."""
     try:
-        guessed = set(_find(actor, plane, up, front).guessed)
+        return not _find(actor, plane, up, front).lacking
     except AimError:
         return False
-    return not guessed & {"stomion", "menton", "cheilion_l", "cheilion_r"}
 
 
 def _neck(actor: Actor, up: Floats) -> int:
@@ -246,8 +338,15 @@ def _find(actor: Actor, plane: Plane, up: Floats, front: Floats) -> Landmarks:
     frame = head_frame(actor, plane, up, front)
     points = frame.to_head(actor.neutral.points)
     triangles = actor.neutral.triangles
-    skin = OuterSkin(points, triangles[pieces(actor.neutral)[triangles[:, 0]] == 0])
     given = {} if actor.landmarks is None else given_landmarks(actor.landmarks, points, frame)
+    turn = _turn(given)
+    if turn is not None:
+        middle = np.mean([point for name, point in given.items() if not name.endswith(tuple(SIDES))], axis=0)
+        shift = (turn[0] @ middle) * turn[0]
+        frame = HeadFrame(turn @ frame.axes, frame.origin + frame.turned_to_object(shift), actor.mm_per_unit)
+        points, given = (points - shift) @ turn.T, {k: (p - shift) @ turn.T for k, p in given.items()}
+    _check_sides(given)
+    skin = OuterSkin(points, triangles[pieces(actor.neutral)[triangles[:, 0]] == 0])
     y = np.arange(points[:, 1].min(), points[:, 1].max(), STEP)
     profile = Profile(y, skin.front(np.zeros_like(y), y))
     heights, guessed = _midline(

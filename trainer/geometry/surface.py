@@ -109,7 +109,7 @@ def ways_out(skin: Mesh, mm_per_unit: float) -> tuple[NDArray[np.bool_], Floats]
 # The facial plane of a head, and where each vertex has its mirror image.
 
 _NEIGHBOURS = 4
-_TILTS = (0.0, -0.09, 0.09, -0.18, 0.18, -0.27, 0.27)
+_TILTS = (0.0, *(s * tilt for tilt in (0.09, 0.18, 0.27, 0.4, 0.55, 0.75, 1.0) for s in (-1.0, 1.0)))
 _FEWER = 6  # one of so many points says which starts are worth a look at all
 
 
