@@ -32,7 +32,7 @@ from trainer.fit.solve import Motion, WeightSolver, unskinned
 from trainer.retarget.carry import FieldGatherer, JawCarrier, carrying, deformation_gradient, hinge
 from trainer.retarget.mapping import control_map, read_mapping, same_names
 from trainer.retarget.moments import CurveMoments, Local, Moments, PerformanceMoments
-from trainer.retarget.registration import Correspondence, concept, places_on, similarity, suggested
+from trainer.retarget.registration import Correspondence, _Motions, concept, places_on, similarity, suggested
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 
 MOVED, SCALE = [0.1, 0.4, -0.2, 30.0, -12.0, 55.0], 1.2
@@ -392,7 +392,90 @@ def test_the_table_knows_arkit_and_action_units() -> None:
     assert concept("nose_flare") == ("noseflare", "")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("eye-left-closure", "eyeBlink_L"),
+        ("eyesClosed", "EyeBlink"),
+        ("AU12_LipCornerPuller_R", "mouthSmileRight"),
+        ("head_lod0_mesh__AU_06_L", "L_cheekRaiser"),
+        ("face_bs.browDownLeft", "eyebrows-left-down"),
+        ("mouth-corner-puller", "Smile"),
+        ("close_right_eye", "eyeBlinkRight"),
+        ("nose-right-elevation", "noseSneer_R"),
+        ("AU30L", "jawLeft"),
+    ],
+)
+def test_names_of_one_thing_are_one_concept(one: str, other: str) -> None:
+    assert concept(one) == concept(other)
+
+
+def test_names_of_two_things_are_two_concepts() -> None:
+    names = ["jawLeft", "jawRight", "jawOpen", "mouthLeft", "eyeBlink_L", "eyeBlink_R", "eyebrows-left-up"]
+    names += ["browInnerUp_L", "AU12+25", "AU6", "AU16", "\u7b11\u9854", "\u6012\u308a", "mouth-open-wide"]
+    assert len({concept(name) for name in names}) == len(names)
+
+
+def test_a_whole_and_its_halves_find_each_other_by_motion() -> None:
+    """Names tell nothing: one control of the target moves what two of the source do, and the other way."""
+    mesh = grid_mesh(9, 9)
+    x = mesh.points[:, :1] - mesh.points[:, 0].mean()
+    x = 100 * x / np.abs(x).max()
+    halves = {"": np.ones_like(x), "l": np.clip(0.5 + x / 20, 0, 1), "r": 1 - np.clip(0.5 + x / 20, 0, 1)}
+    lift, push = (np.exp(-((mesh.points - p) ** 2).sum(1, keepdims=True)) for p in mesh.points[[40, 76]])
+    lift = np.abs(x) / 100 * np.array([0, 1.0, 0]) * (1 + lift)
+    push = np.abs(x) / 100 * np.array([0, 0, 1.0]) * (1 + push)
+    ours = np.array([lift, push * halves["l"], push * halves["r"]])
+    theirs = np.array([lift * halves["l"], lift * halves["r"], push])
+    found = _Motions(("up", "a", "b"), ("p", "q", "whole"), ours, theirs, halves).pairs({})
+    assert {name: each.drivers for name, each in found.items()} == {
+        "up": {"p": 0.5, "q": 0.5},
+        "a": {"whole": 1.0},
+        "b": {"whole": 1.0},
+    }
+    assert min(each.confidence for each in found.values()) > 0.95
+
+
 RENAMED = {"jawOpen": "AU26", "cheekPuff": "strange_one", "browDown_L": "AU4_L"}
+MAKEHUMAN = {
+    "jawOpen": "mouth-open",
+    "browDown_L": "eyebrows-left-down",
+    "browDown_R": "eyebrows-right-down",
+    "eyeBlink_L": "eye-left-closure",
+    "eyeBlink_R": "eye-right-closure",
+    "mouthSmile_L": "mouth-left-corner-puller",
+    "mouthPucker": "AU18_LipPucker",
+}
+
+
+def test_names_of_another_program_are_suggested_with_a_confidence(
+    source: FaceModel, draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {old: new for old, new in MAKEHUMAN.items() if old in source.targets}
+    assert len(known) >= 5
+    file, out = folder / "makehuman.aim", folder / "makehuman.json"
+    similar(draft, file, NEAR, renamed=known)
+    command = ["retarget", "--source", str(draft), "--target", str(file), "--suggest", str(out)]
+    assert main([*command, "--json", str(folder / "figures.json")]) == 0
+    said, figures = capsys.readouterr().out, json.loads((folder / "figures.json").read_text())
+    mapping = json.loads(out.read_text())
+    assert {new: mapping[new] for new in known.values()} == {new: old for old, new in known.items()}
+    for new in known.values():
+        assert 0.85 <= figures["confidence"][new] <= 1.0
+        assert new in said
+    assert "(by table, motion 1.00 alike)" in said
+
+
+def test_what_moves_otherwise_is_not_suggested_by_the_table(
+    source: FaceModel, draft: Path, folder: Path
+) -> None:
+    """Another rig's 'smile' that blinks."""
+    swapped = {"eyeBlink_L": "AU12_L", "jawOpen": "AU5_L"}
+    other = FaceModel.load(similar(draft, folder / "swapped.aim", NEAR, renamed=swapped), "cpu")
+    found = suggested(source, other)
+    for old, new in swapped.items():
+        assert found[new].drivers == {old: 1.0}
+        assert found[new].why == "motion"
 
 
 def test_suggestions_come_from_names_table_and_displacements(
@@ -400,7 +483,7 @@ def test_suggestions_come_from_names_table_and_displacements(
 ) -> None:
     other = FaceModel.load(similar(draft, folder / "renamed.aim", [0.0] * 6, renamed=RENAMED), "cpu")
     found = suggested(source, other)
-    assert {name: found[name] for name in RENAMED.values()} == {
+    assert {name: found[name].drivers for name in RENAMED.values()} == {
         new: {old: 1.0} for old, new in RENAMED.items()
     }
 

@@ -30,6 +30,7 @@ from trainer.retarget.registration import suggested
 from trainer.retarget.retarget import Pair, RetargetOptions, retarget
 
 _COLUMNS, _NAMED = 5, 6
+_UNSURE = 0.6
 
 
 @dataclass
@@ -205,7 +206,8 @@ def _mapping(file: Path | None, source: FaceModel, target: FaceModel) -> Control
     a, b = source.data.rig, target.data.rig
     drivers = same_names(a, b) if file is None else read_mapping(file, a, b)
     if not drivers and file is None:
-        sys.stdout.write(json.dumps(_readable(suggested(source, target)), indent=1) + "\n")
+        rows = {t: found.drivers for t, found in suggested(source, target).items()}
+        sys.stdout.write(json.dumps(_readable(rows), indent=1) + "\n")
         raise AimError(
             f"'{source.data.path.name}' and '{target.data.path.name}' have no control in common.",
             "Their controls are named differently.",
@@ -219,13 +221,21 @@ def _suggest(source: FaceModel, targets: tuple[Path, ...], out: Path) -> dict[st
     if len(targets) != 1:
         raise AimError("A mapping is for one target.", remedy="Give --suggest with one --target.")
     target = FaceModel.load(targets[0], "cpu")
-    drivers = suggested(source, target)
+    found = suggested(source, target)
+    drivers = {name: each.drivers for name, each in found.items()}
     write_json(out, _readable(drivers))
+    for name, each in found.items():
+        alike = "" if each.alike is None else f", motion {each.alike:.2f} alike"
+        row = " + ".join(s if f == 1 else f"{f:g} {s}" for s, f in each.drivers.items())
+        sys.stdout.write(f"  {each.confidence:.2f}  {name:<24} {row}  (by {each.why}{alike})\n")
+    unsure = sum(each.confidence < _UNSURE for each in found.values())
     sys.stdout.write(
-        f"wrote {len(drivers)} of {len(target.targets)} controls to {out}: look it over before you use it\n"
+        f"wrote {len(drivers)} of {len(target.targets)} controls to {out}, {unsure} of them with a "
+        f"confidence below {_UNSURE:g}: look it over before you use it\n"
     )
     return {
         "mapping": _readable(drivers),
+        "confidence": {name: each.confidence for name, each in found.items()},
         "output": str(out),
         "without": [t for t in target.targets if t not in drivers],
     }

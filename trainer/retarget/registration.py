@@ -10,7 +10,10 @@ them apart, as it does with lips and lids that touch.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ from scipy.spatial import cKDTree
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.arrays import Floats, Ints
-from aim_maya.core.curves.take import key
+from aim_maya.core.curves.take import plain
 from aim_maya.core.errors import AimError
 from aim_maya.core.files import read_json
 from aim_maya.core.mesh import Mesh, boundary_vertices, vertex_normals
@@ -28,7 +31,7 @@ from trainer.actor.landmarks import find_landmarks
 from trainer.geometry.smooth import extend, vertex_areas
 from trainer.geometry.surface import Surface
 
-from .mapping import Drivers, same_names
+from .mapping import same_names
 
 # The best similarity between two sets of points: rotation, one scale, translation.
 
@@ -196,70 +199,204 @@ def _landmarks(model: FaceModel) -> dict[str, Floats]:
     return {k: found.frame.to_object(p) for k, p in found.points.items() if k not in found.guessed}
 
 
+# Which control stands for which: by name, by the table of names, and by what moves alike.
+
 _TABLE = Path(__file__).parent / "name_tables" / "arkit_facs.json"
 _ALIKE = 0.6  # cosine below which two displacements are not called the same expression
+_AGAINST = 0.05  # and below which names of the table do not mean the same
+_ONE_SIDED = 0.85  # share of its motion that a half has on its own side
+_MIDDLE_MM = 10.0  # to either side of the facial plane both halves move
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SIDES = {"l": "l", "left": "l", "r": "r", "right": "r"}
+_SURE = {"name": 1.0, "table": 0.9, "part": 0.6}
 
 
-def suggested(source: FaceModel, target: FaceModel) -> Drivers:
-    """{target control: {source control: factor}}, the surest first: names, the table, then the displacement
-    fields.
+@dataclass(frozen=True)
+class Suggestion:
+    """What drives a control of the target, {control of the source: factor}, and why: "name", "table" of
+    names, "part" (of a motion that the other rig has whole, or in parts), "motion". alike: cosine of the two
+    motions, None where the faces could not be laid over each other. confidence: 0 to 1."""
+
+    drivers: dict[str, float]
+    why: str
+    alike: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        """A name is believed, but less where the motion says otherwise; a motion as far as it is alike."""
+        if self.why == "motion":
+            return round(self.alike or 0.0, 2)
+        doubt = 1.0 if self.alike is None else float(np.clip(0.5 + self.alike, 0.3, 1.0))
+        return round(_SURE[self.why] * doubt, 2)
+
+
+def suggested(source: FaceModel, target: FaceModel) -> dict[str, Suggestion]:
+    """{target control: what drives it}, the surest first: names, the table, then the displacement fields.
 
     A control for which nothing is found is left out. Raises AimError where the two faces cannot be
-    registered.
+    registered and names tell nothing.
     """
-    drivers = same_names(source.data.rig, target.data.rig)
-    for name in target.targets:
-        if name not in drivers and (row := _by_table(name, source.targets)):
-            drivers[name] = row
-    taken = {s for row in drivers.values() for s in row}
-    targets, sources = (
-        [t for t in target.targets if t not in drivers],
-        [s for s in source.targets if s not in taken],
+    named = {name: (row, "name") for name, row in same_names(source.data.rig, target.data.rig).items()}
+    named |= _by_table([t for t in target.targets if t not in named], target.targets, source.targets)
+    controls = np.array(
+        [[named.get(t, ({}, ""))[0].get(s, 0.0) for s in source.targets] for t in target.targets]
     )
-    if targets and sources:
-        controls = np.array(
-            [[drivers.get(t, {}).get(s, 0.0) for s in source.targets] for t in target.targets]
-        )
-        drivers |= _by_fields(source, target, find_correspondence(source, target, controls), targets, sources)
-    return {name: drivers[name] for name in target.targets if name in drivers}
+    try:
+        match = find_correspondence(source, target, controls)
+    except AimError:
+        if not named:
+            raise
+        return {t: Suggestion(*named[t]) for t in target.targets if t in named}
+    motions = _Motions.of(source, target, match)
+    found = {t: Suggestion(row, why, motions.alike(t, row)) for t, (row, why) in named.items()}
+    # two rigs may call different things alike: what moves the other way is not what the table means
+    found = {t: one for t, one in found.items() if one.why == "name" or (one.alike or 0.0) > _AGAINST}
+    found |= motions.pairs({t: named[t] for t in found})
+    return {t: found[t] for t in target.targets if t in found}
 
 
 def concept(name: str) -> tuple[str, str]:
-    """(concept, side): names that the table holds in one row are one concept."""
-    stem, side = key(name)
-    for row in read_json(_TABLE)["same"]:
-        known = [key(other) for other in row]
-        if (stem, side) in known:
-            return known[0]
-        if (stem, "") in known:
-            return known[0][0], side
-    return stem, side
+    """(concept, side): names that the table holds in one row are one concept, in whatever order and case
+    their words stand, wherever the side stands among them."""
+    rows, _, words = _table()
+    tokens = _tokens(name, words)
+    if tuple(sorted(tokens)) in rows:  # jawLeft: where it goes, and no side
+        return rows[tuple(sorted(tokens))][0], ""
+    places = [i for i, token in enumerate(tokens) if token in _SIDES]
+    if len(places) != 1:
+        return "".join(tokens) or name.strip().lower(), ""
+    side = _SIDES[tokens.pop(places[0])]
+    known = rows.get(tuple(sorted(tokens)))
+    return (known[0] if known else "".join(tokens)), side
 
 
-def _by_table(name: str, sources: tuple[str, ...]) -> dict[str, float]:
-    stem, side = concept(name)
-    found = [s for s in sources if concept(s) == (stem, side)] or [
-        s for s in sources if concept(s)[0] == stem and (not side or not concept(s)[1])
-    ]
-    return {s: 1.0 / len(found) for s in found}
+def _tokens(name: str, words: Mapping[str, str]) -> list[str]:
+    """The words of a name, small, in one spelling each. Of what begins with an action unit only that."""
+    found = [word.lower() for word in _WORD.findall(plain(name))]
+    for i, word in enumerate(found[:-1]):
+        if word == "au" and found[i + 1].isdigit() and sum(w.isdigit() for w in found) == 1:
+            sides = [w for w in found if w in _SIDES]
+            return ["au", str(int(found[i + 1])), *sides[:1]]
+    return [words.get(word, word) for word in found]
 
 
-def _by_fields(
-    source: FaceModel, target: FaceModel, match: Correspondence, targets: list[str], sources: list[str]
-) -> Drivers:
-    """Pairs of controls whose full poses move the face alike, the most alike first, each used once."""
-    root = np.sqrt(vertex_areas(target.mesh))[:, None]
-    ours = np.array([root * (target.points({t: 1.0}) - target.data.neutral) for t in targets]).reshape(
-        len(targets), -1
-    )
-    theirs = np.array(
-        [root * match.carry(source.points({s: 1.0}) - source.data.neutral) for s in sources]
-    ).reshape(len(sources), -1)
-    lengths = np.linalg.norm(ours, axis=1)[:, None] * np.linalg.norm(theirs, axis=1)
-    alike = ours @ theirs.T / np.maximum(lengths, 1e-12)
-    drivers: Drivers = {}
-    while alike.size and alike.max() >= _ALIKE:
-        i, j = (int(k) for k in np.unravel_index(alike.argmax(), alike.shape))
-        drivers[targets[i]] = {sources[j]: 1.0}
-        alike[i], alike[:, j] = -1.0, -1.0
-    return drivers
+@cache
+def _table() -> tuple[dict[tuple[str, ...], tuple[str, int]], dict[str, list[str]], dict[str, str]]:
+    """{words of a name, sorted: (concept, place in its row)}; {concept: its parts}; {word: its spelling}."""
+    data = read_json(_TABLE)
+    rows = {
+        tuple(sorted(_tokens(name, data["words"]))): (row[0].lower(), place)
+        for row in data["same"]
+        for place, name in enumerate(row)
+    }
+    return rows, {k.lower(): [v.lower() for v in parts] for k, parts in data["parts"].items()}, data["words"]
+
+
+def _by_table(
+    names: list[str], all_names: tuple[str, ...], sources: tuple[str, ...]
+) -> dict[str, tuple[dict[str, float], str]]:
+    """{name: (drivers, "table" or "part")}. Of several names for one concept and side only the commonest is
+    driven: two would move the face twice."""
+    rows, parts, words = _table()
+    theirs = [(s, *concept(s)) for s in sources]
+    ours = {name: concept(name) for name in all_names}
+    wholes = {part: whole for whole, listed in parts.items() for part in listed}
+
+    def drivers(stem: str, side: str) -> dict[str, float]:
+        found = [s for s, c, at in theirs if (c, at) == (stem, side)] or [
+            s for s, c, at in theirs if c == stem and (not side or not at)
+        ]
+        return {s: 1.0 / len(found) for s in found}
+
+    def place(name: str) -> int:
+        tokens = [t for t in _tokens(name, words) if t not in _SIDES]
+        return rows.get(tuple(sorted(tokens)), ("", 99))[1]
+
+    found: dict[str, tuple[dict[str, float], str]] = {}
+    driven = {at for name, at in ours.items() if name not in names}
+    for name in sorted(names, key=place):
+        stem, side = ours[name]
+        if (stem, side) not in driven and (row := drivers(stem, side)):
+            found[name] = row, "table"
+            driven.add((stem, side))
+    for name in names:
+        stem, side = ours[name]
+        if (stem, side) in driven:
+            continue
+        lacking = [part for part in parts.get(stem, []) if not {(part, side), (part, "")} & driven]
+        pieces = [row for part in lacking if (row := drivers(part, side))]
+        whole = wholes.get(stem, "")
+        row = {s: f / len(pieces) for piece in pieces for s, f in piece.items()}
+        if not row and whole and not {(whole, side), (whole, "")} & driven:
+            row = drivers(whole, side)
+        if row:
+            found[name] = row, "part"
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Motions:
+    """What the full pose of every control moves, on the target's vertices and weighed by their area: ours
+    (C_B, V, 3), theirs (C_A, V, 3). halves {side: (V, 1)}: 1 on that side, "" everywhere."""
+
+    targets: tuple[str, ...]
+    sources: tuple[str, ...]
+    ours: Floats
+    theirs: Floats
+    halves: dict[str, Floats]
+
+    @classmethod
+    def of(cls, source: FaceModel, target: FaceModel, match: Correspondence) -> _Motions:
+        root = np.sqrt(vertex_areas(target.mesh))[:, None]
+        ours = [root * (target.points({t: 1.0}) - target.data.neutral) for t in target.targets]
+        theirs = [root * match.carry(source.points({s: 1.0}) - source.data.neutral) for s in source.targets]
+        rest, own = target.data.neutral, target.data.landmarks
+        aside = (
+            own.to_head(rest)[:, 0] if own is not None else (rest - 0.5 * (rest.max(0) + rest.min(0)))[:, 0]
+        )
+        if own is None:
+            aside = aside * target.mm_per_unit
+        left = np.clip(0.5 + 0.5 * aside / _MIDDLE_MM, 0.0, 1.0)[:, None]
+        halves = {"": np.ones_like(left), "l": left, "r": 1.0 - left}
+        return cls(target.targets, source.targets, np.array(ours), np.array(theirs), halves)
+
+    def side(self, field: Floats) -> str:
+        """Of a motion (V, 3) that is one half's alone; '' for any other."""
+        energy = (field**2).sum(1, keepdims=True)
+        total = max(float(energy.sum()), 1e-30)
+        return next((s for s in "lr" if float((energy * self.halves[s]).sum()) > _ONE_SIDED * total), "")
+
+    def alike(self, name: str, drivers: Mapping[str, float]) -> float:
+        """Cosine of a control's motion and its drivers'; of one half, where one of them has no other."""
+        ours = self.ours[self.targets.index(name)]
+        theirs = sum(f * self.theirs[self.sources.index(s)] for s, f in drivers.items())
+        return self._cosine(ours, np.asarray(theirs))[0]
+
+    def _cosine(self, ours: Floats, theirs: Floats) -> tuple[float, str]:
+        sides = {side for side in (self.side(ours), self.side(theirs)) if side}
+        if len(sides) == 2:
+            return 0.0, ""
+        side = next(iter(sides), "")
+        a, b = ours * self.halves[side], theirs * self.halves[side]
+        return float((a * b).sum() / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)), side
+
+    def pairs(self, named: Mapping[str, tuple[dict[str, float], str]]) -> dict[str, Suggestion]:
+        """Controls without a name in common whose full poses move the face alike, the most alike first; each
+        half of each used once."""
+        taken = {s for row, _ in named.values() for s in row}
+        ours = [i for i, t in enumerate(self.targets) if t not in named]
+        theirs = [j for j, s in enumerate(self.sources) if s not in taken]
+        all_pairs = [(*self._cosine(self.ours[i], self.theirs[j]), i, j) for i in ours for j in theirs]
+        free = {(kind, k, s) for kind, ids in (("t", ours), ("s", theirs)) for k in ids for s in "lr"}
+        found: dict[str, dict[str, float]] = {}
+        for cosine, side, i, j in sorted(all_pairs, key=lambda pair: -pair[0]):
+            needs = {(kind, k, s) for kind, k in (("t", i), ("s", j)) for s in side or "lr"}
+            if cosine >= _ALIKE and needs <= free:
+                free -= needs
+                found.setdefault(self.targets[i], {})[self.sources[j]] = cosine
+        return {
+            name: Suggestion(
+                {s: 1.0 / len(row) for s in row}, "motion", self.alike(name, dict.fromkeys(row, 1.0))
+            )
+            for name, row in found.items()
+        }
