@@ -3,21 +3,26 @@ node."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from maya import cmds
 
+from aim_maya.core.controls import Rig as Controls
 from aim_maya.core.posing import tolerance
 from aim_maya.runtime import Edit, FaceModel
 from aim_maya.scene.actions.anatomy import drive
 from aim_maya.scene.actions.attach import attach
+from aim_maya.scene.actions.native import bake_native
 from aim_maya.scene.actions.native_rig import native_rig
 from aim_maya.scene.actions.restore import restore
+from aim_maya.scene.rig.blend_shape import as_alias
 
 from .checks_attach import busy_rig, snapshot
 from .lab import Lab, Rig, close, refused
 from .rich import random_weights, rich
+from .tiny import Tiny, write_tiny
 
 PLAIN = {
     "blendShape",
@@ -183,6 +188,63 @@ def check_what_cannot_be_is_refused(lab: Lab) -> None:
         native_rig(rig.mesh)
     with refused("has a native rig"):
         attach(rig.mesh, lab.model)
+
+
+ODD = {  # hyphens and spaces, a digit first, letters of another script, two that Maya takes for one
+    "jawOpen": "mouth-open",
+    "eyeBlink_L": "2nd blink",
+    "browUp": "\u7b11\u9854",
+    "jawForward": "jaw forward",
+    "jawOpenSmile": "mouth-open+smile",
+}
+DOUBLED = {"mouthSmile_L": "mouth-smile", "browUp": "mouth_smile", "jawOpen": "envelope"}
+
+
+def _called(head: Tiny, names: dict[str, str]) -> Tiny:
+    """The head with other names for controls and combinations."""
+    controls = tuple(replace(c, name=names.get(c.name, c.name)) for c in head.rig.controls)
+    poses = tuple(
+        replace(p, weights={names.get(c, c): v for c, v in p.weights.items()}) for p in head.rig.poses
+    )
+    knots = tuple(replace(c, knots=tuple((v, names.get(t, t)) for v, t in c.knots)) for c in controls)
+    targets = tuple(replace(p, target=names.get(p.target, p.target)) for p in poses)
+    return replace(
+        head,
+        rig=Controls(knots, targets),
+        shapes={names.get(t, t): points for t, points in head.shapes.items()},
+        jaw_poses={names.get(t, t): pose for t, pose in head.jaw_poses.items()},
+    )
+
+
+def check_names_that_maya_cannot_have(lab: Lab) -> None:
+    """A native rig made on a scene whose aliases are what Maya made of them follows the model."""
+    lab = Lab(lab.folder, rich())
+    rig = lab.rig(combination=False)
+    cmds.setAttr(f"{rig.node}.supportNegativeWeights", True)
+    for name, other in ODD.items():
+        if name in rig.index:
+            cmds.aliasAttr(as_alias(other), f"{rig.node}.weight[{rig.index[name]}]")
+    head = _called(lab.head, ODD)
+    file = str(write_tiny(lab.folder / "odd names.aim", head).as_posix())
+    made = native_rig(rig.mesh, file)
+    rig.node, model = made.blend_shape, FaceModel.load(file, "cpu")
+    rig.index = {ODD.get(name, name): index for name, index in rig.index.items()}
+    within = tolerance(lab.head.mesh.points, 10.0)
+    assert _follows(lab, rig, model, random_weights(head.rig, 40)) <= within
+
+
+def check_names_that_are_one_in_maya(lab: Lab) -> None:
+    """Bake back to a blendShape: each control has a weight of its own, nothing ends halfway."""
+    file = str(write_tiny(lab.folder / "doubled.aim", _called(lab.head, DOUBLED)).as_posix())
+    rig = lab.rig()
+    before = set(cmds.ls())
+    attach(rig.mesh, file)
+    made = bake_native(rig.mesh, samples=20)
+    aliases = set((cmds.aliasAttr(made.blend_shape, query=True) or [])[::2])
+    assert {"mouth_smile", "mouth_smile_2", "envelope_2"} <= aliases, aliases
+    cmds.undo()
+    cmds.undo()
+    assert set(cmds.ls()) == before
 
 
 CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]

@@ -21,7 +21,7 @@ from aim_maya.scene.maya import undo_chunk
 from aim_maya.scene.node import paths
 from aim_maya.scene.node.registration import load
 from aim_maya.scene.node.settings import positions
-from aim_maya.scene.rig.blend_shape import as_alias, find_node
+from aim_maya.scene.rig.blend_shape import as_alias, find_node, name_weight
 from aim_maya.scene.rig.meshes import copy_mesh, loose_mesh, shaded_copy, shape_after, short, transform_of
 from aim_maya.scene.rig.plugs import connect, key_linear, source_of
 
@@ -79,18 +79,18 @@ def _build(base: str, baked: BakedBack) -> str:
     index = 0
     for control in baked.rig.controls:
         for value, target in sorted(control.knots, key=lambda knot: -abs(knot[0])):
-            mesh, _ = copy_mesh(base, target, baked.shapes[target])
+            mesh, _ = copy_mesh(base, as_alias(target), baked.shapes[target])
             outermost = abs(value) == max(abs(v) for v, _ in control.knots)
             cmds.blendShape(
                 node, edit=True, inBetween=not outermost, target=(base, control.index, mesh, value)
             )
             cmds.delete(mesh)
         if control.knots:
-            cmds.aliasAttr(as_alias(control.name), f"{node}.weight[{control.index}]")
+            name_weight(node, control.index, control.name)
         index = max(index, control.index)
     for pose in baked.rig.poses:
         index += 1
-        mesh, _ = copy_mesh(base, pose.target, baked.shapes[pose.target])
+        mesh, _ = copy_mesh(base, as_alias(pose.target), baked.shapes[pose.target])
         cmds.blendShape(node, edit=True, target=(base, index, mesh, 1.0))
         cmds.delete(mesh)
         combiner = str(

@@ -32,6 +32,7 @@ from aim_maya.scene.rig.blend_shape import (
     find_native,
     find_node,
     mesh_shape,
+    name_weight,
 )
 from aim_maya.scene.rig.meshes import short, transform_of
 from aim_maya.scene.rig.plugs import feed_back, move_node, other_geometries, ramp, source_of
@@ -188,7 +189,7 @@ class _Builder:
 
     def _add_weight(self, index: int, name: str) -> None:
         cmds.setAttr(f"{self._node}.weight[{index}]", 0.0)
-        cmds.aliasAttr(as_alias(name), f"{self._node}.weight[{index}]")
+        name_weight(self._node, index, name)
         self._own.append(index)
 
     def _put(self, index: int, value: float, ids: Ints, deltas: Floats) -> None:
@@ -208,7 +209,7 @@ class _Builder:
         plain = all(v == 1.0 and reach(controls[c])[0] == 0.0 for c, v in drive.factors)
         if not plain or any(controls[c].name not in self._index for c, _ in drive.factors):
             return False
-        combiner = self._make("combinationShape", f"{name}_combination")
+        combiner = self._make("combinationShape", as_alias(f"{name}_combination"))
         cmds.setAttr(f"{combiner}.combinationMethod", METHODS.index(drive.method))
         for i, (c, _) in enumerate(drive.factors):
             parent = f"{self._node}.weight[{self._index[controls[c].name]}]"

@@ -157,6 +157,17 @@ def as_alias(name: str) -> str:
     return f"_{plain}" if plain[:1].isdigit() else plain
 
 
+def name_weight(node: str, index: int, name: str) -> None:
+    """Give a weight of a blendShape the alias of that name; where another weight or an attribute has it
+    already (mouth-open beside mouth_open, envelope), the next that is free."""
+    taken = {alias for other, alias in _aliases(node).items() if other != index}
+    alias, count = as_alias(name), 1
+    while alias in taken or cmds.attributeQuery(alias, type="blendShape", exists=True):
+        count += 1
+        alias = f"{as_alias(name)}_{count}"
+    cmds.aliasAttr(alias, f"{node}.weight[{index}]")
+
+
 def _aliases(node: str) -> dict[int, str]:
     table = cmds.aliasAttr(node, query=True) or []
     pairs = zip(table[::2], table[1::2], strict=False)
