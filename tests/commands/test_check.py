@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aim_maya.core import rigid
 from aim_maya.core.actor import Actor
 from aim_maya.core.actor_check import Examination, examine, pieces
 from aim_maya.core.actor_folder import read_actor, write_actor, write_dataset
+from aim_maya.core.controls import Rig
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import Mesh, joined
 from aim_maya.core.obj import write_obj
-from tests.conftest import grid_mesh
+from tests.conftest import grid_mesh, turned
 from trainer.__main__ import main
 from trainer.actor import bones
 
@@ -342,3 +344,27 @@ def test_a_face_whose_landmarks_are_not_found_says_so(
     report = json.loads(out.read_text())
     assert report["found"]["landmarks"] == "not found"
     assert any("Regions and handles of edits are placed roughly" in warning for warning in report["warnings"])
+
+
+def test_a_turned_head_with_bones_is_trained_with_a_warning(
+    sample: Actor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """check and train say that it looks aside; without bones, which landmarks would place, both refuse it."""
+    motion = rigid.exp([0, 0.6, 0, 0, 0, 0])
+    aside = replace(
+        turned(sample, [0, 0.6, 0, 0, 0, 0]),
+        shapes={name: rigid.apply(motion, sample.shapes[name]) for name in ("jawOpen", "mouthSmile_L")},
+        rig=Rig(tuple(c for c in sample.rig.controls if c.name in ("jawOpen", "mouthSmile_L"))),
+        lower_teeth=None,
+        lower_teeth_shapes={},
+    )
+    for name, actor, code in (("bones", aside, 0), ("bare", replace(aside, skull=None, jaw=None), 2)):
+        folder, model = write_actor(actor, tmp_path / name), tmp_path / f"{name}.aim"
+        assert main(["check", str(tmp_path / name)]) == code
+        assert "is turned to its left by about 34 degrees" in "".join(capsys.readouterr()), folder
+        said = ["train", str(tmp_path / name), "-o", str(model), "--preset", "draft", "--progress", "lines"]
+        assert main(said) == code
+        lines = "".join(capsys.readouterr()).splitlines()
+        told = next(line for line in lines if "is turned to its left by about 34 degrees" in line)
+        assert ("warning" in told.lower()) == (code == 0)
+        assert model.is_file() == (code == 0)

@@ -531,6 +531,36 @@ def test_a_movie_is_made_or_the_encoder_is_asked_for(
     assert list(tmp_path.glob("*.mp4")) == []
 
 
+def test_a_movie_that_the_disk_has_no_room_for_is_not_left_half(draft: Path, tmp_path: Path) -> None:
+    """The encoder is another program, and writes its index last: what failed then it says to nobody."""
+    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("resource")
+    (tmp_path / "take.csv").write_text("time,jawOpen\n0,0\n0.5,1\n1,0\n")
+    path = tmp_path / "take.mp4"
+    path.write_bytes(b"the movie of before")
+    code = (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))\n"
+        "from trainer.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    said = [
+        "view",
+        str(draft),
+        "--movie",
+        str(path),
+        "--size",
+        "640x480",
+        "--curves",
+        str(tmp_path / "take.csv"),
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *said], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 1, done.stderr
+    assert "take.mp4 was not written" in done.stderr
+    assert "disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.read_bytes() == b"the movie of before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["take.csv", "take.mp4"]
+
+
 def test_the_command_makes_pictures_without_torch(draft: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nclass Block:\n    def find_spec(self, name, path=None, target=None):\n"

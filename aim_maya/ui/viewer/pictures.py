@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,16 @@ def movie(face: ViewedFace, player: Player, path: Path) -> int:
                     face.pose(player.weights_at(int(moments[i])))
                 writer.send(_frame(face))
                 told.step(i + 1, count)
+            writer.close()
+            written = 0  # where the disk is full for the last of it, the encoder does not tell who called it
+            with contextlib.suppress(RuntimeError):
+                written = int(imageio_ffmpeg.count_frames_and_secs(str(temporary))[0])
+            if written != count:
+                raise RuntimeError(f"{written} of {count} frames are in it")
         except (OSError, RuntimeError) as error:
             raise MachineError(
                 f"{path.name} was not written: {first_line(error)}.",
-                "The encoder ended.",
+                "The encoder ended, or could not write all of it.",
                 "See whether the disk is full.",
             ) from error
         finally:
