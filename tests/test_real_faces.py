@@ -320,6 +320,15 @@ def test_a_mouth_bag_does_not_turn_the_bones(sample: Actor) -> None:
     assert len(found.covered) > 0.9 * len(find_constraints(sample).covered)
 
 
+def test_a_wide_mouth_bag_leaves_no_bone_in_its_place_and_that_is_said(sample: Actor) -> None:
+    """`view --bones` shows next to nothing of such a jaw, and nobody told why."""
+    plain = estimate_bones(bare(sample))
+    assert plain.hollow == ()
+    bones = estimate_bones(with_piece(bare(sample), turned(ball([0.0, -45.0, 52.0], 42.0, 60))))
+    assert {"upper jaw", "chin"} & set(bones.hollow)
+    assert "own mouth bag or eye socket lies in its place" in bones.report
+
+
 @pytest.mark.parametrize("tilt", [0.0, -1.6])
 def test_a_glide_to_the_side_moves_the_jaw(sample: Actor, tilt: float) -> None:
     constraints = find_constraints(sample)

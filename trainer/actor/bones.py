@@ -154,6 +154,7 @@ _SMOOTH = 30.0  # bone is smoother than the skin: lips, lids and wings of the no
 _JITTER_MM = np.array([[0.0, 0.0, 0.0], [0.07, 0.11, 0.05], [-0.09, -0.06, 0.08]])
 CONDYLE_MM = 13.0  # in front of the tragion
 _SEEN_MM = 1.5  # how far from the outermost skin a vertex may lie and still be outer skin
+_HOLLOW = 0.5  # of a region's bone has to lie inside the skin
 EXPECTED_MM = {
     "vault": 1.5,
     "forehead": 1.5,
@@ -173,7 +174,8 @@ placing."""
 @dataclass(frozen=True)
 class EstimatedBones:
     """skull and jaw in the neutral's object space and unit; landmarks; vertices {region: how many};
-    expected_mm {region: error to expect}; wanted: which of 'skull' and 'jaw' the actor lacks."""
+    expected_mm {region: error to expect}; wanted: which of 'skull' and 'jaw' the actor lacks; hollow: regions
+    with hardly any bone, since the mesh's own mouth bag or eye socket lies where it would be."""
 
     skull: Mesh
     jaw: Mesh
@@ -181,6 +183,7 @@ class EstimatedBones:
     vertices: dict[str, int]
     expected_mm: dict[str, float]
     wanted: tuple[str, ...] = ("skull", "jaw")
+    hollow: tuple[str, ...] = ()
 
     @property
     def hinge(self) -> Floats:
@@ -199,6 +202,12 @@ class EstimatedBones:
         return (
             f"{' and '.join(self.wanted)} estimated from the skin by tissue depth (landmarks: "
             f"{self.landmarks.report}){given}; error to expect, mm: {rough}"
+            + (
+                f"; hardly any bone under {', '.join(self.hollow)}, where the mesh's own mouth bag or eye "
+                "socket lies in its place: there bone stays a guess, and `aimface view --bones` leaves it out"
+                if self.hollow
+                else ""
+            )
         )
 
 
@@ -217,7 +226,13 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
     gap = np.abs(mesh.points[:, 1] - occlusal_height(mesh.points, at)) < 3.0 * at.size
     gap &= ~np.isin(label, ("ramus",))
     points = actor.neutral.with_points(at.frame.to_object(bone))
+    placed = label.copy()
     label[outside(points.points, actor.neutral)] = ""
+    hollow = [
+        name
+        for name in BONE_REGIONS
+        if (placed == name).any() and (label == name).sum() < _HOLLOW * (placed == name).sum()
+    ]
     skull, jaw = (_part(points, np.isin(label, chosen) & ~gap) for chosen in (SKULL_REGIONS, JAW_REGIONS))
     empty = [name for name, part in (("skull", skull), ("jaw", jaw)) if not len(part.counts)]
     if empty:
@@ -230,7 +245,12 @@ def estimate_bones(actor: Actor) -> EstimatedBones:
         )
     counted = {name: int((label == name).sum()) for name in BONE_REGIONS if (label == name).any()}
     return EstimatedBones(
-        skull, jaw, at, counted, {name: round(_doubt(name, at) * EXPECTED_MM[name], 1) for name in counted}
+        skull,
+        jaw,
+        at,
+        counted,
+        {name: round(_doubt(name, at) * EXPECTED_MM[name], 1) for name in counted},
+        hollow=tuple(hollow),
     )
 
 
