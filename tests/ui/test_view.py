@@ -652,3 +652,14 @@ def test_random_stays_inside_the_sliders(qtbot: Any, knots: tuple[float, ...]) -
     assert low <= np.min(drawn) <= np.max(drawn) <= high
     assert np.max(np.abs(drawn)) > 0.5 * max(-low, high)
     assert (np.min(drawn) < 0) == (low < 0)
+
+
+def test_long_names_have_the_room_they_need(qtbot: Any) -> None:
+    """MakeHuman's 'mouth-depression' and 'mouth-compression' looked the same, with dots in their middle."""
+    names = ["mouth-compression", "mouth-depression", "eyebrows-left-inner-up", "eyebrows-right-inner-up"]
+    sliders = TargetSliders([Control(name, i, ((1.0, name),)) for i, name in enumerate(names)])
+    qtbot.addWidget(sliders)
+    assert all(line.label.width() >= line.label.wanted for line in sliders.lines)
+    endless = TargetSliders([Control("w" * 200, 0, ((1.0, "w"),))])
+    qtbot.addWidget(endless)
+    assert endless.lines[0].label.width() < 200

@@ -30,7 +30,7 @@ from aim_maya.ui import app
 
 _FINE = 1000  # slider steps in one unit of weight
 _OPEN = 120  # controls: with more the groups begin closed
-_NAME = 108  # pixels of a line's name: longer ones end in dots, and are whole in their tooltip
+_NAMES = (108, 168)  # pixels of the lines' names: longer ones have dots, and are whole in their tooltip
 
 
 class TargetSliders(QWidget):
@@ -80,6 +80,9 @@ class TargetSliders(QWidget):
         column.setContentsMargins(0, 0, 6, 0)
         column.setSpacing(0)
         self.lines, self.sections = self._make_lines(), {}
+        longest = max((line.label.wanted for line in self.lines), default=0)
+        for line in self.lines:
+            line.label.setFixedWidth(min(max(longest, _NAMES[0]), _NAMES[1]))
         for name in GROUPS:
             own = [line for line in self.lines if line.group == name]
             if own:
@@ -228,7 +231,11 @@ class _Name(QLabel):
         super().__init__(text)
         self.full = text
         self.setToolTip(text)
-        self.setFixedWidth(_NAME)
+
+    @property
+    def wanted(self) -> int:
+        """Pixels of all of it."""
+        return self.fontMetrics().horizontalAdvance(plain(self.full)) + 2
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Qt's own cuts letters in two."""
