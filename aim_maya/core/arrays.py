@@ -32,21 +32,13 @@ _WORDS = {"f": "decimal numbers", "iu": "whole numbers", "fiu": "numbers", "U": 
 _AGAIN = "Write or copy the file again."
 # What numpy and zipfile raise for files that are none: neither has one exception of its own.
 _OF_NUMPY = (ValueError, TypeError, LookupError, OverflowError, MemoryError, SyntaxError, TokenError)
-_OF_ZIPFILE = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    struct.error,
-)
-UNREADABLE = (*_OF_NUMPY, *_OF_ZIPFILE)
+_OF_ZIPFILE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error)
+UNREADABLE = (*_OF_NUMPY, OSError, EOFError, RuntimeError, *_OF_ZIPFILE)
 
 
 def not_zero(rows: NDArray[Any]) -> Flags:
-    """(V,) which of rows (V, 3) have anything in them: rows.any(1), and many times as fast, since numpy is slow
-    with rows of three."""
+    """(V,) which of rows (V, 3) have anything in them: rows.any(1), and many times as fast, since numpy is
+    slow with rows of three."""
     x, y, z = rows.T
     found: Flags = (x != 0) | (y != 0) | (z != 0)
     return found
