@@ -11,6 +11,7 @@ import pytest
 from aim_maya.core import rigid
 from aim_maya.core.actor import Actor, default_rig
 from aim_maya.core.mesh import Mesh
+from tests.conftest import turned
 from tests.helpers.real_heads import real_constraints, real_head
 from trainer.actor import jaw_estimate
 from trainer.actor.constraints import Constraints, find_constraints
@@ -157,3 +158,19 @@ def test_the_command_needs_an_actor(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(["jaw"]) == 2
     assert "No actor was named" in capsys.readouterr().err
+
+
+def test_a_head_with_z_up_has_the_jaw_of_one_with_y_up(sample: Actor, constraints: Constraints) -> None:
+    """Plain rigid fits were taken for it."""
+    motion = rigid.exp([np.pi / 2, 0, 0, 0, 0, 0])
+    lying = replace(
+        turned(sample, [np.pi / 2, 0, 0, 0, 0, 0]),
+        up="z",
+        shapes={name: rigid.apply(motion, points) for name, points in sample.shapes.items()},
+    )
+    before = find_jaw(sample, constraints, "estimate")
+    after = find_jaw(lying, find_constraints(lying), "estimate")
+    assert after.report == before.report
+    for name, pose in before.poses.items():
+        back = rigid.inverse(motion) @ after.poses[name] @ motion
+        assert back == pytest.approx(pose, abs=2e-3), name
