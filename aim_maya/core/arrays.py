@@ -36,14 +36,6 @@ _OF_ZIPFILE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.erro
 UNREADABLE = (*_OF_NUMPY, OSError, EOFError, RuntimeError, *_OF_ZIPFILE)
 
 
-def not_zero(rows: NDArray[Any]) -> Flags:
-    """(V,) which of rows (V, 3) have anything in them: rows.any(1), and many times as fast, since numpy is
-    slow with rows of three."""
-    x, y, z = rows.T
-    found: Flags = (x != 0) | (y != 0) | (z != 0)
-    return found
-
-
 def pack_arrays(**arrays: Any) -> bytes:
     """Arrays as one uncompressed npz in memory."""
     stream = io.BytesIO()

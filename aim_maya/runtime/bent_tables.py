@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats, Ints, not_zero
-from aim_maya.core.posing import tolerance
+from aim_maya.core.arrays import Floats, Ints
+from aim_maya.core.posing import moving, tolerance
 
 from .blocks import Steps
 from .plans import Ends, Layer, Named, Plan, SpreadPlan, Sums
@@ -83,7 +83,7 @@ class BentTables(SkinTables):
                 known = self._parents[j] < self._parents[i]
                 carried = carried - share[j] * (self if known else self.of).row(j)
         row = (carried / share[i]).astype(np.float32)
-        ids = np.flatnonzero(not_zero(row))
+        ids = np.flatnonzero(moving(row))
         self._lay(i, ids, row[ids])
 
 

@@ -33,8 +33,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats, Ints, not_zero
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.mesh import Mesh, triangle_areas
+from aim_maya.core.posing import moving
 
 from .edit import Edit
 from .seals import Seals
@@ -302,7 +303,7 @@ def _at_ends(moves: Sequence[MovedSkin], rest: Floats, displacement: Floats) -> 
     field, e = moves[0].field, displacement
     ends: Floats = np.stack([m.offset for m in moves])
     moves_far = ((e * e).sum(1) > (_FAR_MM / field.mm) ** 2) & ~field.rigid
-    near, far = np.flatnonzero(not_zero(e) & ~moves_far), np.flatnonzero(moves_far)
+    near, far = np.flatnonzero(moving(e) & ~moves_far), np.flatnonzero(moves_far)
     for end, gradient in zip(ends, field.gradients([m.coefficients for m in moves], near), strict=True):
         end[near] += np.einsum("vab,vb->va", gradient, e[near])
     if len(far):
@@ -336,7 +337,7 @@ def carried(
     )
     turn, shift = poses.turns[i], poses.offsets[i]
     if not turn.any() and not shift.any():
-        seals = field.seals(1 + i, rest + displacement, not_zero(displacement))
+        seals = field.seals(1 + i, rest + displacement, moving(displacement))
         if seals is not None:
             seals.tie(at)
             at = np.where(field.rigid[:, None], offset, at)
@@ -356,9 +357,7 @@ def carried(
     if seals is not None:
         seals.tie(wanted)
         changed[seals.near] = True
-    moving = np.flatnonzero(changed & ~field.rigid)
-    if len(moving):
-        at[:, moving] = np.linalg.solve(blends[moving], wanted[:, moving].transpose(1, 2, 0)).transpose(
-            2, 0, 1
-        )
+    some = np.flatnonzero(changed & ~field.rigid)
+    if len(some):
+        at[:, some] = np.linalg.solve(blends[some], wanted[:, some].transpose(1, 2, 0)).transpose(2, 0, 1)
     return displacement + at - offset

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aim_maya.core.arrays import Floats, Ints, not_zero
+from aim_maya.core.arrays import Floats, Ints
 from aim_maya.core.errors import AimError
-from aim_maya.core.posing import Detail, inverse_of_poses
+from aim_maya.core.posing import Detail, inverse_of_poses, moving
 
 from .blocks import Blocks, Wholes, untouched
 from .edit import Sculpts
@@ -263,7 +263,7 @@ def dense_tables(rest: Floats, displacements: Rows) -> SkinTables:
 
     def points_of(i: int) -> tuple[Ints, Floats]:
         whole = displacements[i]
-        ids = np.flatnonzero(not_zero(whole))
+        ids = np.flatnonzero(moving(whole))
         return ids, whole[ids]
 
     return SkinTables(rest, len(displacements), Blocks.of(rest, moved), points_of)
@@ -279,7 +279,7 @@ def difference_tables(rest: Floats, detail: Detail, learned: Detail) -> SkinTabl
 
     def points_of(i: int) -> tuple[Ints, Floats]:
         row = detail[i] + learned[i]
-        ids = np.flatnonzero(not_zero(row))
+        ids = np.flatnonzero(moving(row))
         return ids, row[ids]
 
     return SkinTables(rest, len(detail), Blocks.of(rest, detail.moved | learned.moved), points_of)
@@ -309,7 +309,7 @@ def sculpted_tables(of: SkinTables, sculpts: Sculpts, matrix: Floats) -> SkinTab
     tables = SkinTables(of.rest, of.count, of.blocks, of=of)
     for i, shift in zip(ids, rows, strict=True):
         row = (of.row(i) + shift).astype(np.float32)
-        moves = np.flatnonzero(not_zero(row))
+        moves = np.flatnonzero(moving(row))
         tables._lay(i, moves, row[moves])
     sculpts.made = of, tables
     return tables

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -21,8 +22,9 @@ import numpy as np
 import pytest
 
 from aim_maya.core.container import NO_BONES
-from aim_maya.core.errors import AimError
+from aim_maya.core.errors import AimError, Cancelled
 from aim_maya.core.mesh import Mesh
+from aim_maya.core.progress import Progress
 from aim_maya.runtime import PRESETS, Edit, FaceModel
 from aim_maya.runtime.face_parts import named_group, pairs
 from tests.helpers.few_edits import few_edits
@@ -391,6 +393,15 @@ def test_an_output_that_cannot_be_written(model: FaceModel, tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     with pytest.raises(AimError):
         write_page(model, tmp_path / "file" / "page.html")
+
+
+def test_a_stop_is_heard_while_the_face_is_packed(model: FaceModel, tmp_path: Path) -> None:
+    """After the errors of all targets; nothing is left behind."""
+    asked = itertools.count()
+    told = Progress("none", cancelled=lambda: next(asked) >= len(model.data.rig.targets) + 2)
+    with pytest.raises(Cancelled, match=f"stopped at step 3 of {len(model.data.rig.targets)}"):
+        write_page(model, tmp_path / "face.html", progress=told)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["lower", "upper"])

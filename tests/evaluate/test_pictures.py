@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from aim_maya.core.actor import Actor
 from aim_maya.core.mesh import Mesh, joined
 from tests.conftest import grid_mesh
-from trainer.evaluate.pictures import FaceView, draw, figure
+from trainer.evaluate import report
+from trainer.evaluate.pictures import FaceView, chart, draw, figure
 
 RED, GREEN = np.array([255.0, 0.0, 0.0]), np.array([0.0, 255.0, 0.0])
 
@@ -65,3 +68,21 @@ def test_a_face_is_drawn_with_a_margin_round_it(sample: Actor) -> None:
     low, high = sample.neutral.points[:, 0].min(), sample.neutral.points[:, 0].max()
     assert axes[0].get_xlim() == pytest.approx((low - 0.05 * (high - low), high + 0.05 * (high - low)))
     made.canvas.draw()
+
+
+@pytest.mark.parametrize(("targets", "named"), [(53, 53), (120, 120), (121, 61), (800, 115)])
+def test_bars_have_names_that_can_be_read(targets: int, named: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bar's, or as many as have room, and those are short."""
+    made = []
+    monkeypatch.setattr(report.pictures, "chart", lambda *size: made.append(chart(*size)) or made[-1])
+    monkeypatch.setattr(report.pictures, "draw", lambda *_, **__: None)
+    monkeypatch.setattr(report.pictures, "embedded", lambda *_: "")
+    names = [f"a_long_name_of_a_target_{i:03}" for i in range(targets)]
+    model = SimpleNamespace(
+        data=SimpleNamespace(rig=SimpleNamespace(targets=names)), mesh=None, manifest={"up": "y"}
+    )
+    error = np.linspace(0.5, 0.1, targets)[:, None] * np.ones(4)
+    report._errors(model, report.Measured(lambda i: np.zeros((4, 3)), error, error, 0.0))
+    shown = [text.get_text() for text in made[0][1].get_xticklabels()]
+    assert len(shown) == named
+    assert shown[:2] == (names[:2] if named == targets else [f"{names[0][:21]}..."] * 2)

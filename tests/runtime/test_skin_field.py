@@ -16,7 +16,7 @@ from aim_maya.core.container import read_aim, unpack_arrays, write_aim
 from aim_maya.core.errors import AimError
 from aim_maya.core.handles import HANDLES
 from aim_maya.core.posing import skin, tolerance
-from aim_maya.runtime import Edit, FaceModel
+from aim_maya.runtime import Edit, FaceModel, seals
 from aim_maya.runtime.bent_tables import BentTables, BentWholes, bent_tables
 from aim_maya.runtime.cached import CachedEvaluator, clamped, moved_skin, tissue_left
 from aim_maya.runtime.edit import EditRecipe, preset
@@ -579,3 +579,13 @@ def test_names_with_umlauts_are_written_on_a_sheet() -> None:
     """PIL's own font has none: boxes, one like the other."""
     one, other = (edit_check._written((60, 30), [(letter, 20)]) for letter in ("ö", "ü"))
     assert not np.array_equal(one, other)
+
+
+def test_the_nearest_of_a_group_are_those_of_all_distances() -> None:
+    rng = np.random.default_rng(4)
+    group, points = rng.normal(size=(40, 3)), 3 * rng.normal(size=(500, 3))
+    left, of, square = seals._nearest(points, group, 5, within=1.5)
+    apart = np.linalg.norm(points[:, None] - group, axis=2)
+    np.testing.assert_array_equal(left, np.flatnonzero(apart.min(1) < 1.5))
+    np.testing.assert_array_equal(of, np.argsort(apart[left], axis=1)[:, :5])
+    np.testing.assert_allclose(np.sqrt(square), np.sort(apart[left], axis=1)[:, :5], rtol=1e-12)

@@ -25,6 +25,8 @@ from aim_maya.core.files import atomic_path
 from aim_maya.core.mesh import vertex_normals
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import PRESETS, FaceModel
+from aim_maya.runtime.bent_tables import BentTables, need_together
+from aim_maya.runtime.cached import edited_tables
 from aim_maya.runtime.edit import EditRecipe
 from aim_maya.runtime.edit_build import build_edit
 from trainer.export.skin_fields import MOST_TURNED as TURNED
@@ -339,8 +341,12 @@ def sheet_rows(
     scene, skin, edits = FaceScene(str(model.manifest["up"]), size), ShownMesh(model.mesh), sheet_edits(only)
     scene.add(skin)
     progress.stage("edits drawn", len(edits))
-    for i, (name, (about, recipe)) in enumerate(edits.items()):
-        edited, shown, pictures = model.edited(recipe), -1, list[tuple[str, NDArray[np.uint8]]]()
+    faces = [model.edited(recipe) for _, recipe in edits.values()]
+    active = np.any([model.data.rig.activations(pose.weights) for pose in poses], axis=0)
+    tables = [edited_tables(model.data, face.edit, True, face.moved) for face in faces]
+    need_together([t for t in tables if isinstance(t, BentTables)], np.flatnonzero(active))
+    for i, ((name, (about, _)), edited) in enumerate(zip(edits.items(), faces, strict=True)):
+        shown, pictures = -1, list[tuple[str, NDArray[np.uint8]]]()
         red = {pose.name: pose.turned(edited) for pose in poses}
         for number, turn in views:
             if number != shown:

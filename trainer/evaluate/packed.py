@@ -21,9 +21,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from aim_maya.core.actor_check import connected
-from aim_maya.core.arrays import Floats, not_zero
+from aim_maya.core.arrays import Floats
 from aim_maya.core.errors import AimError
 from aim_maya.core.mesh import STOPS, Mesh
+from aim_maya.core.posing import moving
 from aim_maya.core.progress import Progress
 from aim_maya.runtime import FaceModel
 from aim_maya.runtime.bent_tables import BentTables, need_together
@@ -158,7 +159,7 @@ def moved(block: Block, row: Floats, mm: float, finest: float = _STEP_MM) -> dic
     step = max(finest, most / 32767)
     plain = step > max(_COARSEST_MM, finest)  # more than 33 mm before skinning: kept as it is
     steps = row if plain else np.rint(row.astype(np.float64) * (mm / step))
-    moves = not_zero(steps)
+    moves = moving(steps)
     return {
         "mask": block.add(np.packbits(moves, bitorder="little"), "uint8"),
         "steps": block.add(steps[moves].T, "float32" if plain else "int16"),

@@ -221,11 +221,11 @@ def figure(columns: int, rows: int = 1, width: float = 3.2, height: float = 3.9)
     return made, list(grid.ravel())
 
 
-def label(name: str) -> str:
+def label(name: str, longest: int = 60) -> str:
     """A name as matplotlib is to show it: not as mathematics between dollars, and not over half the
     picture.
     """
-    return (name if len(name) <= 60 else f"{name[:57]}...").replace("$", r"\$")
+    return (name if len(name) <= longest else f"{name[: longest - 3]}...").replace("$", r"\$")
 
 
 def scale(made: Figure, axes: Any, limits: tuple[float, float], label: str, colours: str = "viridis") -> None:

@@ -351,8 +351,15 @@ def _errors(model: FaceModel, measured: Measured) -> str:
     bars, axis = pictures.chart(13, 3.4)
     axis.bar(range(len(order)), error[order].mean(1), color="#4a7ba6")
     named = range(0, len(order), -(-len(order) // MOST_NAMED))
+    longest, left = 60, ""
+    if named.step > 1:
+        longest, left = 24, f" One bar in {named.step} is named; the table of the targets names all."
     axis.set_xticks(
-        named, [pictures.label(rig.targets[order[at]]) for at in named], rotation=70, ha="right", fontsize=7
+        named,
+        [pictures.label(rig.targets[order[at]], longest) for at in named],
+        rotation=70,
+        ha="right",
+        fontsize=7,
     )
     axis.set_ylabel("mean error, mm")
     worst = np.argsort(-error.max(1))[:WORST]
@@ -368,7 +375,7 @@ def _errors(model: FaceModel, measured: Measured) -> str:
         pictures.embedded(bars, "mean error per target")
         + pictures.embedded(made, "error heat maps")
         + "<p class=note>The networks alone (detail off), mean error of every target, and the four with the "
-        "largest errors. With detail on, every trained pose is exact.</p>"
+        f"largest errors. With detail on, every trained pose is exact.{left}</p>"
     )
 
 
