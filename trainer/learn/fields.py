@@ -212,6 +212,9 @@ def tissue_of(networks: FaceNetworks) -> torch.nn.ModuleList:
 
 ROUNDS, STEPS, RECOVERY, KEPT = 30, 60, 200, 384
 NEAR, GENTLE = 40, 3.0  # edges around each that is brought in, and what their steepness counts
+# what its normal counts: turned, it brings neighbours out; but one that grazes the skin has to turn, so after
+# some rounds it counts more in each, up to 1
+NORMAL, PATIENT, BOLDER = 0.03, 8, 1.3
 _RATE, _FASTEST, _HOLD = 3e-5, 1e-4, 100.0
 _BORDER_MM = 0.05
 _MANY = 0.005  # of the vertices: a training so short that it leaves more outside is not worth mending
@@ -254,12 +257,13 @@ def bring_inside(
         if not len(found) or len(found) > _MANY * len(tables.c):
             break
         limit[found] = np.minimum(limit[found], depth / problem.template.scale)
-        correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST))
+        normal = min(NORMAL * BOLDER ** max(turn - PATIENT, 0), 1.0)
+        correction.learn(limit, STEPS, min(_RATE * 1.3**turn, _FASTEST), normal)
     left = len(_outside_now(problem, networks, tables, points, asked)[0])
     if np.isfinite(limit).any():
         both = tissue_of(networks)  # the others may be learned on meanwhile
         before = copy.deepcopy(both.state_dict())
-        correction.learn(limit, RECOVERY, _RATE)
+        correction.learn(limit, RECOVERY, _RATE, NORMAL)
         if len(_outside_now(problem, networks, tables, points, asked)[0]) > left:
             both.load_state_dict(before)
     return left
@@ -292,9 +296,9 @@ class _Correction:
         apart = torch.cdist(t.c[t.edges[:, 0]], t.c[ids]).amin(1)
         return apart.topk(min(NEAR * len(ids), len(apart)), largest=False)[1]
 
-    def learn(self, limit: Floats, steps: int, rate: float) -> None:
+    def learn(self, limit: Floats, steps: int, rate: float, turning: float) -> None:
         """limit (V,), normalised unit, infinite where a vertex is to be held: a draw of all, and of
-        the constraints."""
+        the constraints. turning: what the normals of those with a limit count."""
         t, device = self.tables, self.tables.c.device
         chosen = np.flatnonzero(np.isfinite(limit))
         ids = torch.as_tensor(chosen, device=device)
@@ -312,7 +316,7 @@ class _Correction:
             thickness, normal = both[len(others) : len(others) + len(ids)].split([1, 3], 1)
             loss = (
                 losses.beyond(thickness / 0.05, most / 0.05)
-                + losses.anatomy_normal(normal, self.ways[ids])
+                + turning * losses.anatomy_normal(normal, self.ways[ids])
                 + _HOLD * held
             )
             if len(some):
