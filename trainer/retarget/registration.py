@@ -334,6 +334,13 @@ def _by_table(
     return found
 
 
+def _unit(fields: Floats) -> Floats:
+    """(N, 3V) fields (N, V, 3) as rows of length one."""
+    rows = fields.reshape(len(fields), fields[0].size if len(fields) else 0)
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
 @dataclass(frozen=True, eq=False)
 class _Motions:
     """What the full pose of every control moves, on the target's vertices and weighed by their area: ours
@@ -386,7 +393,17 @@ class _Motions:
         taken = {s for row, _ in named.values() for s in row}
         ours = [i for i, t in enumerate(self.targets) if t not in named]
         theirs = [j for j, s in enumerate(self.sources) if s not in taken]
-        all_pairs = [(*self._cosine(self.ours[i], self.theirs[j]), i, j) for i in ours for j in theirs]
+        sides = [self.side(self.ours[i]) for i in ours], [self.side(self.theirs[j]) for j in theirs]
+        cosines = {
+            side: _unit(self.ours[ours] * half) @ _unit(self.theirs[theirs] * half).T
+            for side, half in self.halves.items()
+        }
+        all_pairs = [
+            (float(cosines[a or b][i, j]), a or b, ours[i], theirs[j])
+            for i, a in enumerate(sides[0])
+            for j, b in enumerate(sides[1])
+            if not (a and b) or a == b
+        ]
         free = {(kind, k, s) for kind, ids in (("t", ours), ("s", theirs)) for k in ids for s in "lr"}
         found: dict[str, dict[str, float]] = {}
         for cosine, side, i, j in sorted(all_pairs, key=lambda pair: -pair[0]):
