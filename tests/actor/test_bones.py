@@ -23,15 +23,17 @@ from tests.helpers.real_heads import real_head
 from tests.helpers.short_training import short
 from trainer.__main__ import main
 from trainer.actor.bones import (
+    BONE_REGIONS,
     DEPTHS_MM,
     EXPECTED_MM,
     EstimatedBones,
+    bone_regions,
     estimate_bones,
     place_sites,
     with_bones,
 )
 from trainer.actor.constraints import find_constraints
-from trainer.actor.landmarks import BONE_REGIONS, bone_regions, find_landmarks
+from trainer.actor.landmarks import find_landmarks
 from trainer.evaluate.anatomy import (
     anatomy_accuracy,
     bone_accuracy,

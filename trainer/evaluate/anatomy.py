@@ -21,9 +21,16 @@ from aim_maya.core.obj import write_obj
 from aim_maya.core.progress import Progress
 from aim_maya.core.training_options import TrainConfig
 from aim_maya.runtime import FaceModel
-from trainer.actor.bones import DEPTHS_MM, EstimatedBones, site_vertices
+from trainer.actor.bones import (
+    BONE_REGIONS,
+    DEPTHS_MM,
+    SKULL_REGIONS,
+    EstimatedBones,
+    bone_regions,
+    site_vertices,
+)
 from trainer.actor.constraints import JAW, SKULL, Constraints
-from trainer.actor.landmarks import BONE_REGIONS, SKULL_REGIONS, Landmarks, bone_regions
+from trainer.actor.landmarks import Landmarks
 from trainer.geometry.smooth import edge_lengths
 from trainer.geometry.surface import LONGEST_MM, Surface, exposed, outside
 from trainer.learn.fields import NeutralFields, neutral_fields, on_open_border
