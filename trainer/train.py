@@ -130,13 +130,14 @@ def _train(
     tables = make_tables(problem, device)
     linear = solve(problem, tables, ridge_config(config, RIDGE_FEATURES[config.preset]))
     linear_jaw = known_jaw(problem, device)
+    if config.preset == "draft":
+        problem = settle(problem, tables, linear, linear_jaw)
     preview = Preview(problem, run.preview, progress)
     linear_accuracy = accuracy(problem, linear, linear_jaw, preview.show_all)
     clock.lap("linear_s")
     if config.preset == "draft":
         trained, extra = (linear, linear_jaw), {"steps": 0, "restarts": 0, "curve": []}
-        problem = settle(problem, tables, *trained)
-        figures = accuracy(problem, *trained, preview.show_all)
+        figures = linear_accuracy
     else:
         config, note = with_width(problem, tables, config)
         if note:
